@@ -1,0 +1,48 @@
+"""The services that are compared, and the interpreters that they run in."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import typing
+import venv
+
+PEER_VERSION = "16.0.0"
+_PEER_PACKAGES = [f"openstack-placement=={PEER_VERSION}", "gunicorn", "psycopg2-binary"]
+
+
+class Service(typing.NamedTuple):
+    """``python`` is the interpreter of the virtual environment that has it."""
+
+    name: str
+    python: pathlib.Path
+
+
+def ours() -> Service:
+    """Return the service of this checkout, in the interpreter that runs this."""
+    return Service("ours", pathlib.Path(sys.executable))
+
+
+def peer() -> Service:
+    """Return the existing service, from PyPI, in a virtual environment of its own.
+
+    The environment is made once and kept in the user's cache directory.
+    """
+    directory = _cache() / f"peer-{PEER_VERSION}-{sys.version_info.minor}"
+    python = directory / "bin" / "python"
+    finished = directory / "finished"
+    if not finished.exists():
+        print(f"Installing the peer into {directory}", file=sys.stderr)
+        venv.create(directory, with_pip=True, clear=True)
+        subprocess.run(
+            [python, "-m", "pip", "install", "--quiet", *_PEER_PACKAGES],
+            check=True,
+            cwd=directory,
+        )
+        finished.touch()
+    return Service("peer", python)
+
+
+def _cache() -> pathlib.Path:
+    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(home) / "placement-benchmarks"

@@ -1,0 +1,1 @@
+"""Placement: what resources a cloud has, and who uses them."""

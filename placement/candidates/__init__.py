@@ -1,0 +1,1 @@
+"""Which allocations would satisfy a request, and which providers match filters."""

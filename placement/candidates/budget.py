@@ -1,0 +1,65 @@
+"""What one search may cost, so that a hostile question cannot stop the service."""
+
+import collections.abc
+import time
+
+from placement import exception
+from placement.candidates.model import AllocationRequest
+
+# How long combining may take in one search.
+SEARCH_SECONDS_MAX = 30.0
+
+# How many providers all candidates of one answer may name together; an answer of
+# that size takes some hundred megabytes.
+PROVIDERS_NAMED_MAX = 1_000_000
+
+# The clock is looked at once in so many steps.
+_STEPS_PER_LOOK = 256
+
+
+class Budget:
+    """Counts the steps of one search, and what it has found."""
+
+    def __init__(
+        self,
+        seconds_max: float = SEARCH_SECONDS_MAX,
+        providers_named_max: int = PROVIDERS_NAMED_MAX,
+        clock: collections.abc.Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._seconds_max = seconds_max
+        self._providers_named_max = providers_named_max
+        self._clock = clock
+        self._end = clock() + seconds_max
+        self._steps = 0
+
+    def tick(self) -> None:
+        """Count one step.
+
+        Raises BadRequest when the time is used up.
+        """
+        self._steps += 1
+        if self._steps % _STEPS_PER_LOOK == 0 and self._clock() > self._end:
+            raise exception.BadRequest(
+                reason="The search was given up after "
+                f"{self._seconds_max:g} seconds: the groups of this request can be "
+                "combined in too many ways. Ask for fewer groups, give a 'limit', or "
+                "set [placement] max_allocation_candidates."
+            )
+
+    def bounded(
+        self, requests: collections.abc.Iterable[AllocationRequest]
+    ) -> collections.abc.Iterator[AllocationRequest]:
+        """Yield ``requests`` as long as an answer of them can be held in memory.
+
+        Raises BadRequest for the first that is too much.
+        """
+        left = self._providers_named_max
+        for request in requests:
+            left -= max(1, len(request.allocations))
+            if left < 0:
+                raise exception.BadRequest(
+                    reason="The answer would be too large: its candidates would name "
+                    f"more than {self._providers_named_max} providers. Give a "
+                    "'limit', or set [placement] max_allocation_candidates."
+                )
+            yield request

@@ -1,0 +1,140 @@
+"""Which providers can fill a slot, for one anchor."""
+
+import collections.abc
+import typing
+
+from placement.candidates.model import ProviderView
+from placement.candidates.plan import Group, Plan, Slot
+from placement.candidates.trees import Tree
+
+# By the index of a slot, the sharing providers that can fill it, ascending by id.
+Sharers = dict[int, list[ProviderView]]
+
+Choices = list[list[ProviderView]]
+
+
+class Listener(typing.Protocol):
+    """Hears why a provider is not taken; the plain search has none."""
+
+    def drop(self, rule: str, slot: Slot, provider: ProviderView) -> None:
+        """``rule`` keeps ``provider`` from filling ``slot``."""
+
+
+def find_sharers(plan: Plan, trees: collections.abc.Iterable[Tree]) -> Sharers:
+    """Return the sharing providers of ``trees`` that fill slots of other trees.
+
+    Slots that none of them can fill are left out.
+    """
+    sharers = [
+        provider
+        for tree in trees
+        for provider in tree.providers
+        if provider.is_sharing and provider.aggregates
+    ]
+    sharers.sort(key=lambda provider: provider.id)
+    found = {
+        slot.index: [one for one in sharers if _may_share(slot, one)]
+        for slot in plan.slots
+    }
+    return {index: providers for index, providers in found.items() if providers}
+
+
+def _may_share(slot: Slot, provider: ProviderView) -> bool:
+    group = slot.group
+    if group.is_spread and group.root_id is not None:
+        return False
+    return group.root_id in (None, provider.root_id) and refusal(slot, provider) is None
+
+
+def choices(
+    plan: Plan, tree: Tree, sharers: Sharers, listener: Listener | None = None
+) -> Choices | None:
+    """Return, for each slot, the providers that can fill it below this anchor.
+
+    They ascend by id. None: some slot cannot be filled.
+    """
+    found = []
+    for slot in plan.slots:
+        providers = _own_choices(slot, tree, listener)
+        outside = sharers.get(slot.index)
+        if outside is not None:
+            joined = _joined(slot.group, tree, outside)
+            if joined:
+                providers = sorted((*providers, *joined), key=lambda one: one.id)
+        if not providers:
+            return None
+        found.append(providers)
+    return found
+
+
+def refusal(slot: Slot, provider: ProviderView, in_all: bool = False) -> str | None:
+    """Name the first rule that keeps the provider from filling the slot alone.
+
+    ``in_all``: the anchor is in the group's aggregates, which is enough for a
+    provider of its tree. Twin of the conditions in ``select``.
+    """
+    group = slot.group
+    offers = provider.offers
+    for resource_class_id, amount in slot.amounts:
+        offer = offers.get(resource_class_id)
+        if offer is None or offer.refuses(amount):
+            return "room"
+    traits = provider.traits
+    if traits & slot.all_of != slot.all_of or (
+        slot.any_of and not all(traits & any_of for any_of in slot.any_of)
+    ):
+        return "required"
+    if traits & group.forbidden_bits:
+        return "forbidden"
+    if group.member_of and not (in_all or is_in_all(group, provider)):
+        return "member_of"
+    if group.not_member_of and is_barred(group, provider):
+        return "not_member_of"
+    return None
+
+
+def is_in_all(group: Group, provider: ProviderView) -> bool:
+    """The provider is in an aggregate of every set that the group names."""
+    return not any(wanted.isdisjoint(provider.aggregates) for wanted in group.member_of)
+
+
+def is_barred(group: Group, provider: ProviderView) -> bool:
+    """The provider is in an aggregate that the group must not be in."""
+    return not group.not_member_of.isdisjoint(provider.aggregates)
+
+
+def _own_choices(
+    slot: Slot, tree: Tree, listener: Listener | None
+) -> list[ProviderView]:
+    group = slot.group
+    if group.root_id is not None and group.root_id != tree.root.id:
+        return []
+    in_all = False
+    if group.is_spread:
+        if group.not_member_of and is_barred(group, tree.root):
+            return []
+        in_all = bool(group.member_of) and is_in_all(group, tree.root)
+    if listener is None:
+        return [one for one in tree.providers if refusal(slot, one, in_all) is None]
+    found = []
+    for provider in tree.providers:
+        rule = refusal(slot, provider, in_all)
+        if rule is None:
+            found.append(provider)
+        else:
+            listener.drop(rule, slot, provider)
+    return found
+
+
+def _joined(
+    group: Group, tree: Tree, outside: list[ProviderView]
+) -> list[ProviderView]:
+    """The sharing providers of other trees that this tree has access to."""
+    if group.is_spread and group.not_member_of and is_barred(group, tree.root):
+        return []
+    return [
+        one
+        for one in outside
+        if one.root_id != tree.root.id
+        and not one.aggregates.isdisjoint(tree.aggregates)
+    ]

@@ -1,0 +1,165 @@
+"""What is asked, in stored ids and cut into slots that one provider each fills."""
+
+import collections.abc
+import dataclasses
+
+from placement.candidates.lookup import Ids
+from placement.candidates.model import Amounts, RequestGroup, SearchRequest
+from placement.candidates.views import TraitBits
+from placement.db import predicates
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """One request group in ids; see ``RequestGroup``.
+
+    ``root_id`` is the root of the tree that the group has to be in, or None. A
+    group without suffix is ``spread``: each class may come from another provider.
+    """
+
+    suffix: str
+    amounts: Amounts
+    required: tuple[frozenset[int], ...]
+    forbidden: frozenset[int]
+    member_of: tuple[frozenset[int], ...]
+    not_member_of: frozenset[int]
+    root_id: int | None
+    # Each set of ``required`` as bits.
+    required_bits: tuple[int, ...]
+    forbidden_bits: int
+
+    @property
+    def is_spread(self) -> bool:
+        return self.suffix == ""
+
+    @property
+    def is_collective(self) -> bool:
+        """Several providers together may have the required traits."""
+        return self.is_spread and len(self.amounts) > 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Slot:
+    """What one provider has to give: a suffixed group, or a class of the other.
+
+    The provider has all bits of ``all_of`` and some of each of ``any_of``; both
+    are empty where several slots hold the traits together.
+    """
+
+    index: int
+    group: Group
+    amounts: Amounts
+    all_of: int
+    any_of: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """One search.
+
+    ``slots`` are those of the groups, in their order. ``subtrees`` has the indexes
+    of slots that need a common ancestor among them. ``total`` is what a provider
+    gives that fills every slot, and ``repeats`` says that some class is in more
+    than one of them.
+    """
+
+    groups: tuple[Group, ...]
+    slots: tuple[Slot, ...]
+    isolates: bool
+    subtrees: tuple[tuple[int, ...], ...]
+    root_required: frozenset[int]
+    root_forbidden: frozenset[int]
+    nested_aware: bool
+    total: Amounts
+    repeats: bool
+
+
+def plan(request: SearchRequest, ids: Ids, bits: TraitBits) -> Plan | None:
+    """Turn a request into slots; None if nothing that is stored can match it."""
+    groups = [plan_group(group, ids, bits) for group in request.groups]
+    possible = tuple(group for group in groups if group is not None)
+    if len(possible) < len(groups):
+        return None
+    slots = _slots(possible)
+    of_suffix = {slot.group.suffix: slot.index for slot in slots}
+    total = _sum(slots)
+    return Plan(
+        groups=possible,
+        slots=slots,
+        isolates=request.isolates,
+        subtrees=tuple(
+            tuple(sorted(of_suffix[suffix] for suffix in suffixes))
+            for suffixes in request.same_subtree
+            if len(suffixes) > 1
+        ),
+        root_required=frozenset(ids.traits[name] for name in request.root_required),
+        root_forbidden=frozenset(ids.traits[name] for name in request.root_forbidden),
+        nested_aware=request.nested_aware,
+        total=total,
+        repeats=len(total) < sum(len(slot.amounts) for slot in slots),
+    )
+
+
+def plan_group(group: RequestGroup, ids: Ids, bits: TraitBits) -> Group | None:
+    """Turn a group into ids; None if nothing that is stored can match it.
+
+    So it is with an amount that no inventory can hold, with aggregates of which
+    none is stored, and with a tree that is not.
+    """
+    member_of = tuple(_known(uuids, ids.aggregates) for uuids in group.member_of)
+    if not all(member_of):
+        return None
+    if group.in_tree is not None and group.in_tree not in ids.trees:
+        return None
+    if any(amount > predicates.MAX_INT for amount in group.resources.values()):
+        return None
+    required = tuple(_known(names, ids.traits) for names in group.required)
+    forbidden = _known(group.forbidden, ids.traits)
+    return Group(
+        suffix=group.suffix,
+        amounts=tuple(
+            sorted(
+                (ids.resource_classes[name], amount)
+                for name, amount in group.resources.items()
+            )
+        ),
+        required=required,
+        forbidden=forbidden,
+        member_of=member_of,
+        not_member_of=_known(group.not_member_of, ids.aggregates),
+        root_id=None if group.in_tree is None else ids.trees[group.in_tree],
+        required_bits=tuple(bits.of(traits) for traits in required),
+        forbidden_bits=bits.of(forbidden),
+    )
+
+
+def _known(names: collections.abc.Iterable[str], ids: dict[str, int]) -> frozenset[int]:
+    return frozenset(ids[name] for name in names if name in ids)
+
+
+def _slots(groups: collections.abc.Iterable[Group]) -> tuple[Slot, ...]:
+    slots: list[Slot] = []
+    for group in groups:
+        wanted = () if group.is_collective else group.required_bits
+        all_of = 0
+        for bits in wanted:
+            all_of |= bits if _is_single(bits) else 0
+        any_of = tuple(bits for bits in wanted if not _is_single(bits))
+        parts = (
+            [(one,) for one in group.amounts] if group.is_spread else [group.amounts]
+        )
+        for amounts in parts:
+            slots.append(Slot(len(slots), group, amounts, all_of, any_of))
+    return tuple(slots)
+
+
+def _is_single(bits: int) -> bool:
+    return bits & (bits - 1) == 0
+
+
+def _sum(slots: collections.abc.Iterable[Slot]) -> Amounts:
+    total: dict[int, int] = {}
+    for slot in slots:
+        for resource_class_id, amount in slot.amounts:
+            total[resource_class_id] = total.get(resource_class_id, 0) + amount
+    return tuple(sorted(total.items()))

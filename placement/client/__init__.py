@@ -1,0 +1,118 @@
+"""A thin client of the Placement API.
+
+    client = placement.client.Client.connect()
+    group = RequestGroup(resources={"VCPU": 1})
+    for request in client.get_candidates([group], limit=10).requests:
+        if client.claim(consumer, request, ...):
+            break
+
+One method per operation, plain values in and out, failures raised by code. Imports
+nothing of the service, except ``direct``, which starts one in this process.
+"""
+
+from placement.client.client import KEEP, VERSION, Client
+from placement.client.errors import (
+    BadRequest,
+    CapacityExceeded,
+    ClientError,
+    ConcurrentUpdate,
+    Conflict,
+    ConstraintViolation,
+    ConsumerConflict,
+    DuplicateName,
+    Forbidden,
+    InventoryInUse,
+    InventoryInvalid,
+    NotAcceptable,
+    NotFound,
+    ProviderHasChildren,
+    ProviderInUse,
+    ServerError,
+    ServerNotLocated,
+    TimedOut,
+    Unauthorized,
+    Unavailable,
+    UnexpectedAnswer,
+    Unreachable,
+)
+from placement.client.location import Location, locate, state_directory
+from placement.client.query import RequestGroup, candidates_query
+from placement.client.transport import (
+    HTTPTransport,
+    Response,
+    SessionTransport,
+    Transport,
+    WSGITransport,
+)
+from placement.client.values import (
+    Aggregates,
+    AllocationRequest,
+    Allocations,
+    Candidates,
+    Claim,
+    ClassSummary,
+    ConsumerShare,
+    Inventories,
+    Inventory,
+    Outcome,
+    ProjectUsage,
+    Provider,
+    ProviderAllocations,
+    ProviderSummary,
+    ProviderTraits,
+    Usages,
+)
+
+__all__ = [
+    "KEEP",
+    "VERSION",
+    "Aggregates",
+    "AllocationRequest",
+    "Allocations",
+    "BadRequest",
+    "Candidates",
+    "CapacityExceeded",
+    "Claim",
+    "ClassSummary",
+    "Client",
+    "ClientError",
+    "ConcurrentUpdate",
+    "Conflict",
+    "ConstraintViolation",
+    "ConsumerConflict",
+    "ConsumerShare",
+    "DuplicateName",
+    "Forbidden",
+    "HTTPTransport",
+    "Inventories",
+    "Inventory",
+    "InventoryInUse",
+    "InventoryInvalid",
+    "Location",
+    "NotAcceptable",
+    "NotFound",
+    "Outcome",
+    "ProjectUsage",
+    "Provider",
+    "ProviderAllocations",
+    "ProviderHasChildren",
+    "ProviderInUse",
+    "ProviderSummary",
+    "ProviderTraits",
+    "RequestGroup",
+    "Response",
+    "ServerError",
+    "ServerNotLocated",
+    "SessionTransport",
+    "TimedOut",
+    "Transport",
+    "Unauthorized",
+    "Unavailable",
+    "UnexpectedAnswer",
+    "Unreachable",
+    "Usages",
+    "WSGITransport",
+    "candidates_query",
+    "locate",
+    "state_directory",
+]

@@ -1,0 +1,186 @@
+"""How a question for candidates is written on the command line."""
+
+import dataclasses
+import functools
+import re
+import typing
+from collections.abc import Callable, Iterable
+
+import click
+
+from placement.client.query import RequestGroup, candidates_query
+
+_T = typing.TypeVar("_T")
+
+_RESOURCE = re.compile(r"([^=:]+)[=:](\d+)")
+_GROUP_KEYS = ("resources", "required", "member_of", "in_tree")
+_DEFAULT_LIMIT = 20
+
+_OPTIONS = (
+    click.argument("resources", nargs=-1, metavar="[CLASS=AMOUNT]..."),
+    click.option(
+        "--resources",
+        "more_resources",
+        multiple=True,
+        metavar="CLASS=AMOUNT,...",
+        help="Resources of the unsuffixed group; the same as the arguments.",
+    ),
+    click.option(
+        "--required",
+        multiple=True,
+        metavar="TRAIT,...",
+        help="Traits of the unsuffixed group: TRAIT, !TRAIT or in:TRAIT,TRAIT.",
+    ),
+    click.option(
+        "--member-of",
+        multiple=True,
+        metavar="AGGREGATE",
+        help="Aggregates of the unsuffixed group: UUID, !UUID, in:UUID,UUID.",
+    ),
+    click.option("--in-tree", metavar="UUID", help="Only the tree of this provider."),
+    click.option(
+        "--group",
+        "groups",
+        multiple=True,
+        metavar="SUFFIX:KEY=VALUE;...",
+        help="A suffixed group, such as "
+        "'_A:resources=VCPU=1,MEMORY_MB=64;required=HW_NUMA_ROOT'. Keys: "
+        "resources, required, member_of, in_tree.",
+    ),
+    click.option(
+        "--group-policy",
+        type=click.Choice(["none", "isolate"]),
+        help="Whether suffixed groups may share a provider.",
+    ),
+    click.option(
+        "--root-required",
+        metavar="TRAIT,...",
+        help="Traits of the root: TRAIT or !TRAIT.",
+    ),
+    click.option(
+        "--same-subtree",
+        multiple=True,
+        metavar="SUFFIX,...",
+        help="Groups to be served under one of their providers.",
+    ),
+    click.option(
+        "--limit",
+        type=click.IntRange(min=1),
+        default=_DEFAULT_LIMIT,
+        show_default=True,
+        help="At most so many candidates.",
+    ),
+    click.option(
+        "--query",
+        "raw_query",
+        metavar="QUERY",
+        help="The query string of the API, instead of all other options.",
+    ),
+)
+
+
+def options(command: Callable[..., _T]) -> Callable[..., _T]:
+    """Give a command the arguments and options of a question for candidates.
+
+    The command gets the question as ``query``, a query string; it is empty when
+    nothing was asked for.
+    """
+
+    @functools.wraps(command)
+    def asking(**given: typing.Any) -> _T:
+        names = [field.name for field in dataclasses.fields(Question)]
+        question = Question(**{name: given.pop(name) for name in names})
+        return command(query=question.query(), **given)
+
+    wrapped: Callable[..., _T] = asking
+    for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Question:
+    """A question as it was written: one member per argument and option."""
+
+    resources: tuple[str, ...]
+    more_resources: tuple[str, ...]
+    required: tuple[str, ...]
+    member_of: tuple[str, ...]
+    in_tree: str | None
+    groups: tuple[str, ...]
+    group_policy: str | None
+    root_required: str | None
+    same_subtree: tuple[str, ...]
+    limit: int
+    raw_query: str | None
+
+    def query(self) -> str:
+        """Return the query string, empty when nothing was asked for.
+
+        Raises UsageError.
+        """
+        unsuffixed = RequestGroup(
+            parse_resources((*self.resources, *self.more_resources)),
+            self.required,
+            self.member_of,
+            self.in_tree,
+        )
+        suffixed = [parse_group(text) for text in self.groups]
+        rest = (self.group_policy, self.root_required, self.same_subtree, suffixed)
+        is_asked = any(rest) or any(unsuffixed.parameters())
+        if self.raw_query is not None:
+            if is_asked:
+                raise click.UsageError("--query says it all: ask nothing beside it.")
+            return self.raw_query.removeprefix("?")
+        if not is_asked:
+            return ""
+        return candidates_query(
+            [unsuffixed, *suffixed],
+            self.group_policy,
+            self.limit,
+            self.root_required.split(",") if self.root_required else (),
+            [text.split(",") for text in self.same_subtree],
+        )
+
+
+def parse_resources(texts: Iterable[str]) -> dict[str, int]:
+    """Return units by class from texts such as ``VCPU=1`` or ``VCPU:1,DISK_GB:5``.
+
+    Raises UsageError.
+    """
+    resources: dict[str, int] = {}
+    for item in (item for text in texts for item in text.split(",")):
+        found = _RESOURCE.fullmatch(item.strip())
+        if found is None:
+            raise click.UsageError(f"Not of the form CLASS=AMOUNT: '{item}'.")
+        if found[1] in resources:
+            raise click.UsageError(f"Asked for twice in one group: {found[1]}.")
+        resources[found[1]] = int(found[2])
+    return resources
+
+
+def parse_group(text: str) -> RequestGroup:
+    """Return a group from ``SUFFIX:KEY=VALUE;...``; keys may repeat.
+
+    Raises UsageError.
+    """
+    suffix, colon, rest = text.partition(":")
+    if not suffix or not colon:
+        raise click.UsageError(f"Not of the form SUFFIX:KEY=VALUE;...: '{text}'.")
+    values: dict[str, list[str]] = {key: [] for key in _GROUP_KEYS}
+    for item in filter(None, (item.strip() for item in rest.split(";"))):
+        key, _, value = item.partition("=")
+        if key not in values or not value:
+            raise click.UsageError(
+                f"Not one of {', '.join(_GROUP_KEYS)} with a value: '{item}'."
+            )
+        values[key].append(value)
+    if len(values["in_tree"]) > 1:
+        raise click.UsageError(f"in_tree may be given once in a group: '{text}'.")
+    return RequestGroup(
+        parse_resources(values["resources"]),
+        tuple(values["required"]),
+        tuple(values["member_of"]),
+        next(iter(values["in_tree"]), None),
+        suffix,
+    )

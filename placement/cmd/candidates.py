@@ -1,0 +1,96 @@
+"""``placement candidates``: ask who could serve a request."""
+
+import json
+import typing
+from collections.abc import Mapping
+
+import click
+
+from placement.cmd import asking
+from placement.cmd.connection import Connection, pass_connection
+from placement.cmd.failures import NotPossibleNow
+
+if typing.TYPE_CHECKING:
+    from placement.client import AllocationRequest, Candidates, Client
+
+# From so many trees on, one list of all providers is cheaper than one per tree.
+_MANY_TREES = 30
+
+
+@click.command()
+@asking.options
+@click.option("--json", "is_json", is_flag=True, help="The answer for programs.")
+@pass_connection
+def candidates(connection: Connection, query: str, is_json: bool) -> None:
+    """Ask who could serve a request, such as: placement candidates VCPU=1"""
+    if not query:
+        raise click.UsageError("Say what is wanted, such as VCPU=1 MEMORY_MB=512.")
+    client = connection.client()
+    found = client.get_candidates_by_query(query)
+    if is_json:
+        click.echo(json.dumps(_document(found), indent=2))
+    elif found.requests:
+        _print_table(found, provider_names(client, found))
+    if not found.requests:
+        raise NotPossibleNow("No candidates: nobody can serve this request now.")
+
+
+def provider_names(client: "Client", found: "Candidates") -> Mapping[str, str]:
+    """Return the names of the providers that the candidates take from, by uuid."""
+    roots = {
+        found.summaries[uuid].root_uuid
+        for request in found.requests
+        for uuid in request.by_provider
+    }
+    if len(roots) >= _MANY_TREES:
+        return {provider.uuid: provider.name for provider in client.get_providers()}
+    return {
+        provider.uuid: provider.name
+        for root in roots
+        for provider in client.get_providers(in_tree=root)
+    }
+
+
+def groups_served(request: "AllocationRequest", uuid: str) -> str:
+    """Return the suffixes of the groups that one provider serves, for people."""
+    served = [suffix for suffix, uuids in request.mappings.items() if uuid in uuids]
+    return ", ".join(suffix or "(unsuffixed)" for suffix in served)
+
+
+def _print_table(found: "Candidates", names: Mapping[str, str]) -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table("#", "provider", "gives", "used of capacity", "group")
+    for number, request in enumerate(found.requests, 1):
+        for position, (uuid, resources) in enumerate(request.by_provider.items()):
+            summary = found.summaries[uuid].by_class
+            table.add_row(
+                "" if position else str(number),
+                names.get(uuid, uuid),
+                "\n".join(f"{name} {amount}" for name, amount in resources.items()),
+                "\n".join(
+                    f"{summary[name].used} of {summary[name].capacity}"
+                    for name in resources
+                ),
+                groups_served(request, uuid),
+            )
+    Console().print(table)
+
+
+def _document(found: "Candidates") -> dict[str, typing.Any]:
+    return {
+        "allocation_requests": [request.to_document() for request in found.requests],
+        "provider_summaries": {
+            uuid: {
+                "resources": {
+                    name: {"capacity": each.capacity, "used": each.used}
+                    for name, each in summary.by_class.items()
+                },
+                "traits": list(summary.traits),
+                "parent_provider_uuid": summary.parent_uuid,
+                "root_provider_uuid": summary.root_uuid,
+            }
+            for uuid, summary in found.summaries.items()
+        },
+    }

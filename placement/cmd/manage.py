@@ -1,0 +1,204 @@
+"""The command ``placement-manage``: what operators do to the database."""
+
+import argparse
+import collections
+import collections.abc
+import contextlib
+import importlib.metadata
+import logging
+import sys
+import typing
+
+import alembic.util
+import sqlalchemy as sa
+from oslo_config import cfg
+
+from placement import exception
+from placement.cmd import table
+from placement.conf import find, log, settings
+from placement.db import engine as engines
+from placement.db import migrations, online
+
+LOG = logging.getLogger(__name__)
+
+PROGRAM = "placement-manage"
+BATCH_ROWS = 50
+
+DONE, FAILED, MORE_TO_DO, MIGRATION_FAILED, WRONG_COUNT = 0, 1, 1, 2, 127
+
+
+def main(argv: collections.abc.Sequence[str] | None = None) -> int:
+    """Run the command with the arguments ``argv``, by default those of the process.
+
+    Returns the exit status. Help, ``--version`` and wrong arguments leave through
+    SystemExit, as argparse does.
+    Source: API reference, "Commands".
+    """
+    try:
+        config = find.command_config(
+            sys.argv[1:] if argv is None else argv,
+            [cfg.SubCommandOpt("command", title="Commands", handler=_add_commands)],
+            prog=PROGRAM,
+            version=importlib.metadata.version("standalone-placement"),
+        )
+        if config.command.name is None:
+            config.print_help()
+            return FAILED
+        log.setup_for_command(config)
+        status: int = config.command.run(config)
+        return status
+    except (
+        exception.PlacementError,
+        sa.exc.SQLAlchemyError,
+        alembic.util.CommandError,
+    ) as failure:
+        LOG.debug("%s failed", PROGRAM, exc_info=True)
+        print(f"{PROGRAM}: {failure}", file=sys.stderr)
+        return FAILED
+
+
+def _add_commands(commands: typing.Any) -> None:
+    commands.required = False
+    db = commands.add_parser("db", help="what concerns the database")
+    db.set_defaults(run=_shows_help(db))
+    of_db = db.add_subparsers(title="Commands")
+
+    sync = of_db.add_parser("sync", help="bring the schema to its newest form")
+    sync.set_defaults(run=_sync)
+
+    version = of_db.add_parser("version", help="show the revision of the schema")
+    version.set_defaults(run=_version)
+
+    stamp = of_db.add_parser(
+        "stamp", help="declare the schema to be at a revision, without changing it"
+    )
+    stamp.add_argument("revision", help="id of a revision, or head")
+    stamp.set_defaults(run=_stamp)
+
+    online_data = of_db.add_parser(
+        "online_data_migrations",
+        help="change data that an older version wrote, while the service runs",
+    )
+    online_data.add_argument(
+        "--max-count",
+        metavar="N",
+        help="change at most N rows, then stop; by default everything, in batches",
+    )
+    online_data.set_defaults(run=_online_data_migrations)
+
+
+def _shows_help(
+    parser: argparse.ArgumentParser,
+) -> collections.abc.Callable[[cfg.ConfigOpts], int]:
+    def show(_config: cfg.ConfigOpts) -> int:
+        parser.print_help()
+        return DONE
+
+    return show
+
+
+def _sync(config: cfg.ConfigOpts) -> int:
+    with _database(config) as (engine, _):
+        migrations.sync(engine)
+    return DONE
+
+
+def _version(config: cfg.ConfigOpts) -> int:
+    with _database(config) as (engine, _):
+        print(migrations.version(engine))
+    return DONE
+
+
+def _stamp(config: cfg.ConfigOpts) -> int:
+    with _database(config) as (engine, _):
+        migrations.stamp(engine, config.command.revision)
+    return DONE
+
+
+def _online_data_migrations(config: cfg.ConfigOpts) -> int:
+    given = config.command.max_count
+    max_count = None if given is None else _positive(given)
+    if max_count == 0:
+        print("Must supply a positive value for max_count")
+        return WRONG_COUNT
+    with _database(config) as (engine, loaded):
+        totals = _Totals()
+        if max_count is None:
+            print(f"Running batches of {BATCH_ROWS} until complete")
+            while _run_batch(engine, loaded, BATCH_ROWS, totals):
+                pass
+        else:
+            _run_batch(engine, loaded, max_count, totals)
+    print(totals.table())
+    if max_count is not None and totals.done.total():
+        return MORE_TO_DO
+    if totals.failed:
+        print("Some migrations failed unexpectedly. Check log for details.")
+        return MIGRATION_FAILED
+    return DONE
+
+
+def _positive(text: str) -> int:
+    """Read a number of rows; 0 is every text that is not a positive number."""
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+class _Totals:
+    """What was found and done so far, by migration, and which of them failed."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, int] = {}
+        self.done: collections.Counter[str] = collections.Counter()
+        self.failed: set[str] = set()
+
+    def table(self) -> str:
+        names = [migration.name for migration in online.MIGRATIONS]
+        return table.columns(
+            ("Migration", "Total Found", "Completed"),
+            [(name, self.found.get(name, 0), self.done[name]) for name in names],
+        )
+
+
+def _run_batch(
+    engine: sa.Engine, loaded: settings.Settings, rows: int, totals: _Totals
+) -> int:
+    """Let the migrations, in their order, change at most ``rows`` rows together.
+
+    One that fails is said and logged, and those after it are run all the same.
+
+    Returns how many rows were changed.
+    """
+    left = rows
+    for migration in online.MIGRATIONS:
+        if not left:
+            break
+        try:
+            found, done = migration.run(engine, loaded, left)
+        except Exception:
+            LOG.exception("The online data migration %s failed", migration.name)
+            print(f"Error attempting to run {migration.name}")
+            totals.failed.add(migration.name)
+            continue
+        if found:
+            print(f"{found} rows matched query {migration.name}, {done} migrated")
+        # Later batches find what is left of what the first one found.
+        totals.found.setdefault(migration.name, found)
+        totals.done[migration.name] += done
+        left -= done
+    return rows - left
+
+
+@contextlib.contextmanager
+def _database(
+    config: cfg.ConfigOpts,
+) -> collections.abc.Iterator[tuple[sa.Engine, settings.Settings]]:
+    loaded = settings.load(config)
+    engine = engines.create_engine(loaded.database)
+    try:
+        yield engine, loaded
+    finally:
+        engine.dispose()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

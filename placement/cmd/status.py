@@ -1,0 +1,149 @@
+"""The command ``placement-status``: whether an upgrade may go on."""
+
+import collections.abc
+import enum
+import json
+import sys
+import traceback
+import typing
+
+import sqlalchemy as sa
+from oslo_config import cfg
+
+from placement.cmd import table
+from placement.conf import find, log, settings
+from placement.db import checks
+from placement.db import engine as engines
+
+PROGRAM = "placement-status"
+
+EXCEPTION = 255
+
+
+class Result(enum.IntEnum):
+    """How a check ended; the worst of all is the exit status."""
+
+    SUCCESS = 0
+    WARNING = 1
+    FAILURE = 2
+
+
+class Finding(typing.NamedTuple):
+    """What one check found; ``details`` say how to mend it, None if all is well."""
+
+    result: Result
+    details: str | None = None
+
+
+FINE = Finding(Result.SUCCESS)
+
+
+def main(argv: collections.abc.Sequence[str] | None = None) -> int:
+    """Run the command with the arguments ``argv``, by default those of the process.
+
+    Returns the exit status: the worst result, or 255 if it could not be found out.
+    Help and wrong arguments leave through SystemExit, as argparse does.
+    Source: API reference, "Commands".
+    """
+    try:
+        config = find.command_config(
+            sys.argv[1:] if argv is None else argv,
+            [cfg.SubCommandOpt("command", title="Commands", handler=_add_commands)],
+            prog=PROGRAM,
+        )
+        log.setup_for_command(config)
+        findings = check_all(config)
+    except Exception:
+        print(f"Error:\n{traceback.format_exc()}", file=sys.stderr)
+        return EXCEPTION
+    print(_render(findings))
+    return max(finding.result for finding in findings.values())
+
+
+def check_all(config: cfg.ConfigOpts) -> dict[str, Finding]:
+    """Return what each check found, by its title.
+
+    Raises ConfigurationError and the errors of SQLAlchemy when the database cannot
+    be asked.
+    """
+    engine = engines.create_engine(settings.load(config).database)
+    try:
+        with engine.connect() as conn:
+            return {
+                "Missing Root Provider IDs": _check_root_provider_ids(conn),
+                "Incomplete Consumers": _check_consumers(conn),
+                "Policy File JSON to YAML Migration": _check_policy_file(config),
+            }
+    finally:
+        engine.dispose()
+
+
+def _add_commands(commands: typing.Any) -> None:
+    upgrade = commands.add_parser("upgrade", help="what concerns an upgrade")
+    upgrade.add_argument("check", choices=["check"], help="run all checks")
+    upgrade.add_argument(
+        "--json",
+        action="store_true",
+        help="accepted for the sake of scripts; the table is printed all the same",
+    )
+
+
+def _check_root_provider_ids(conn: sa.Connection) -> Finding:
+    count = checks.missing_root_provider_ids(conn)
+    if not count:
+        return FINE
+    return Finding(
+        Result.FAILURE,
+        f"{count} resource providers have no root provider id. Run "
+        '"placement-manage db online_data_migrations".',
+    )
+
+
+def _check_consumers(conn: sa.Connection) -> Finding:
+    count = checks.incomplete_consumers(conn)
+    if not count:
+        return FINE
+    return Finding(
+        Result.WARNING,
+        f"{count} consumers have allocations and no record of their own. Run "
+        '"placement-manage db online_data_migrations".',
+    )
+
+
+def _check_policy_file(config: cfg.ConfigOpts) -> Finding:
+    path = config.find_file(config.oslo_policy.policy_file)
+    if path is None or not _is_json(path):
+        return FINE
+    return Finding(
+        Result.FAILURE,
+        f"The policy file {path} is JSON. Convert it with "
+        '"oslopolicy-convert-json-to-yaml", and name the result in [oslo_policy] '
+        "policy_file.",
+    )
+
+
+def _is_json(path: str) -> bool:
+    with open(path, "rb") as file:
+        try:
+            json.load(file)
+        except ValueError:
+            return False
+    return True
+
+
+def _render(findings: dict[str, Finding]) -> str:
+    return table.blocks(
+        "Upgrade Check Results",
+        (
+            (
+                f"Check: {title}",
+                f"Result: {finding.result.name.capitalize()}",
+                f"Details: {finding.details}",
+            )
+            for title, finding in findings.items()
+        ),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,192 @@
+"""The configuration as plain values.
+
+Reading an option of oslo.config looks through every source each time, which is too
+slow while a request waits. Everything is read once, at start; a value of the wrong
+type is found there too.
+"""
+
+import dataclasses
+import logging
+import typing
+
+from oslo_config import cfg
+
+from placement import exception
+
+LOG = logging.getLogger(__name__)
+
+# The group and name of each option that is only accepted.
+WITHOUT_EFFECT = (
+    (None, "tempdir"),
+    (None, "pybasedir"),
+    (None, "state_path"),
+    ("placement_database", "slave_connection"),
+    ("placement_database", "connection_trace"),
+    ("workarounds", "optimize_for_wide_provider_trees"),
+)
+
+_DEFAULTS = (cfg.Locations.opt_default, cfg.Locations.set_default)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """Group [api]; ``token_file`` may be None with a strategy that reads none."""
+
+    auth_strategy: str
+    token_file: str | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """Group [placement_database]; times are in seconds.
+
+    None for a number of the pool is the default of SQLAlchemy.
+    """
+
+    connection: str
+    connection_parameters: str = ""
+    slave_connection: str | None = None
+    sqlite_synchronous: bool = True
+    mysql_sql_mode: str = "TRADITIONAL"
+    connection_recycle_time: int = 3600
+    max_pool_size: int | None = None
+    max_overflow: int | None = None
+    pool_timeout: int | None = None
+    max_retries: int = 10
+    retry_interval: int = 10
+    connection_debug: int = 0
+    connection_trace: bool = False
+    sync_on_startup: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PlacementSettings:
+    """Group [placement].
+
+    ``allocation_candidates_generation_strategy`` is None when no source sets it;
+    the option's own default is depth-first.
+    """
+
+    randomize_allocation_candidates: bool
+    max_allocation_candidates: int
+    allocation_candidates_generation_strategy: str | None
+    allocation_conflict_retry_count: int
+    incomplete_consumer_project_id: str
+    incomplete_consumer_user_id: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class WorkaroundsSettings:
+    """Group [workarounds]."""
+
+    optimize_for_wide_provider_trees: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CorsSettings:
+    """Group [cors]; an empty ``allowed_origin`` turns CORS off.
+
+    ``max_age`` is in seconds.
+    """
+
+    allowed_origin: tuple[str, ...]
+    allow_credentials: bool
+    allow_headers: tuple[str, ...]
+    expose_headers: tuple[str, ...]
+    allow_methods: tuple[str, ...]
+    max_age: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProxySettings:
+    """Group [oslo_middleware]."""
+
+    enable_proxy_headers_parsing: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that is configured, by group; ``log_options`` is in [DEFAULT]."""
+
+    api: ApiSettings
+    database: DatabaseSettings
+    placement: PlacementSettings
+    workarounds: WorkaroundsSettings
+    cors: CorsSettings
+    proxy: ProxySettings
+    log_options: bool
+
+
+def load(config: cfg.ConfigOpts) -> Settings:
+    """Read every option of ``config``, which has parsed its sources.
+
+    Says in the log which options are set although they have no effect.
+
+    Raises ConfigurationError when the database's URL is missing, or when a value
+    is of the wrong type or not among the choices.
+    """
+    try:
+        if not config.placement_database.connection:
+            raise exception.ConfigurationError(reason=_no_connection(config))
+        settings = Settings(
+            api=_read(config, "api", ApiSettings),
+            database=_read(config, "placement_database", DatabaseSettings),
+            placement=_placement(config),
+            workarounds=_read(config, "workarounds", WorkaroundsSettings),
+            cors=_read(config, "cors", CorsSettings),
+            proxy=_read(config, "oslo_middleware", ProxySettings),
+            log_options=config.log_options,
+        )
+        _report_without_effect(config)
+    except cfg.Error as wrong:
+        raise exception.ConfigurationError(reason=wrong) from wrong
+    return settings
+
+
+def is_set(config: cfg.ConfigOpts, name: str, group: str | None = None) -> bool:
+    """Some source gives the option a value, be it the same as the default."""
+    location = config.get_location(name, group)
+    return location is not None and location.location not in _DEFAULTS
+
+
+Group = typing.TypeVar("Group")
+
+
+def _read(config: cfg.ConfigOpts, group: str, kind: type[Group]) -> Group:
+    fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+    return kind(**{field.name: _value(config, group, field) for field in fields})
+
+
+def _value(
+    config: cfg.ConfigOpts, group: str, field: "dataclasses.Field[typing.Any]"
+) -> typing.Any:
+    value = config[group][field.name]
+    if field.type == tuple[str, ...]:
+        return tuple(value or ())
+    return value
+
+
+def _placement(config: cfg.ConfigOpts) -> PlacementSettings:
+    settings = _read(config, "placement", PlacementSettings)
+    if is_set(config, "allocation_candidates_generation_strategy", "placement"):
+        return settings
+    return dataclasses.replace(settings, allocation_candidates_generation_strategy=None)
+
+
+def _no_connection(config: cfg.ConfigOpts) -> str:
+    looked_in = ", ".join(config.config_file or ()) or "no file found"
+    return (
+        "There is no database: connection is not set under [placement_database] "
+        f"(read: {looked_in}), nor is OS_PLACEMENT_DATABASE__CONNECTION in the "
+        "environment."
+    )
+
+
+def _report_without_effect(config: cfg.ConfigOpts) -> None:
+    names = [
+        f"[{group or 'DEFAULT'}] {name}"
+        for group, name in WITHOUT_EFFECT
+        if is_set(config, name, group)
+    ]
+    if names:
+        LOG.warning("Options that are set and have no effect: %s", ", ".join(names))

@@ -1,0 +1,82 @@
+"""What a database's refusal means: try again, gone away, or our own mistake."""
+
+import enum
+import typing
+
+import sqlalchemy as sa
+
+# SQLSTATEs of PostgreSQL: serialization failure, deadlock detected, unique and
+# foreign key violation, lock not available.
+_POSTGRESQL_RETRY = {"40001", "40P01", "23505", "23503", "55P03"}
+
+# PostgreSQL shuts down, starts up, or is a standby that takes no writes.
+_POSTGRESQL_LOST = {"57P01", "57P02", "57P03", "25006"}
+
+# Deadlock, lock wait timeout, record changed since last read, a Galera node that
+# is not ready, duplicate entry, foreign key.
+_MARIADB_RETRY = {1213, 1205, 1020, 1047, 1062, 1452}
+
+_MARIADB_LOST = {1053, 1077, 1079, 2002, 2003, 2006, 2013, 2055, 4031}
+
+
+class Meaning(enum.Enum):
+    """What to do about a failed statement or COMMIT."""
+
+    RETRY = "retry"
+    LOST = "lost"
+    BUG = "bug"
+
+
+def meaning(failure: sa.exc.SQLAlchemyError) -> Meaning:
+    """Tell what ``failure`` means for the transaction that it ended.
+
+    A unique or foreign key violation is a race: the transaction had looked first,
+    and when it runs again it finds what the other one has committed.
+    """
+    if isinstance(failure, sa.exc.TimeoutError):
+        return Meaning.LOST
+    if not isinstance(failure, sa.exc.DBAPIError):
+        return Meaning.BUG
+    if failure.connection_invalidated:
+        return Meaning.LOST
+    original = failure.orig
+    if hasattr(original, "pgcode"):
+        return _postgresql(original)
+    if hasattr(original, "sqlite_errorname"):
+        return _sqlite(original)
+    return _mariadb(original)
+
+
+def _postgresql(original: typing.Any) -> Meaning:
+    if original.pgcode in _POSTGRESQL_RETRY:
+        return Meaning.RETRY
+    if original.pgcode in _POSTGRESQL_LOST:
+        return Meaning.LOST
+    # Without a code it is libpq that speaks: there was no server to answer.
+    is_libpq = original.pgcode is None and type(original).__name__ == "OperationalError"
+    return Meaning.LOST if is_libpq else Meaning.BUG
+
+
+def _sqlite(original: typing.Any) -> Meaning:
+    name = original.sqlite_errorname
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CONSTRAINT")):
+        return Meaning.RETRY
+    if name.startswith(("SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_FULL")):
+        return Meaning.LOST
+    return Meaning.BUG
+
+
+def _mariadb(original: typing.Any) -> Meaning:
+    number = original.args[0] if original is not None and original.args else None
+    if number in _MARIADB_RETRY:
+        return Meaning.RETRY
+    if number in _MARIADB_LOST:
+        return Meaning.LOST
+    return Meaning.BUG
+
+
+def mark_lost_connection(context: sa.engine.ExceptionContext) -> None:
+    """Let the pool drop its connections when the server says that it stops."""
+    original = context.original_exception
+    if getattr(original, "pgcode", None) in _POSTGRESQL_LOST:
+        context.is_disconnect = True

@@ -1,0 +1,157 @@
+"""Connections: how each database is opened, and what a transaction begins with."""
+
+import sqlite3
+import time
+import typing
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from placement import exception
+from placement.db import conflicts
+
+if typing.TYPE_CHECKING:
+    from placement.conf.settings import DatabaseSettings
+
+# How long a SQLite writer waits for the one before it, in milliseconds.
+SQLITE_WAIT_MS = 20_000
+
+# An option of a connection: its transaction is going to write.
+WRITES = "placement_writes"
+
+# The drivers that come with the service, for URLs that name none.
+_DRIVERS = {
+    "postgresql": "postgresql+psycopg2",
+    "postgres": "postgresql+psycopg2",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+}
+
+# A server that went away silently is noticed within half a minute.
+_POSTGRESQL_CONNECT = {
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+_MYSQL_CONNECT = {"connect_timeout": 10, "read_timeout": 60, "write_timeout": 60}
+
+
+def create_engine(database: "DatabaseSettings") -> sa.Engine:
+    """Return an engine for the configured database; connects to nothing yet.
+
+    Raises ConfigurationError when the URL cannot be read or its driver is missing.
+    """
+    try:
+        url = _with_driver(_url(database))
+        engine = sa.create_engine(url, **_options(url, database))
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as unusable:
+        raise exception.ConfigurationError(
+            reason=f"[placement_database] connection cannot be used: {unusable}"
+        ) from unusable
+    _listen(engine, database)
+    return engine
+
+
+def wait_until_reachable(engine: sa.Engine, database: "DatabaseSettings") -> None:
+    """Connect once, trying again as ``max_retries`` and ``retry_interval`` say.
+
+    Raises ConfigurationError, which names the database but not its password.
+    """
+    failures = 0
+    while True:
+        try:
+            with engine.connect():
+                return
+        except sa.exc.DBAPIError as unreachable:
+            failures += 1
+            if -1 < database.max_retries < failures or not _may_come_back(unreachable):
+                raise exception.ConfigurationError(
+                    reason=f"The database {engine.url.render_as_string()} cannot be "
+                    f"reached: {str(unreachable.orig).strip()}. See [placement_database] "
+                    "connection."
+                ) from unreachable
+            time.sleep(database.retry_interval)
+
+
+def _may_come_back(failure: sa.exc.DBAPIError) -> bool:
+    """A file that cannot be opened stays so; a server may be starting."""
+    return not isinstance(failure.orig, sqlite3.Error)
+
+
+def _url(database: "DatabaseSettings") -> sa.URL:
+    url = sa.make_url(database.connection)
+    if database.connection_parameters:
+        url = url.update_query_string(database.connection_parameters, append=True)
+    return url
+
+
+def _with_driver(url: sa.URL) -> sa.URL:
+    return url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
+
+
+def _options(url: sa.URL, database: "DatabaseSettings") -> dict[str, typing.Any]:
+    options: dict[str, typing.Any] = {
+        "pool_recycle": database.connection_recycle_time,
+        "echo": database.connection_debug >= 50,
+    }
+    if url.get_backend_name() == "sqlite":
+        if url.database in (None, "", ":memory:"):
+            # Another connection would be another database.
+            options["poolclass"] = sa.pool.StaticPool
+            options["connect_args"] = {"check_same_thread": False}
+        return options
+    pool = {
+        "pool_size": database.max_pool_size,
+        "max_overflow": database.max_overflow,
+        "pool_timeout": database.pool_timeout,
+    }
+    options |= {name: value for name, value in pool.items() if value is not None}
+    # Writers lock what they touch and then look again, so each statement has to
+    # see what was committed while it waited.
+    options["isolation_level"] = "READ COMMITTED"
+    options["connect_args"] = dict(
+        _POSTGRESQL_CONNECT
+        if url.get_backend_name() == "postgresql"
+        else _MYSQL_CONNECT
+    )
+    return options
+
+
+def _listen(engine: sa.Engine, database: "DatabaseSettings") -> None:
+    event.listen(engine, "handle_error", conflicts.mark_lost_connection)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _opens_sqlite(database.sqlite_synchronous))
+        event.listen(engine, "begin", _begin_sqlite)
+    elif engine.dialect.name in ("mysql", "mariadb") and database.mysql_sql_mode:
+        event.listen(engine, "connect", _sets_sql_mode(database.mysql_sql_mode))
+
+
+def _opens_sqlite(synchronous: bool) -> typing.Callable[..., None]:
+    def opened(connection: sqlite3.Connection, _record: object) -> None:
+        # The driver would begin and commit when it thinks best; we do.
+        connection.isolation_level = None
+        # Before anything that may have to wait for another process.
+        connection.execute(f"PRAGMA busy_timeout = {SQLITE_WAIT_MS}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        if not synchronous:
+            connection.execute("PRAGMA synchronous = OFF")
+
+    return opened
+
+
+def _begin_sqlite(conn: sa.Connection) -> None:
+    # A reader that becomes a writer may find that it reads what is stale, and
+    # fail; a transaction that is going to write says so at its beginning.
+    writes = conn.get_execution_options().get(WRITES)
+    conn.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _sets_sql_mode(sql_mode: str) -> typing.Callable[..., None]:
+    def opened(connection: typing.Any, _record: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET SESSION sql_mode = %s", (sql_mode,))
+
+    return opened

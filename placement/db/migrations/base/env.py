@@ -1,0 +1,3 @@
+from placement.db.migrations.run import run
+
+run()

@@ -1,0 +1,17 @@
+"""Refuse to go on while an allocation has no consumer."""
+
+from alembic import op
+
+from placement.db import checks
+
+revision = "b5c396305c25"
+down_revision = "611cd6dffd7b"
+
+
+def upgrade() -> None:
+    found = checks.incomplete_consumers(op.get_bind())
+    if found:
+        raise RuntimeError(
+            f"{found} allocations have no consumer: run "
+            "`placement-manage db online_data_migrations` first."
+        )

@@ -1,0 +1,112 @@
+"""Changes of data that an older database needs, done while the service runs."""
+
+import collections.abc
+import dataclasses
+import typing
+
+import sqlalchemy as sa
+
+from placement.db import checks, tables
+from placement.db import engine as engines
+
+if typing.TYPE_CHECKING:
+    from placement.conf.settings import Settings
+
+_providers = tables.resource_providers
+_inventories = tables.inventories
+_allocations = tables.allocations
+_consumers = tables.consumers
+
+_Work = collections.abc.Callable[[sa.Connection, "Settings", int], tuple[int, int]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Migration:
+    """One change of data, done in batches until nothing is left."""
+
+    name: str
+    work: _Work
+
+    def run(
+        self, engine: sa.Engine, settings: "Settings", max_count: int
+    ) -> tuple[int, int]:
+        """Change at most ``max_count`` rows, in one transaction.
+
+        Returns how many rows needed it, and how many were changed now.
+        """
+        with engine.connect() as fresh:
+            conn = fresh.execution_options(**{engines.WRITES: True})
+            counts = self.work(conn, settings, max_count)
+            conn.commit()
+            return counts
+
+
+def _set_root_provider_ids(
+    conn: sa.Connection, _settings: "Settings", max_count: int
+) -> tuple[int, int]:
+    found = checks.missing_root_provider_ids(conn)
+    ids = conn.scalars(
+        sa.select(_providers.c.id)
+        .where(_providers.c.root_provider_id.is_(None))
+        .order_by(_providers.c.id)
+        .limit(max_count)
+    ).all()
+    # Such records predate trees: they have no parent and are their own root.
+    done = conn.execute(
+        sa.update(_providers)
+        .where(_providers.c.id.in_(ids), _providers.c.root_provider_id.is_(None))
+        .values(root_provider_id=_providers.c.id)
+    )
+    return found, done.rowcount
+
+
+def _create_incomplete_consumers(
+    conn: sa.Connection, settings: "Settings", max_count: int
+) -> tuple[int, int]:
+    found = checks.incomplete_consumers(conn)
+    missing = checks.without_record()
+    uuids = conn.scalars(
+        sa.select(missing.c.consumer_id).order_by(missing.c.consumer_id).limit(max_count)
+    ).all()
+    if not uuids:
+        return found, 0
+    placement = settings.placement
+    project = _ensure(conn, tables.projects, placement.incomplete_consumer_project_id)
+    user = _ensure(conn, tables.users, placement.incomplete_consumer_user_id)
+    owner = {"project_id": project, "user_id": user, "generation": 0}
+    conn.execute(sa.insert(_consumers), [{"uuid": uuid} | owner for uuid in uuids])
+    return found, len(uuids)
+
+
+def _ensure(conn: sa.Connection, table: sa.Table, external_id: str) -> int:
+    select = sa.select(table.c.id).where(table.c.external_id == external_id)
+    if conn.scalar(select) is None:
+        conn.execute(sa.insert(table).values(external_id=external_id))
+    return conn.execute(select).scalar_one()
+
+
+def fill_used(conn: sa.Connection) -> int:
+    """Make ``inventories.used`` the sum of the allocations; returns rows changed.
+
+    Belongs into a transaction that keeps writers of allocations away.
+    """
+    total = (
+        sa.select(sa.func.coalesce(sa.func.sum(_allocations.c.used), 0))
+        .where(
+            _allocations.c.resource_provider_id == _inventories.c.resource_provider_id,
+            _allocations.c.resource_class_id == _inventories.c.resource_class_id,
+        )
+        .scalar_subquery()
+    )
+    changed = conn.execute(
+        sa.update(_inventories)
+        .where(_inventories.c.used != total)
+        .values(used=total, updated_at=_inventories.c.updated_at)
+    )
+    return changed.rowcount
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration("set_root_provider_ids", _set_root_provider_ids),
+    Migration("create_incomplete_consumers", _create_incomplete_consumers),
+)

@@ -1,0 +1,50 @@
+"""Conditions on stored rows, each written once and used by every query.
+
+A condition here has a twin in Python, on the object that the row becomes; a
+test holds the two together on every database. Searching, writing and explaining
+all go through these, so they cannot disagree.
+"""
+
+import typing
+
+import sqlalchemy as sa
+
+MAX_INT = 2**31 - 1
+
+
+def capacity(inventory: sa.FromClause) -> sa.ColumnElement[float]:
+    """Units that may be allocated in all; twin of ``Inventory.capacity``.
+
+    Not rounded down: what is compared with it is whole.
+    """
+    columns = inventory.c
+    return (columns.total - columns.reserved) * columns.allocation_ratio
+
+
+def allows_amount(inventory: sa.FromClause, amount: int) -> sa.ColumnElement[bool]:
+    """``amount`` is a size that may be taken; twin of ``Inventory.refuses_size``.
+
+    An amount above what a column can hold is allowed nowhere, and is not sent.
+    """
+    if amount > MAX_INT:
+        return sa.false()
+    columns = inventory.c
+    return sa.and_(
+        columns.min_unit <= amount,
+        columns.max_unit >= amount,
+        sa.literal(amount, sa.Integer) % columns.step_size == 0,
+    )
+
+
+def has_room(
+    inventory: sa.FromClause, amount: int | sa.ColumnElement[typing.Any]
+) -> sa.ColumnElement[bool]:
+    """``amount`` more units stay within capacity; twin of ``Inventory.has_room``."""
+    return inventory.c.used + amount <= capacity(inventory)
+
+
+def fits(inventory: sa.FromClause, amount: int) -> sa.ColumnElement[bool]:
+    """``amount`` more units may be taken; twin of ``Inventory.refuses``."""
+    if amount > MAX_INT:
+        return sa.false()
+    return sa.and_(allows_amount(inventory, amount), has_room(inventory, amount))

@@ -1,0 +1,71 @@
+"""The names that every Placement has: put into the database, never taken away."""
+
+import collections.abc
+import typing
+
+import os_traits
+import sqlalchemy as sa
+
+from placement.db import conflicts, names, tables
+from placement.db import engine as engines
+
+# Two processes that start together may find the same names missing; the loser
+# finds them present when it looks again.
+_ATTEMPTS = 5
+
+
+def ensure(engine: sa.Engine) -> None:
+    """Insert the standard classes and traits that the database lacks.
+
+    Safe in several processes at once. A standard class has its place in the
+    library's list as id, a trait the next free one.
+    """
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            with engine.connect() as conn:
+                # Most starts find nothing missing, and need no write lock.
+                if not _missing(conn):
+                    return
+            with engine.connect() as fresh:
+                conn = fresh.execution_options(**{engines.WRITES: True})
+                for table, rows in _missing(conn):
+                    _insert(conn, table, rows)
+                conn.commit()
+                return
+        except sa.exc.DBAPIError as failure:
+            raced = conflicts.meaning(failure) is conflicts.Meaning.RETRY
+            if not raced or attempt == _ATTEMPTS:
+                raise
+
+
+_Rows = list[dict[str, typing.Any]]
+
+
+def _missing(conn: sa.Connection) -> list[tuple[sa.Table, _Rows]]:
+    """List what is to be inserted, by table; empty when nothing is."""
+    classes = _absent(conn, tables.resource_classes, names.STANDARD_CLASSES)
+    traits = _absent(conn, tables.traits, sorted(os_traits.get_traits()))
+    found: list[tuple[sa.Table, _Rows]] = [
+        (
+            tables.resource_classes,
+            [{"id": names.STANDARD_CLASSES[name], "name": name} for name in classes],
+        ),
+        (tables.traits, [{"name": name} for name in traits]),
+    ]
+    return [(table, rows) for table, rows in found if rows]
+
+
+def _absent(
+    conn: sa.Connection, table: sa.Table, wanted: collections.abc.Iterable[str]
+) -> list[str]:
+    present = set(conn.scalars(sa.select(table.c.name)))
+    return [name for name in wanted if name not in present]
+
+
+def _insert(conn: sa.Connection, table: sa.Table, rows: _Rows) -> None:
+    if conn.dialect.name in ("mysql", "mariadb"):
+        # Or the id 0, which is VCPU's, would mean "the next free one".
+        conn.exec_driver_sql(
+            "SET SESSION sql_mode = CONCAT(@@sql_mode, ',NO_AUTO_VALUE_ON_ZERO')"
+        )
+    conn.execute(sa.insert(table), rows)

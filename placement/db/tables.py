@@ -1,0 +1,201 @@
+"""The stored tables, as SQLAlchemy Core. No behaviour lives here.
+
+Names, columns, indexes and constraints are those that an existing Placement
+database has, and two columns of our own: ``inventories.used`` and
+``resource_providers.revision``. Both have server defaults, so that a writer that
+does not know them can go on.
+"""
+
+import datetime
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+
+def utcnow() -> datetime.datetime:
+    """The present time in UTC, without a zone, as the tables keep it."""
+    return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+
+
+def _timestamps() -> tuple[sa.Column[datetime.datetime], ...]:
+    return (
+        sa.Column("created_at", sa.DateTime, default=utcnow),
+        sa.Column("updated_at", sa.DateTime, onupdate=utcnow),
+    )
+
+
+resource_providers = sa.Table(
+    "resource_providers",
+    metadata,
+    *_timestamps(),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("uuid", sa.String(36), nullable=False),
+    sa.Column("name", sa.String(200)),
+    sa.Column("generation", sa.Integer, default=0),
+    sa.Column("root_provider_id", sa.ForeignKey("resource_providers.id")),
+    sa.Column("parent_provider_id", sa.ForeignKey("resource_providers.id")),
+    # Moves whenever anything that a provider summary shows changes.
+    sa.Column("revision", sa.BigInteger, nullable=False, server_default="0"),
+    sa.UniqueConstraint("uuid", name="uniq_resource_providers0uuid"),
+    sa.UniqueConstraint("name", name="uniq_resource_providers0name"),
+    sa.Index("resource_providers_root_provider_id_idx", "root_provider_id"),
+    sa.Index("resource_providers_parent_provider_id_idx", "parent_provider_id"),
+)
+
+inventories = sa.Table(
+    "inventories",
+    metadata,
+    *_timestamps(),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("resource_provider_id", sa.Integer, nullable=False),
+    sa.Column("resource_class_id", sa.Integer, nullable=False),
+    sa.Column("total", sa.Integer, nullable=False),
+    sa.Column("reserved", sa.Integer, nullable=False),
+    sa.Column("min_unit", sa.Integer, nullable=False),
+    sa.Column("max_unit", sa.Integer, nullable=False),
+    sa.Column("step_size", sa.Integer, nullable=False),
+    # FLOAT is single precision on MariaDB, where 0.9 would lose a unit of ten.
+    sa.Column("allocation_ratio", sa.Double, nullable=False),
+    # The sum of the provider's allocations of the class.
+    sa.Column("used", sa.BigInteger, nullable=False, server_default="0"),
+    sa.UniqueConstraint(
+        "resource_provider_id",
+        "resource_class_id",
+        name="uniq_inventories0resource_provider_resource_class",
+    ),
+    sa.Index("inventories_resource_class_id_idx", "resource_class_id"),
+)
+
+allocations = sa.Table(
+    "allocations",
+    metadata,
+    *_timestamps(),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("resource_provider_id", sa.Integer, nullable=False),
+    # The consumer's uuid, not the id of its record.
+    sa.Column("consumer_id", sa.String(36), nullable=False),
+    sa.Column("resource_class_id", sa.Integer, nullable=False),
+    sa.Column("used", sa.Integer, nullable=False),
+    sa.Index(
+        "allocations_resource_provider_class_used_idx",
+        "resource_provider_id",
+        "resource_class_id",
+        "used",
+    ),
+    sa.Index("allocations_resource_class_id_idx", "resource_class_id"),
+    sa.Index("allocations_consumer_id_idx", "consumer_id"),
+)
+
+consumers = sa.Table(
+    "consumers",
+    metadata,
+    *_timestamps(),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("uuid", sa.String(36), nullable=False),
+    sa.Column("project_id", sa.Integer, nullable=False),
+    sa.Column("user_id", sa.Integer, nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False, server_default="0"),
+    sa.Column(
+        "consumer_type_id",
+        sa.ForeignKey("consumer_types.id", name="consumers_consumer_type_id_fkey"),
+    ),
+    sa.UniqueConstraint("uuid", name="uniq_consumers0uuid"),
+    sa.Index("consumers_project_id_uuid_idx", "project_id", "uuid"),
+    sa.Index(
+        "consumers_project_id_user_id_uuid_idx", "project_id", "user_id", "uuid"
+    ),
+    sa.Index("consumers_consumer_type_id_idx", "consumer_type_id"),
+)
+
+consumer_types = sa.Table(
+    "consumer_types",
+    metadata,
+    *_timestamps(),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.UniqueConstraint("name", name="uniq_consumer_types0name"),
+)
+
+projects = sa.Table(
+    "projects",
+    metadata,
+    *_timestamps(),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("external_id", sa.String(255), nullable=False),
+    sa.UniqueConstraint("external_id", name="uniq_projects0external_id"),
+)
+
+users = sa.Table(
+    "users",
+    metadata,
+    *_timestamps(),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("external_id", sa.String(255), nullable=False),
+    sa.UniqueConstraint("external_id", name="uniq_users0external_id"),
+)
+
+resource_classes = sa.Table(
+    "resource_classes",
+    metadata,
+    *_timestamps(),
+    # Always given by the service, never by the database.
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.UniqueConstraint("name", name="uniq_resource_classes0name"),
+)
+
+traits = sa.Table(
+    "traits",
+    metadata,
+    *_timestamps(),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.UniqueConstraint("name", name="uniq_traits0name"),
+)
+
+placement_aggregates = sa.Table(
+    "placement_aggregates",
+    metadata,
+    *_timestamps(),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("uuid", sa.String(36)),
+    sa.UniqueConstraint("uuid", name="uniq_placement_aggregates0uuid"),
+)
+
+resource_provider_aggregates = sa.Table(
+    "resource_provider_aggregates",
+    metadata,
+    *_timestamps(),
+    sa.Column(
+        "resource_provider_id", sa.Integer, primary_key=True, autoincrement=False
+    ),
+    sa.Column("aggregate_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Index("resource_provider_aggregates_aggregate_id_idx", "aggregate_id"),
+)
+
+resource_provider_traits = sa.Table(
+    "resource_provider_traits",
+    metadata,
+    *_timestamps(),
+    sa.Column("trait_id", sa.ForeignKey("traits.id"), primary_key=True),
+    sa.Column(
+        "resource_provider_id",
+        sa.ForeignKey("resource_providers.id"),
+        primary_key=True,
+    ),
+    sa.Index(
+        "resource_provider_traits_resource_provider_trait_idx",
+        "resource_provider_id",
+        "trait_id",
+    ),
+)
+
+# One row that counts the times a custom name was taken away or changed its
+# meaning. What a process remembers of names holds while this stays the same.
+name_changes = sa.Table(
+    "placement_name_changes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+)

@@ -1,0 +1,149 @@
+"""Transactions: one per request, and the one place where work is tried again."""
+
+import collections.abc
+import enum
+import logging
+import random
+import time
+import typing
+
+import sqlalchemy as sa
+
+from placement import exception
+from placement.db import conflicts, engine
+
+if typing.TYPE_CHECKING:
+    from placement.context import RequestContext
+
+LOG = logging.getLogger(__name__)
+
+_Result = typing.TypeVar("_Result")
+_Work = collections.abc.Callable[[sa.Connection], _Result]
+
+# A lost connection says nothing about the next one, but a server that is gone
+# is not back within a request.
+_ATTEMPTS_WHEN_LOST = 2
+
+_PAUSE_SECONDS_MAX = 0.5
+
+
+class _Step(enum.Enum):
+    WORK = "work"
+    COMMIT = "commit"
+
+
+class Again(Exception):
+    """What the work has read is no longer so: it has to begin anew.
+
+    Raised by ``objects`` when a row that was there is gone; ``failure`` is what
+    the client is told when beginning anew does not help.
+    """
+
+    def __init__(self, failure: exception.PlacementError) -> None:
+        self.failure = failure
+        super().__init__(str(failure))
+
+
+def write(context: "RequestContext", work: _Work[_Result]) -> _Result:
+    """Run ``work`` in one write transaction and commit it.
+
+    ``work`` gets a connection and may run again from its start, after everything
+    it did was rolled back: when it met a deadlock, a unique key that another
+    writer took first, or raised Again. Attempts are bounded by the option
+    ``allocation_conflict_retry_count``, with a random pause between them. A
+    connection lost before COMMIT is replaced once. A connection lost in COMMIT is
+    not: nobody knows whether it was done.
+
+    Raises what ``work`` raises; ConcurrentUpdate when the last attempt is used
+    up; Unavailable when the database cannot be reached.
+    """
+    attempts = context.settings.placement.allocation_conflict_retry_count + 1
+    return _run(context.engine, work, attempts, _begin_write)
+
+
+def read(context: "RequestContext", work: _Work[_Result]) -> _Result:
+    """Run ``work`` in one snapshot of the database and return what it returns.
+
+    ``work`` gets a connection that cannot write. It may run again from its start
+    when the connection turns out to be lost.
+
+    Raises what ``work`` raises, and Unavailable when the database cannot be
+    reached.
+    """
+    return _run(context.engine, work, _ATTEMPTS_WHEN_LOST, _begin_read)
+
+
+def _run(
+    database: sa.Engine,
+    work: _Work[_Result],
+    attempts: int,
+    begin: collections.abc.Callable[[sa.Connection], sa.Connection],
+) -> _Result:
+    attempt = lost = 0
+    while True:
+        step = _Step.WORK
+        try:
+            with database.connect() as fresh:
+                conn = begin(fresh)
+                result = work(conn)
+                step = _Step.COMMIT
+                conn.commit()
+                return result
+        except Again as again:
+            attempt += 1
+            _give_up_after(attempts, attempt, again.failure, again)
+        except sa.exc.SQLAlchemyError as failure:
+            match conflicts.meaning(failure):
+                case conflicts.Meaning.RETRY:
+                    attempt += 1
+                    _give_up_after(attempts, attempt, _raced(), failure)
+                case conflicts.Meaning.LOST:
+                    lost += 1
+                    _give_up_when_lost(lost, step, failure)
+                case conflicts.Meaning.BUG:
+                    raise
+        time.sleep(random.uniform(0, min(_PAUSE_SECONDS_MAX, 0.005 * 2**attempt)))
+
+
+def _begin_write(conn: sa.Connection) -> sa.Connection:
+    return conn.execution_options(**{engine.WRITES: True})
+
+
+def _begin_read(conn: sa.Connection) -> sa.Connection:
+    if conn.dialect.name == "sqlite":
+        return conn
+    options: dict[str, typing.Any] = {"isolation_level": "REPEATABLE READ"}
+    if conn.dialect.name == "postgresql":
+        options["postgresql_readonly"] = True
+    return conn.execution_options(**options)
+
+
+def _give_up_after(
+    attempts: int,
+    attempt: int,
+    failure: exception.PlacementError,
+    cause: Exception,
+) -> None:
+    LOG.debug("Attempt %s of %s met a conflict: %s", attempt, attempts, cause)
+    if attempt >= attempts:
+        raise failure from cause
+
+
+def _raced() -> exception.ConcurrentUpdate:
+    return exception.ConcurrentUpdate(
+        reason="Another thread concurrently updated the data. "
+        "Please retry your update"
+    )
+
+
+def _give_up_when_lost(lost: int, step: _Step, failure: Exception) -> None:
+    LOG.warning("The connection to the database was lost: %s", failure)
+    if step is _Step.COMMIT:
+        raise exception.Unavailable(
+            reason="The database connection was lost while the change was being "
+            "committed; whether it was is not known. Read again before you repeat it."
+        ) from failure
+    if lost >= _ATTEMPTS_WHEN_LOST:
+        raise exception.Unavailable(
+            reason="The database cannot be reached at the moment. Nothing was changed."
+        ) from failure

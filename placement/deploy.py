@@ -1,0 +1,129 @@
+"""The application: the operations, and what lies around them."""
+
+import collections.abc
+import functools
+import logging
+import time
+import typing
+
+import flask
+import sqlalchemy as sa
+import werkzeug.exceptions
+import werkzeug.routing
+from oslo_config import cfg
+
+from placement import dispatch, exception, policy, routes
+from placement.conf import settings as conf_settings
+from placement.context import Service
+from placement.db import engine, migrations, standard
+from placement.db.names import Names
+from placement.middleware import (
+    auth,
+    cors,
+    fault_wrap,
+    http_proxy,
+    microversion,
+    request_id,
+    requestlog,
+)
+
+if typing.TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+LOG = logging.getLogger(__name__)
+
+_Wrap = collections.abc.Callable[["WSGIApplication", Service], "WSGIApplication"]
+
+
+def loadapp(config: cfg.ConfigOpts, project_name: str | None = None) -> "WSGIApplication":
+    """Return the application for a configuration that has been read.
+
+    The database is made ready: migrated if ``sync_on_startup`` says so, and given
+    the standard names that it lacks. ``project_name`` is accepted for callers that
+    give one.
+
+    Raises ConfigurationError when the service cannot run as configured; its text
+    says how to mend it.
+    """
+    started = time.monotonic()
+    service = _service(config)
+    app = _wrapped(_operations(service), service, config)
+    LOG.info("Placement is ready after %.2f seconds", time.monotonic() - started)
+    return app
+
+
+def _service(config: cfg.ConfigOpts) -> Service:
+    settings = conf_settings.load(config)
+    database = engine.create_engine(settings.database)
+    engine.wait_until_reachable(database, settings.database)
+    try:
+        if settings.database.sync_on_startup:
+            migrations.sync(database)
+        migrations.require_current(database)
+        standard.ensure(database)
+    except sa.exc.DBAPIError as failure:
+        raise exception.ConfigurationError(
+            reason=f"The database {database.url.render_as_string()} cannot be used: "
+            f"{str(failure.orig).strip()}"
+        ) from failure
+    # Workers that a server forks from this process must not share connections.
+    database.dispose()
+    return Service(settings, database, Names(), policy.Enforcer(config))
+
+
+def _wrapped(
+    app: "WSGIApplication", service: Service, config: cfg.ConfigOpts
+) -> "WSGIApplication":
+    # Outermost first: what a request passes on its way in.
+    layers: tuple[_Wrap, ...] = (
+        request_id.wrap,
+        http_proxy.wrap,
+        requestlog.wrap,
+        cors.wrap,
+        functools.partial(auth.wrap, config=config),
+        fault_wrap.wrap,
+        microversion.wrap,
+        fault_wrap.wrap,
+    )
+    for wrap in reversed(layers):
+        app = wrap(app, service)
+    return app
+
+
+def _operations(service: Service) -> "WSGIApplication":
+    app = flask.Flask("placement", static_folder=None)
+    # Failures are told by the middleware around.
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    # An empty segment is a segment, and not to be cleaned away by a redirect.
+    app.url_map.merge_slashes = False
+    app.before_request(dispatch.check_sanity)
+    app.register_error_handler(werkzeug.exceptions.NotFound, _path_not_found)
+    for path, operations in routes.by_path().items():
+        _add(app, path, operations)
+    return _with_root_at_mount_point(app)
+
+
+def _with_root_at_mount_point(app: "WSGIApplication") -> "WSGIApplication":
+    """Serve the empty path like ``/``, instead of redirecting to it."""
+
+    def rooted(environ: typing.Any, start_response: typing.Any) -> typing.Any:
+        if not environ.get("PATH_INFO"):
+            environ["PATH_INFO"] = "/"
+        return app(environ, start_response)
+
+    return rooted
+
+
+def _add(
+    app: flask.Flask,
+    path: str,
+    operations: dict[str, routes.Operation],
+) -> None:
+    # Without methods the rule takes all of them: dispatch knows which are served.
+    rule = path.replace("{", "<").replace("}", ">")
+    app.url_map.add(werkzeug.routing.Rule(rule, endpoint=path))
+    app.view_functions[path] = functools.partial(dispatch.dispatch, operations)
+
+
+def _path_not_found(_error: Exception) -> typing.NoReturn:
+    raise exception.PathNotFound()

@@ -1,0 +1,125 @@
+"""What every operation passes: version, media types, policy, handler, reply."""
+
+import collections.abc
+import datetime
+import email.utils
+import urllib.parse
+
+import flask
+import orjson
+from webob import acceptparse
+
+from placement import exception
+from placement.reply import Reply
+from placement.request import Request
+from placement.routes import Check, Operation
+
+JSON = "application/json"
+
+# Where middleware leaves, in the environ, what it has found out.
+CONTEXT = "placement.context"
+VERSION = "placement.version"
+
+# The first version that sends cache headers.
+_CACHE_HEADERS_SINCE = (1, 15)
+
+
+def check_sanity() -> None:
+    """Refuse a request whose headers do not say what its body is.
+
+    Comes before routing: also for paths that do not exist.
+
+    Raises BadRequest.
+    """
+    environ = flask.request.environ
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if not (length.isascii() and length.isdigit()):
+        raise exception.BadRequest(reason="content-length header must be an integer")
+    if int(length) > 0 and not environ.get("CONTENT_TYPE"):
+        raise exception.BadRequest(
+            reason="content-type header required when content-length > 0"
+        )
+
+
+def dispatch(
+    operations: collections.abc.Mapping[str, Operation], **path_params: str
+) -> flask.Response:
+    """Answer a request for one path by the operation of its method.
+
+    Raises MethodNotAllowed, what the checks raise and what the handler raises.
+    """
+    method = flask.request.method
+    operation = operations.get(method)
+    if operation is None:
+        raise exception.MethodNotAllowed(method=method, allowed=", ".join(operations))
+    environ = flask.request.environ
+    req = Request(
+        context=environ[CONTEXT],
+        version=environ[VERSION],
+        prefix=flask.request.root_path.rstrip("/"),
+        query_string=flask.request.query_string,
+        read_body=flask.request.get_data,
+    )
+    for check in operation.ordered_checks:
+        _CHECKS[check](operation, req)
+    return _response(operation.handler(req, **path_params), req)
+
+
+def _check_version(operation: Operation, req: Request) -> None:
+    if req.version >= operation.since:
+        return
+    if operation.too_old_status == 405:
+        raise exception.MethodNotAllowed(method=operation.method, allowed="")
+    raise exception.PathNotFound()
+
+
+def _check_accept(_operation: Operation, _req: Request) -> None:
+    accept = acceptparse.create_accept_header(flask.request.headers.get("Accept"))
+    if not accept.acceptable_offers([JSON]):
+        raise exception.NotAcceptable(provided=JSON)
+
+
+def _check_content_type(operation: Operation, req: Request) -> None:
+    if operation.body_until is not None and req.version > operation.body_until:
+        return
+    given = flask.request.headers.get("Content-Type")
+    if (given or "").partition(";")[0].strip() != JSON:
+        raise exception.UnsupportedMediaType(given=given, wanted=JSON)
+
+
+def _check_policy(operation: Operation, req: Request) -> None:
+    if operation.rule is not None:
+        target = None if operation.target is None else operation.target(req)
+        req.context.service.enforcer.authorize(req.context, operation.rule, target)
+
+
+_CHECKS: dict[Check, collections.abc.Callable[[Operation, Request], None]] = {
+    Check.VERSION: _check_version,
+    Check.ACCEPT: _check_accept,
+    Check.CONTENT_TYPE: _check_content_type,
+    Check.POLICY: _check_policy,
+}
+
+
+def _response(reply: Reply, req: Request) -> flask.Response:
+    response = flask.Response(status=reply.status)
+    if reply.body is None:
+        del response.headers["Content-Type"]
+    else:
+        is_encoded = isinstance(reply.body, bytes)
+        response.data = reply.body if is_encoded else orjson.dumps(reply.body)
+        response.headers["Content-Type"] = JSON
+    if reply.location is not None:
+        path = urllib.parse.quote(req.prefix + reply.location)
+        response.headers["Location"] = flask.request.host_url.rstrip("/") + path
+    if reply.modified is not None and req.version >= _CACHE_HEADERS_SINCE:
+        response.headers["Last-Modified"] = _http_date(reply.modified)
+        response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+def _http_date(modified: datetime.datetime) -> str:
+    # Stored times are UTC without saying so.
+    return email.utils.format_datetime(
+        modified.replace(tzinfo=datetime.UTC), usegmt=True
+    )

@@ -1,0 +1,77 @@
+"""Handlers for /resource_providers/{uuid}/aggregates."""
+
+import collections.abc
+import typing
+
+import sqlalchemy as sa
+
+from placement import exception, reply, uuids
+from placement.db import transaction
+from placement.objects import aggregate, resource_provider
+from placement.reply import Reply
+from placement.request import Request
+from placement.schemas import aggregate as schema
+
+
+def get_aggregates(req: Request, uuid: str) -> Reply:
+    """List the aggregates of one provider. Since 1.1; with the generation since 1.19.
+
+    Errors: 404 when the provider does not exist.
+    """
+
+    def read(conn: sa.Connection) -> dict[str, typing.Any]:
+        provider = resource_provider.get_by_uuid(conn, uuid)
+        found = aggregate.get_all_by_resource_provider(conn, provider)
+        return _body(req, found, provider.generation)
+
+    return reply.ok(transaction.read(req.context, read), reply.now())
+
+
+def set_aggregates(req: Request, uuid: str) -> Reply:
+    """Replace the aggregates of one provider. Since 1.1.
+
+    Since 1.19 the body has the provider's generation, which moves.
+
+    Errors, the first that applies: 404 when the provider does not exist, 400 for
+    a body that breaks the schema, 409 when the generation is stale.
+    """
+    transaction.read(
+        req.context, lambda conn: resource_provider.get_by_uuid(conn, uuid)
+    )
+    body = req.json(schema.REPLACE)
+    is_guarded = req.version.matches((1, 19))
+    given = body["aggregates"] if is_guarded else body
+    wanted = list(dict.fromkeys(map(uuids.canonical_or_same, given)))
+
+    def replace(conn: sa.Connection) -> int:
+        provider = resource_provider.get_by_uuid(conn, uuid)
+        generation = provider.generation
+        if is_guarded:
+            generation = _advance(
+                conn, provider, body["resource_provider_generation"]
+            )
+        else:
+            resource_provider.show_change(conn, [provider.id])
+        aggregate.replace_all(conn, provider, wanted)
+        return generation
+
+    generation = transaction.write(req.context, replace)
+    return reply.ok(_body(req, wanted, generation), reply.now())
+
+
+def _advance(
+    conn: sa.Connection, provider: resource_provider.ResourceProvider, given: int
+) -> int:
+    try:
+        return resource_provider.advance_generation(conn, provider, given)
+    except exception.ConcurrentUpdate as stale:
+        raise exception.StaleGeneration() from stale
+
+
+def _body(
+    req: Request, aggregates: collections.abc.Sequence[str], generation: int
+) -> dict[str, typing.Any]:
+    body: dict[str, typing.Any] = {"aggregates": aggregates}
+    if req.version.matches((1, 19)):
+        body["resource_provider_generation"] = generation
+    return body

@@ -1,0 +1,199 @@
+"""Handlers for /allocations and /resource_providers/{uuid}/allocations."""
+
+import collections.abc
+import typing
+
+import sqlalchemy as sa
+
+from placement import exception, reply, uuids
+from placement.db import transaction
+from placement.objects import allocation, claim, consumer, resource_provider
+from placement.objects.allocation import Holding
+from placement.objects.claim import Amount, Claim
+from placement.reply import Reply
+from placement.request import Request
+from placement.schemas import allocation as schema
+
+_Body = dict[str, typing.Any]
+
+
+def get_allocations(req: Request, consumer_uuid: str) -> Reply:
+    """Show what one consumer holds; nothing for one that does not exist.
+
+    Since 1.12 with project and user, since 1.28 with the consumer's generation,
+    since 1.38 with its type.
+    """
+    uuid = uuids.canonical_or_same(consumer_uuid)
+
+    def read(conn: sa.Connection) -> Reply:
+        holdings = allocation.get_holdings(conn, uuid)
+        names = req.context.names.resource_classes(
+            conn, {holding.resource_class_id for holding in holdings}
+        )
+        body: _Body = {"allocations": _by_provider(holdings, names)}
+        holder = allocation.find_holder(conn, uuid) if holdings else None
+        if holder is not None:
+            if req.version.matches((1, 12)):
+                body |= {"project_id": holder.project_id, "user_id": holder.user_id}
+            if req.version.matches((1, 28)):
+                body["consumer_generation"] = holder.generation
+            if req.version.matches((1, 38)):
+                body["consumer_type"] = allocation.type_name(holder.consumer_type)
+        return reply.ok(body, reply.newest(holding.modified for holding in holdings))
+
+    return transaction.read(req.context, read)
+
+
+def _by_provider(
+    holdings: collections.abc.Sequence[Holding], names: dict[int, str]
+) -> _Body:
+    by_provider: _Body = {}
+    for holding in holdings:
+        held = by_provider.setdefault(
+            holding.provider_uuid,
+            {"generation": holding.provider_generation, "resources": {}},
+        )
+        held["resources"][names[holding.resource_class_id]] = holding.used
+    return by_provider
+
+
+def get_provider_allocations(req: Request, uuid: str) -> Reply:
+    """Show who holds what of one provider; since 1.28 with their generations.
+
+    Errors: 404 when the provider does not exist.
+    """
+
+    def read(conn: sa.Connection) -> Reply:
+        try:
+            provider = resource_provider.get_by_uuid(conn, uuid)
+        except exception.ResourceProviderNotFound as unknown:
+            raise exception.ResourceNotFound(
+                reason=f"Resource provider '{uuid}' not found: {unknown}"
+            ) from unknown
+        shares = allocation.get_shares(conn, provider)
+        names = req.context.names.resource_classes(
+            conn, {share.resource_class_id for share in shares}
+        )
+        by_consumer: _Body = {}
+        for share in shares:
+            held = by_consumer.setdefault(share.consumer, {"resources": {}})
+            held["resources"][names[share.resource_class_id]] = share.used
+            if req.version.matches((1, 28)):
+                held["consumer_generation"] = share.consumer_generation
+        body = {
+            "allocations": by_consumer,
+            "resource_provider_generation": provider.generation,
+        }
+        return reply.ok(body, reply.newest(share.modified for share in shares))
+
+    return transaction.read(req.context, read)
+
+
+def set_allocations(req: Request, consumer_uuid: str) -> Reply:
+    """Make what the body says all that one consumer holds.
+
+    Before 1.8 without owner, before 1.12 as a list, since 1.28 guarded by the
+    consumer's generation, since 1.34 with mappings, which are not kept, since
+    1.38 with a type.
+
+    Errors, the first that applies: 400 for a body that breaks the schema or a
+    consumer that is no uuid, 409 when the consumer's generation is stale, 400 for
+    an unknown provider or class, 409 when the amounts cannot be had.
+    """
+    body = req.json(schema.REPLACE)
+    uuid = uuids.canonical(consumer_uuid)
+    if uuid is None:
+        raise exception.BadRequest(reason=f"Malformed consumer_uuid: {consumer_uuid}")
+    _write(
+        req,
+        [claim_from_body(req, uuid, body)],
+        f"Unable to allocate inventory for consumer {uuid}: ",
+    )
+    return reply.no_content()
+
+
+def set_allocations_of_several(req: Request) -> Reply:
+    """Make what the body says all that each of several consumers holds. Since 1.13.
+
+    All of them are written or none.
+
+    Errors: as for one consumer.
+    """
+    body = req.json(schema.REPLACE_SEVERAL)
+    _write(req, claims_from_body(req, body), "Unable to allocate inventory ")
+    return reply.no_content()
+
+
+def delete_allocations(req: Request, consumer_uuid: str) -> Reply:
+    """Take away all that one consumer holds.
+
+    Errors: 404 when it holds nothing.
+    """
+    uuid = uuids.canonical_or_same(consumer_uuid)
+    try:
+        transaction.write(req.context, lambda conn: claim.release(conn, uuid))
+    except exception.ConsumerNotFound as unknown:
+        raise exception.ConsumerNotFound(uuid=consumer_uuid) from unknown
+    return reply.no_content()
+
+
+def _write(req: Request, claims: collections.abc.Sequence[Claim], refused: str) -> None:
+    try:
+        transaction.write(
+            req.context,
+            lambda conn: claim.replace(conn, req.context.names, claims),
+        )
+    except exception.ResourceClassNotFound as unknown:
+        raise exception.BadRequest(reason=f"{refused}{unknown}") from unknown
+
+
+def claims_from_body(
+    req: Request, body: collections.abc.Mapping[str, _Body]
+) -> list[Claim]:
+    """Return the claims that ``body``, by consumer and valid by its schema, makes."""
+    by_uuid = {
+        uuids.canonical_or_same(consumer_uuid): one
+        for consumer_uuid, one in body.items()
+    }
+    return [claim_from_body(req, uuid, one) for uuid, one in by_uuid.items()]
+
+
+def claim_from_body(req: Request, uuid: str, body: _Body) -> Claim:
+    """Return the claim that ``body``, valid by its schema, makes for one consumer."""
+    # JSON may write the integer 2 as 2.0.
+    amounts = tuple(
+        Amount(provider_uuid, name, int(units))
+        for provider_uuid, resources in _resources(body["allocations"]).items()
+        for name, units in resources.items()
+    )
+    return Claim(uuid, amounts, _owner(req, body), _generation(req, body))
+
+
+def _resources(
+    allocations: list[_Body] | dict[str, _Body],
+) -> dict[str, dict[str, float]]:
+    """Return the resources by provider; before 1.12 they come as a list."""
+    if isinstance(allocations, list):
+        allocations = {
+            each["resource_provider"]["uuid"]: each for each in allocations
+        }
+    return {
+        uuids.canonical_or_same(provider_uuid): each["resources"]
+        for provider_uuid, each in allocations.items()
+    }
+
+
+def _owner(req: Request, body: _Body) -> consumer.Owner:
+    placement = req.context.settings.placement
+    return consumer.Owner(
+        body.get("project_id", placement.incomplete_consumer_project_id),
+        body.get("user_id", placement.incomplete_consumer_user_id),
+        body.get("consumer_type"),
+    )
+
+
+def _generation(req: Request, body: _Body) -> int | None | consumer.Unchecked:
+    if not req.version.matches((1, 28)):
+        return consumer.UNCHECKED
+    given: int | None = body["consumer_generation"]
+    return given

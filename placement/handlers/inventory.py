@@ -1,0 +1,276 @@
+"""Handlers for /resource_providers/{uuid}/inventories."""
+
+import collections.abc
+import typing
+
+import sqlalchemy as sa
+
+from placement import exception, reply
+from placement.db import transaction
+from placement.microversion import Version
+from placement.objects import inventory, resource_provider
+from placement.objects.inventory import Inventory
+from placement.objects.resource_provider import ResourceProvider
+from placement.reply import Reply
+from placement.request import Request
+from placement.schemas import inventory as schema
+
+_Body = dict[str, typing.Any]
+
+
+def get_inventories(req: Request, uuid: str) -> Reply:
+    """List everything that one provider offers.
+
+    Errors: 404 when the provider does not exist.
+    """
+
+    def read(conn: sa.Connection) -> Reply:
+        provider = resource_provider.get_by_uuid(conn, uuid)
+        offers = inventory.get_all_by_resource_provider(conn, provider)
+        names = req.context.names.resource_classes(
+            conn, [offer.resource_class_id for offer in offers]
+        )
+        by_name = {names[offer.resource_class_id]: offer for offer in offers}
+        modified = reply.newest(offer.modified for offer in offers)
+        return reply.ok(_set_body(by_name, provider.generation), modified)
+
+    return transaction.read(req.context, read)
+
+
+def create_inventory(req: Request, uuid: str) -> Reply:
+    """Add one class to what a provider offers.
+
+    Errors, the first that applies: 404 when the provider does not exist, 400 for
+    a body that breaks the schema, an unknown class or a capacity that cannot be,
+    409 when the provider offers the class already.
+    """
+    _require_provider(req, uuid)
+    body = req.json(schema.CREATE)
+    name = body["resource_class"]
+
+    def create(conn: sa.Connection) -> _Body:
+        provider = resource_provider.get_by_uuid(conn, uuid)
+        refused = f"Unable to create inventory for resource provider {provider.uuid}"
+        offer = offer_from_body(body)
+        _require_capacity(offer, name, provider, req.version, refused)
+        try:
+            class_id = req.context.names.resource_class_id(conn, name)
+        except exception.ResourceClassNotFound as unknown:
+            raise exception.BadRequest(reason=f"{refused}: {unknown}") from unknown
+        offer = offer_from_body(body, class_id)
+        return _one_body(offer, inventory.add(conn, provider, offer, name))
+
+    return reply.created(
+        f"/resource_providers/{uuid}/inventories/{name}",
+        transaction.write(req.context, create),
+        reply.now(),
+    )
+
+
+def set_inventories(req: Request, uuid: str) -> Reply:
+    """Replace everything that one provider offers.
+
+    Errors, the first that applies: 404 when the provider does not exist, 400 for
+    a body that breaks the schema, 409 when the generation is stale, 400 for an
+    unknown class or a capacity that cannot be, 409 when a class that would go has
+    allocations.
+    """
+    _require_provider(req, uuid)
+    body = req.json(schema.REPLACE_ALL)
+
+    def replace(conn: sa.Connection) -> _Body:
+        provider = resource_provider.get_by_uuid(conn, uuid)
+        generation = resource_provider.advance_generation(
+            conn, provider, body["resource_provider_generation"]
+        )
+        offers = _offers(req, conn, provider, body["inventories"])
+        try:
+            inventory.replace_all(
+                conn, req.context.names, provider, list(offers.values())
+            )
+        except exception.InventoryInUse as used:
+            raise exception.InventoryUpdateInUse(**used.details) from used
+        return _set_body(offers, generation)
+
+    return reply.ok(transaction.write(req.context, replace), reply.now())
+
+
+def delete_inventories(req: Request, uuid: str) -> Reply:
+    """Take away everything that one provider offers. Since 1.5.
+
+    Errors, the first that applies: 404 when the provider does not exist, 409 when
+    one of its classes has allocations.
+    """
+
+    def delete(conn: sa.Connection) -> None:
+        provider = resource_provider.get_by_uuid(conn, uuid)
+        resource_provider.bump_generation(conn, provider)
+        inventory.remove_all_but(conn, req.context.names, provider)
+
+    transaction.write(req.context, delete)
+    return reply.no_content()
+
+
+def get_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
+    """Show what one provider offers of one class.
+
+    Errors: 404 when the provider does not exist or does not offer the class.
+    """
+
+    def read(conn: sa.Connection) -> Reply:
+        provider = resource_provider.get_by_uuid(conn, uuid)
+        offer = _find(req, conn, provider, resource_class)
+        if offer is None:
+            raise exception.InventoryNotFound(
+                resource_class=resource_class, uuid=provider.uuid
+            )
+        return reply.ok(
+            _one_body(offer, provider.generation), reply.newest([offer.modified])
+        )
+
+    return transaction.read(req.context, read)
+
+
+def update_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
+    """Replace what one provider offers of one class.
+
+    Errors, the first that applies: 404 when the provider does not exist, 400 for
+    a body that breaks the schema, 409 when the generation is stale, 400 for a
+    capacity that cannot be, 404 for an unknown class, 400 when the provider does
+    not offer it.
+    """
+    _require_provider(req, uuid)
+    body = req.json(schema.REPLACE_ONE)
+
+    def update(conn: sa.Connection) -> _Body:
+        provider = resource_provider.get_by_uuid(conn, uuid)
+        generation = resource_provider.advance_generation(
+            conn, provider, body["resource_provider_generation"]
+        )
+        refused = f"Unable to update inventory for resource provider {provider.uuid}"
+        offer = offer_from_body(body)
+        _require_capacity(offer, resource_class, provider, req.version, refused)
+        class_id = req.context.names.resource_class_id(conn, resource_class)
+        offer = offer_from_body(body, class_id)
+        if not inventory.change(conn, provider, offer):
+            raise exception.BadRequest(
+                reason=f"{refused}: No inventory record with resource class for "
+                f"resource provider {provider.uuid} and resource class {resource_class}"
+            )
+        return _one_body(offer, generation)
+
+    return reply.ok(transaction.write(req.context, update), reply.now())
+
+
+def delete_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
+    """Take one class out of what a provider offers.
+
+    Errors, the first that applies: 404 when the provider does not exist, 404 when
+    it does not offer the class, 409 when the class has allocations.
+    """
+
+    def delete(conn: sa.Connection) -> None:
+        provider = resource_provider.get_by_uuid(conn, uuid)
+        resource_provider.bump_generation(conn, provider)
+        offer = _find(req, conn, provider, resource_class)
+        if offer is None:
+            raise exception.InventoryNotFoundForDelete(resource_class=resource_class)
+        try:
+            inventory.remove(
+                conn, req.context.names, provider, [offer.resource_class_id]
+            )
+        except exception.InventoryInUse as used:
+            # Other than for a whole set, clients know this one as a conflict of
+            # updates.
+            raise exception.ConcurrentUpdate(
+                reason=f"Unable to delete inventory of class {resource_class}: {used}"
+            ) from used
+
+    transaction.write(req.context, delete)
+    return reply.no_content()
+
+
+def _require_provider(req: Request, uuid: str) -> None:
+    """Raise ResourceProviderNotFound before the body is looked at."""
+    transaction.read(
+        req.context, lambda conn: resource_provider.get_by_uuid(conn, uuid)
+    )
+
+
+def _find(
+    req: Request, conn: sa.Connection, provider: ResourceProvider, resource_class: str
+) -> Inventory | None:
+    try:
+        class_id = req.context.names.resource_class_id(conn, resource_class)
+    except exception.ResourceClassNotFound:
+        return None
+    return inventory.find(conn, provider, class_id)
+
+
+def _offers(
+    req: Request,
+    conn: sa.Connection,
+    provider: ResourceProvider,
+    records: dict[str, _Body],
+) -> dict[str, Inventory]:
+    try:
+        ids = req.context.names.resource_class_ids(conn, records)
+    except exception.ResourceClassNotFound as unknown:
+        raise exception.BadRequest(
+            reason="Unknown resource class in inventory for resource provider "
+            f"{provider.uuid}: {unknown}"
+        ) from unknown
+    offers = {name: offer_from_body(record, ids[name]) for name, record in records.items()}
+    refused = f"Unable to update inventory for resource provider {provider.uuid}"
+    for name, offer in offers.items():
+        _require_capacity(offer, name, provider, req.version, refused)
+    return offers
+
+
+def offer_from_body(record: _Body, class_id: int = -1) -> Inventory:
+    """Return the inventory that ``record``, valid by its schema, describes."""
+    given = {name: record[name] for name in inventory.OFFERED if name in record}
+    # JSON may write the integer 2 as 2.0.
+    whole = {
+        name: int(value) for name, value in given.items() if name != "allocation_ratio"
+    }
+    return Inventory(class_id, **(given | whole))
+
+
+def _require_capacity(
+    offer: Inventory,
+    name: str,
+    provider: ResourceProvider,
+    version: Version,
+    refused: str,
+) -> None:
+    """Refuse an offer that reserves more than it has.
+
+    Since 1.26 all of it may be reserved.
+    """
+    if version.matches((1, 26)):
+        is_refused, relation = offer.capacity < 0, "greater than total"
+    else:
+        is_refused, relation = offer.capacity <= 0, "greater than or equal to total"
+    if is_refused:
+        raise exception.BadRequest(
+            reason=f"{refused}: Invalid inventory for '{name}' on resource provider "
+            f"'{provider.uuid}'. The reserved value is {relation}."
+        )
+
+
+def _one_body(offer: Inventory, generation: int) -> _Body:
+    return _record(offer) | {"resource_provider_generation": generation}
+
+
+def _set_body(
+    offers: collections.abc.Mapping[str, Inventory], generation: int
+) -> _Body:
+    return {
+        "resource_provider_generation": generation,
+        "inventories": {name: _record(offer) for name, offer in offers.items()},
+    }
+
+
+def _record(offer: Inventory) -> _Body:
+    return {name: getattr(offer, name) for name in inventory.OFFERED}

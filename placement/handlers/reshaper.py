@@ -1,0 +1,38 @@
+"""Handler for /reshaper."""
+
+from placement import reply, uuids
+from placement.db import transaction
+from placement.handlers import allocation, inventory
+from placement.objects import reshape
+from placement.objects.reshape import Shape
+from placement.reply import Reply
+from placement.request import Request
+from placement.schemas import reshaper as schema
+
+
+def reshape_providers(req: Request) -> Reply:
+    """Move inventories and allocations between providers, all at once. Since 1.30.
+
+    Errors, the first that applies: 400 for a body that breaks the schema or an
+    unknown provider, 409 for a stale generation of a provider or a consumer, 400
+    for unknown providers and classes, 409 when the amounts cannot be had or a
+    class that would go is used.
+    """
+    body = req.json(schema.RESHAPE)
+    shapes = [
+        Shape(
+            uuids.canonical_or_same(provider_uuid),
+            one["resource_provider_generation"],
+            {
+                name: inventory.offer_from_body(record)
+                for name, record in one["inventories"].items()
+            },
+        )
+        for provider_uuid, one in body["inventories"].items()
+    ]
+    claims = allocation.claims_from_body(req, body["allocations"])
+    transaction.write(
+        req.context,
+        lambda conn: reshape.reshape(conn, req.context.names, shapes, claims),
+    )
+    return reply.no_content()

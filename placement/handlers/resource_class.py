@@ -1,0 +1,87 @@
+"""Handlers for /resource_classes."""
+
+import sqlalchemy as sa
+
+from placement import exception, reply
+from placement.db import transaction
+from placement.objects import resource_class
+from placement.reply import Reply
+from placement.request import Request
+from placement.schemas import resource_class as schema
+
+
+def list_resource_classes(req: Request) -> Reply:
+    """List every resource class, standard ones first. Since 1.2."""
+    found = transaction.read(req.context, resource_class.get_all)
+    body = {"resource_classes": [_body(req, each.name) for each in found]}
+    return reply.ok(body, reply.newest(each.modified for each in found))
+
+
+def create_resource_class(req: Request) -> Reply:
+    """Add a custom class. Since 1.2.
+
+    Errors: 400 for a body that breaks the schema, 409 when the class exists.
+    """
+    name = req.json(schema.CREATE)["name"]
+    if not transaction.write(
+        req.context, lambda conn: resource_class.ensure(conn, name)
+    ):
+        raise exception.Conflict(
+            reason=f"Conflicting resource class already exists: {name}"
+        )
+    return reply.created(f"/resource_classes/{name}")
+
+
+def get_resource_class(req: Request, name: str) -> Reply:
+    """Show one resource class. Since 1.2.
+
+    Errors: 404 when it does not exist.
+    """
+    found = transaction.read(
+        req.context, lambda conn: resource_class.get_by_name(conn, name)
+    )
+    return reply.ok(_body(req, found.name), reply.newest([found.modified]))
+
+
+def put_resource_class(req: Request, name: str) -> Reply:
+    """Add a custom class unless it exists; before 1.7, rename it. Since 1.2.
+
+    Errors: 400 when the name cannot be a custom class's. Before 1.7, the first
+    that applies: 400 for a body that breaks the schema, 404 when the class does
+    not exist, 400 for a standard class, 409 when the new name is taken.
+    """
+    if not req.version.matches((1, 7)):
+        return _rename(req, name)
+    schema.CREATE.validate_body({"name": name}, req.version)
+    is_new = transaction.write(
+        req.context, lambda conn: resource_class.ensure(conn, name)
+    )
+    location = f"/resource_classes/{name}"
+    if is_new:
+        return reply.created(location)
+    return reply.no_content(location=location)
+
+
+def _rename(req: Request, name: str) -> Reply:
+    new_name = req.json(schema.CREATE)["name"]
+
+    def rename(conn: sa.Connection) -> None:
+        resource_class.rename(conn, name, new_name)
+
+    transaction.write(req.context, rename)
+    return reply.ok(_body(req, new_name))
+
+
+def delete_resource_class(req: Request, name: str) -> Reply:
+    """Take a custom class away. Since 1.2.
+
+    Errors, the first that applies: 404 when it does not exist, 400 for a standard
+    class, 409 when an inventory is of it.
+    """
+    transaction.write(req.context, lambda conn: resource_class.delete(conn, name))
+    return reply.no_content()
+
+
+def _body(req: Request, name: str) -> dict[str, object]:
+    href = f"{req.prefix}/resource_classes/{name}"
+    return {"name": name, "links": [{"rel": "self", "href": href}]}

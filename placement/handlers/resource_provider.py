@@ -1,0 +1,142 @@
+"""Handlers for /resource_providers and /resource_providers/{uuid}."""
+
+import typing
+
+import sqlalchemy as sa
+
+from placement import reply, uuids
+from placement.candidates import providers
+from placement.candidates import request as candidates_request
+from placement.db import transaction
+from placement.microversion import Version
+from placement.objects import resource_provider, tree
+from placement.objects.resource_provider import ResourceProvider
+from placement.reply import Reply
+from placement.request import Request
+from placement.schemas import resource_provider as schema
+
+_LINKS_SINCE = {
+    "inventories": (1, 0),
+    "usages": (1, 0),
+    "aggregates": (1, 1),
+    "traits": (1, 6),
+    "allocations": (1, 11),
+}
+
+
+def list_resource_providers(req: Request) -> Reply:
+    """List the providers that meet every filter.
+
+    Errors: 400 for a parameter that does not exist at the version, for a value
+    that cannot be read, and for an unknown class or trait.
+    """
+    query = req.validated_query(schema.LIST_QUERY)
+    filters = candidates_request.parse_provider_filters(query, req.version)
+
+    def read(conn: sa.Connection) -> list[ResourceProvider]:
+        ids = providers.find_ids(conn, req.context, filters)
+        return [] if ids is None else resource_provider.get_all(conn, ids)
+
+    found = transaction.read(req.context, read)
+    body = {"resource_providers": [_body(req, provider) for provider in found]}
+    return reply.ok(body, reply.newest(provider.modified for provider in found))
+
+
+def create_resource_provider(req: Request) -> Reply:
+    """Add a provider. Since 1.20 the answer has it as body.
+
+    Errors: 400 for a body that breaks the schema or a parent that cannot be, 409
+    when the name or uuid is taken.
+    """
+    body = req.json(schema.CREATE)
+    uuid, parent = body.get("uuid"), body.get("parent_provider_uuid")
+
+    provider = transaction.write(
+        req.context,
+        lambda conn: tree.create(
+            conn, body["name"], uuid and _canonical(uuid), parent and _canonical(parent)
+        ),
+    )
+    location = f"/resource_providers/{provider.uuid}"
+    if req.version.matches((1, 20)):
+        modified = reply.newest([provider.modified])
+        return reply.ok(_body(req, provider), modified, location)
+    return reply.created(location)
+
+
+def get_resource_provider(req: Request, uuid: str) -> Reply:
+    """Show one provider.
+
+    Errors: 404 when it does not exist.
+    """
+    provider = transaction.read(
+        req.context, lambda conn: resource_provider.get_by_uuid(conn, uuid)
+    )
+    return reply.ok(_body(req, provider), reply.newest([provider.modified]))
+
+
+def update_resource_provider(req: Request, uuid: str) -> Reply:
+    """Give a provider a name and, since 1.14, a parent.
+
+    Before 1.37 only a root may get a parent; a parent that is not given stays.
+
+    Errors, the first that applies: 404 when the provider does not exist, 400 for
+    a body that breaks the schema or a parent that cannot be, 409 when the name is
+    taken.
+    """
+    transaction.read(
+        req.context, lambda conn: resource_provider.get_by_uuid(conn, uuid)
+    )
+    body = req.json(schema.UPDATE)
+
+    def update(conn: sa.Connection) -> ResourceProvider:
+        provider = resource_provider.get_by_uuid(conn, uuid)
+        parent = body.get("parent_provider_uuid", provider.parent_provider_uuid)
+        return tree.update(
+            conn,
+            provider,
+            body["name"],
+            parent and _canonical(parent),
+            may_reparent=req.version.matches((1, 37)),
+        )
+
+    provider = transaction.write(req.context, update)
+    return reply.ok(_body(req, provider), reply.newest([provider.modified]))
+
+
+def delete_resource_provider(req: Request, uuid: str) -> Reply:
+    """Take a provider away, with its inventories and associations.
+
+    Errors, the first that applies: 404 when it does not exist, 409 when it has
+    children, 409 when it has allocations.
+    """
+    transaction.write(req.context, lambda conn: tree.delete(conn, uuid))
+    return reply.no_content()
+
+
+def _canonical(uuid: str) -> str:
+    return uuids.canonical_or_same(uuid)
+
+
+def _body(req: Request, provider: ResourceProvider) -> dict[str, typing.Any]:
+    body: dict[str, typing.Any] = {
+        "uuid": provider.uuid,
+        "name": provider.name,
+        "generation": provider.generation,
+        "links": _links(req.prefix, provider.uuid, req.version),
+    }
+    if req.version.matches((1, 14)):
+        body["parent_provider_uuid"] = provider.parent_provider_uuid
+        body["root_provider_uuid"] = provider.root_provider_uuid
+    return body
+
+
+def _links(prefix: str, uuid: str, version: Version) -> list[dict[str, str]]:
+    href = f"{prefix}/resource_providers/{uuid}"
+    links = [{"rel": "self", "href": href}]
+    links += [
+        {"rel": rel, "href": f"{href}/{rel}"}
+        for rel, since in _LINKS_SINCE.items()
+        if version.matches(since)
+    ]
+    return links

@@ -1,0 +1,21 @@
+"""Handler for /."""
+
+from placement import microversion, reply
+from placement.reply import Reply
+from placement.request import Request
+
+
+def get_versions(_req: Request) -> Reply:
+    """Tell which versions there are. Needs no token, and has no errors."""
+    body = {
+        "versions": [
+            {
+                "id": f"v{microversion.MIN_VERSION}",
+                "min_version": str(microversion.MIN_VERSION),
+                "max_version": str(microversion.MAX_VERSION),
+                "status": "CURRENT",
+                "links": [{"rel": "self", "href": ""}],
+            }
+        ]
+    }
+    return reply.ok(body, modified=reply.now())

@@ -1,0 +1,166 @@
+"""Handlers for /traits and /resource_providers/{uuid}/traits."""
+
+import collections.abc
+import re
+import typing
+
+import sqlalchemy as sa
+
+from placement import exception, reply
+from placement.db import transaction
+from placement.objects import resource_provider, trait
+from placement.objects.trait import Trait
+from placement.reply import Reply
+from placement.request import Request
+from placement.schemas import trait as schema
+
+_CUSTOM = re.compile(r"CUSTOM_[A-Z0-9_]+")
+_LENGTH_MAX = 255
+
+
+def list_traits(req: Request) -> Reply:
+    """List the traits that meet every filter. Since 1.6.
+
+    Errors: 400 for an unknown parameter or a value that cannot be read.
+    """
+    query = req.validated_query(schema.LIST_QUERY)
+    filters: dict[str, typing.Any] = {}
+    if "name" in query:
+        filters |= _name_filter(query.last("name") or "")
+    if "associated" in query:
+        filters["associated"] = _is_associated(query.last("associated") or "")
+    found = transaction.read(req.context, lambda conn: trait.get_all(conn, **filters))
+    return reply.ok({"traits": _names(found)}, _modified(found))
+
+
+def _name_filter(value: str) -> dict[str, typing.Any]:
+    operator, colon, wanted = value.partition(":")
+    if colon and operator == "in":
+        return {"among": wanted.split(",")}
+    if colon and operator == "startswith":
+        return {"prefix": wanted}
+    raise exception.BadRequest(
+        reason="Badly formatted name parameter. Expected name query string parameter "
+        f'in form: ?name=[in|startswith]:[name1,name2|prefix]. Got: "{value}"'
+    )
+
+
+def _is_associated(value: str) -> bool:
+    if value.lower() not in ("true", "false"):
+        raise exception.BadRequest(
+            reason='The query parameter "associated" only accepts "true" or "false"'
+        )
+    return value.lower() == "true"
+
+
+def get_trait(req: Request, name: str) -> Reply:
+    """Say whether a trait exists. Since 1.6.
+
+    Errors: 404 when it does not.
+    """
+    found = transaction.read(req.context, lambda conn: trait.get_by_name(conn, name))
+    return reply.no_content(_modified([found]))
+
+
+def put_trait(req: Request, name: str) -> Reply:
+    """Add a custom trait unless it exists. Since 1.6. A body counts for nothing.
+
+    Errors: 400 when the name cannot be a custom trait's.
+    """
+    if len(name) > _LENGTH_MAX or not _CUSTOM.fullmatch(name):
+        raise exception.BadRequest(
+            reason="The trait is invalid. A valid trait must be no longer than 255 "
+            'characters, start with the prefix "CUSTOM_" and use following characters: '
+            '"A"-"Z", "0"-"9" and "_"'
+        )
+    found, is_new = transaction.write(
+        req.context, lambda conn: trait.ensure(conn, name)
+    )
+    location, modified = f"/traits/{name}", _modified([found])
+    if is_new:
+        return reply.created(location, modified=modified)
+    return reply.no_content(modified, location)
+
+
+def delete_trait(req: Request, name: str) -> Reply:
+    """Take a custom trait away. Since 1.6.
+
+    Errors, the first that applies: 404 when it does not exist, 400 for a standard
+    trait, 409 when a provider has it.
+    """
+    transaction.write(req.context, lambda conn: trait.delete(conn, name))
+    return reply.no_content()
+
+
+def get_provider_traits(req: Request, uuid: str) -> Reply:
+    """List the traits of one provider. Since 1.6.
+
+    Errors: 404 when the provider does not exist.
+    """
+
+    def read(conn: sa.Connection) -> Reply:
+        provider = resource_provider.get_by_uuid(conn, uuid)
+        found = trait.get_all_by_resource_provider(conn, provider)
+        return _provider_reply(found, provider.generation)
+
+    return transaction.read(req.context, read)
+
+
+def set_provider_traits(req: Request, uuid: str) -> Reply:
+    """Replace the traits of one provider. Since 1.6.
+
+    The generation moves if the set changes.
+
+    Errors, the first that applies: 400 for a body that breaks the schema, 404
+    when the provider does not exist, 409 when the generation is stale, 400 for
+    unknown traits.
+    """
+    body = req.json(schema.REPLACE)
+
+    def replace(conn: sa.Connection) -> Reply:
+        provider = resource_provider.get_by_uuid(conn, uuid)
+        given = body["resource_provider_generation"]
+        if provider.generation != given:
+            raise exception.StaleGeneration()
+        try:
+            ids = req.context.names.trait_ids(conn, body["traits"])
+        except exception.TraitNotFound as unknown:
+            raise exception.BadRequest(
+                reason=f"No such trait {unknown.details['names']}"
+            ) from unknown
+        generation = trait.replace_all(conn, provider, given, set(ids.values()))
+        found = trait.get_all_by_resource_provider(conn, provider)
+        return _provider_reply(found, generation)
+
+    return transaction.write(req.context, replace)
+
+
+def delete_provider_traits(req: Request, uuid: str) -> Reply:
+    """Take all traits from one provider. Since 1.6.
+
+    The generation moves if it had any.
+
+    Errors: 404 when the provider does not exist.
+    """
+
+    def delete(conn: sa.Connection) -> None:
+        provider = resource_provider.get_by_uuid(conn, uuid)
+        trait.replace_all(conn, provider, None, set())
+
+    transaction.write(req.context, delete)
+    return reply.no_content()
+
+
+def _provider_reply(
+    traits: collections.abc.Sequence[Trait], generation: int
+) -> Reply:
+    body = {"traits": _names(traits), "resource_provider_generation": generation}
+    return reply.ok(body, _modified(traits))
+
+
+def _names(traits: collections.abc.Sequence[Trait]) -> list[str]:
+    return [each.name for each in traits]
+
+
+def _modified(traits: collections.abc.Sequence[Trait]) -> typing.Any:
+    return reply.newest(each.modified for each in traits)

@@ -1,0 +1,90 @@
+"""Handlers for /usages and /resource_providers/{uuid}/usages."""
+
+import collections.abc
+import typing
+
+import sqlalchemy as sa
+
+from placement import reply
+from placement.db import transaction
+from placement.objects import allocation, inventory, resource_provider
+from placement.objects.allocation import Usage
+from placement.reply import Reply
+from placement.request import Request
+from placement.schemas import usage as schema
+
+ALL_TYPES = "all"
+
+_Usages = dict[str, typing.Any]
+
+
+def get_provider_usages(req: Request, uuid: str) -> Reply:
+    """Show how much of each class that one provider offers is allocated.
+
+    Errors: 404 when the provider does not exist.
+    """
+
+    def read(conn: sa.Connection) -> dict[str, typing.Any]:
+        provider = resource_provider.get_by_uuid(conn, uuid)
+        offers = inventory.get_all_by_resource_provider(conn, provider)
+        names = req.context.names.resource_classes(
+            conn, [offer.resource_class_id for offer in offers]
+        )
+        return {
+            "resource_provider_generation": provider.generation,
+            "usages": {names[offer.resource_class_id]: offer.used for offer in offers},
+        }
+
+    return reply.ok(transaction.read(req.context, read), reply.now())
+
+
+def get_usages(req: Request) -> Reply:
+    """Show how much a project holds in all, or one of its users. Since 1.9.
+
+    Since 1.38 by type of consumer, with the number of consumers.
+
+    Errors: 400 for a parameter that does not exist at the version or that breaks
+    its schema, and when ``project_id`` is missing.
+    """
+    query = req.validated_query(schema.TOTAL_QUERY)
+    project_id, user_id = query.last("project_id") or "", query.last("user_id")
+
+    def read(conn: sa.Connection) -> _Usages:
+        usages, counts = allocation.get_usages(conn, project_id, user_id)
+        names = req.context.names.resource_classes(
+            conn, {usage.resource_class_id for usage in usages}
+        )
+        if not req.version.matches((1, 38)):
+            return _sums(usages, names)
+        return _by_type(usages, counts, names, query.last("consumer_type"))
+
+    return reply.ok({"usages": transaction.read(req.context, read)}, reply.now())
+
+
+def _by_type(
+    usages: collections.abc.Sequence[Usage],
+    counts: dict[str | None, int],
+    names: dict[int, str],
+    wanted: str | None,
+) -> _Usages:
+    if wanted == ALL_TYPES:
+        totals = _sums(usages, names) | {"consumer_count": sum(counts.values())}
+        return {ALL_TYPES: totals} if usages else {}
+    return {
+        allocation.type_name(consumer_type): _sums(
+            [usage for usage in usages if usage.consumer_type == consumer_type], names
+        )
+        | {"consumer_count": count}
+        for consumer_type, count in counts.items()
+        if wanted in (None, allocation.type_name(consumer_type))
+    }
+
+
+def _sums(
+    usages: collections.abc.Sequence[Usage], names: dict[int, str]
+) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for usage in usages:
+        name = names[usage.resource_class_id]
+        sums[name] = sums.get(name, 0) + usage.used
+    return sums

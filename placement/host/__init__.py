@@ -1,0 +1,1 @@
+"""The machine that this runs on, as the resource providers that it stands for."""

@@ -1,0 +1,67 @@
+"""Microversions: what they are, which there are, how a client asks for one."""
+
+import re
+import typing
+
+from placement import exception
+
+SERVICE_TYPE = "placement"
+HEADER = "openstack-api-version"
+
+
+class Version(typing.NamedTuple):
+    """A microversion; compares as a pair, reads as ``1.39``."""
+
+    major: int
+    minor: int
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}"
+
+    def matches(
+        self,
+        since: "Version | tuple[int, int]",
+        until: "Version | tuple[int, int] | None" = None,
+    ) -> bool:
+        """This version has what came with ``since`` and went after ``until``."""
+        return self >= since and (until is None or self <= until)
+
+
+MIN_VERSION = Version(1, 0)
+MAX_VERSION = Version(1, 39)
+
+_PAIR = re.compile(r"\s*(\d+)\.(\d+)\s*", re.ASCII)
+
+
+def requested(header: str | None) -> Version:
+    """Return the version that a header ``<service type> <version>, ...`` asks for.
+
+    The last entry for placement counts; without one it is the first version.
+
+    Raises BadRequest for a version that is not a pair of numbers, and
+    VersionNotAcceptable for a pair that is not served.
+    Source: API reference, "Microversions".
+    """
+    given = _last_entry(header or "")
+    if given is None:
+        return MIN_VERSION
+    if given == "latest":
+        return MAX_VERSION
+    pair = _PAIR.fullmatch(given)
+    # Longer numbers are well formed and not served; int() need not read them.
+    if pair is None:
+        raise exception.BadRequest(reason=f"invalid version string: {given}")
+    if max(len(number.lstrip("0")) for number in pair.groups()) <= len("99"):
+        version = Version(int(pair[1]), int(pair[2]))
+        if MIN_VERSION <= version <= MAX_VERSION:
+            return version
+    raise exception.VersionNotAcceptable(given=given)
+
+
+def _last_entry(header: str) -> str | None:
+    found = None
+    for entry in header.split(","):
+        service_type, _, version = entry.strip().partition(" ")
+        if service_type.lower() == SERVICE_TYPE and version.strip():
+            found = version.strip()
+    return found

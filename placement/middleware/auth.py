@@ -1,0 +1,209 @@
+"""Who asks: the token of a request becomes its context.
+
+Everything below finds the context in the environ; without one there is no way
+past, except to the version document.
+"""
+
+import collections.abc
+import hmac
+import typing
+
+import orjson
+
+from placement import exception
+from placement.context import RequestContext
+from placement.dispatch import CONTEXT
+
+if typing.TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from oslo_config import cfg
+
+    from placement.context import Service
+
+# What the holder of the token of the strategy ``token`` is.
+_TOKEN_USER = "admin"
+_TOKEN_ROLES = ("admin", "service")
+
+_Identify = collections.abc.Callable[
+    ["WSGIEnvironment", "Service"], RequestContext | None
+]
+
+
+def wrap(
+    app: "WSGIApplication", service: "Service", config: "cfg.ConfigOpts"
+) -> "WSGIApplication":
+    """Let pass who can be identified by the configured strategy."""
+    match service.settings.api.auth_strategy:
+        case "noauth2":
+            return _identifying(app, service, _noauth2, _refuse)
+        case "token":
+            token = _read_token(service.settings.api.token_file)
+            return _identifying(app, service, _by_token(token), _refuse)
+        case _:
+            return _keystone(app, service, config)
+
+
+def _identifying(
+    app: "WSGIApplication",
+    service: "Service",
+    identify: _Identify,
+    refuse: "WSGIApplication",
+) -> "WSGIApplication":
+    nobody = RequestContext(service, user_id=None, project_id=None)
+
+    def identified(
+        environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> typing.Any:
+        context = identify(environ, service)
+        if context is None:
+            if environ.get("PATH_INFO", "") not in ("", "/"):
+                return refuse(environ, start_response)
+            context = nobody
+        environ[CONTEXT] = context
+        return app(environ, start_response)
+
+    return identified
+
+
+def _refuse(environ: "WSGIEnvironment", start_response: "StartResponse") -> typing.Any:
+    body = orjson.dumps(
+        {
+            "message": "This server could not verify that you are authorized to access "
+            "the document you requested: the header X-Auth-Token is missing or its "
+            "value is not valid.",
+            "code": "401 Unauthorized",
+            "title": "Unauthorized",
+        }
+    )
+    headers = [
+        ("content-type", "application/json"),
+        ("content-length", str(len(body))),
+    ]
+    start_response("401 Unauthorized", headers)
+    return [body]
+
+
+def _noauth2(environ: "WSGIEnvironment", service: "Service") -> RequestContext | None:
+    """Believe what the request says of itself. For tests.
+
+    The token is ``user`` or ``user:project``; other headers play roles and scopes.
+    """
+    token = environ.get("HTTP_X_AUTH_TOKEN")
+    if token is None:
+        return None
+    user, _, project = token.partition(":")
+    given = environ.get("HTTP_X_ROLES", environ.get("HTTP_X_ROLE"))
+    if given is None:
+        given = "admin" if user == "admin" else ""
+    system = environ.get("HTTP_OPENSTACK_SYSTEM_SCOPE")
+    return RequestContext(
+        service,
+        user_id=user,
+        project_id=(
+            None if system else environ.get("HTTP_X_PROJECT_ID", project or user)
+        ),
+        roles=_roles(given),
+        system_scope=system,
+        domain_id=None if system else environ.get("HTTP_X_DOMAIN_ID"),
+    )
+
+
+def _roles(header: str) -> tuple[str, ...]:
+    return tuple(role.strip().lower() for role in header.split(",") if role.strip())
+
+
+def _by_token(token: str) -> _Identify:
+    expected = token.encode()
+
+    def identify(
+        environ: "WSGIEnvironment", service: "Service"
+    ) -> RequestContext | None:
+        given = environ.get("HTTP_X_AUTH_TOKEN", "").encode("latin-1")
+        if not hmac.compare_digest(given, expected):
+            return None
+        return RequestContext(service, _TOKEN_USER, _TOKEN_USER, _TOKEN_ROLES)
+
+    return identify
+
+
+def _read_token(path: str | None) -> str:
+    """Return the token in the file.
+
+    Raises ConfigurationError when there is none; an empty one would let all pass.
+    """
+    if path is None:
+        raise exception.ConfigurationError(
+            reason="auth_strategy is token: [api] token_file must say where it is."
+        )
+    try:
+        with open(path, encoding="ascii") as file:
+            token = file.read().strip()
+    except (OSError, UnicodeDecodeError) as unreadable:
+        raise exception.ConfigurationError(
+            reason=f"The token cannot be read from [api] token_file: {unreadable}"
+        ) from unreadable
+    if not token:
+        raise exception.ConfigurationError(
+            reason=f"[api] token_file {path} is empty: it must hold the token."
+        )
+    return token
+
+
+def _keystone(
+    app: "WSGIApplication", service: "Service", config: "cfg.ConfigOpts"
+) -> "WSGIApplication":
+    """Let Keystone identify the caller; its middleware is an extra to install."""
+    try:
+        from keystonemiddleware import auth_token  # noqa: PLC0415 - an extra
+    except ImportError as missing:
+        raise exception.ConfigurationError(
+            reason="auth_strategy is keystone, which needs keystonemiddleware: "
+            "pip install 'standalone-placement[keystone]'"
+        ) from missing
+    identified = _identifying(app, service, _by_keystone, _refuse_for_keystone(config))
+    wrapped: WSGIApplication = auth_token.AuthProtocol(
+        identified, {"oslo_config_config": config, "delay_auth_decision": True}
+    )
+    return wrapped
+
+
+def _by_keystone(
+    environ: "WSGIEnvironment", service: "Service"
+) -> RequestContext | None:
+    """Read the headers that the middleware sets once the token is verified."""
+    user = environ.get("HTTP_X_USER_ID")
+    if environ.get("HTTP_X_IDENTITY_STATUS") != "Confirmed" or user is None:
+        return None
+    return RequestContext(
+        service,
+        user_id=user,
+        project_id=environ.get("HTTP_X_PROJECT_ID"),
+        roles=_roles(environ.get("HTTP_X_ROLES", "")),
+        system_scope=environ.get("HTTP_OPENSTACK_SYSTEM_SCOPE"),
+        domain_id=environ.get("HTTP_X_DOMAIN_ID"),
+    )
+
+
+def _refuse_for_keystone(config: "cfg.ConfigOpts") -> "WSGIApplication":
+    def refuse(
+        _environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> typing.Any:
+        body = orjson.dumps(
+            {
+                "error": {
+                    "code": 401,
+                    "title": "Unauthorized",
+                    "message": "The request you have made requires authentication.",
+                }
+            }
+        )
+        uri = config.keystone_authtoken.www_authenticate_uri
+        headers = [
+            ("content-type", "application/json"),
+            ("content-length", str(len(body))),
+            ("WWW-Authenticate", f'Keystone uri="{uri}"'),
+        ]
+        start_response("401 Unauthorized", headers)
+        return [body]
+
+    return refuse

@@ -1,0 +1,86 @@
+"""Failures become responses: the one place that knows the status of each kind."""
+
+import logging
+import typing
+
+import webob.exc
+
+from placement import errors, exception
+from placement.dispatch import VERSION
+from placement.middleware.request_id import REQUEST_ID
+
+if typing.TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from placement.context import Service
+
+LOG = logging.getLogger(__name__)
+
+# The status of each kind of failure.
+STATUS: dict[type[exception.PlacementError], int] = {
+    exception.BadRequest: 400,
+    exception.Forbidden: 403,
+    exception.NotFound: 404,
+    exception.MethodNotAllowed: 405,
+    exception.NotAcceptable: 406,
+    exception.Conflict: 409,
+    exception.UnsupportedMediaType: 415,
+    exception.Unavailable: 503,
+}
+
+# Says nothing of what is inside; the log does.
+_UNEXPECTED = "The server met an error that it did not expect. Its log tells more."
+
+_RETRY_AFTER_SECONDS = "1"
+
+
+def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
+    """Turn what is raised below into an error document."""
+
+    def guarded(
+        environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> typing.Any:
+        try:
+            return app(environ, start_response)
+        except exception.PlacementError as failure:
+            return _respond(failure, environ, start_response)
+        except Exception:
+            LOG.exception("Unexpected failure of %s", environ.get(REQUEST_ID))
+            unexpected = exception.PlacementError()
+            return _respond(unexpected, environ, start_response)
+
+    return guarded
+
+
+def status_of(failure: exception.PlacementError) -> int:
+    """Return the status of the failure's kind; 500 for one without a kind."""
+    kinds = (STATUS[kind] for kind in type(failure).__mro__ if kind in STATUS)
+    return next(kinds, 500)
+
+
+def _respond(
+    failure: exception.PlacementError,
+    environ: "WSGIEnvironment",
+    start_response: "StartResponse",
+) -> list[bytes]:
+    status = status_of(failure)
+    document = errors.document(
+        status,
+        _UNEXPECTED if status == 500 else str(failure),
+        environ.get("HTTP_ACCEPT"),
+        environ.get(REQUEST_ID, ""),
+        failure.code,
+        environ.get(VERSION),
+        tells_versions=isinstance(failure, exception.VersionNotAcceptable),
+    )
+    headers = [
+        ("content-type", document.content_type),
+        ("content-length", str(len(document.body))),
+    ]
+    if failure.details.get("allowed"):
+        headers.append(("allow", failure.details["allowed"]))
+    if status == 503:
+        headers.append(("retry-after", _RETRY_AFTER_SECONDS))
+    start_response(f"{status} {webob.exc.status_map[status].title}", headers)
+    is_head = environ["REQUEST_METHOD"] == "HEAD"
+    return [b"" if is_head else document.body]

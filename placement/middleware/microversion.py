@@ -1,0 +1,30 @@
+"""Which version a request is served at, and the headers that say so."""
+
+import typing
+
+from placement import microversion
+from placement.dispatch import VERSION
+from placement.middleware import Headers, add_to_vary, changing_headers
+
+if typing.TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from placement.context import Service
+
+
+def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
+    """Find the version; a request for one that is not served goes no further."""
+
+    def versioned(
+        environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> typing.Any:
+        version = microversion.requested(environ.get("HTTP_OPENSTACK_API_VERSION"))
+        environ[VERSION] = version
+
+        def change(_status: str, headers: Headers) -> Headers:
+            told = (microversion.HEADER, f"{microversion.SERVICE_TYPE} {version}")
+            return add_to_vary([*headers, told], microversion.HEADER)
+
+        return app(environ, changing_headers(start_response, change))
+
+    return versioned

@@ -1,0 +1,191 @@
+"""Allocations, as they are read: what consumers hold, and of whom.
+
+They are written by ``claim`` alone.
+"""
+
+import collections.abc
+import datetime
+import typing
+
+import sqlalchemy as sa
+
+from placement.db import tables
+from placement.objects import consumer
+from placement.objects.resource_provider import ResourceProvider
+
+_allocations = tables.allocations
+_consumers = tables.consumers
+_providers = tables.resource_providers
+_projects = tables.projects
+_users = tables.users
+_types = tables.consumer_types
+
+
+class Allocation(typing.NamedTuple):
+    """Units of one class that one consumer holds of one provider."""
+
+    id: int
+    consumer: str
+    provider_id: int
+    resource_class_id: int
+    used: int
+
+
+class Holding(typing.NamedTuple):
+    """An allocation of one consumer, with what is shown of its provider."""
+
+    provider_uuid: str
+    provider_generation: int
+    resource_class_id: int
+    used: int
+    modified: datetime.datetime | None
+
+
+class Holder(typing.NamedTuple):
+    """A consumer's record, with public names. The type is None if it has none."""
+
+    generation: int
+    project_id: str
+    user_id: str
+    consumer_type: str | None
+
+
+class Share(typing.NamedTuple):
+    """An allocation of one provider, with what is shown of its consumer."""
+
+    consumer: str
+    consumer_generation: int | None
+    resource_class_id: int
+    used: int
+    modified: datetime.datetime | None
+
+
+_modified = sa.func.coalesce(_allocations.c.updated_at, _allocations.c.created_at)
+
+
+def get_all_of(
+    conn: sa.Connection, uuids: collections.abc.Iterable[str]
+) -> list[Allocation]:
+    """Return what the consumers hold, ordered by the allocations' ids."""
+    rows = conn.execute(
+        sa.select(
+            _allocations.c.id,
+            _allocations.c.consumer_id,
+            _allocations.c.resource_provider_id,
+            _allocations.c.resource_class_id,
+            _allocations.c.used,
+        )
+        .where(_allocations.c.consumer_id.in_(sorted(set(uuids))))
+        .order_by(_allocations.c.id)
+    )
+    return [Allocation(*row) for row in rows]
+
+
+def get_holdings(conn: sa.Connection, uuid: str) -> list[Holding]:
+    """Return what one consumer holds, ordered by provider and class."""
+    rows = conn.execute(
+        sa.select(
+            _providers.c.uuid,
+            sa.func.coalesce(_providers.c.generation, 0),
+            _allocations.c.resource_class_id,
+            _allocations.c.used,
+            _modified,
+        )
+        .join(_providers, _providers.c.id == _allocations.c.resource_provider_id)
+        .where(_allocations.c.consumer_id == uuid)
+        .order_by(_providers.c.id, _allocations.c.resource_class_id)
+    )
+    return [Holding(*row) for row in rows]
+
+
+def find_holder(conn: sa.Connection, uuid: str) -> Holder | None:
+    """Return the record of one consumer, or None."""
+    row = conn.execute(
+        sa.select(
+            _consumers.c.generation,
+            _projects.c.external_id,
+            _users.c.external_id,
+            _types.c.name,
+        )
+        .join(_projects, _projects.c.id == _consumers.c.project_id)
+        .join(_users, _users.c.id == _consumers.c.user_id)
+        .outerjoin(_types, _types.c.id == _consumers.c.consumer_type_id)
+        .where(_consumers.c.uuid == uuid)
+    ).first()
+    return None if row is None else Holder(*row)
+
+
+def get_shares(conn: sa.Connection, provider: ResourceProvider) -> list[Share]:
+    """Return what is allocated of one provider, ordered by the allocations' ids."""
+    rows = conn.execute(
+        sa.select(
+            _allocations.c.consumer_id,
+            _consumers.c.generation,
+            _allocations.c.resource_class_id,
+            _allocations.c.used,
+            _modified,
+        )
+        .outerjoin(_consumers, _consumers.c.uuid == _allocations.c.consumer_id)
+        .where(_allocations.c.resource_provider_id == provider.id)
+        .order_by(_allocations.c.id)
+    )
+    return [Share(*row) for row in rows]
+
+
+class Usage(typing.NamedTuple):
+    """Units of one class that consumers of one type hold; the type may be None."""
+
+    consumer_type: str | None
+    resource_class_id: int
+    used: int
+
+
+def get_usages(
+    conn: sa.Connection, project_id: str, user_id: str | None
+) -> tuple[list[Usage], dict[str | None, int]]:
+    """Return what a project's consumers hold, and how many they are by type.
+
+    With ``user_id`` only that user's consumers count. Usages are ordered by type
+    and class.
+    """
+    mine = (
+        sa.select(_consumers.c.uuid, _types.c.name.label("type"))
+        .join(_projects, _projects.c.id == _consumers.c.project_id)
+        .outerjoin(_types, _types.c.id == _consumers.c.consumer_type_id)
+        .where(_projects.c.external_id == project_id)
+    )
+    if user_id is not None:
+        mine = mine.join(_users, _users.c.id == _consumers.c.user_id).where(
+            _users.c.external_id == user_id
+        )
+    consumers = mine.cte("consumers_of_project")
+    held = sa.join(
+        consumers, _allocations, _allocations.c.consumer_id == consumers.c.uuid
+    )
+    usages = conn.execute(
+        sa.select(
+            consumers.c.type,
+            _allocations.c.resource_class_id,
+            sa.func.sum(_allocations.c.used),
+        )
+        .select_from(held)
+        .group_by(consumers.c.type, _allocations.c.resource_class_id)
+        .order_by(consumers.c.type, _allocations.c.resource_class_id)
+    )
+    counts = conn.execute(
+        sa.select(
+            consumers.c.type, sa.func.count(sa.distinct(_allocations.c.consumer_id))
+        )
+        .select_from(held)
+        .group_by(consumers.c.type)
+    )
+    # MariaDB's sums are decimals.
+    return (
+        [Usage(type_, class_id, int(used)) for type_, class_id, used in usages],
+        dict(counts.tuples().all()),
+    )
+
+
+def type_name(consumer_type: str | None) -> str:
+    """Return the name under which a type is shown."""
+    return consumer.UNKNOWN_TYPE if consumer_type is None else consumer_type

@@ -1,0 +1,368 @@
+"""Claims: consumers give up what they hold and take something else, all at once.
+
+Who changes what consumers hold goes through ``replace``. The order in which rows
+are locked is the same for everyone: consumers by id, then providers by id, then
+inventories; so that writers queue and do not deadlock. Whether a claim fits is
+read first, to tell why it does not; what decides is the UPDATE of
+``inventories.used``, which takes only what is there at that moment.
+
+The providers come last, because many claims may meet at one of them: it is held
+for two statements and the COMMIT.
+"""
+
+import collections
+import collections.abc
+import dataclasses
+import typing
+
+import sqlalchemy as sa
+
+from placement import exception
+from placement.db import names, predicates, tables, transaction
+from placement.objects import allocation, consumer, inventory, resource_provider
+from placement.objects.allocation import Allocation
+from placement.objects.inventory import Inventory
+
+_allocations = tables.allocations
+_inventories = tables.inventories
+_providers = tables.resource_providers
+
+# Rows written by one UPDATE; SQLite nests expressions a thousand deep at most.
+_BATCH = 200
+
+
+class Amount(typing.NamedTuple):
+    """Units of one class of one provider, by their public names."""
+
+    provider_uuid: str
+    resource_class: str
+    units: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Claim:
+    """What one consumer holds from now on, instead of all that it holds.
+
+    Without ``amounts`` it holds nothing, and is no more. ``generation`` is the one
+    that the caller has read; None if there was no such consumer.
+    """
+
+    consumer: str
+    amounts: tuple[Amount, ...]
+    owner: consumer.Owner
+    generation: int | None | consumer.Unchecked = consumer.UNCHECKED
+
+
+class _Key(typing.NamedTuple):
+    """An inventory, by what it is of."""
+
+    provider_id: int
+    resource_class_id: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Asked:
+    """One amount of a claim, by stored ids."""
+
+    consumer: str
+    key: _Key
+    amount: Amount
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Stored:
+    """An inventory as it was read, with the id of its row."""
+
+    id: int
+    offer: Inventory
+
+
+@dataclasses.dataclass(slots=True)
+class Held:
+    """Consumers that are locked, and what they hold."""
+
+    consumers: dict[str, consumer.Consumer]
+    allocations: list[Allocation]
+
+    def of(self, uuid: str) -> list[Allocation]:
+        return [each for each in self.allocations if each.consumer == uuid]
+
+
+def hold(conn: sa.Connection, uuids: collections.abc.Collection[str]) -> Held:
+    """Lock the consumers, first of all that a transaction locks.
+
+    Returns what they hold, which nobody else can change then.
+    """
+    consumers = consumer.lock_all(conn, uuids)
+    return Held(consumers, allocation.get_all_of(conn, uuids))
+
+
+def replace(
+    conn: sa.Connection,
+    known_names: names.Names,
+    claims: collections.abc.Sequence[Claim],
+    held: Held | None = None,
+) -> None:
+    """Give each consumer what its claim says, and take away what it held.
+
+    All claims are made or none. ``held`` is what ``hold`` returned, if the caller
+    had to lock consumers before something else.
+
+    The generations of the providers named move, and of those that a claim without
+    amounts gives up; those of consumers that hold something then.
+
+    Raises ConsumerGenerationConflict; BadRequest when a provider does not exist;
+    ResourceClassNotFound; InvalidInventory, InventoryConstraintsViolated or
+    CapacityExceeded for the first amount that cannot be had.
+    Source: API reference, "Allocations".
+    """
+    held = held or hold(conn, [claim.consumer for claim in claims])
+    for claim in claims:
+        consumer.require_generation(
+            held.consumers.get(claim.consumer),
+            bool(held.of(claim.consumer)),
+            claim.generation,
+        )
+    asked = _asked(conn, known_names, claims)
+    changes = _changes(asked, held.allocations)
+    stored = _stored_inventories(conn, changes)
+    _require(asked, changes, stored)
+    _write_consumers(conn, claims, held)
+    _write_allocations(conn, asked, held.allocations)
+    emptied = {claim.consumer for claim in claims if not claim.amounts}
+    named = {each.key.provider_id for each in asked}
+    named |= {each.provider_id for each in held.allocations if each.consumer in emptied}
+    _move_used(conn, asked, changes, stored, named)
+
+
+def release(conn: sa.Connection, uuid: str) -> None:
+    """Take away all that a consumer holds, and its record.
+
+    No provider's generation moves.
+
+    Raises ConsumerNotFound when it holds nothing.
+    """
+    held = hold(conn, [uuid])
+    if not held.allocations:
+        raise exception.ConsumerNotFound(uuid=uuid)
+    changes = _changes([], held.allocations)
+    stored = _stored_inventories(conn, changes)
+    consumer.delete_all(conn, list(held.consumers.values()))
+    _write_allocations(conn, [], held.allocations)
+    _move_used(conn, [], changes, stored, named=())
+
+
+def _asked(
+    conn: sa.Connection,
+    known_names: names.Names,
+    claims: collections.abc.Sequence[Claim],
+) -> list[_Asked]:
+    amounts = [amount for claim in claims for amount in claim.amounts]
+    providers = _provider_ids(conn, {amount.provider_uuid for amount in amounts})
+    for amount in amounts:
+        if amount.provider_uuid not in providers:
+            raise exception.BadRequest(
+                reason=f"Allocation for resource provider '{amount.provider_uuid}' "
+                "that does not exist."
+            )
+    classes = known_names.resource_class_ids(
+        conn, dict.fromkeys(amount.resource_class for amount in amounts)
+    )
+    return [
+        _Asked(
+            claim.consumer,
+            _Key(providers[amount.provider_uuid], classes[amount.resource_class]),
+            amount,
+        )
+        for claim in claims
+        for amount in claim.amounts
+    ]
+
+
+def _provider_ids(conn: sa.Connection, uuids: set[str]) -> dict[str, int]:
+    if not uuids:
+        return {}
+    select = sa.select(_providers.c.uuid, _providers.c.id)
+    rows = conn.execute(select.where(_providers.c.uuid.in_(sorted(uuids))))
+    return dict(rows.tuples().all())
+
+
+def _write_consumers(
+    conn: sa.Connection, claims: collections.abc.Sequence[Claim], held: Held
+) -> None:
+    staying = {claim.consumer: claim for claim in claims if claim.amounts}
+    gone = [each for uuid, each in held.consumers.items() if uuid not in staying]
+    consumer.delete_all(conn, gone)
+    if not staying:
+        return
+    ids = consumer.owner_ids(conn, (claim.owner for claim in staying.values()))
+    owners = {uuid: ids[claim.owner] for uuid, claim in staying.items()}
+    stored = [each for uuid, each in held.consumers.items() if uuid in staying]
+    consumer.advance_all(conn, stored, owners)
+    new = [uuid for uuid in staying if uuid not in held.consumers]
+    consumer.create(conn, sorted(new), owners)
+
+
+def _write_allocations(
+    conn: sa.Connection,
+    asked: collections.abc.Sequence[_Asked],
+    present: collections.abc.Sequence[Allocation],
+) -> None:
+    if present:
+        ids = [each.id for each in present]
+        conn.execute(sa.delete(_allocations).where(_allocations.c.id.in_(ids)))
+    if asked:
+        rows = [
+            {
+                "resource_provider_id": each.key.provider_id,
+                "resource_class_id": each.key.resource_class_id,
+                "consumer_id": each.consumer,
+                "used": each.amount.units,
+            }
+            for each in asked
+        ]
+        conn.execute(sa.insert(_allocations), rows)
+
+
+def _changes(
+    asked: collections.abc.Sequence[_Asked],
+    present: collections.abc.Sequence[Allocation],
+) -> "collections.Counter[_Key]":
+    """Count how many units more, or less, than now each inventory is to give."""
+    changes: collections.Counter[_Key] = collections.Counter()
+    for allocated in present:
+        changes[_Key(allocated.provider_id, allocated.resource_class_id)] -= (
+            allocated.used
+        )
+    for each in asked:
+        changes[each.key] += each.amount.units
+    return changes
+
+
+def _move_used(
+    conn: sa.Connection,
+    asked: collections.abc.Sequence[_Asked],
+    changes: "collections.Counter[_Key]",
+    stored: dict[_Key, _Stored],
+    named: collections.abc.Collection[int],
+) -> None:
+    """Lock the providers, then take and give back, if all of it can be.
+
+    Raises what tells why the first amount cannot be had.
+    """
+    resource_provider.advance_all(
+        conn, named, {key.provider_id for key in changes if key in stored}
+    )
+    if not _try_to_take(conn, asked, changes, stored):
+        # Nobody can change an inventory now, so this finds what has become of it.
+        _require(asked, changes, _stored_inventories(conn, changes))
+        raise transaction.Again(
+            exception.ConcurrentUpdate(
+                reason="Inventory and/or allocations changed while attempting to "
+                "allocate: Another thread concurrently updated the resource provider "
+                "data. Please retry your update"
+            )
+        )
+
+
+def _stored_inventories(
+    conn: sa.Connection, keys: collections.abc.Iterable[_Key]
+) -> dict[_Key, _Stored]:
+    wanted = set(keys)
+    if not wanted:
+        return {}
+    providers = {key.provider_id for key in wanted}
+    classes = {key.resource_class_id for key in wanted}
+    rows = conn.execute(
+        sa.select(
+            _inventories.c.id,
+            _inventories.c.resource_provider_id,
+            *inventory.COLUMNS,
+        ).where(
+            _inventories.c.resource_provider_id.in_(sorted(providers)),
+            _inventories.c.resource_class_id.in_(sorted(classes)),
+        )
+    )
+    found = (
+        (_Key(provider_id, columns[0]), _Stored(id_, Inventory(*columns)))
+        for id_, provider_id, *columns in rows
+    )
+    return {key: stored for key, stored in found if key in wanted}
+
+
+def _require(
+    asked: collections.abc.Sequence[_Asked],
+    changes: "collections.Counter[_Key]",
+    stored: dict[_Key, _Stored],
+) -> None:
+    """Go through the amounts in their order, and refuse the first that cannot be."""
+    for each in asked:
+        amount = each.amount
+        facts = {"uuid": amount.provider_uuid, "resource_class": amount.resource_class}
+        found = stored.get(each.key)
+        if found is None:
+            raise exception.InvalidInventory(**facts)
+        offer = found.offer
+        rule = offer.refuses_size(amount.units)
+        if rule is not None:
+            raise exception.InventoryConstraintsViolated(
+                amount=amount.units, rule=rule, limit=getattr(offer, rule), **facts
+            )
+        change = changes[each.key]
+        if change > 0 and not offer.has_room(change):
+            raise exception.CapacityExceeded(
+                amount=change, used=offer.used, capacity=offer.capacity, **facts
+            )
+
+
+def _try_to_take(
+    conn: sa.Connection,
+    asked: collections.abc.Sequence[_Asked],
+    changes: "collections.Counter[_Key]",
+    stored: dict[_Key, _Stored],
+) -> bool:
+    """Move ``used`` where all the amounts may be taken; says whether all could.
+
+    An inventory that is only given back may be gone, in a database where that
+    was possible.
+    """
+    sizes: dict[_Key, set[int]] = {}
+    for each in asked:
+        sizes.setdefault(each.key, set()).add(each.amount.units)
+    by_id = {stored[key].id: key for key in changes if key in stored}
+    for batch in _batches(sorted(by_id)):
+        change_of = {id_: changes[by_id[id_]] for id_ in batch}
+        allowed = [
+            _may_change(id_, change, sizes.get(by_id[id_], set()))
+            for id_, change in change_of.items()
+        ]
+        taken = conn.execute(
+            sa.update(_inventories)
+            .where(sa.or_(*allowed))
+            .values(
+                used=_inventories.c.used
+                + sa.case(change_of, value=_inventories.c.id, else_=0),
+                # Not a change of the offer, which is what the record is about.
+                updated_at=_inventories.c.updated_at,
+            )
+        )
+        if taken.rowcount != len(batch):
+            return False
+    return True
+
+
+def _may_change(
+    inventory_id: int, change: int, sizes: set[int]
+) -> sa.ColumnElement[bool]:
+    conditions = [_inventories.c.id == inventory_id]
+    conditions += [
+        predicates.allows_amount(_inventories, size) for size in sorted(sizes)
+    ]
+    if change > 0:
+        conditions.append(predicates.has_room(_inventories, change))
+    return sa.and_(*conditions)
+
+
+def _batches(ids: list[int]) -> collections.abc.Iterator[list[int]]:
+    for start in range(0, len(ids), _BATCH):
+        yield ids[start : start + _BATCH]

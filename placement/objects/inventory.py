@@ -1,0 +1,285 @@
+"""Inventories: how much of one resource class one provider offers."""
+
+import collections.abc
+import dataclasses
+import datetime
+import typing
+
+import sqlalchemy as sa
+
+from placement import exception
+from placement.db import names, predicates, tables
+from placement.objects import resource_class, resource_provider
+from placement.objects.resource_provider import ResourceProvider
+
+_inventories = tables.inventories
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Inventory:
+    """One provider's offer of one resource class.
+
+    All amounts are whole units of that class: VCPU counts virtual CPUs,
+    MEMORY_MB mebibytes, DISK_GB gibibytes. ``used`` is how many of them are
+    allocated, which no two offers are compared by.
+    """
+
+    resource_class_id: int
+    total: int
+    reserved: int = 0
+    min_unit: int = 1
+    max_unit: int = predicates.MAX_INT
+    step_size: int = 1
+    allocation_ratio: float = 1.0
+    used: int = dataclasses.field(default=0, compare=False)
+    modified: datetime.datetime | None = dataclasses.field(default=None, compare=False)
+
+    @property
+    def exact_capacity(self) -> float:
+        """Units that may be allocated in all, not rounded."""
+        return (self.total - self.reserved) * self.allocation_ratio
+
+    @property
+    def capacity(self) -> int:
+        """Units that may be allocated in all, rounded toward zero."""
+        return int(self.exact_capacity)
+
+    def refuses_size(self, amount: int) -> str | None:
+        """Name the first rule that forbids taking ``amount`` units at once."""
+        if amount < self.min_unit:
+            return "min_unit"
+        if amount > self.max_unit:
+            return "max_unit"
+        if amount % self.step_size:
+            return "step_size"
+        return None
+
+    def has_room(self, amount: int) -> bool:
+        """``amount`` more units stay within capacity."""
+        return self.used + amount <= self.exact_capacity
+
+    def refuses(self, amount: int) -> str | None:
+        """Name the first rule that forbids taking ``amount`` more units.
+
+        None means that they may be taken.
+        """
+        return self.refuses_size(amount) or (
+            None if self.has_room(amount) else "capacity"
+        )
+
+
+# What a client says of an inventory; the rest is the service's.
+OFFERED = (
+    "total",
+    "reserved",
+    "min_unit",
+    "max_unit",
+    "step_size",
+    "allocation_ratio",
+)
+
+COLUMNS = (
+    _inventories.c.resource_class_id,
+    *(_inventories.c[name] for name in OFFERED),
+    _inventories.c.used,
+    sa.func.coalesce(_inventories.c.updated_at, _inventories.c.created_at),
+)
+
+
+def get_all_by_resource_provider(
+    conn: sa.Connection, provider: ResourceProvider
+) -> list[Inventory]:
+    """Return the provider's inventories, ordered by resource class."""
+    select = (
+        sa.select(*COLUMNS)
+        .where(_inventories.c.resource_provider_id == provider.id)
+        .order_by(_inventories.c.resource_class_id)
+    )
+    return [Inventory(*row) for row in conn.execute(select)]
+
+
+def find(
+    conn: sa.Connection, provider: ResourceProvider, resource_class_id: int
+) -> Inventory | None:
+    """Return the provider's inventory of one class, or None."""
+    row = conn.execute(sa.select(*COLUMNS).where(_is(provider, resource_class_id)))
+    found = row.first()
+    return None if found is None else Inventory(*found)
+
+
+def add(
+    conn: sa.Connection, provider: ResourceProvider, offer: Inventory, name: str
+) -> int:
+    """Add one class, which is called ``name``, to what the provider offers.
+
+    Returns the provider's new generation.
+    Raises ResourceProviderNotFound when the provider has gone, and
+    InventoryExists.
+    """
+    generation = resource_provider.bump_generation(conn, provider)
+    if find(conn, provider, offer.resource_class_id) is not None:
+        raise exception.InventoryExists(
+            uuid=provider.uuid, resource_class=name
+        )
+    _insert(conn, provider, [offer])
+    return generation
+
+
+def change(
+    conn: sa.Connection, provider: ResourceProvider, offer: Inventory
+) -> bool:
+    """Put ``offer`` in the place of the one of its class; says whether there was one.
+
+    The caller has advanced the provider's generation.
+    """
+    changed = conn.execute(
+        sa.update(_inventories)
+        .where(_is(provider, offer.resource_class_id))
+        .values(**_offered(offer))
+    )
+    return changed.rowcount == 1
+
+
+def replace_all(
+    conn: sa.Connection,
+    known_names: names.Names,
+    provider: ResourceProvider,
+    wanted: collections.abc.Sequence[Inventory],
+) -> None:
+    """Make ``wanted`` the provider's whole offer.
+
+    The caller has advanced the provider's generation. Runs inside the caller's
+    write transaction, which may run it again. What stays as it is is not written.
+
+    Raises InventoryInUse when a class that would go has allocations.
+    Source: API reference, "Update resource provider inventories".
+    """
+    merge(conn, provider, wanted)
+    remove_all_but(conn, known_names, provider, wanted)
+
+
+def merge(
+    conn: sa.Connection,
+    provider: ResourceProvider,
+    wanted: collections.abc.Sequence[Inventory],
+) -> None:
+    """Add ``wanted`` to the provider's offer; where a class has one, it is replaced.
+
+    The caller has advanced the provider's generation.
+    """
+    present = {
+        offer.resource_class_id: offer
+        for offer in get_all_by_resource_provider(conn, provider)
+    }
+    for offer in wanted:
+        stored = present.get(offer.resource_class_id)
+        if stored is not None and stored != offer:
+            change(conn, provider, offer)
+    _insert(
+        conn,
+        provider,
+        [offer for offer in wanted if offer.resource_class_id not in present],
+    )
+
+
+def remove_all_but(
+    conn: sa.Connection,
+    known_names: names.Names,
+    provider: ResourceProvider,
+    kept: collections.abc.Sequence[Inventory] = (),
+) -> None:
+    """Take every class out of the provider's offer but those of ``kept``.
+
+    The caller has advanced the provider's generation.
+
+    Raises InventoryInUse, which names all classes that have allocations.
+    """
+    classes = {offer.resource_class_id for offer in kept}
+    present = get_all_by_resource_provider(conn, provider)
+    gone = [each.resource_class_id for each in present]
+    gone = [number for number in gone if number not in classes]
+    if gone:
+        remove(conn, known_names, provider, gone)
+
+
+def remove(
+    conn: sa.Connection,
+    known_names: names.Names,
+    provider: ResourceProvider,
+    resource_class_ids: collections.abc.Sequence[int],
+) -> int:
+    """Take classes out of the provider's offer; returns how many there were.
+
+    The caller has advanced the provider's generation.
+
+    Raises InventoryInUse, which names all classes that have allocations.
+    """
+    used = _used_classes(conn, provider, resource_class_ids)
+    if used:
+        by_id = known_names.resource_classes(conn, used)
+        raise exception.InventoryInUse(
+            uuid=provider.uuid,
+            resource_classes=", ".join(by_id[number] for number in used),
+        )
+    gone = conn.execute(
+        sa.delete(_inventories).where(
+            _inventories.c.resource_provider_id == provider.id,
+            _inventories.c.resource_class_id.in_(resource_class_ids),
+        )
+    )
+    return gone.rowcount
+
+
+def _used_classes(
+    conn: sa.Connection,
+    provider: ResourceProvider,
+    resource_class_ids: collections.abc.Sequence[int],
+) -> list[int]:
+    """Return those classes that have allocations, by ascending id."""
+    allocations = tables.allocations
+    return list(
+        conn.scalars(
+            sa.select(allocations.c.resource_class_id)
+            .distinct()
+            .where(
+                allocations.c.resource_provider_id == provider.id,
+                allocations.c.resource_class_id.in_(resource_class_ids),
+            )
+            .order_by(allocations.c.resource_class_id)
+        )
+    )
+
+
+def _is(
+    provider: ResourceProvider, resource_class_id: int
+) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        _inventories.c.resource_provider_id == provider.id,
+        _inventories.c.resource_class_id == resource_class_id,
+    )
+
+
+def _insert(
+    conn: sa.Connection,
+    provider: ResourceProvider,
+    offers: collections.abc.Sequence[Inventory],
+) -> None:
+    if not offers:
+        return
+    resource_class.hold(conn, (offer.resource_class_id for offer in offers))
+    conn.execute(
+        sa.insert(_inventories),
+        [
+            {
+                "resource_provider_id": provider.id,
+                "resource_class_id": offer.resource_class_id,
+                "used": 0,
+                **_offered(offer),
+            }
+            for offer in offers
+        ],
+    )
+
+
+def _offered(offer: Inventory) -> dict[str, typing.Any]:
+    return {name: getattr(offer, name) for name in OFFERED}

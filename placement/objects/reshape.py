@@ -1,0 +1,117 @@
+"""Reshaping: inventories and allocations move between providers, all at once."""
+
+import collections.abc
+import dataclasses
+
+import sqlalchemy as sa
+
+from placement import exception
+from placement.db import names
+from placement.objects import claim, inventory, resource_provider
+from placement.objects.claim import Claim
+from placement.objects.inventory import Inventory
+from placement.objects.resource_provider import ResourceProvider
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shape:
+    """What one provider is to offer, given the generation that was read.
+
+    ``offers`` are by the name of their class; the id in them means nothing.
+    """
+
+    provider_uuid: str
+    generation: int
+    offers: dict[str, Inventory]
+
+
+def reshape(
+    conn: sa.Connection,
+    known_names: names.Names,
+    shapes: collections.abc.Sequence[Shape],
+    claims: collections.abc.Sequence[Claim],
+) -> None:
+    """Give the providers their shapes, and the consumers what they claim.
+
+    Claims are made against the old and the new offers together, where the new one
+    of a class counts; then what is not in the new shape goes.
+
+    Generations move by one for each provider with a shape, by one more if its
+    shape is not empty, and by what claims move.
+
+    Raises ReshapedProviderNotFound, ConcurrentUpdate, BadRequest for an unknown
+    class, InventoryInUse when a class that goes is used in the end, and what
+    claims raise.
+    Source: microversion 1.30.
+    """
+    # Consumers are locked before providers, by everyone.
+    held = claim.hold(conn, [each.consumer for each in claims])
+    providers = _providers(conn, shapes)
+    for shape in shapes:
+        provider = providers[shape.provider_uuid]
+        if provider.generation != shape.generation:
+            raise _stale(provider.uuid, provider.generation, shape.generation)
+    resource_provider.lock(
+        conn, [provider.id for provider in providers.values()]
+    )
+    offers = _offers(conn, known_names, shapes)
+    for shape in sorted(shapes, key=lambda shape: providers[shape.provider_uuid].id):
+        provider = providers[shape.provider_uuid]
+        try:
+            resource_provider.advance_generation(
+                conn, provider, shape.generation, by=2 if shape.offers else 1
+            )
+        except exception.ConcurrentUpdate as raced:
+            raise _stale(provider.uuid, "another", shape.generation) from raced
+        inventory.merge(conn, provider, offers[provider.uuid])
+    claim.replace(conn, known_names, claims, held)
+    for provider in providers.values():
+        try:
+            inventory.remove_all_but(
+                conn, known_names, provider, offers[provider.uuid]
+            )
+        except exception.InventoryInUse as used:
+            raise exception.InventoryUpdateInUse(**used.details) from used
+
+
+def _providers(
+    conn: sa.Connection, shapes: collections.abc.Sequence[Shape]
+) -> dict[str, ResourceProvider]:
+    wanted = [shape.provider_uuid for shape in shapes]
+    found = resource_provider.get_all_by_uuid(conn, wanted)
+    for uuid in wanted:
+        if uuid not in found:
+            raise exception.ReshapedProviderNotFound(uuid=uuid)
+    return found
+
+
+def _stale(
+    uuid: str, actual: int | str, given: int
+) -> exception.ConcurrentUpdate:
+    return exception.ConcurrentUpdate(
+        reason="resource provider generation conflict for provider "
+        f"{uuid}: actual: {actual}, given: {given}"
+    )
+
+
+def _offers(
+    conn: sa.Connection,
+    known_names: names.Names,
+    shapes: collections.abc.Sequence[Shape],
+) -> dict[str, list[Inventory]]:
+    """Return each provider's offers, with the ids of their classes."""
+    try:
+        ids = known_names.resource_class_ids(
+            conn, dict.fromkeys(name for shape in shapes for name in shape.offers)
+        )
+    except exception.ResourceClassNotFound as unknown:
+        raise exception.BadRequest(
+            reason=f"malformed reshaper data: {unknown}"
+        ) from unknown
+    return {
+        shape.provider_uuid: [
+            dataclasses.replace(offer, resource_class_id=ids[name])
+            for name, offer in shape.offers.items()
+        ]
+        for shape in shapes
+    }

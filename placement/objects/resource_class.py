@@ -1,0 +1,132 @@
+"""Resource classes: the kinds of things that are counted."""
+
+import collections.abc
+import datetime
+import typing
+
+import sqlalchemy as sa
+
+from placement import exception
+from placement.db import names, tables, transaction
+
+_classes = tables.resource_classes
+_inventories = tables.inventories
+
+# Below are the standard classes, with room for those to come.
+_FIRST_CUSTOM_ID = 10_000
+
+
+class ResourceClass(typing.NamedTuple):
+    id: int
+    name: str
+    modified: datetime.datetime | None
+
+    @property
+    def is_custom(self) -> bool:
+        return names.is_custom(self.name)
+
+
+_SELECT = sa.select(
+    _classes.c.id,
+    _classes.c.name,
+    sa.func.coalesce(_classes.c.updated_at, _classes.c.created_at),
+)
+
+
+def get_all(conn: sa.Connection) -> list[ResourceClass]:
+    """Return every class, standard ones first, ordered by id."""
+    return [ResourceClass(*row) for row in conn.execute(_SELECT.order_by(_classes.c.id))]
+
+
+def find_by_name(conn: sa.Connection, name: str) -> ResourceClass | None:
+    """Return one class, or None."""
+    row = conn.execute(_SELECT.where(_classes.c.name == name)).first()
+    return None if row is None else ResourceClass(*row)
+
+
+def get_by_name(conn: sa.Connection, name: str) -> ResourceClass:
+    """Return one class.
+
+    Raises ResourceClassNotFound.
+    """
+    found = find_by_name(conn, name)
+    if found is None:
+        raise exception.ResourceClassNotFound(name=name)
+    return found
+
+
+def ensure(conn: sa.Connection, name: str) -> bool:
+    """Add a custom class unless it exists; says whether it was added."""
+    if find_by_name(conn, name) is not None:
+        return False
+    newest = conn.scalar(sa.select(sa.func.max(_classes.c.id)))
+    number = max((newest or 0) + 1, _FIRST_CUSTOM_ID)
+    conn.execute(sa.insert(_classes).values(id=number, name=name))
+    return True
+
+
+def rename(conn: sa.Connection, name: str, new_name: str) -> ResourceClass:
+    """Give a custom class another name, under which all that uses it goes on.
+
+    Returns the class as it is then.
+    Raises ResourceClassNotFound; BadRequest for a standard class; Conflict when
+    the new name is taken.
+    """
+    found = get_by_name(conn, name)
+    if not found.is_custom:
+        raise exception.BadRequest(
+            reason=f"Cannot update standard resource class {name}"
+        )
+    taken = find_by_name(conn, new_name)
+    if taken is not None and taken.id != found.id:
+        raise exception.Conflict(reason=f"Resource class already exists: {new_name}")
+    conn.execute(
+        sa.update(_classes).where(_classes.c.id == found.id).values(name=new_name)
+    )
+    names.forget_meanings(conn)
+    return get_by_name(conn, new_name)
+
+
+def delete(conn: sa.Connection, name: str) -> None:
+    """Take away a custom class that no inventory is of.
+
+    Raises ResourceClassNotFound, BadRequest for a standard class, and
+    ResourceClassInUse.
+    """
+    found = get_by_name(conn, name)
+    if not found.is_custom:
+        raise exception.BadRequest(
+            reason="Error in delete resource class: "
+            f"Cannot delete standard resource class {name}"
+        )
+    # Who adds an inventory of the class holds it; see ``hold``.
+    conn.execute(
+        sa.select(_classes.c.id).where(_classes.c.id == found.id).with_for_update()
+    )
+    used = sa.select(sa.literal(1)).where(_inventories.c.resource_class_id == found.id)
+    if conn.scalar(used.limit(1)) is not None:
+        raise exception.ResourceClassInUse(name=name)
+    conn.execute(sa.delete(_classes).where(_classes.c.id == found.id))
+    names.forget_meanings(conn)
+
+
+def hold(conn: sa.Connection, ids: collections.abc.Iterable[int]) -> None:
+    """Keep custom classes from being deleted until the transaction ends.
+
+    Standard classes cannot be deleted, and need no holding.
+
+    Raises Again when one is gone already.
+    """
+    custom = sorted(number for number in set(ids) if number >= _FIRST_CUSTOM_ID)
+    if not custom:
+        return
+    held = conn.scalars(
+        sa.select(_classes.c.id)
+        .where(_classes.c.id.in_(custom))
+        .order_by(_classes.c.id)
+        .with_for_update(read=True, key_share=True)
+    ).all()
+    if len(held) != len(custom):
+        raise transaction.Again(
+            exception.ConcurrentUpdate(reason="A resource class was deleted meanwhile.")
+        )

@@ -1,0 +1,120 @@
+"""Traits: what a provider is like, and which providers have which."""
+
+import collections.abc
+import datetime
+import typing
+
+import sqlalchemy as sa
+
+from placement import exception
+from placement.db import names, tables
+from placement.objects import association, resource_provider
+from placement.objects.resource_provider import ResourceProvider
+
+_traits = tables.traits
+_associations = tables.resource_provider_traits
+
+
+class Trait(typing.NamedTuple):
+    id: int
+    name: str
+    modified: datetime.datetime | None
+
+
+_SELECT = sa.select(
+    _traits.c.id,
+    _traits.c.name,
+    sa.func.coalesce(_traits.c.updated_at, _traits.c.created_at),
+)
+_is_associated = _traits.c.id.in_(sa.select(_associations.c.trait_id))
+
+
+def get_all(
+    conn: sa.Connection,
+    among: collections.abc.Collection[str] | None = None,
+    prefix: str | None = None,
+    associated: bool | None = None,
+) -> list[Trait]:
+    """Return traits ordered by id: all, or those that meet every filter given.
+
+    ``among`` names the only ones that count, ``prefix`` is what the name begins
+    with, ``associated`` asks whether any provider has it.
+    """
+    select = _SELECT.order_by(_traits.c.id)
+    if among is not None:
+        select = select.where(_traits.c.name.in_(sorted(among)))
+    if associated is not None:
+        select = select.where(_is_associated if associated else ~_is_associated)
+    found = (Trait(*row) for row in conn.execute(select))
+    # In SQL, whether case counts and what a wildcard is differ by database.
+    return [trait for trait in found if trait.name.startswith(prefix or "")]
+
+
+def get_by_name(conn: sa.Connection, name: str) -> Trait:
+    """Return one trait.
+
+    Raises TraitNotFound.
+    """
+    row = conn.execute(_SELECT.where(_traits.c.name == name)).first()
+    if row is None:
+        raise exception.TraitNotFound(names=name)
+    return Trait(*row)
+
+
+def ensure(conn: sa.Connection, name: str) -> tuple[Trait, bool]:
+    """Add a custom trait unless it exists; returns it, and whether it was added."""
+    try:
+        return get_by_name(conn, name), False
+    except exception.TraitNotFound:
+        conn.execute(sa.insert(_traits).values(name=name))
+        return get_by_name(conn, name), True
+
+
+def delete(conn: sa.Connection, name: str) -> None:
+    """Take away a custom trait that no provider has.
+
+    A provider that gets it at the same moment breaks a foreign key, on whichever
+    side comes second.
+
+    Raises TraitNotFound, BadRequest for a standard trait, and TraitInUse.
+    """
+    trait = get_by_name(conn, name)
+    if not names.is_custom(name):
+        raise exception.BadRequest(reason=f"Cannot delete standard trait {name}.")
+    used = sa.select(sa.literal(1)).where(_associations.c.trait_id == trait.id)
+    if conn.scalar(used.limit(1)) is not None:
+        raise exception.TraitInUse(name=name)
+    conn.execute(sa.delete(_traits).where(_traits.c.id == trait.id))
+    names.forget_meanings(conn)
+
+
+def get_all_by_resource_provider(
+    conn: sa.Connection, provider: ResourceProvider
+) -> list[Trait]:
+    """Return the provider's traits, ordered by id."""
+    rows = conn.execute(
+        _SELECT.join(_associations, _associations.c.trait_id == _traits.c.id)
+        .where(_associations.c.resource_provider_id == provider.id)
+        .order_by(_traits.c.id)
+    )
+    return [Trait(*row) for row in rows]
+
+
+def replace_all(
+    conn: sa.Connection, provider: ResourceProvider, given: int | None, wanted: set[int]
+) -> int:
+    """Make ``wanted``, which are ids, the provider's traits.
+
+    The generation moves only if the set changes. ``given`` is the one that the
+    caller has read; None if it does not care.
+
+    Returns the provider's generation.
+    Raises StaleGeneration when ``given`` is not the stored generation.
+    """
+    resource_provider.lock(conn, [provider.id])
+    provider = resource_provider.get_by_uuid(conn, provider.uuid)
+    if given is not None and given != provider.generation:
+        raise exception.StaleGeneration()
+    if not association.replace_all(conn, _associations.c.trait_id, provider.id, wanted):
+        return provider.generation
+    return resource_provider.bump_generation(conn, provider)

@@ -1,0 +1,252 @@
+"""Provider trees: adding a provider, moving a subtree, taking a leaf away.
+
+A provider stores its root, so a move writes the root of the whole subtree. Who
+changes a tree locks its root first; of two moves that would together make a loop
+the second sees what the first has done.
+"""
+
+import collections.abc
+import uuid as uuids
+
+import sqlalchemy as sa
+
+from placement import exception
+from placement.db import tables, transaction
+from placement.objects import resource_provider
+from placement.objects.resource_provider import ResourceProvider
+
+_providers = tables.resource_providers
+
+
+def create(
+    conn: sa.Connection, name: str, uuid: str | None, parent_uuid: str | None
+) -> ResourceProvider:
+    """Add a provider, a root if ``parent_uuid`` is None, else below that parent.
+
+    Without ``uuid`` one is made.
+
+    Returns the provider.
+    Raises BadRequest for a parent that cannot be, and DuplicateName.
+    """
+    uuid = uuid or str(uuids.uuid4())
+    _require_free(conn, name, uuid)
+    parent = _parent_of_new(conn, name, uuid, parent_uuid)
+    provider_id = conn.execute(
+        sa.insert(_providers).values(
+            uuid=uuid,
+            name=name,
+            generation=0,
+            parent_provider_id=parent and parent.id,
+            root_provider_id=parent and parent.root_provider_id,
+            revision=resource_provider.first_revision(),
+        )
+    ).inserted_primary_key[0]
+    if parent is None:
+        # Not a change that anybody should see as one.
+        conn.execute(
+            sa.update(_providers)
+            .where(_providers.c.id == provider_id)
+            .values(root_provider_id=provider_id, updated_at=None)
+        )
+    return resource_provider.get_by_uuid(conn, uuid)
+
+
+def _require_free(conn: sa.Connection, name: str, uuid: str) -> None:
+    taken = conn.execute(
+        sa.select(_providers.c.name, _providers.c.uuid).where(
+            sa.or_(_providers.c.name == name, _providers.c.uuid == uuid)
+        )
+    ).first()
+    if taken is not None:
+        kind, value = ("uuid", uuid) if taken.uuid == uuid else ("name", name)
+        raise exception.DuplicateName(
+            reason=f"Conflicting resource provider {kind}: {value} already exists."
+        )
+
+
+def _parent_of_new(
+    conn: sa.Connection, name: str, uuid: str, parent_uuid: str | None
+) -> ResourceProvider | None:
+    if parent_uuid is None:
+        return None
+    refused = f'Unable to create resource provider "{name}", {uuid}: '
+    if parent_uuid == uuid:
+        raise exception.BadRequest(
+            reason=refused + "parent provider UUID cannot be same as UUID"
+        )
+    parent = resource_provider.find_by_uuid(conn, parent_uuid)
+    if parent is None:
+        raise exception.BadRequest(
+            reason=f"{refused}parent provider UUID does not exist: {parent_uuid}"
+        )
+    resource_provider.lock(conn, [parent.root_provider_id])
+    now = resource_provider.find_by_uuid(conn, parent_uuid)
+    if now is None or now.root_provider_id != parent.root_provider_id:
+        raise _moved_meanwhile()
+    return parent
+
+
+def update(
+    conn: sa.Connection,
+    provider: ResourceProvider,
+    name: str,
+    parent_uuid: str | None,
+    may_reparent: bool,
+) -> ResourceProvider:
+    """Give the provider a name and a parent; None makes it a root.
+
+    Without ``may_reparent`` only a root may get a parent, once.
+
+    Returns the provider as it is then.
+    Raises BadRequest for a parent that cannot be, and DuplicateName.
+    """
+    if parent_uuid != provider.parent_provider_uuid:
+        _move(conn, provider, parent_uuid, may_reparent)
+    _require_name_free(conn, provider, name)
+    conn.execute(
+        sa.update(_providers).where(_providers.c.id == provider.id).values(name=name)
+    )
+    return resource_provider.get_by_uuid(conn, provider.uuid)
+
+
+def _require_name_free(
+    conn: sa.Connection, provider: ResourceProvider, name: str
+) -> None:
+    taken = conn.scalar(
+        sa.select(_providers.c.id).where(
+            _providers.c.name == name, _providers.c.id != provider.id
+        )
+    )
+    if taken is not None:
+        raise exception.DuplicateName(
+            reason=f"Conflicting resource provider {name} already exists."
+        )
+
+
+def _move(
+    conn: sa.Connection,
+    provider: ResourceProvider,
+    parent_uuid: str | None,
+    may_reparent: bool,
+) -> None:
+    refused = f"Unable to save resource provider {provider.uuid}: "
+    if not may_reparent and not provider.is_root:
+        move = "un-parenting" if parent_uuid is None else "re-parenting"
+        raise exception.BadRequest(
+            reason=f"{refused}{move} a provider is not currently allowed."
+        )
+    parent = None
+    if parent_uuid is not None:
+        parent = resource_provider.find_by_uuid(conn, parent_uuid)
+        if parent is None:
+            raise exception.BadRequest(
+                reason=f"{refused}parent provider UUID does not exist: {parent_uuid}"
+            )
+    subtree = _locked_subtree(conn, provider, parent)
+    if parent is not None and parent.id in subtree:
+        raise exception.BadRequest(
+            reason=refused + "creating loop in the provider tree is not allowed."
+        )
+    _write_place(conn, provider, parent, subtree)
+
+
+def _locked_subtree(
+    conn: sa.Connection, provider: ResourceProvider, parent: ResourceProvider | None
+) -> list[int]:
+    """Return the ids of the provider and all below it, locked with both roots.
+
+    Raises Again when one of the trees has changed before it was locked.
+    """
+    relatives = [provider] if parent is None else [provider, parent]
+    subtree = _subtree(conn, provider)
+    roots = [relative.root_provider_id for relative in relatives]
+    resource_provider.lock(conn, [*roots, *subtree])
+    now = resource_provider.get_all_by_uuid(conn, [each.uuid for each in relatives])
+    for relative in relatives:
+        found = now.get(relative.uuid)
+        if found is None or found.root_provider_id != relative.root_provider_id:
+            raise _moved_meanwhile()
+    if _subtree(conn, provider) != subtree:
+        raise _moved_meanwhile()
+    return subtree
+
+
+def _subtree(conn: sa.Connection, provider: ResourceProvider) -> list[int]:
+    tree = conn.execute(
+        sa.select(_providers.c.id, _providers.c.parent_provider_id).where(
+            _providers.c.root_provider_id == provider.root_provider_id
+        )
+    )
+    children: dict[int, list[int]] = {}
+    for provider_id, parent_id in tree:
+        children.setdefault(parent_id, []).append(provider_id)
+    found, unvisited = [], [provider.id]
+    while unvisited:
+        found.append(unvisited.pop())
+        unvisited += children.get(found[-1], ())
+    return sorted(found)
+
+
+def _write_place(
+    conn: sa.Connection,
+    provider: ResourceProvider,
+    parent: ResourceProvider | None,
+    subtree: collections.abc.Sequence[int],
+) -> None:
+    root_id = provider.id if parent is None else parent.root_provider_id
+    conn.execute(
+        sa.update(_providers)
+        .where(_providers.c.id == provider.id)
+        .values(parent_provider_id=parent and parent.id)
+    )
+    conn.execute(
+        sa.update(_providers)
+        .where(_providers.c.id.in_(subtree))
+        .values(root_provider_id=root_id, revision=_providers.c.revision + 1)
+    )
+
+
+def _moved_meanwhile() -> transaction.Again:
+    return transaction.Again(
+        exception.ConcurrentUpdate(
+            reason="Another thread concurrently updated the resource provider data. "
+            "Please retry your update"
+        )
+    )
+
+
+def delete(conn: sa.Connection, uuid: str) -> None:
+    """Take away a provider that has no children and no allocations.
+
+    Its inventories and its associations with traits and aggregates go too.
+
+    Raises ResourceProviderNotFoundForDelete, CannotDeleteParent,
+    ResourceProviderInUse.
+    """
+    provider = resource_provider.find_by_uuid(conn, uuid)
+    if provider is None:
+        raise exception.ResourceProviderNotFoundForDelete(uuid=uuid)
+    resource_provider.lock(conn, [provider.id])
+    if _exists(conn, _providers.c.parent_provider_id == provider.id):
+        raise exception.CannotDeleteParent(uuid=uuid)
+    if _exists(conn, tables.allocations.c.resource_provider_id == provider.id):
+        raise exception.ResourceProviderInUse(uuid=uuid)
+    for table in (
+        tables.inventories,
+        tables.resource_provider_traits,
+        tables.resource_provider_aggregates,
+    ):
+        conn.execute(
+            sa.delete(table).where(table.c.resource_provider_id == provider.id)
+        )
+    # A root refers to itself, which some databases take for a child.
+    conn.execute(
+        sa.update(_providers)
+        .where(_providers.c.id == provider.id)
+        .values(root_provider_id=None)
+    )
+    conn.execute(sa.delete(_providers).where(_providers.c.id == provider.id))
+
+
+def _exists(conn: sa.Connection, condition: sa.ColumnElement[bool]) -> bool:
+    return conn.scalar(sa.select(sa.literal(1)).where(condition).limit(1)) is not None

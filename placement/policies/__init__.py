@@ -1,0 +1,39 @@
+"""The policy rules: who may do what, unless a policy file says otherwise.
+
+One module per resource has a constant per rule name, which the routes refer to.
+"""
+
+import itertools
+
+from oslo_policy import policy
+
+from placement.policies import (
+    aggregate,
+    allocation,
+    allocation_candidate,
+    base,
+    inventory,
+    reshaper,
+    resource_class,
+    resource_provider,
+    trait,
+    usage,
+)
+
+_MODULES = (
+    base,
+    resource_provider,
+    resource_class,
+    inventory,
+    aggregate,
+    usage,
+    trait,
+    allocation,
+    allocation_candidate,
+    reshaper,
+)
+
+
+def list_rules() -> list[policy.RuleDefault]:
+    """Return every rule with its default, the base rules first."""
+    return list(itertools.chain.from_iterable(module.RULES for module in _MODULES))

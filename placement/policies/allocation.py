@@ -1,0 +1,37 @@
+"""Rules of allocations."""
+
+from placement.policies import base
+
+MANAGE = "placement:allocations:manage"
+LIST = "placement:allocations:list"
+UPDATE = "placement:allocations:update"
+DELETE = "placement:allocations:delete"
+PROVIDER_LIST = "placement:resource_providers:allocations:list"
+
+RULES = [
+    base.operation(
+        MANAGE,
+        "Replace the allocations of several consumers at once.",
+        "POST /allocations",
+    ),
+    base.operation(
+        LIST,
+        "List the allocations of a consumer.",
+        "GET /allocations/{consumer_uuid}",
+    ),
+    base.operation(
+        UPDATE,
+        "Replace the allocations of a consumer.",
+        "PUT /allocations/{consumer_uuid}",
+    ),
+    base.operation(
+        DELETE,
+        "Delete the allocations of a consumer.",
+        "DELETE /allocations/{consumer_uuid}",
+    ),
+    base.operation(
+        PROVIDER_LIST,
+        "List the allocations from a resource provider.",
+        "GET /resource_providers/{uuid}/allocations",
+    ),
+]

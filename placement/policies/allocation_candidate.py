@@ -1,0 +1,13 @@
+"""Rules of allocation candidates."""
+
+from placement.policies import base
+
+LIST = "placement:allocation_candidates:list"
+
+RULES = [
+    base.operation(
+        LIST,
+        "Search for allocations that would be accepted.",
+        "GET /allocation_candidates",
+    ),
+]

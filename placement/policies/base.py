@@ -1,0 +1,74 @@
+"""Rules that the rules of the operations are made of."""
+
+from oslo_policy import policy
+
+SCOPE_TYPES = ["project"]
+
+ADMIN_OR_SERVICE = "rule:admin_or_service_api"
+SERVICE = "rule:service_api"
+ADMIN_OR_PROJECT_READER_OR_SERVICE = "rule:admin_or_project_reader_or_service_api"
+
+# The form that the base rules had before there were the roles service and reader.
+# It is or-ed to them when [oslo_policy] enforce_new_defaults is false.
+_ONLY_ADMIN = policy.DeprecatedRule(
+    name="rule:admin_api",
+    check_str="role:admin",
+    deprecated_reason=(
+        "The roles service and reader, and the scope of a token, now tell who may "
+        "use an operation."
+    ),
+    deprecated_since="W",
+)
+
+RULES = [
+    policy.RuleDefault(
+        "admin_api",
+        "role:admin",
+        description="An administrator of the cloud.",
+        scope_types=SCOPE_TYPES,
+    ),
+    policy.RuleDefault(
+        "service_api",
+        "role:service",
+        description="Another service, for what only services do.",
+        deprecated_rule=_ONLY_ADMIN,
+        scope_types=SCOPE_TYPES,
+    ),
+    policy.RuleDefault(
+        "admin_or_service_api",
+        "role:admin or role:service",
+        description="An administrator or another service; most operations.",
+        deprecated_rule=_ONLY_ADMIN,
+        scope_types=SCOPE_TYPES,
+    ),
+    policy.RuleDefault(
+        "project_reader_api",
+        "role:reader and project_id:%(project_id)s",
+        description="A reader of the project that is asked about.",
+        deprecated_rule=_ONLY_ADMIN,
+    ),
+    policy.RuleDefault(
+        "admin_or_project_reader_or_service_api",
+        "role:admin or rule:project_reader_api or role:service",
+        description="An administrator, another service, or a reader of the project "
+        "that is asked about.",
+        deprecated_rule=_ONLY_ADMIN,
+        scope_types=SCOPE_TYPES,
+    ),
+]
+
+
+def operation(
+    name: str, description: str, *routes: str, check: str = ADMIN_OR_SERVICE
+) -> policy.DocumentedRuleDefault:
+    """Return the rule ``name`` of the operations at ``routes``.
+
+    A route is a method and a path: ``GET /traits/{name}``.
+    """
+    operations: list[policy.Operation] = []
+    for route in routes:
+        method, path = route.split()
+        operations.append({"method": method, "path": path})
+    return policy.DocumentedRuleDefault(
+        name, check, description, operations, scope_types=SCOPE_TYPES
+    )

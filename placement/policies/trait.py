@@ -1,0 +1,49 @@
+"""Rules of traits, and of the traits of a resource provider."""
+
+from placement.policies import base
+
+LIST = "placement:traits:list"
+SHOW = "placement:traits:show"
+UPDATE = "placement:traits:update"
+DELETE = "placement:traits:delete"
+PROVIDER_LIST = "placement:resource_providers:traits:list"
+PROVIDER_UPDATE = "placement:resource_providers:traits:update"
+PROVIDER_DELETE = "placement:resource_providers:traits:delete"
+
+RULES = [
+    base.operation(
+        LIST,
+        "List traits.",
+        "GET /traits",
+    ),
+    base.operation(
+        SHOW,
+        "Ask whether a trait exists.",
+        "GET /traits/{name}",
+    ),
+    base.operation(
+        UPDATE,
+        "Create a trait.",
+        "PUT /traits/{name}",
+    ),
+    base.operation(
+        DELETE,
+        "Delete a trait.",
+        "DELETE /traits/{name}",
+    ),
+    base.operation(
+        PROVIDER_LIST,
+        "List the traits of a resource provider.",
+        "GET /resource_providers/{uuid}/traits",
+    ),
+    base.operation(
+        PROVIDER_UPDATE,
+        "Replace the traits of a resource provider.",
+        "PUT /resource_providers/{uuid}/traits",
+    ),
+    base.operation(
+        PROVIDER_DELETE,
+        "Take all traits from a resource provider.",
+        "DELETE /resource_providers/{uuid}/traits",
+    ),
+]

@@ -1,0 +1,287 @@
+"""Deciding who may do what, by the rules of ``policies`` and the policy files."""
+
+import argparse
+import collections.abc
+import enum
+import logging
+import os
+import sys
+import threading
+import time
+import typing
+
+from oslo_config import cfg
+from oslo_policy import policy
+
+from placement import exception, policies
+from placement.conf import find
+
+if typing.TYPE_CHECKING:
+    from placement.context import RequestContext
+
+LOG = logging.getLogger(__name__)
+
+Target = collections.abc.Mapping[str, str | None]
+
+# How many decisions are kept; those on the facts of many users could be any number.
+KEPT_DECISIONS = 10_000
+
+# A policy file that did not exist is looked for in all its places this often.
+SEARCH_SECONDS = 1.0
+
+# Two writes within one tick of a file system's clock leave the same modification
+# time, so a file is read only when the tick in which it was written is over.
+TICK_SECONDS = 0.02
+
+# What the library makes of a check of a role, and of one of some other fact.
+_ROLE_CHECK = type(policy.RuleDefault("role", "role:a").check)
+_FACT_CHECK = type(policy.RuleDefault("fact", "user_id:%(user_id)s").check)
+
+# (path, (modification time in ns, size, inode)), None for a path without a file.
+Stamp = tuple[str, tuple[int, int, int] | None]
+
+
+class Decision(enum.Enum):
+    """What a rule says about a caller."""
+
+    ALLOWED = enum.auto()
+    REFUSED = enum.auto()
+    WRONG_SCOPE = enum.auto()
+
+
+class Needs(enum.IntEnum):
+    """What a decision depends on, beside the rule and the scope of the token."""
+
+    ROLES = enum.auto()
+    FACTS = enum.auto()
+    """The roles, who asks, and the target."""
+    MORE = enum.auto()
+    """Something that is not known here, such as what a remote server answers."""
+
+
+class Enforcer:
+    """The rules in force, and what they decided.
+
+    Before every decision the policy files that were read, and the place beside
+    placement.conf where one may appear, are compared with what they were: a stat
+    of each costs less than a microsecond. The other places that oslo.policy looks
+    at are searched at most once per second. When something changed, everything is
+    read anew. A file that cannot be understood leaves the rules as they were, and
+    says so in the log; at start it is an error.
+
+    Any number of threads may ask at once.
+    """
+
+    def __init__(self, config: cfg.ConfigOpts) -> None:
+        """Read the policy files that ``config`` names.
+
+        Raises ConfigurationError when one of them cannot be understood.
+        """
+        self._config = config
+        self._loading = threading.Lock()
+        try:
+            self._rules = _Rules(config, _settled_stamps(config))
+        except Exception as unreadable:
+            raise exception.ConfigurationError(
+                reason=f"The policy files cannot be read: {unreadable}"
+            ) from unreadable
+
+    def authorize(
+        self, context: "RequestContext", rule: str, target: Target | None = None
+    ) -> None:
+        """Let the caller pass, or raise.
+
+        ``target`` has the facts that the rule may compare with those of the caller.
+        Without it they are the caller's own project and user.
+
+        Raises PolicyNotAuthorized, or PolicyScopeNotAuthorized when the token's
+        scope is not one that the rule is for.
+        Source: API reference, "Policy".
+        """
+        if target is None:
+            target = {"project_id": context.project_id, "user_id": context.user_id}
+        decision = self._current_rules().decide(context, rule, target)
+        if decision is Decision.WRONG_SCOPE:
+            raise exception.PolicyScopeNotAuthorized(rule=rule)
+        if decision is Decision.REFUSED:
+            raise exception.PolicyNotAuthorized(rule=rule)
+
+    def _current_rules(self) -> "_Rules":
+        if self._rules.are_current():
+            return self._rules
+        with self._loading:
+            stamps = _stamps(self._config)
+            if stamps == self._rules.stamps:
+                # Another thread was here first, or the search found nothing new.
+                self._rules.searched_at = time.monotonic()
+                return self._rules
+            stamps = _settled_stamps(self._config)
+            try:
+                self._rules = _Rules(self._config, stamps)
+                LOG.info("The policy files changed and were read again.")
+            except Exception:
+                LOG.exception(
+                    "The policy files changed and cannot be read; the rules stay as "
+                    "they were."
+                )
+                self._rules.stamps = stamps
+                self._rules.searched_at = time.monotonic()
+            return self._rules
+
+
+class _Rules:
+    """The rules as the policy files were at one moment.
+
+    ``stamps`` say which files these were; they are taken before the files are
+    read, so that a change in between is seen as a change.
+    """
+
+    def __init__(self, config: cfg.ConfigOpts, stamps: list[Stamp]) -> None:
+        self.stamps = stamps
+        self.searched_at = time.monotonic()
+        self._enforcer = _enforcer(config)
+        self._enforcer.load_rules(force_reload=True)
+        # From here on the library looks at no file.
+        self._enforcer.use_conf = False
+        self._needs: dict[str, Needs] = {}
+        self._decisions: dict[tuple[typing.Hashable, ...], Decision] = {}
+
+    def are_current(self) -> bool:
+        return time.monotonic() - self.searched_at < SEARCH_SECONDS and all(
+            _stamp(path) == before for path, before in self.stamps
+        )
+
+    def decide(self, context: "RequestContext", rule: str, target: Target) -> Decision:
+        needs = self._needs.get(rule)
+        if needs is None:
+            needs = self._needs[rule] = _needs(rule, self._enforcer.rules)
+        if needs is Needs.MORE:
+            return self._ask(context, rule, target)
+        key: tuple[typing.Hashable, ...] = (
+            rule,
+            context.roles,
+            context.system_scope,
+            context.domain_id,
+        )
+        if needs is Needs.FACTS:
+            key += (context.user_id, context.project_id, *sorted(target.items()))
+        decision = self._decisions.get(key)
+        if decision is None:
+            if len(self._decisions) >= KEPT_DECISIONS:
+                self._decisions.clear()
+            decision = self._decisions[key] = self._ask(context, rule, target)
+        return decision
+
+    def _ask(self, context: "RequestContext", rule: str, target: Target) -> Decision:
+        caller: dict[str, typing.Any] = {
+            "user_id": context.user_id,
+            "project_id": context.project_id,
+            "domain_id": context.domain_id,
+            "system_scope": context.system_scope,
+            "roles": list(context.roles),
+        }
+        try:
+            allowed = self._enforcer.authorize(
+                rule, dict(target), caller, do_raise=True
+            )
+        except policy.InvalidScope:
+            return Decision.WRONG_SCOPE
+        except policy.PolicyNotAuthorized:
+            return Decision.REFUSED
+        return Decision.ALLOWED if allowed else Decision.REFUSED
+
+
+def get_enforcer() -> policy.Enforcer:
+    """Return the enforcer of oslo.policy, for the oslopolicy commands.
+
+    It reads the files that ``--config-file`` and ``--config-dir`` of the running
+    command name, or those of the default places.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for option in ("--config-file", "--config-dir"):
+        parser.add_argument(option, action="append", default=[])
+    given, _ = parser.parse_known_args(sys.argv[1:])
+    argv = [f"--config-file={path}" for path in given.config_file]
+    argv += [f"--config-dir={path}" for path in given.config_dir]
+    return _enforcer(find.command_config(argv))
+
+
+def _enforcer(config: cfg.ConfigOpts) -> policy.Enforcer:
+    enforcer = policy.Enforcer(config)
+    # Who sets enforce_new_defaults need not be told what it means at every start.
+    enforcer.suppress_default_change_warnings = True
+    enforcer.register_defaults(policies.list_rules())
+    return enforcer
+
+
+def _needs(name: str, rules: policy.Rules) -> Needs:
+    """Find out what the rule ``name`` depends on, through all that it refers to."""
+    found = Needs.ROLES
+    seen = {name}
+    left = [rules.get(name)]
+    while left:
+        check = left.pop()
+        if isinstance(check, policy.RuleCheck):
+            # An unknown rule means the default rule, if there is one.
+            referred = check.match if check.match in rules else rules.default_rule
+            if isinstance(referred, str) and referred not in seen:
+                seen.add(referred)
+                left.append(rules.get(referred))
+        elif isinstance(check, policy.AndCheck | policy.OrCheck):
+            left += check.rules
+        elif isinstance(check, policy.NotCheck):
+            left.append(check.rule)
+        elif isinstance(check, policy.Check):
+            found = max(found, _needs_of_one(check))
+    return found
+
+
+def _needs_of_one(check: policy.Check) -> Needs:
+    if type(check) not in (_ROLE_CHECK, _FACT_CHECK):
+        return Needs.MORE
+    is_constant = type(check) is _ROLE_CHECK and "%(" not in check.match
+    return Needs.ROLES if is_constant else Needs.FACTS
+
+
+def _stamps(config: cfg.ConfigOpts) -> list[Stamp]:
+    """Return what there is now of all that the rules are read from."""
+    options = config.oslo_policy
+    paths = [_path(config, options.policy_file)]
+    for name in options.policy_dirs:
+        directory = _path(config, name)
+        paths.append(directory)
+        # A file that comes or goes changes the directory; one that is written in
+        # its place does not.
+        if directory is not None and os.path.isdir(directory):
+            paths += sorted(entry.path for entry in os.scandir(directory))
+    return [(path, _stamp(path)) for path in paths if path is not None]
+
+
+def _settled_stamps(config: cfg.ConfigOpts) -> list[Stamp]:
+    """Return what ``_stamps`` does, of files that cannot be written unnoticed.
+
+    Waits for the end of a tick where something was written just now.
+    """
+    stamps = _stamps(config)
+    newest_ns = max((stamp[0] for _, stamp in stamps if stamp), default=0)
+    if abs(time.time_ns() - newest_ns) > TICK_SECONDS * 1e9:
+        return stamps
+    time.sleep(TICK_SECONDS)
+    return _stamps(config)
+
+
+def _path(config: cfg.ConfigOpts, name: str) -> str | None:
+    """Return where the file or directory is, or else where it should appear."""
+    found = config.find_file(name)
+    if found is not None or not config.config_file:
+        return found
+    beside = os.path.dirname(os.path.abspath(config.config_file[-1]))
+    return os.path.join(beside, name)
+
+
+def _stamp(path: str) -> tuple[int, int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

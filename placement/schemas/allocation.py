@@ -1,0 +1,97 @@
+"""Schemas of allocations.
+
+What is said of one consumer grew with the versions, and stands in three places: in
+PUT for one consumer, in POST for several, and in a reshape.
+"""
+
+from placement.schemas.common import (
+    EXTERNAL_ID,
+    GENERATION,
+    RESOURCE_CLASS_PATTERN,
+    UUID,
+    UUID_PATTERN,
+    Schema,
+    closed,
+    keyed,
+)
+from placement.schemas.validation import Schemas
+
+_RESOURCES = keyed(
+    RESOURCE_CLASS_PATTERN, {"type": "integer", "minimum": 1}, at_least=1
+)
+
+_OWNER = {"project_id": EXTERNAL_ID, "user_id": EXTERNAL_ID}
+
+# Which request group was served by which providers. Only for its readers: it is
+# not stored, so what is not checked of it does no harm.
+_MAPPINGS: Schema = {
+    "type": "object",
+    "minProperties": 1,
+    "patternProperties": {
+        "[a-zA-Z0-9_-]{1,64}": {"type": "array", "minItems": 1, "items": UUID}
+    },
+}
+
+_CONSUMER_TYPE: Schema = EXTERNAL_ID | {"pattern": "^[A-Z0-9_]+$"}
+
+
+def _listed() -> Schema:
+    """Allocations as a list, before 1.12."""
+    one = closed({"resource_provider": closed({"uuid": UUID}), "resources": _RESOURCES})
+    return {"type": "array", "minItems": 1, "items": one}
+
+
+def _by_provider(at_least: int) -> Schema:
+    """Allocations by the uuid of their provider, since 1.12.
+
+    The generation of the provider may stand there, as GET shows it, and is ignored.
+    """
+    one = closed(
+        {"resources": _RESOURCES, "generation": GENERATION}, required=("resources",)
+    )
+    return keyed(UUID_PATTERN, one, at_least)
+
+
+def _consumer_1_28() -> dict[str, Schema]:
+    return {
+        "allocations": _by_provider(at_least=0),
+        **_OWNER,
+        "consumer_generation": {"type": ["integer", "null"]},
+    }
+
+
+def _consumer_1_34() -> dict[str, Schema]:
+    return _consumer_1_28() | {"mappings": _MAPPINGS}
+
+
+def _consumer_1_38() -> dict[str, Schema]:
+    return _consumer_1_34() | {"consumer_type": _CONSUMER_TYPE}
+
+
+CONSUMER_1_13 = closed({"allocations": _by_provider(at_least=0), **_OWNER})
+CONSUMER_1_28 = closed(_consumer_1_28())
+CONSUMER_1_34 = closed(_consumer_1_34(), required=tuple(_consumer_1_28()))
+CONSUMER_1_38 = closed(_consumer_1_38(), required=(*_consumer_1_28(), "consumer_type"))
+
+REPLACE = Schemas(
+    {
+        (1, 0): closed({"allocations": _listed()}),
+        (1, 8): closed({"allocations": _listed(), **_OWNER}),
+        (1, 12): closed({"allocations": _by_provider(at_least=1), **_OWNER}),
+        (1, 28): CONSUMER_1_28,
+        (1, 34): CONSUMER_1_34,
+        (1, 38): CONSUMER_1_38,
+    }
+)
+
+REPLACE_SEVERAL = Schemas(
+    {
+        since: keyed(UUID_PATTERN, consumer, at_least=1)
+        for since, consumer in {
+            (1, 13): CONSUMER_1_13,
+            (1, 28): CONSUMER_1_28,
+            (1, 34): CONSUMER_1_34,
+            (1, 38): CONSUMER_1_38,
+        }.items()
+    }
+)

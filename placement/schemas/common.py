@@ -1,0 +1,37 @@
+"""Parts that several schemas have."""
+
+import typing
+
+Schema = dict[str, typing.Any]
+
+MAX_INT = 2147483647
+
+UUID_PATTERN = "^[0-9a-fA-F-]{36}$"
+RESOURCE_CLASS_PATTERN = "^[A-Z0-9_]+$"
+
+UUID: Schema = {"type": "string", "format": "uuid"}
+GENERATION: Schema = {"type": "integer"}
+# The id of a project or a user, and the text of a consumer type.
+EXTERNAL_ID: Schema = {"type": "string", "minLength": 1, "maxLength": 255}
+
+
+def closed(properties: Schema, required: tuple[str, ...] | None = None) -> Schema:
+    """An object with these properties and no others.
+
+    ``required`` names those that must be there; None is all of them.
+    """
+    names = list(properties) if required is None else list(required)
+    schema: Schema = {"type": "object", "properties": properties}
+    if names:
+        schema["required"] = names
+    return schema | {"additionalProperties": False}
+
+
+def keyed(pattern: str, values: Schema, at_least: int = 0) -> Schema:
+    """An object whose every key matches ``pattern``, with ``values`` below them."""
+    return {
+        "type": "object",
+        "minProperties": at_least,
+        "patternProperties": {pattern: values},
+        "additionalProperties": False,
+    }

@@ -1,0 +1,49 @@
+"""Schemas of inventories."""
+
+from placement.schemas.common import (
+    GENERATION,
+    MAX_INT,
+    RESOURCE_CLASS_PATTERN,
+    Schema,
+    closed,
+    keyed,
+)
+from placement.schemas.validation import Schemas
+
+_COUNT: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_INT}
+
+_RECORD = {
+    "resource_provider_generation": GENERATION,
+    "total": _COUNT,
+    "reserved": {"type": "integer", "minimum": 0, "maximum": MAX_INT},
+    "min_unit": _COUNT,
+    "max_unit": _COUNT,
+    "step_size": _COUNT,
+    # The largest number of single precision, which some databases store it in.
+    "allocation_ratio": {"type": "number", "minimum": 0, "maximum": 3.40282e38},
+}
+
+INVENTORIES: Schema = keyed(
+    RESOURCE_CLASS_PATTERN, closed(_RECORD, required=("total",))
+)
+REPLACEMENT: Schema = closed(
+    {"resource_provider_generation": GENERATION, "inventories": INVENTORIES}
+)
+
+CREATE = Schemas(
+    {
+        (1, 0): closed(
+            {
+                "resource_class": {"type": "string", "pattern": RESOURCE_CLASS_PATTERN},
+                **_RECORD,
+            },
+            required=("resource_class", "total"),
+        )
+    }
+)
+
+REPLACE_ALL = Schemas({(1, 0): REPLACEMENT})
+
+REPLACE_ONE = Schemas(
+    {(1, 0): closed(_RECORD, required=("resource_provider_generation", "total"))}
+)

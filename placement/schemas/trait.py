@@ -1,0 +1,23 @@
+"""Schemas of traits, and of the traits of a resource provider."""
+
+from placement.schemas.common import GENERATION, Schema, closed
+from placement.schemas.validation import Schemas
+
+_TRAITS: Schema = {
+    "type": "array",
+    "items": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+
+# The values are for the handler to check: what it says about them is not in the
+# words of a schema.
+LIST_QUERY = Schemas(
+    {
+        (1, 6): closed(
+            {"name": {"type": "string"}, "associated": {"type": "string"}}, required=()
+        )
+    }
+)
+
+REPLACE = Schemas(
+    {(1, 6): closed({"traits": _TRAITS, "resource_provider_generation": GENERATION})}
+)

@@ -1,0 +1,16 @@
+"""Schemas of the usages of projects and users."""
+
+from placement.schemas.common import EXTERNAL_ID, Schema, closed
+from placement.schemas.validation import Schemas
+
+_CONSUMER_TYPE: Schema = EXTERNAL_ID | {"pattern": "^[A-Z0-9_]+$|^all|^unknown$"}
+
+_FILTERS_1_9 = {"project_id": EXTERNAL_ID, "user_id": EXTERNAL_ID}
+_FILTERS_1_38 = _FILTERS_1_9 | {"consumer_type": _CONSUMER_TYPE}
+
+TOTAL_QUERY = Schemas(
+    {
+        (1, 9): closed(_FILTERS_1_9, required=("project_id",)),
+        (1, 38): closed(_FILTERS_1_38, required=("project_id",)),
+    }
+)

@@ -1,0 +1,23 @@
+"""The service as a WSGI application: its configuration found, built once."""
+
+import os
+import typing
+
+from oslo_log import log
+
+from placement import deploy
+from placement.conf import find
+
+if typing.TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+
+def init_application() -> "WSGIApplication":
+    """Return the application that the environment and its placement.conf describe.
+
+    Raises ConfigurationError when it cannot run; its text says how to mend it.
+    Source: API reference, "Configuration".
+    """
+    config = find.service_config(os.environ)
+    log.setup(config, "placement")
+    return deploy.loadapp(config)

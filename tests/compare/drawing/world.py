@@ -1,0 +1,169 @@
+"""The names that one episode plays with, and what is known of them.
+
+What is known comes from answers that both services agree on, never from one.
+"""
+
+import random
+import re
+import typing
+import uuid
+
+from tests.compare.exchange import Answer, Request
+
+CLASSES = ["VCPU", "MEMORY_MB", "DISK_GB", "VGPU"]
+SHARING = "MISC_SHARES_VIA_AGGREGATE"
+TRAITS = ["HW_CPU_X86_AVX", "HW_CPU_X86_SSE", "STORAGE_DISK_SSD", SHARING]
+TYPES = ["INSTANCE", "MIGRATION"]
+
+_PROVIDER_PATH = re.compile(r"/resource_providers/([0-9a-f-]{36})(?:/|$)")
+_CONSUMER_PATH = re.compile(r"/allocations/([0-9a-f-]{36})$")
+_CLAIMS = ("/allocations", "/reshaper")
+
+
+class World:
+    """Names in play; uuids are fresh in every episode, by its random numbers.
+
+    ``generations`` has providers whose generation is known, and
+    ``consumer_generations`` consumers, None for one that does not exist.
+    """
+
+    def __init__(self, rng: random.Random, label: str) -> None:
+        self._rng = rng
+        self.label = label
+        self.providers = [self.new_uuid() for _ in range(8)]
+        self.provider_names = {
+            provider: f"p{number}-{label}"
+            for number, provider in enumerate(self.providers)
+        }
+        self.aggregates = [self.new_uuid() for _ in range(3)]
+        self.consumers = [self.new_uuid() for _ in range(6)]
+        self.past_consumers: list[str] = []
+        self.projects = [f"project{number}-{label}" for number in range(2)]
+        self.users = [f"user{number}-{label}" for number in range(2)]
+        self.custom_classes = [f"CUSTOM_C{number}" for number in range(3)]
+        self.custom_traits = [f"CUSTOM_T{number}" for number in range(4)]
+        self.created: list[str] = []
+        self.known_classes: list[str] = list(CLASSES)
+        self.known_traits: list[str] = list(TRAITS)
+        self.generations: dict[str, int] = {}
+        self.consumer_generations: dict[str, int | None] = {}
+
+    def new_uuid(self) -> str:
+        return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
+
+    def provider(self) -> str:
+        """Return a provider, most likely one that exists."""
+        rng = self._rng
+        if self.created and rng.random() < 0.96:
+            return rng.choice(self.created)
+        return rng.choice([*self.providers, self.new_uuid()])
+
+    def resource_class(self) -> str:
+        rng = self._rng
+        if rng.random() < 0.98:
+            return rng.choice(self.known_classes)
+        return rng.choice([*self.custom_classes, "CUSTOM_UNKNOWN", "NOTHING"])
+
+    def trait(self) -> str:
+        rng = self._rng
+        if rng.random() < 0.98:
+            return rng.choice(self.known_traits)
+        return rng.choice([*self.custom_traits, "CUSTOM_UNKNOWN", "NOTHING"])
+
+    def consumer(self) -> str:
+        return self._rng.choice(self.consumers)
+
+    def retire(self, consumer: str) -> None:
+        """Put a new consumer in the place of one that is better left alone."""
+        if consumer in self.consumers:
+            self.past_consumers.append(consumer)
+            self.consumers[self.consumers.index(consumer)] = self.new_uuid()
+            self.consumer_generations.pop(consumer, None)
+
+    def learn(self, request: Request, answer: Answer) -> None:
+        """Take note of what an answer says, on which both services agree."""
+        if answer.status < 300:
+            self._learn_names(request, answer)
+            if request.method != "GET":
+                self._forget(request)
+            self._learn_generations(request, answer)
+        elif request.path.startswith(_CLAIMS) and request.method in ("PUT", "POST"):
+            for consumer in self._consumers_of(request):
+                self.retire(consumer)
+        if answer.status in (404, 409):
+            self._forget(request)
+
+    def _learn_names(self, request: Request, answer: Answer) -> None:
+        path, method = request.path, request.method
+        if path == "/resource_providers" and method == "POST":
+            created = answer.headers.get("location", "").rpartition("/")[2]
+            if created:
+                self.created.append(created)
+        elif method == "DELETE" and path.count("/") == 2:
+            name = path.rpartition("/")[2]
+            for known in (self.created, self.known_classes, self.known_traits):
+                if name in known:
+                    known.remove(name)
+        elif request.operation == "POST /resource_classes":
+            self._know(self.known_classes, request.document()["name"])
+        elif request.operation == "PUT /resource_classes/{name}":
+            self._know_renamed_class(request, answer)
+        elif request.operation == "PUT /traits/{name}":
+            self._know(self.known_traits, path.rpartition("/")[2])
+
+    def _know_renamed_class(self, request: Request, answer: Answer) -> None:
+        name = request.path.rpartition("/")[2]
+        if answer.status == 200:
+            self.known_classes = [each for each in self.known_classes if each != name]
+            name = request.document()["name"]
+        self._know(self.known_classes, name)
+
+    @staticmethod
+    def _know(known: list[str], name: str) -> None:
+        if name not in known:
+            known.append(name)
+
+    def _forget(self, request: Request) -> None:
+        """Forget generations that a write has moved."""
+        found = _PROVIDER_PATH.match(request.path)
+        if found:
+            self.generations.pop(found[1], None)
+        if request.path.startswith(_CLAIMS):
+            self.generations.clear()
+            consumers = self._consumers_of(request)
+            for consumer in consumers:
+                self.consumer_generations.pop(consumer, None)
+                if self._is_emptied(request, consumer):
+                    self.retire(consumer)
+
+    def _consumers_of(self, request: Request) -> list[str]:
+        text = request.path + (request.body or b"").decode("utf-8", "replace")
+        return [consumer for consumer in self.consumers if consumer in text.lower()]
+
+    @staticmethod
+    def _is_emptied(request: Request, consumer: str) -> bool:
+        body = request.document()
+        if not isinstance(body, dict):
+            return False
+        if request.path == "/reshaper":
+            body = body.get("allocations", {})
+        one = body if request.method == "PUT" else body.get(consumer, {})
+        return isinstance(one, dict) and one.get("allocations") == {}
+
+    def _learn_generations(self, request: Request, answer: Answer) -> None:
+        document = answer.document()
+        if not isinstance(document, dict):
+            return
+        provider = _PROVIDER_PATH.match(request.path)
+        if provider:
+            given = document.get(
+                "resource_provider_generation", document.get("generation")
+            )
+            if isinstance(given, int):
+                self.generations[provider[1]] = given
+        consumer = _CONSUMER_PATH.match(request.path)
+        if consumer and request.method == "GET" and (request.minor or 0) >= 28:
+            self.consumer_generations[consumer[1]] = document.get("consumer_generation")
+
+
+Generation = typing.Literal["unknown"] | int | None

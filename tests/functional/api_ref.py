@@ -1,0 +1,206 @@
+"""The worked examples of ``api-ref/``: read from a page, sent, compared.
+
+An example is two fenced blocks, the request before the response; api-ref/index.md,
+"Examples", says how they are written and what the placeholders stand for.
+"""
+
+import collections.abc
+import json
+import pathlib
+import re
+import typing
+
+import webob
+
+from tests.functional import server
+
+DIRECTORY = pathlib.Path(__file__).parents[2] / "api-ref"
+
+# What every request of an example has unless it says otherwise.
+DEFAULT_HEADERS = {
+    "accept": "application/json",
+    "openstack-api-version": "placement 1.39",
+    "x-auth-token": "admin",
+    "x-roles": "admin,service",
+}
+BODY_HEADERS = {"content-type": "application/json"}
+
+ANY, MORE = "<any>", "<more>"
+
+# What a placeholder inside a text stands for.
+_PLACEHOLDERS = {
+    ANY: ".*",
+    "<uuid>": "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    "<date>": r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT",
+}
+_PLACEHOLDER = re.compile("|".join(_PLACEHOLDERS))
+_BLOCK = re.compile(r"^```http (request|response)\n(.*?)^```$", re.M | re.S)
+_HEADING = re.compile(r"^## ((?:GET|PUT|POST|DELETE) /\S*)$", re.M)
+
+Headers = dict[str, str]
+
+
+class ExampleError(Exception):
+    """A page has an example that is not written as examples are."""
+
+
+class Message(typing.NamedTuple):
+    """One block: its first line, its headers by lower-case name, and its body."""
+
+    first: str
+    headers: Headers
+    body: str
+
+
+class Example(typing.NamedTuple):
+    """One request and the response to it; ``line`` is where the page has it.
+
+    ``operation`` is the heading that the example stands under.
+    """
+
+    page: str
+    line: int
+    operation: str | None
+    request: Message
+    response: Message
+
+    @property
+    def method_and_path(self) -> tuple[str, str]:
+        method, _, target = self.request.first.partition(" ")
+        return method, target.partition("?")[0]
+
+
+def pages() -> list[pathlib.Path]:
+    return sorted(DIRECTORY.glob("*.md"))
+
+
+def headings(text: str) -> list[str]:
+    """Return the operations that a page describes, such as ``GET /traits``."""
+    return _HEADING.findall(text)
+
+
+def section(text: str, operation: str) -> str:
+    """Return what a page says of one operation, up to its next heading."""
+    _, _, after = text.partition(f"\n## {operation}\n")
+    return re.split(r"^## ", after, maxsplit=1, flags=re.M)[0]
+
+
+def examples(name: str, text: str) -> list[Example]:
+    """Return the examples of a page, in their order.
+
+    Raises ExampleError.
+    """
+    found = []
+    blocks = list(_BLOCK.finditer(text))
+    if len(blocks) != text.count("```http"):
+        raise ExampleError(f"{name}: a block that is neither request nor response")
+    kinds = [block[1] for block in blocks]
+    if kinds != ["request", "response"] * (len(kinds) // 2):
+        raise ExampleError(f"{name}: requests and responses do not alternate")
+    for asked, told in zip(blocks[::2], blocks[1::2], strict=True):
+        before = headings(text[: asked.start()])
+        found.append(
+            Example(
+                page=name,
+                line=text.count("\n", 0, asked.start()) + 1,
+                operation=before[-1] if before else None,
+                request=message(asked[2]),
+                response=message(told[2]),
+            )
+        )
+    return found
+
+
+def message(text: str) -> Message:
+    """Read the inside of a block. Raises ExampleError."""
+    head, _, body = text.partition("\n\n")
+    first, *lines = head.strip().splitlines()
+    headers = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise ExampleError(f"not a header: {line!r}")
+        headers[name.strip().lower()] = value.strip()
+    return Message(first, headers, body.strip())
+
+
+def send(application: server.Application, request: Message) -> webob.Response:
+    """Send the request of an example and return what came back."""
+    method, target = request.first.split(" ")
+    defaults = DEFAULT_HEADERS | (BODY_HEADERS if request.body else {})
+    headers = {
+        name: value for name, value in (defaults | request.headers).items() if value
+    }
+    made = webob.Request.blank(
+        target, method=method, headers=headers, body=request.body.encode()
+    )
+    return made.get_response(application)
+
+
+def differences(expected: Message, response: webob.Response) -> list[str]:
+    """Return what of the response is not as the example says; nothing if all is."""
+    found = []
+    if response.status != expected.first:
+        found.append(f"status is {response.status}, not {expected.first}")
+    for name, value in expected.headers.items():
+        came = response.headers.get(name, "")
+        if not matches_text(value, came):
+            found.append(f"header {name} is {came!r}, not {value!r}")
+    found.extend(_body_differences(expected.body, response))
+    return found
+
+
+def _body_differences(
+    expected: str, response: webob.Response
+) -> collections.abc.Iterator[str]:
+    came = response.body.decode()
+    if not expected or response.content_type != "application/json":
+        if not matches_text(expected, came.strip()):
+            yield f"body is {came!r}, not {expected!r}"
+    elif not matches(json.loads(expected), response.json):
+        shown = json.dumps(response.json, indent=2)
+        yield f"body is\n{shown}\nnot\n{expected}"
+
+
+def matches(expected: typing.Any, came: typing.Any) -> bool:
+    """Whether a JSON value is what an example says, placeholders heeded."""
+    match expected:
+        case str() if expected == ANY:
+            return True
+        case str():
+            return isinstance(came, str) and matches_text(expected, came)
+        case dict():
+            return isinstance(came, dict) and _matches_object(expected, came)
+        case list():
+            return isinstance(came, list) and _matches_list(expected, came)
+        case _:
+            return type(expected) is type(came) and bool(expected == came)
+
+
+def matches_text(expected: str, came: str) -> bool:
+    """Whether a text is what an example says, placeholders heeded."""
+    pattern, end = "", 0
+    for found in _PLACEHOLDER.finditer(expected):
+        pattern += re.escape(expected[end : found.start()]) + _PLACEHOLDERS[found[0]]
+        end = found.end()
+    pattern += re.escape(expected[end:])
+    return re.fullmatch(pattern, came, re.S) is not None
+
+
+def _matches_object(
+    expected: dict[str, typing.Any], came: dict[str, typing.Any]
+) -> bool:
+    if MORE not in expected and len(came) != len(expected):
+        return False
+    return all(
+        name in came and matches(value, came[name])
+        for name, value in expected.items()
+        if name != MORE
+    )
+
+
+def _matches_list(expected: list[typing.Any], came: list[typing.Any]) -> bool:
+    if expected and expected[-1] == MORE:
+        expected = expected[:-1]
+        came = came[: len(expected)]
+    return len(came) == len(expected) and all(map(matches, expected, came))

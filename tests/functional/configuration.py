@@ -1,0 +1,41 @@
+"""A configuration directory of the service, as an operator would write one."""
+
+import collections.abc
+import configparser
+import json
+import pathlib
+
+Options = collections.abc.Mapping[str, collections.abc.Mapping[str, object]]
+Policy = collections.abc.Mapping[str, str]
+
+
+def write(
+    directory: pathlib.Path,
+    url: str,
+    options: Options | None = None,
+    policy: Policy | None = None,
+) -> pathlib.Path:
+    """Write ``placement.conf`` and ``policy.yaml``; return the former's path.
+
+    ``options`` are by section and name and win over what tests have by default:
+    tokens that say who one is (noauth2), the policy without its deprecated half,
+    and the database at ``url``. ``policy`` has check strings by rule name.
+    """
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_dict(
+        {
+            "api": {"auth_strategy": "noauth2"},
+            "oslo_policy": {
+                "enforce_new_defaults": "true",
+                "policy_file": str(directory / "policy.yaml"),
+            },
+            "placement_database": {"connection": url},
+        }
+    )
+    parser.read_dict(options or {})
+    path = directory / "placement.conf"
+    with open(path, "w") as file:
+        parser.write(file)
+    # JSON is YAML, and quotes what needs quoting.
+    (directory / "policy.yaml").write_text(json.dumps(dict(policy or {})))
+    return path

@@ -1,0 +1,53 @@
+"""Requests over one connection, with as little beside them as can be."""
+
+import http.client
+import json
+import typing
+import urllib.parse
+
+SECONDS = 300
+
+
+class Answer(typing.NamedTuple):
+    """What came back; ``content`` may be empty."""
+
+    status: int
+    content: bytes
+
+    def document(self) -> typing.Any:
+        """Return the body read as JSON. Raises RuntimeError for a refusal."""
+        if self.status >= 400:
+            raise RuntimeError(f"{self.status}: {self.content.decode()}")
+        return json.loads(self.content) if self.content else None
+
+
+class Connection:
+    """One connection to a service with noauth2, kept open between requests."""
+
+    def __init__(self, url: str, version: str) -> None:
+        place = urllib.parse.urlsplit(url)
+        assert place.hostname is not None
+        self._http = http.client.HTTPConnection(
+            place.hostname, place.port, timeout=SECONDS
+        )
+        self._headers = {
+            "X-Auth-Token": "admin",
+            "X-Roles": "admin,service",
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+            "OpenStack-API-Version": f"placement {version}",
+        }
+
+    def __enter__(self) -> typing.Self:
+        self._http.connect()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def send(self, method: str, path: str, body: object = None) -> Answer:
+        """Send a request, with ``body`` as JSON unless it is None."""
+        payload = None if body is None else json.dumps(body)
+        self._http.request(method, path, payload, self._headers)
+        response = self._http.getresponse()
+        return Answer(response.status, response.read())

@@ -1,0 +1,206 @@
+"""A private PostgreSQL cluster: where its programs are, how it lives and ends."""
+
+import collections.abc
+import contextlib
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import typing
+
+import psycopg2
+
+from tests.functional import ports
+
+USER = "placement"
+START_SECONDS = 60
+STOP_SECONDS = 20
+
+
+class MissingError(Exception):
+    """This machine has no PostgreSQL server programs."""
+
+
+def programs() -> pathlib.Path:
+    """Return the directory with ``initdb`` and ``postgres``.
+
+    Debian keeps them off the path, one directory per version; the newest counts.
+    Raises MissingError when there are none.
+    """
+    on_path = shutil.which("initdb")
+    if on_path and pathlib.Path(on_path).with_name("postgres").exists():
+        return pathlib.Path(on_path).parent
+    debian = pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    found = sorted(debian, key=lambda initdb: float(initdb.parts[-3]))
+    if not found:
+        raise MissingError("no PostgreSQL server programs (initdb, postgres) found")
+    return found[-1].parent
+
+
+class Cluster:
+    """A running server with a directory and a port of its own.
+
+    ``pid`` is that of the first process; those of the connections descend from it.
+    """
+
+    def __init__(self, port: int, process: "subprocess.Popen[bytes]") -> None:
+        self._port = port
+        self._process = process
+        self.pid = process.pid
+
+    def url(self, database: str) -> str:
+        return f"postgresql+psycopg2://{USER}@{ports.HOST}:{self._port}/{database}"
+
+    def execute(self, statement: str) -> None:
+        """Run one statement that must not be inside a transaction."""
+        conn = self._connect()
+        try:
+            conn.autocommit = True
+            with conn.cursor() as cursor:
+                cursor.execute(statement)
+        finally:
+            conn.close()
+
+    def wait_until_ready(self) -> None:
+        """Return when it takes connections.
+
+        Raises RuntimeError when it ends instead, or takes longer than a minute.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            with contextlib.suppress(psycopg2.OperationalError):
+                self._connect().close()
+                return
+            time.sleep(0.05)
+        raise RuntimeError("the private PostgreSQL did not start")
+
+    def stop(self) -> None:
+        """End it and all its connections, whatever they are doing."""
+        # The signal of a fast shutdown: it does not wait for clients.
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(STOP_SECONDS)
+
+    def _connect(self) -> "psycopg2.extensions.connection":
+        return psycopg2.connect(
+            host=ports.HOST, port=self._port, user=USER, dbname="postgres"
+        )
+
+
+@contextlib.contextmanager
+def running(durable: bool = False) -> collections.abc.Iterator[Cluster]:
+    """Make a cluster, run it, and leave nothing of it behind.
+
+    ``durable`` makes it wait for its disk as a real one does; without it, it is
+    as fast as memory and as safe.
+
+    Raises MissingError when there are no programs, RuntimeError with their words
+    when they fail.
+    """
+    bin_directory = programs()
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="placement-postgresql-"))
+    account = _account()
+    try:
+        if account is not None:
+            os.chown(directory, account.pw_uid, account.pw_gid)
+        _initialise(bin_directory, directory, account)
+        with open(directory / "log", "wb") as log:
+            cluster = _start(bin_directory, directory, account, durable, log)
+        try:
+            cluster.wait_until_ready()
+            yield cluster
+        finally:
+            cluster.stop()
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _account() -> pwd.struct_passwd | None:
+    """Return whom to become for it: PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name)
+    raise MissingError("PostgreSQL does not run as root, and there is nobody else")
+
+
+def _initialise(
+    bin_directory: pathlib.Path,
+    directory: pathlib.Path,
+    account: pwd.struct_passwd | None,
+) -> None:
+    made = subprocess.run(
+        [
+            bin_directory / "initdb",
+            *("--pgdata", directory / "data"),
+            *("--username", USER),
+            *("--auth", "trust"),
+            *("--encoding", "UTF8"),
+            *("--locale", "C"),
+            "--no-sync",
+        ],
+        cwd=directory,
+        env=_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        user=account.pw_uid if account else None,
+        group=account.pw_gid if account else None,
+        extra_groups=[] if account else None,
+    )
+    if made.returncode:
+        raise RuntimeError(f"initdb failed:\n{made.stdout}")
+
+
+def _start(
+    bin_directory: pathlib.Path,
+    directory: pathlib.Path,
+    account: pwd.struct_passwd | None,
+    durable: bool,
+    log: typing.BinaryIO,
+) -> Cluster:
+    port = ports.free_port()
+    switch = "on" if durable else "off"
+    settings = {
+        "listen_addresses": ports.HOST,
+        "port": port,
+        "unix_socket_directories": directory,
+        "max_connections": 200,
+        "fsync": switch,
+        "synchronous_commit": switch,
+        "full_page_writes": switch,
+    }
+    process = subprocess.Popen(
+        [
+            bin_directory / "postgres",
+            *("-D", directory / "data"),
+            *(f"--{name}={value}" for name, value in settings.items()),
+        ],
+        cwd=directory,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        # A break at the terminal is for the tests; they end it in their order.
+        start_new_session=True,
+        user=account.pw_uid if account else None,
+        group=account.pw_gid if account else None,
+        extra_groups=[] if account else None,
+    )
+    return Cluster(port, process)
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment without settings that would lead elsewhere."""
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith("PG")
+    }

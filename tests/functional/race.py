@@ -1,0 +1,102 @@
+"""A race: one unit is left, and several clients claim it at the same moment."""
+
+import collections.abc
+import threading
+import time
+import typing
+import uuid
+
+from tests.functional.connection import Connection
+
+SECONDS = 60
+VERSION = "1.39"
+WON, LOST = 204, 409
+PROJECT = str(uuid.UUID(int=1))
+USER = str(uuid.UUID(int=2))
+
+
+class Claim(typing.NamedTuple):
+    """How one claimer fared; times are of the monotonic clock, in seconds."""
+
+    consumer: str
+    status: int
+    sent: float
+    answered: float
+
+
+class Round(typing.NamedTuple):
+    """One unit, claimed by all at once; ``used`` is what the service says after."""
+
+    claims: list[Claim]
+    used: int
+
+    @property
+    def winners(self) -> int:
+        return sum(claim.status == WON for claim in self.claims)
+
+    @property
+    def losers(self) -> int:
+        return sum(claim.status == LOST for claim in self.claims)
+
+    @property
+    def collided(self) -> bool:
+        """Every claim was on its way before the first was answered."""
+        last_sent = max(claim.sent for claim in self.claims)
+        return last_sent < min(claim.answered for claim in self.claims)
+
+
+def rounds(url: str, count: int, claimers: int) -> collections.abc.Iterator[Round]:
+    """Run ``count`` rounds on one provider of one unit; it is free before each.
+
+    Raises RuntimeError when the service refuses something that is not a claim.
+    """
+    provider = str(uuid.uuid4())
+    path = f"/resource_providers/{provider}"
+    offer = {"resource_provider_generation": 0, "inventories": {"VCPU": {"total": 1}}}
+    body = {"uuid": provider, "name": provider}
+    with Connection(url, VERSION) as api:
+        api.send("POST", "/resource_providers", body).document()
+        api.send("PUT", f"{path}/inventories", offer).document()
+    for _ in range(count):
+        claims = _claim_at_once(url, provider, claimers)
+        # A server may close a connection that was silent for the time of a round.
+        with Connection(url, VERSION) as api:
+            usages = api.send("GET", f"{path}/usages").document()
+            yield Round(claims, usages["usages"]["VCPU"])
+            for claim in claims:
+                if claim.status == WON:
+                    api.send("DELETE", f"/allocations/{claim.consumer}").document()
+
+
+def _claim_at_once(url: str, provider: str, claimers: int) -> list[Claim]:
+    """Connect all, wait for each other, then send.
+
+    A claimer is a thread: it waits for a barrier and then for the service, and
+    sends in far less time than the service takes to answer.
+    """
+    barrier = threading.Barrier(claimers)
+    claims: list[Claim] = []
+
+    def claim() -> None:
+        consumer = str(uuid.uuid4())
+        body = {
+            "allocations": {provider: {"resources": {"VCPU": 1}}},
+            "consumer_generation": None,
+            "consumer_type": "INSTANCE",
+            "project_id": PROJECT,
+            "user_id": USER,
+        }
+        with Connection(url, VERSION) as api:
+            barrier.wait(SECONDS)
+            sent = time.monotonic()
+            status = api.send("PUT", f"/allocations/{consumer}", body).status
+            claims.append(Claim(consumer, status, sent, time.monotonic()))
+
+    threads = [threading.Thread(target=claim) for _ in range(claimers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if len(claims) != claimers:
+        raise RuntimeError(f"{claimers - len(claims)} claims were not answered")
+    return claims

@@ -1,0 +1,116 @@
+"""The real service on a database: in this process, or as processes of its own."""
+
+import collections.abc
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+import time
+import typing
+import urllib.request
+
+from placement import deploy
+from placement.conf import find
+from tests.functional import configuration, ports, programs
+
+START_SECONDS = 60
+STOP_SECONDS = 15
+
+Application = collections.abc.Callable[..., collections.abc.Iterable[bytes]]
+
+
+@contextlib.contextmanager
+def in_process(
+    url: str,
+    options: configuration.Options | None = None,
+    policy: configuration.Policy | None = None,
+) -> collections.abc.Iterator[Application]:
+    """Yield the WSGI application, configured by a file as in production."""
+    with tempfile.TemporaryDirectory(prefix="placement-config-") as made:
+        configuration.write(pathlib.Path(made), url, options, policy)
+        yield deploy.loadapp(find.service_config({find.DIRECTORY_VARIABLE: made}))
+
+
+class Server(typing.NamedTuple):
+    """A service that listens; ``pid`` is that of the first of its processes."""
+
+    url: str
+    pid: int
+
+
+@contextlib.contextmanager
+def processes(
+    database_url: str,
+    *,
+    workers: int = 2,
+    threads: int = 4,
+    options: configuration.Options | None = None,
+    policy: configuration.Policy | None = None,
+    python: pathlib.Path = programs.THIS,
+) -> collections.abc.Iterator[Server]:
+    """Run the service under gunicorn until the block ends.
+
+    ``python`` is the interpreter of the virtual environment to serve from.
+
+    Raises RuntimeError with the server's log when it does not come up.
+    """
+    with tempfile.TemporaryDirectory(prefix="placement-server-") as made:
+        config_dir = pathlib.Path(made)
+        configuration.write(config_dir, database_url, options, policy)
+        port = ports.free_port()
+        with open(config_dir / "server.log", "wb") as log:
+            process = subprocess.Popen(
+                _command(python, port, workers, threads),
+                cwd=config_dir,
+                env=programs.environment(config_dir),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        server = Server(f"http://{ports.HOST}:{port}", process.pid)
+        try:
+            _wait_until_ready(process, server.url, config_dir / "server.log")
+            yield server
+        finally:
+            _stop(process)
+
+
+def _command(
+    python: pathlib.Path, port: int, workers: int, threads: int
+) -> list[str | pathlib.Path]:
+    return [
+        python,
+        *("-m", "gunicorn"),
+        *("--bind", f"{ports.HOST}:{port}"),
+        *("--worker-class", "gthread"),
+        *("--workers", str(workers)),
+        *("--threads", str(threads)),
+        *("--graceful-timeout", "5"),
+        "placement.wsgi.api:application",
+    ]
+
+
+def _wait_until_ready(
+    process: "subprocess.Popen[bytes]", url: str, log: pathlib.Path
+) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        # What urllib raises for it is an OSError.
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"{url}/", timeout=START_SECONDS).close()
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"the service did not start:\n{log.read_text()[-5000:]}")
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        # It leads a session of its own, and its workers go with it.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -1,0 +1,109 @@
+"""The API reference is true: its examples run, and no operation is missing."""
+
+import re
+
+import pytest
+
+from placement import routes
+from tests.functional import api_ref, server
+
+PAGES = {page.name: page.read_text() for page in api_ref.pages()}
+EXAMPLES = {name: api_ref.examples(name, text) for name, text in PAGES.items()}
+OPERATIONS = {
+    f"{operation.method} {operation.path}": operation for operation in routes.OPERATIONS
+}
+# What is served beside the versioned API.
+OURS = {"GET /openapi.json"}
+HEADINGS = {
+    heading: name for name, text in PAGES.items() for heading in api_ref.headings(text)
+}
+
+
+@pytest.mark.parametrize("page", [name for name, found in EXAMPLES.items() if found])
+def test_every_example_of_a_page_is_true(
+    page: str, application: server.Application
+) -> None:
+    wrong = []
+    for example in EXAMPLES[page]:
+        response = api_ref.send(application, example.request)
+        differences = api_ref.differences(example.response, response)
+        if differences:
+            where = f"api-ref/{page}:{example.line}: {example.request.first}"
+            wrong.append("\n".join([where, *differences]))
+
+    assert not wrong, "\n\n".join(wrong)
+
+
+def test_every_operation_has_its_heading() -> None:
+    assert HEADINGS.keys() == OPERATIONS.keys() | OURS
+
+
+@pytest.mark.parametrize("operation", [*OPERATIONS, *OURS])
+def test_every_operation_has_an_example_of_its_own(operation: str) -> None:
+    method, path = operation.split()
+    pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))
+    shown = [
+        example
+        for example in EXAMPLES[HEADINGS[operation]]
+        if example.operation == operation
+        and example.method_and_path[0] == method
+        and re.fullmatch(pattern, example.method_and_path[1])
+    ]
+
+    assert shown
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_says_since_when_and_for_whom(name: str) -> None:
+    operation = OPERATIONS[name]
+    said = api_ref.section(PAGES[HEADINGS[name]], name)
+
+    assert f"Since {operation.since}." in said
+    assert f"Policy: `{operation.rule}`" in said or operation.rule is None
+
+
+@pytest.mark.parametrize("minor", range(40))
+def test_the_history_has_an_entry_for_every_version(minor: int) -> None:
+    assert PAGES["history.md"].count(f"\n## 1.{minor}\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("expected", "came"),
+    [
+        ("200 OK\nContent-Type: application/json\n\n{}", "a status"),
+        ("404 Not Found\nContent-Type: text/plain\n\n<any>", "a header"),
+        ("404 Not Found\nAllow: GET\n\n<any>", "a header that is missing"),
+        ('404 Not Found\n\n{"errors": []}', "a body"),
+        ("404 Not Found", "a body where none is expected"),
+    ],
+)
+def test_an_example_that_is_not_true_is_found(
+    expected: str, came: str, application: server.Application
+) -> None:
+    response = api_ref.send(application, api_ref.message("GET /nowhere"))
+
+    assert api_ref.differences(api_ref.message(expected), response), came
+
+
+@pytest.mark.parametrize(
+    ("expected", "came", "is_match"),
+    [
+        ("<any>", {"a": 1}, True),
+        ("req-<uuid>", "req-5b3f0f0e-7a0b-4a6e-8f55-0b1f4d1b6c01", True),
+        ("req-<uuid>", "req-5b3f", False),
+        ("no <any> found", "no trait found", True),
+        ("no <any> found", "no trait", False),
+        ([1, "<more>"], [1, 2, 3], True),
+        ([1, "<more>"], [2, 1], False),
+        ([1], [1, 2], False),
+        ({"a": 1, "<more>": "<any>"}, {"a": 1, "b": 2}, True),
+        ({"a": 1, "<more>": "<any>"}, {"b": 2}, False),
+        ({"a": 1}, {"a": 1, "b": 2}, False),
+        (1, True, False),
+        (None, None, True),
+    ],
+)
+def test_placeholders_stand_for_what_they_say(
+    expected: object, came: object, is_match: bool
+) -> None:
+    assert api_ref.matches(expected, came) is is_match

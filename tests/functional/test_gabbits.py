@@ -1,0 +1,81 @@
+"""Every story of ``gabbits/`` is true, on every database."""
+
+import json
+import pathlib
+import unittest
+
+import httpx
+import pytest
+from gabbi import case, handlers, suitemaker, utils
+
+from tests.functional import fixtures, invariants, server
+
+DIRECTORY = pathlib.Path(__file__).with_name("gabbits")
+STORIES = sorted(DIRECTORY.glob("*.yaml"))
+HOST = "placement.example.com"
+# Characters of a body that are shown when a step fails.
+MAX_SHOWN = 2000
+HEADERS = {
+    "x-auth-token": "admin",
+    "x-roles": "admin,service",
+    "openstack-api-version": "placement latest",
+}
+
+
+@pytest.mark.parametrize("path", STORIES, ids=[path.stem for path in STORIES])
+def test_story(path: pathlib.Path, database_url: str) -> None:
+    story = utils.load_yaml(yaml_file=str(path))
+    wanted = fixtures.merged(story.get("fixtures", []))
+    with server.in_process(database_url, wanted.options, wanted.policy) as application:
+        prepare(application, wanted)
+        failed = steps_that_fail(application, path.stem, story)
+
+    assert not failed, "\n\n".join(failed)
+    assert not invariants.violations(database_url)
+
+
+def prepare(application: server.Application, wanted: fixtures.Fixture) -> None:
+    """Make over the API what the story wants to find."""
+    with httpx.Client(
+        transport=httpx.WSGITransport(app=application),
+        base_url=f"http://{HOST}",
+        headers=HEADERS,
+    ) as client:
+        for request in wanted.requests:
+            made = client.request(request.method, request.path, json=request.body)
+            made.raise_for_status()
+
+
+def steps_that_fail(
+    application: server.Application, name: str, story: dict[str, object]
+) -> list[str]:
+    """Run all steps in order; return what is wrong, a text for each that fails."""
+    fixtures.publish_names()
+    suite = suitemaker.test_suite_from_dict(
+        loader=unittest.TestLoader(),
+        test_base_name=name,
+        # Fixtures are ours to apply; gabbi would want classes.
+        suite_dict={key: value for key, value in story.items() if key != "fixtures"},
+        test_directory=str(DIRECTORY),
+        host=HOST,
+        port=None,
+        fixture_module=None,
+        intercept=lambda: application,
+        handlers=[handler() for handler in handlers.RESPONSE_HANDLERS],
+    )
+    result = unittest.TestResult()
+    suite.run(result)
+    failed = [*result.failures, *result.errors]
+    texts = [describe(step, trace) for step, trace in failed]
+    texts += [f"{step}: was to fail and did not" for step in result.unexpectedSuccesses]
+    return texts
+
+
+def describe(step: case.HTTPTestCase, trace: str) -> str:
+    """Return the step's sentence, what was expected, and what came instead."""
+    lines = [line for line in trace.splitlines() if line and not line.startswith("  ")]
+    text = [f"{step.shortDescription()}", *lines[1:]]
+    if hasattr(step, "response"):
+        came = json.dumps(step.output)[:MAX_SHOWN]
+        text.append(f"status {step.response['status']}: {came}")
+    return "\n".join(text)

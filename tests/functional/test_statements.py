@@ -1,0 +1,96 @@
+"""What an operation sends to the database does not grow with the cloud."""
+
+import uuid
+
+import pytest
+
+from placement import client
+from tests.functional import server, statements
+
+MAX_PER_CLAIM = 12
+OFFER = {
+    "VCPU": client.Inventory(total=100_000),
+    "MEMORY_MB": client.Inventory(total=100_000),
+    "DISK_GB": client.Inventory(total=100_000),
+}
+AMOUNTS = {"VCPU": 1, "MEMORY_MB": 2, "DISK_GB": 3}
+PROJECT = str(uuid.UUID(int=1))
+USER = str(uuid.UUID(int=2))
+
+
+@pytest.fixture
+def api(application: server.Application) -> client.Client:
+    """A client of a service that has read the names of classes and traits."""
+    api = client.Client(client.WSGITransport(application))
+    api.get_candidates([client.RequestGroup(resources=AMOUNTS)])
+    return api
+
+
+def add_hosts(api: client.Client, count: int) -> str:
+    """Add hosts of three classes; return the uuid of the last."""
+    for _ in range(count):
+        host = str(uuid.uuid4())
+        api.create_provider(host, host)
+        api.replace_inventories(host, client.Inventories(0, OFFER))
+    return host
+
+
+def add_consumers(api: client.Client, host: str, count: int) -> None:
+    holding = client.Allocations({host: AMOUNTS}, None, PROJECT, USER, "INSTANCE")
+    api.replace_many_allocations({str(uuid.uuid4()): holding for _ in range(count)})
+
+
+def statements_of_a_claim(api: client.Client, host: str) -> list[str]:
+    with statements.recorded() as sent:
+        claim = api.claim(
+            str(uuid.uuid4()),
+            client.AllocationRequest({host: AMOUNTS}),
+            project_id=PROJECT,
+            user_id=USER,
+            consumer_type="INSTANCE",
+        )
+    assert claim
+    return sent
+
+
+def statements_of_a_search(
+    api: client.Client, found: int, limit: int | None = None
+) -> list[str]:
+    group = client.RequestGroup(resources=AMOUNTS)
+    with statements.recorded() as sent:
+        candidates = api.get_candidates([group], limit=limit)
+    assert len(candidates.requests) == found
+    return sent
+
+
+def test_a_claim_takes_few_statements_however_full_the_host(api: client.Client) -> None:
+    host = add_hosts(api, 1)
+    add_consumers(api, host, 10)
+    with_ten = statements_of_a_claim(api, host)
+    add_consumers(api, host, 990)
+    with_a_thousand = statements_of_a_claim(api, host)
+
+    assert len(with_a_thousand) == len(with_ten)
+    assert len(AMOUNTS) <= len(with_ten) <= MAX_PER_CLAIM, "\n\n".join(with_ten)
+
+
+def test_a_search_takes_as_many_statements_for_ten_times_the_hosts(
+    api: client.Client,
+) -> None:
+    add_hosts(api, 5)
+    with_five = statements_of_a_search(api, found=5)
+    add_hosts(api, 45)
+    with_fifty = statements_of_a_search(api, found=50)
+
+    assert len(with_fifty) == len(with_five) > 0
+
+
+def test_a_limited_search_takes_as_many_statements_for_ten_times_the_hosts(
+    api: client.Client,
+) -> None:
+    add_hosts(api, 10)
+    with_ten = statements_of_a_search(api, found=5, limit=5)
+    add_hosts(api, 90)
+    with_a_hundred = statements_of_a_search(api, found=5, limit=5)
+
+    assert len(with_a_hundred) == len(with_ten) > 0

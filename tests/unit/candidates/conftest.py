@@ -1,0 +1,24 @@
+"""Databases with the tables, the names that worlds use, and nothing else."""
+
+import pytest
+import sqlalchemy as sa
+
+from tests.functional import databases
+from tests.functional.conftest import database_server  # noqa: F401
+from tests.unit.candidates import worlds
+
+
+@pytest.fixture(scope="module")
+def engine(database_kind, request):
+    """An engine for worlds, on each kind of database that is asked for."""
+    if database_kind == databases.SQLITE:
+        engine = sa.create_engine("sqlite://")
+        worlds.make_tables(engine)
+        yield engine
+        return
+    server = request.getfixturevalue("database_server")
+    with server.empty() as url:
+        engine = sa.create_engine(url)
+        worlds.make_tables(engine)
+        yield engine
+        engine.dispose()

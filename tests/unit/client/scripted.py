@@ -1,0 +1,73 @@
+"""A server that answers each connection from a script."""
+
+import contextlib
+import socket
+import threading
+
+# Instead of an answer: close the connection once the request has come.
+HANG_UP = object()
+# Instead of an answer: keep silent until the test is over.
+SILENCE = object()
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
+
+
+class ScriptedServer:
+    """Answers the n-th connection with the n-th list of answers, then closes it.
+
+    ``requests`` has what came, in order: (number of the connection, first line,
+    headers by lower-case name, body).
+    """
+
+    def __init__(self, *scripts):
+        self.requests = []
+        self.closed = [threading.Event() for _ in scripts]
+        self._scripts = scripts
+        self._over = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __enter__(self):
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *failure):
+        self._over.set()
+        self._listener.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            for number, script in enumerate(self._scripts):
+                connection, _ = self._listener.accept()
+                threading.Thread(
+                    target=self._serve, args=(connection, number, script), daemon=True
+                ).start()
+
+    def _serve(self, connection, number, script):
+        with connection, connection.makefile("rb") as stream:
+            for answer in script:
+                request = _read_request(stream)
+                if request is None:
+                    break
+                self.requests.append((number, *request))
+                if answer is HANG_UP:
+                    break
+                if answer is SILENCE:
+                    self._over.wait(10)
+                    break
+                connection.sendall(answer)
+        self.closed[number].set()
+
+
+def _read_request(stream):
+    first_line = stream.readline().decode().strip()
+    if not first_line:
+        return None
+    headers = {}
+    while line := stream.readline().decode().strip():
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+    body = stream.read(int(headers.get("content-length", 0)))
+    return first_line, headers, body

@@ -1,0 +1,463 @@
+"""Every operation, from plain values to plain values, against a whole service."""
+
+import subprocess
+import sys
+import uuid
+
+import pytest
+
+from placement import client as api
+from placement.client import (
+    Aggregates,
+    AllocationRequest,
+    Allocations,
+    Client,
+    Inventories,
+    Inventory,
+    Outcome,
+    ProviderTraits,
+    RequestGroup,
+    Response,
+    WSGITransport,
+)
+from tests.unit import in_process
+
+OWNER = {"project_id": "p", "user_id": "u", "consumer_type": "INSTANCE"}
+
+
+def new_uuid():
+    return str(uuid.uuid4())
+
+
+@pytest.fixture
+def host(client):
+    """A provider with 4 VCPU and 8 DISK_GB, at generation 1."""
+    provider = client.create_provider("host")
+    offer = {"VCPU": Inventory(4, max_unit=3), "DISK_GB": Inventory(8, step_size=2)}
+    client.replace_inventories(provider.uuid, Inventories(0, offer))
+    return client.get_provider(provider.uuid)
+
+
+@pytest.fixture
+def claim(client, host):
+    def claim(amount=1, consumer=None, name="VCPU", provider=host.uuid, **more):
+        request = AllocationRequest({provider: {name: amount}})
+        return client.claim(consumer or new_uuid(), request, **OWNER, **more)
+
+    return claim
+
+
+class TestProviders:
+    def test_the_version_document_is_there(self, client):
+        [version] = client.get_versions()["versions"]
+
+        assert version["max_version"] >= api.VERSION
+
+    def test_a_provider_is_created_and_found(self, client):
+        given = new_uuid()
+
+        created = client.create_provider("a", given)
+
+        assert created == api.Provider(given, "a", 0, None, given)
+        assert client.get_provider(given) == created
+
+    def test_a_child_knows_its_parent_and_root(self, client):
+        root = client.create_provider("root")
+
+        child = client.create_provider("child", parent_uuid=root.uuid)
+
+        assert (child.parent_uuid, child.root_uuid) == (root.uuid, root.uuid)
+
+    def test_filters_are_passed_on(self, client, host):
+        other = client.create_provider("other & more")
+        client.replace_provider_traits(
+            other.uuid, ProviderTraits(0, frozenset({"HW_CPU_X86_AVX"}))
+        )
+        aggregate = new_uuid()
+        client.replace_aggregates(other.uuid, Aggregates(1, frozenset({aggregate})))
+
+        def names(**filters):
+            return {provider.name for provider in client.get_providers(**filters)}
+
+        assert names() == {"host", "other & more"}
+        assert names(name="other & more") == {"other & more"}
+        assert names(uuid=host.uuid) == {"host"}
+        assert names(in_tree=other.uuid) == {"other & more"}
+        assert names(resources={"VCPU": 3}) == {"host"}
+        assert names(resources={"VCPU": 4}) == set()
+        assert names(required=["HW_CPU_X86_AVX"]) == {"other & more"}
+        assert names(required=["!HW_CPU_X86_AVX"]) == {"host"}
+        assert names(member_of=[f"!{aggregate}"]) == {"host"}
+
+    def test_a_new_name_leaves_the_parent(self, client):
+        root = client.create_provider("root")
+        child = client.create_provider("child", parent_uuid=root.uuid)
+
+        renamed = client.update_provider(child.uuid, "renamed")
+
+        assert (renamed.name, renamed.parent_uuid) == ("renamed", root.uuid)
+
+    def test_a_parent_of_none_makes_a_root(self, client):
+        root = client.create_provider("root")
+        child = client.create_provider("child", parent_uuid=root.uuid)
+
+        moved = client.update_provider(child.uuid, "child", parent_uuid=None)
+
+        assert (moved.parent_uuid, moved.root_uuid) == (None, child.uuid)
+
+    def test_refusals_are_told_apart(self, client, host, claim):
+        with pytest.raises(api.DuplicateName):
+            client.create_provider("host")
+        client.create_provider("child", parent_uuid=host.uuid)
+        with pytest.raises(api.ProviderHasChildren):
+            client.delete_provider(host.uuid)
+        lone = client.create_provider("lone")
+        client.create_inventory(lone.uuid, "VCPU", Inventory(1))
+        assert claim(provider=lone.uuid)
+        with pytest.raises(api.ProviderInUse):
+            client.delete_provider(lone.uuid)
+        with pytest.raises(api.NotFound):
+            client.get_provider(new_uuid())
+        with pytest.raises(api.BadRequest):
+            client.create_provider("")
+
+    def test_a_deleted_provider_is_gone(self, client):
+        provider = client.create_provider("a")
+
+        client.delete_provider(provider.uuid)
+
+        assert client.get_providers() == []
+
+
+class TestOffers:
+    def test_inventories_come_back_as_they_were_given(self, client, host):
+        stored = client.get_inventories(host.uuid)
+
+        assert stored == Inventories(
+            1, {"VCPU": Inventory(4, max_unit=3), "DISK_GB": Inventory(8, step_size=2)}
+        )
+
+    def test_one_inventory_is_added_changed_and_deleted(self, client, host):
+        assert client.create_inventory(host.uuid, "MEMORY_MB", Inventory(64)) == 2
+        changed = Inventory(64, reserved=4, allocation_ratio=1.5)
+
+        assert client.replace_inventory(host.uuid, "MEMORY_MB", changed, 2) == 3
+
+        assert client.get_inventory(host.uuid, "MEMORY_MB") == changed
+        client.delete_inventory(host.uuid, "MEMORY_MB")
+        with pytest.raises(api.NotFound):
+            client.get_inventory(host.uuid, "MEMORY_MB")
+
+    def test_a_stale_generation_changes_nothing(self, client, host):
+        with pytest.raises(api.ConcurrentUpdate):
+            client.replace_inventories(host.uuid, Inventories(0, {}))
+        with pytest.raises(api.ConcurrentUpdate):
+            client.replace_inventory(host.uuid, "VCPU", Inventory(9), 0)
+
+        assert client.get_inventory(host.uuid, "VCPU").total == 4
+
+    def test_an_offer_in_use_stays(self, client, host, claim):
+        assert claim()
+        generation = client.get_provider(host.uuid).generation
+
+        with pytest.raises(api.InventoryInUse):
+            client.replace_inventories(host.uuid, Inventories(generation, {}))
+        with pytest.raises(api.InventoryInUse):
+            client.delete_inventories(host.uuid)
+
+    def test_all_is_withdrawn_at_once(self, client, host):
+        client.delete_inventories(host.uuid)
+
+        assert client.get_inventories(host.uuid).by_class == {}
+
+    def test_capacity_is_rounded_down(self):
+        assert Inventory(3, reserved=0, allocation_ratio=1.5).capacity == 4
+
+    def test_traits_and_aggregates_are_replaced(self, client, host):
+        names = frozenset({"HW_CPU_X86_AVX", "HW_CPU_X86_AVX2"})
+        aggregates = frozenset({new_uuid(), new_uuid()})
+
+        traits = client.replace_provider_traits(host.uuid, ProviderTraits(1, names))
+        joined = client.replace_aggregates(host.uuid, Aggregates(2, aggregates))
+
+        assert traits == ProviderTraits(2, names)
+        assert joined == Aggregates(3, aggregates)
+        assert client.get_provider_traits(host.uuid) == ProviderTraits(3, names)
+        assert client.get_aggregates(host.uuid) == joined
+        client.delete_provider_traits(host.uuid)
+        assert client.get_provider_traits(host.uuid).names == frozenset()
+
+
+class TestNames:
+    def test_custom_classes_come_and_go(self, client):
+        client.create_resource_class("CUSTOM_A")
+        with pytest.raises(api.Conflict):
+            client.create_resource_class("CUSTOM_A")
+        assert client.ensure_resource_class("CUSTOM_A") is False
+        assert client.ensure_resource_class("CUSTOM_B") is True
+        assert {"VCPU", "CUSTOM_A", "CUSTOM_B"} <= set(client.get_resource_classes())
+
+        client.delete_resource_class("CUSTOM_A")
+
+        assert client.has_resource_class("CUSTOM_A") is False
+        assert client.has_resource_class("CUSTOM_B") is True
+
+    def test_custom_traits_come_and_go(self, client):
+        assert client.ensure_trait("CUSTOM_A") is True
+        assert client.ensure_trait("CUSTOM_A") is False
+        assert client.has_trait("CUSTOM_A") is True
+
+        client.delete_trait("CUSTOM_A")
+
+        assert client.has_trait("CUSTOM_A") is False
+
+    def test_a_name_is_one_segment_of_the_path(self, client):
+        assert client.has_trait("A?c") is False
+        with pytest.raises(api.BadRequest, match="The trait is invalid"):
+            client.ensure_trait("CUSTOM_A?c")
+
+    def test_traits_are_listed_by_name_prefix_and_use(self, client, host):
+        client.ensure_trait("CUSTOM_A")
+        client.ensure_trait("CUSTOM_B")
+        client.replace_provider_traits(
+            host.uuid, ProviderTraits(1, frozenset({"CUSTOM_A"}))
+        )
+
+        assert client.get_traits(["CUSTOM_B", "NO_SUCH"]) == ["CUSTOM_B"]
+        assert client.get_traits(prefix="CUSTOM_") == ["CUSTOM_A", "CUSTOM_B"]
+        assert client.get_traits(is_associated=True) == ["CUSTOM_A"]
+        assert "CUSTOM_A" not in client.get_traits(is_associated=False)
+        assert len(client.get_traits()) > 300
+        with pytest.raises(ValueError, match="not both"):
+            client.get_traits(["CUSTOM_A"], prefix="CUSTOM_")
+
+
+class TestClaims:
+    def test_a_claim_takes_what_a_candidate_offers(self, client, host):
+        [request] = client.get_candidates([RequestGroup({"VCPU": 3})]).requests
+        consumer = new_uuid()
+
+        assert client.claim(consumer, request, **OWNER)
+
+        assert client.get_allocations(consumer) == Allocations(
+            {host.uuid: {"VCPU": 3}}, 1, "p", "u", "INSTANCE"
+        )
+        assert client.get_usages(host.uuid).resources == {"VCPU": 3, "DISK_GB": 0}
+
+    def test_the_last_unit_goes_once(self, claim):
+        assert claim(3)
+        assert claim(1)
+
+        late = claim(1)
+
+        assert not late
+        assert late.outcome is Outcome.NO_ROOM
+        assert "exceed the capacity" in late.detail
+
+    def test_a_consumer_that_holds_something_is_not_overwritten(self, client, claim):
+        first = claim()
+
+        again = claim(2, consumer=first.consumer)
+
+        assert not again
+        assert again.outcome is Outcome.CONSUMER_CHANGED
+        [resources] = client.get_allocations(first.consumer).by_provider.values()
+        assert resources == {"VCPU": 1}
+
+    def test_a_claim_with_the_generation_read_replaces(self, client, claim):
+        first = claim()
+
+        assert claim(2, consumer=first.consumer, consumer_generation=1)
+
+        assert client.get_allocations(first.consumer).generation == 2
+
+    def test_a_lost_race_for_a_provider_is_no_failure_of_the_request(self):
+        body = (
+            b'{"errors": [{"code": "placement.concurrent_update", "detail": '
+            b'"Another thread concurrently updated the resource provider data."}]}'
+        )
+        client = Client(Answering(Response(409, {}, body)))
+
+        lost = client.claim(new_uuid(), AllocationRequest({}), **OWNER)
+
+        assert not lost
+        assert lost.outcome is Outcome.PROVIDER_CHANGED
+
+    @pytest.mark.parametrize(
+        ("given", "failure"),
+        [
+            ({"provider": new_uuid()}, api.BadRequest),
+            ({"name": "CUSTOM_NO_SUCH"}, api.BadRequest),
+            ({"consumer": "me"}, api.BadRequest),
+            ({"amount": 4}, api.ConstraintViolation),
+            ({"name": "DISK_GB", "amount": 3}, api.ConstraintViolation),
+            ({"name": "VGPU"}, api.InventoryInvalid),
+        ],
+    )
+    def test_a_wrong_request_raises(self, client, host, claim, given, failure):
+        with pytest.raises(failure):
+            claim(**given)
+
+        assert client.get_provider_allocations(host.uuid).by_consumer == {}
+
+    def test_what_was_taken_is_given_back(self, client, host, claim):
+        consumer = claim(2).consumer
+        held = client.get_provider_allocations(host.uuid)
+        assert held.by_consumer == {consumer: api.ConsumerShare({"VCPU": 2}, 1)}
+
+        client.delete_allocations(consumer)
+
+        assert client.get_allocations(consumer) == Allocations({})
+        with pytest.raises(api.NotFound):
+            client.delete_allocations(consumer)
+
+    def test_several_consumers_are_written_together_or_not_at_all(self, client, host):
+        one, two = new_uuid(), new_uuid()
+
+        def taking(amount):
+            return Allocations({host.uuid: {"VCPU": amount}}, None, *OWNER.values())
+
+        with pytest.raises(api.CapacityExceeded):
+            client.replace_many_allocations({one: taking(3), two: taking(3)})
+        assert client.get_allocations(one).by_provider == {}
+
+        client.replace_many_allocations({one: taking(3), two: taking(1)})
+        assert client.get_usages(host.uuid).resources["VCPU"] == 4
+
+    def test_a_project_sees_what_it_uses(self, client, claim):
+        assert claim(2)
+        assert claim(1)
+
+        used = {"INSTANCE": api.ProjectUsage(2, {"VCPU": 3})}
+
+        assert client.get_project_usages("p") == used
+        assert client.get_project_usages("p", "u", "INSTANCE") == used
+        assert client.get_project_usages("p", "somebody") == {}
+        assert set(client.get_project_usages("p", consumer_type="all")) == {"all"}
+
+
+class TestSearches:
+    def test_a_search_says_what_and_where(self, client, host, claim):
+        assert claim(1)
+
+        found = client.get_candidates([RequestGroup({"VCPU": 2})], limit=5)
+
+        assert found.requests == (
+            AllocationRequest({host.uuid: {"VCPU": 2}}, {"": (host.uuid,)}),
+        )
+        summary = found.summaries[host.uuid]
+        assert summary.by_class["VCPU"] == api.ClassSummary(capacity=4, used=1)
+        assert (summary.parent_uuid, summary.root_uuid) == (None, host.uuid)
+
+    def test_nothing_fits(self, client, host):
+        found = client.get_candidates([RequestGroup({"VCPU": 5})])
+
+        assert found == api.Candidates((), {})
+
+    def test_groups_may_have_names(self, client, host):
+        groups = [
+            RequestGroup({"VCPU": 1}, suffix="_A"),
+            RequestGroup({"DISK_GB": 2}, suffix="_B"),
+        ]
+
+        [request] = client.get_candidates(groups, group_policy="none").requests
+
+        assert request.mappings == {"_A": (host.uuid,), "_B": (host.uuid,)}
+
+    @pytest.mark.usefixtures("host")
+    @pytest.mark.parametrize("query", ["resources=VCPU:1", "resources=VCPU%3A1 "])
+    def test_a_search_may_be_a_query_string(self, client, query):
+        assert len(client.get_candidates_by_query(query).requests) == 1
+
+    def test_names_that_do_not_exist_are_wrong(self, client):
+        with pytest.raises(api.BadRequest, match="No such resource class"):
+            client.get_candidates([RequestGroup({"CUSTOM_NO_SUCH": 1})])
+
+
+class TestReshaping:
+    @pytest.fixture
+    def client(self, tmp_path):
+        """A client with the roles of a service: others may not reshape."""
+        application = in_process.application(tmp_path)
+
+        def as_service(environ, start_response):
+            environ["HTTP_X_ROLES"] = "service"
+            return application(environ, start_response)
+
+        return Client(WSGITransport(as_service))
+
+    def test_inventories_and_allocations_move_together(self, client, host, claim):
+        consumer = claim(2).consumer
+        child = client.create_provider("child", parent_uuid=host.uuid)
+        generation = client.get_provider(host.uuid).generation
+
+        client.reshape(
+            {
+                host.uuid: Inventories(generation, {}),
+                child.uuid: Inventories(0, {"VCPU": Inventory(4)}),
+            },
+            {consumer: Allocations({child.uuid: {"VCPU": 2}}, 1, *OWNER.values())},
+        )
+
+        assert client.get_inventories(host.uuid).by_class == {}
+        assert client.get_usages(child.uuid).resources == {"VCPU": 2}
+
+
+class Answering:
+    """A transport that has one answer for everything, and keeps what was sent."""
+
+    def __init__(self, answer):
+        self.sent = []
+        self._answer = answer
+
+    def send(self, *request):
+        self.sent.append(request)
+        return self._answer
+
+
+def test_every_request_names_the_version_and_takes_json():
+    transport = Answering(Response(200, {}, b'{"traits": []}'))
+    Client(transport).get_traits()
+
+    [(method, path, headers, body)] = transport.sent
+    assert (method, path, body) == ("GET", "/traits", None)
+    assert headers == {
+        "accept": "application/json",
+        "openstack-api-version": "placement 1.39",
+    }
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"traits": 1}', b"null"])
+def test_an_answer_of_another_shape_is_unexpected(body):
+    client = Client(Answering(Response(200, {}, body)))
+
+    with pytest.raises(api.UnexpectedAnswer):
+        client.get_traits()
+
+
+def test_a_redirection_is_no_answer():
+    client = Client(Answering(Response(302, {}, b"")))
+
+    with pytest.raises(api.UnexpectedAnswer):
+        client.ensure_trait("CUSTOM_A")
+
+
+def test_the_client_imports_nothing_of_the_service():
+    program = (
+        "import sys, placement.client; "
+        "print([name for name in sys.modules if name.startswith('placement.') "
+        "and not name.startswith('placement.client')])"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert found.stdout.strip() == "[]"
+
+
+def test_a_service_may_be_started_in_this_process(tmp_path):
+    from placement.client import direct  # noqa: PLC0415
+
+    client = direct.in_process(in_process.configuration(tmp_path))
+
+    assert client.get_providers() == []

@@ -1,0 +1,242 @@
+"""What the transports send, and what they do when a connection fails."""
+
+import socket
+import threading
+
+import pytest
+
+from placement.client import (
+    HTTPTransport,
+    SessionTransport,
+    TimedOut,
+    Unauthorized,
+    UnexpectedAnswer,
+    Unreachable,
+    WSGITransport,
+)
+from placement.client.transport import Response
+from tests.unit.client.scripted import (
+    HANG_UP,
+    NO_CONTENT,
+    OK,
+    SILENCE,
+    ScriptedServer,
+)
+
+
+def unused_url():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def send(transport, method="GET", path="/traits", body=None):
+    return transport.send(method, path, {"x-mine": "1"}, body)
+
+
+def test_the_answer_comes_whole_with_lower_case_header_names():
+    answer = b"HTTP/1.1 404 Not Found\r\nX-Up: A\r\nContent-Length: 3\r\n\r\nabc"
+    with ScriptedServer([answer]) as server:
+        found = send(HTTPTransport(server.url))
+
+    assert (found.status, found.headers["x-up"], found.body) == (404, "A", b"abc")
+
+
+def test_token_headers_body_and_the_path_of_the_endpoint_are_sent():
+    with ScriptedServer([OK]) as server:
+        send(HTTPTransport(server.url + "/prefix/", "secret"), "PUT", "/x?a=b", b"{}")
+
+    [(_, first_line, headers, body)] = server.requests
+    assert first_line == "PUT /prefix/x?a=b HTTP/1.1"
+    assert (headers["x-auth-token"], headers["x-mine"], body) == ("secret", "1", b"{}")
+
+
+def test_one_thread_uses_one_connection():
+    with ScriptedServer([OK, NO_CONTENT, OK]) as server:
+        transport = HTTPTransport(server.url)
+        for _ in range(3):
+            send(transport)
+
+    assert [number for number, *_ in server.requests] == [0, 0, 0]
+
+
+def test_threads_do_not_share_a_connection():
+    with ScriptedServer([OK, OK], [OK]) as server:
+        transport = HTTPTransport(server.url)
+        send(transport)
+        other = threading.Thread(target=send, args=(transport,))
+        other.start()
+        other.join()
+        send(transport)
+
+    assert [number for number, *_ in server.requests] == [0, 1, 0]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+def test_a_connection_that_was_closed_while_idle_is_opened_again(method):
+    with ScriptedServer([OK], [OK]) as server:
+        transport = HTTPTransport(server.url)
+        send(transport)
+        assert server.closed[0].wait(5)
+
+        assert send(transport, method).status == 200
+
+
+def test_a_read_is_sent_again_when_a_kept_connection_closes_under_it():
+    with ScriptedServer([OK, HANG_UP], [OK]) as server:
+        transport = HTTPTransport(server.url)
+        send(transport)
+
+        assert send(transport).status == 200
+    assert [number for number, *_ in server.requests] == [0, 0, 1]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_a_write_that_may_have_been_served_is_never_sent_again(method):
+    with ScriptedServer([OK, HANG_UP], [OK]) as server:
+        transport = HTTPTransport(server.url)
+        send(transport)
+
+        with pytest.raises(Unreachable):
+            send(transport, method)
+    assert len(server.requests) == 2
+
+
+def test_a_new_connection_that_closes_is_not_tried_again():
+    with ScriptedServer([HANG_UP], [OK]) as server, pytest.raises(Unreachable):
+        send(HTTPTransport(server.url))
+
+    assert len(server.requests) == 1
+
+
+def test_silence_ends_after_the_timeout():
+    with ScriptedServer([SILENCE]) as server:
+        transport = HTTPTransport(server.url, timeout_seconds=0.1)
+
+        with pytest.raises(TimedOut, match=r"within 0\.1 s"):
+            send(transport)
+
+
+def test_a_late_answer_is_not_taken_for_that_of_the_next_request():
+    with ScriptedServer([SILENCE], [OK]) as server:
+        transport = HTTPTransport(server.url, timeout_seconds=0.1)
+        with pytest.raises(TimedOut):
+            send(transport)
+
+        assert send(transport).status == 200
+    assert [number for number, *_ in server.requests] == [0, 1]
+
+
+def test_nobody_listens():
+    with pytest.raises(Unreachable, match="Connection refused"):
+        send(HTTPTransport(unused_url()))
+
+
+def test_what_answers_does_not_speak_http():
+    with ScriptedServer([b"SSH-2.0-OpenSSH\r\n\r\n"]) as server:
+        transport = HTTPTransport(server.url)
+
+        with pytest.raises(Unreachable):
+            send(transport)
+
+
+@pytest.mark.parametrize("url", ["", "host:80", "ftp://host", "http://", "http://h:x"])
+def test_an_endpoint_must_be_a_url(url):
+    with pytest.raises(ValueError, match=r"URL|[Pp]ort"):
+        HTTPTransport(url)
+
+
+@pytest.mark.parametrize("token", ["two\nlines", "ü"])
+def test_a_token_must_fit_a_header(token):
+    with pytest.raises(ValueError, match="token"):
+        HTTPTransport("http://host", token)
+
+
+def test_a_body_that_is_not_json_is_unexpected():
+    with pytest.raises(UnexpectedAnswer):
+        Response(200, {}, b"<html>").json()
+
+
+def test_a_wsgi_application_is_called_in_this_process():
+    seen = {}
+
+    def application(environ, start_response):
+        length = int(environ["CONTENT_LENGTH"])
+        seen.update(environ, body=environ["wsgi.input"].read(length))
+        start_response("201 Created", [("X-Up", "A")])
+        return [b"done"]
+
+    found = send(WSGITransport(application, "me"), "POST", "/a%2Fb?c=d", b"{}")
+
+    assert found == Response(201, found.headers, b"done")
+    assert found.headers["x-up"] == "A"
+    assert seen["REQUEST_METHOD"] == "POST"
+    assert (seen["PATH_INFO"], seen["QUERY_STRING"]) == ("/a/b", "c=d")
+    assert (seen["HTTP_X_AUTH_TOKEN"], seen["HTTP_X_MINE"]) == ("me", "1")
+    assert seen["body"] == b"{}"
+
+
+class TestSession:
+    @pytest.fixture
+    def keystoneauth(self):
+        return pytest.importorskip("keystoneauth1")
+
+    @pytest.fixture
+    def session_for(self, keystoneauth):
+        from keystoneauth1 import session, token_endpoint  # noqa: PLC0415
+
+        return lambda url: session.Session(token_endpoint.Token(url, "secret"))
+
+    def test_the_session_gives_endpoint_and_token(self, session_for):
+        with ScriptedServer([OK]) as server:
+            transport = SessionTransport(session_for(server.url))
+
+            assert send(transport, "PUT", "/x?a=b", b"{}").body == b"{}"
+
+        [(_, first_line, headers, body)] = server.requests
+        assert first_line == "PUT /x?a=b HTTP/1.1"
+        assert (headers["x-auth-token"], headers["x-mine"]) == ("secret", "1")
+        assert body == b"{}"
+
+    def test_an_error_is_an_answer(self, session_for):
+        answer = b"HTTP/1.1 409 Conflict\r\nContent-Length: 2\r\n\r\n{}"
+        with ScriptedServer([answer]) as server:
+            found = send(SessionTransport(session_for(server.url)))
+
+        assert found.status == 409
+
+    def test_nobody_listens(self, session_for):
+        with pytest.raises(Unreachable):
+            send(SessionTransport(session_for(unused_url())))
+
+    def test_silence_ends_after_the_timeout(self, session_for):
+        with ScriptedServer([SILENCE], [SILENCE]) as server:
+            transport = SessionTransport(session_for(server.url), timeout_seconds=0.1)
+
+            with pytest.raises(TimedOut):
+                send(transport)
+
+    @pytest.mark.parametrize(
+        ("name", "meant"),
+        [
+            ("EndpointNotFound", Unreachable),
+            ("DiscoveryFailure", Unreachable),
+            ("Unauthorized", Unauthorized),
+        ],
+    )
+    def test_failures_of_the_library_are_told_by_name(self, keystoneauth, name, meant):
+        from keystoneauth1 import exceptions  # noqa: PLC0415
+
+        class Failing:
+            def request(self, *args, **kwargs):
+                raise getattr(exceptions, name)
+
+        with pytest.raises(meant):
+            send(SessionTransport(Failing()))
+
+    def test_other_failures_are_left_alone(self):
+        class Failing:
+            def request(self, *args, **kwargs):
+                raise LookupError
+
+        with pytest.raises(LookupError):
+            send(SessionTransport(Failing()))

@@ -1,0 +1,69 @@
+import typing
+
+import click.testing
+import pytest
+
+from placement.client import Client, Inventories, Inventory, WSGITransport
+from placement.cmd.connection import Connection
+from placement.cmd.placement import placement
+from tests.unit import in_process
+
+
+class Hosts(typing.NamedTuple):
+    """The uuids of two providers: one has 1 VCPU, two has 2; each has 64 MB."""
+
+    one: str
+    two: str
+
+
+@pytest.fixture
+def application(tmp_path):
+    return in_process.application(tmp_path)
+
+
+@pytest.fixture
+def client(application):
+    """A client of a service with an empty database."""
+    return Client(WSGITransport(application))
+
+
+@pytest.fixture
+def endpoint(application):
+    """The URL of the same service."""
+    with in_process.serving(application) as url:
+        yield url
+
+
+@pytest.fixture
+def bare_command(tmp_path, monkeypatch):
+    """Run the command on a machine where nothing runs."""
+    monkeypatch.setenv("PLACEMENT_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.delenv("PLACEMENT_ENDPOINT", raising=False)
+    monkeypatch.delenv("PLACEMENT_TOKEN", raising=False)
+
+    def run(*arguments, **options):
+        return click.testing.CliRunner().invoke(placement, arguments, **options)
+
+    return run
+
+
+@pytest.fixture
+def command(bare_command, client, monkeypatch):
+    """Run the command on a machine where the service of ``client`` runs."""
+    monkeypatch.setattr(Connection, "client", lambda _connection: client)
+    return bare_command
+
+
+@pytest.fixture
+def hosts(client):
+    return Hosts(*(_host(client, name, vcpus) for name, vcpus in HOSTS.items()))
+
+
+HOSTS = {"one": 1, "two": 2}
+
+
+def _host(client, name, vcpus):
+    provider = client.create_provider(name)
+    offer = {"VCPU": Inventory(total=vcpus), "MEMORY_MB": Inventory(total=64)}
+    client.replace_inventories(provider.uuid, Inventories(provider.generation, offer))
+    return provider.uuid

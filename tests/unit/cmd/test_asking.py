@@ -1,0 +1,120 @@
+"""A question on the command line becomes a query string."""
+
+import urllib.parse
+
+import click
+import click.testing
+import pytest
+
+from placement.client import RequestGroup
+from placement.cmd import asking
+
+
+@click.command()
+@asking.options
+def ask(query):
+    click.echo(query)
+
+
+def asked(*arguments):
+    result = click.testing.CliRunner().invoke(ask, arguments)
+    assert result.exit_code == 0, result.output
+    return urllib.parse.parse_qsl(result.stdout.strip())
+
+
+def refusal(*arguments):
+    result = click.testing.CliRunner().invoke(ask, arguments)
+    assert result.exit_code == 2
+    return result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["VCPU=1", "DISK_GB=5"],
+        ["VCPU:1", "DISK_GB:5"],
+        ["VCPU=1,DISK_GB:5"],
+        ["--resources", "VCPU=1", "--resources", "DISK_GB=5"],
+        ["VCPU=1", "--resources", "DISK_GB=5"],
+    ],
+)
+def test_resources_may_be_written_in_several_ways(arguments):
+    assert asked(*arguments) == [("resources", "VCPU:1,DISK_GB:5"), ("limit", "20")]
+
+
+def test_all_options():
+    found = asked(
+        *("VCPU=1", "--required", "A,!B", "--required", "in:C,D"),
+        *("--member-of", "U", "--in-tree", "P", "--group", "_N:resources=VF=1"),
+        *("--group-policy", "none", "--root-required", "E,!F"),
+        *("--same-subtree", "_N,_M", "--limit", "3"),
+    )
+
+    assert found == [
+        ("resources", "VCPU:1"),
+        ("required", "A,!B"),
+        ("required", "in:C,D"),
+        ("member_of", "U"),
+        ("in_tree", "P"),
+        ("resources_N", "VF:1"),
+        ("group_policy", "none"),
+        ("root_required", "E,!F"),
+        ("same_subtree", "_N,_M"),
+        ("limit", "3"),
+    ]
+
+
+def test_nothing_asked_is_no_question():
+    assert asked() == asked("--limit", "3") == []
+
+
+def test_a_query_is_taken_as_it_is():
+    assert asked("--query", "?resources=VCPU:1") == [("resources", "VCPU:1")]
+
+
+def test_a_query_stands_alone():
+    assert "--query" in refusal("--query", "resources=VCPU:1", "VCPU=1")
+
+
+@pytest.mark.parametrize(
+    "text", ["VCPU", "VCPU=", "=1", "VCPU=x", "VCPU=-1", "VCPU=1.5", "VCPU=1,", ""]
+)
+def test_malformed_resources_are_named(text):
+    assert "CLASS=AMOUNT" in refusal(text)
+
+
+def test_a_class_is_asked_for_once():
+    assert "twice" in refusal("VCPU=1", "VCPU=2")
+
+
+def test_a_group_has_all_keys():
+    group = asking.parse_group(
+        "_A:resources=VCPU=1,DISK_GB:2; required=A,!B;required=in:C,D;"
+        "member_of=U;in_tree=P;"
+    )
+
+    assert group == RequestGroup(
+        {"VCPU": 1, "DISK_GB": 2}, ("A,!B", "in:C,D"), ("U",), "P", "_A"
+    )
+
+
+def test_a_group_may_do_without_resources():
+    assert asking.parse_group("_N:required=A") == RequestGroup(
+        required=("A",), suffix="_N"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("_A", "'_A'"),
+        (":resources=VCPU=1", "SUFFIX:"),
+        ("_A:VCPU=1", "'VCPU=1'"),
+        ("_A:resources", "'resources'"),
+        ("_A:required=", "'required='"),
+        ("_A:resources=VCPU", "'VCPU'"),
+        ("_A:in_tree=P;in_tree=Q", "in_tree may be given once"),
+    ],
+)
+def test_malformed_groups_are_wrong_use(text, named):
+    assert named in refusal("--group", text)

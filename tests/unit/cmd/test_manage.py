@@ -1,0 +1,219 @@
+"""What ``placement-manage`` prints, and the status it ends with."""
+
+import importlib.metadata
+
+import pytest
+
+from placement.cmd import manage
+from tests.unit.cmd import operators
+
+HEAD = "a082b8bb98d0"
+
+
+@pytest.fixture(autouse=True)
+def _machine(tmp_path, monkeypatch):
+    """A home directory without a placement.conf, and logging as it was."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    with operators.kept_logging():
+        yield
+
+
+@pytest.fixture
+def database(tmp_path):
+    return operators.Database(tmp_path)
+
+
+@pytest.fixture
+def run(database, capsys):
+    """Return a function that runs the command: its status and its lines."""
+
+    def run(*argv):
+        status = manage.main(["--config-file", str(database.configuration), *argv])
+        return status, capsys.readouterr().out.splitlines()
+
+    return run
+
+
+@pytest.fixture
+def old_records(run, database):
+    """A database with 60 providers without a root and 55 unknown consumers."""
+    run("db", "sync")
+    database.execute(
+        *(
+            "INSERT INTO resource_providers (uuid, name, generation, revision) "
+            f"VALUES ('p{number}', 'p{number}', 0, 0)"
+            for number in range(60)
+        ),
+        *(
+            "INSERT INTO allocations "
+            "(resource_provider_id, consumer_id, resource_class_id, used) "
+            f"VALUES (1, 'c{number}', 0, 1)"
+            for number in range(55)
+        ),
+    )
+
+
+def test_sync_makes_the_schema_and_may_be_repeated(run, database):
+    assert run("db", "version") == (0, ["None"])
+    assert run("db", "sync") == (0, [])
+    assert run("db", "version") == (0, [HEAD])
+    database.execute("INSERT INTO traits (name) VALUES ('CUSTOM_A')")
+
+    assert run("db", "sync") == (0, [])
+
+    assert database.execute("SELECT name FROM traits") == [("CUSTOM_A",)]
+    assert database.execute("SELECT version_num FROM alembic_version") == [(HEAD,)]
+
+
+def test_stamp_sets_the_revision_and_nothing_else(run, database):
+    assert run("db", "stamp", "422ece571366")[0] == 0
+    assert run("db", "version") == (0, ["422ece571366"])
+    assert run("db", "stamp", "head")[0] == 0
+    assert run("db", "version") == (0, [HEAD])
+
+    tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    assert ("traits",) not in tables
+
+
+def test_stamp_refuses_an_unknown_revision(database, run, capsys):
+    run("db", "sync")
+
+    status = manage.main(
+        ["--config-file", str(database.configuration), "db", "stamp", "nope"]
+    )
+
+    assert status == 1
+    assert "nope" in capsys.readouterr().err
+    assert run("db", "version") == (0, [HEAD])
+
+
+def test_online_data_migrations_go_on_until_nothing_is_left(run, old_records, database):
+    status, lines = run("db", "online_data_migrations")
+
+    assert status == 0
+    assert lines[0] == "Running batches of 50 until complete"
+    assert lines[1] == "60 rows matched query set_root_provider_ids, 50 migrated"
+    assert lines[-6:] == [
+        "+-----------------------------+-------------+-----------+",
+        "|          Migration          | Total Found | Completed |",
+        "+-----------------------------+-------------+-----------+",
+        "|    set_root_provider_ids    |     60      |    60     |",
+        "| create_incomplete_consumers |     55      |    55     |",
+        "+-----------------------------+-------------+-----------+",
+    ]
+    assert database.execute(
+        "SELECT count(*) FROM resource_providers WHERE root_provider_id = id"
+    ) == [(60,)]
+    assert database.execute("SELECT count(*), max(generation) FROM consumers") == [
+        (55, 0)
+    ]
+
+
+def test_consumers_without_record_get_the_configured_owner(run, old_records, database):
+    with database.configuration.open("a") as file:
+        file.write("[placement]\nincomplete_consumer_project_id = nobodys\n")
+
+    run("db", "online_data_migrations")
+
+    assert database.execute(
+        "SELECT DISTINCT p.external_id, u.external_id FROM consumers c "
+        "JOIN projects p ON p.id = c.project_id JOIN users u ON u.id = c.user_id"
+    ) == [("nobodys", "00000000-0000-0000-0000-000000000000")]
+
+
+def test_with_a_count_there_may_be_more_to_do(run, old_records, database):
+    counts = "SELECT count(root_provider_id) FROM resource_providers"
+
+    assert run("db", "online_data_migrations", "--max-count", "40")[0] == 1
+    assert database.execute(counts) == [(40,)]
+    assert database.execute("SELECT count(*) FROM consumers") == [(0,)]
+
+    status, lines = run("db", "online_data_migrations", "--max-count", "40")
+    assert status == 1
+    assert lines[:2] == [
+        "20 rows matched query set_root_provider_ids, 20 migrated",
+        "55 rows matched query create_incomplete_consumers, 20 migrated",
+    ]
+
+    assert run("db", "online_data_migrations", "--max-count", "35")[0] == 1
+    assert run("db", "online_data_migrations", "--max-count", "1")[0] == 0
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "x", "1.5", "", "\N{SUPERSCRIPT TWO}"])
+def test_a_count_must_be_positive(run, count):
+    status, lines = run("db", "online_data_migrations", f"--max-count={count}")
+
+    assert (status, lines) == (127, ["Must supply a positive value for max_count"])
+
+
+@pytest.mark.parametrize("arguments", [[], ["--max-count", "5"]])
+def test_a_migration_that_fails_is_told(run, arguments):
+    status, lines = run("db", "online_data_migrations", *arguments)
+
+    assert status == 2
+    assert "Error attempting to run set_root_provider_ids" in lines
+    assert lines[-1] == ("Some migrations failed unexpectedly. Check log for details.")
+
+
+def test_one_that_fails_does_not_keep_back_the_others(run, old_records, database):
+    database.execute("DROP TABLE projects")
+    first = run("db", "online_data_migrations", "--max-count", "100")
+    assert first[0] == 1
+    assert "Error attempting to run create_incomplete_consumers" in first[1]
+
+    assert run("db", "online_data_migrations")[0] == 2
+
+    assert database.execute(
+        "SELECT count(root_provider_id) FROM resource_providers"
+    ) == [(60,)]
+
+
+def test_db_alone_shows_help(run):
+    status, lines = run("db")
+
+    assert status == 0
+    assert any("online_data_migrations" in line for line in lines)
+
+
+def test_no_command_shows_help_and_is_an_error(capsys):
+    assert manage.main([]) == 1
+    assert "usage: placement-manage" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("argv", [["nothing"], ["db", "nothing"], ["db", "stamp"]])
+def test_an_unknown_command_is_wrong_use(argv, capsys):
+    with pytest.raises(SystemExit) as left:
+        manage.main(argv)
+
+    assert left.value.code == 2
+    assert "usage: placement-manage" in capsys.readouterr().err
+
+
+def test_the_version_is_that_of_the_distribution(capsys):
+    with pytest.raises(SystemExit) as left:
+        manage.main(["--version"])
+
+    assert left.value.code == 0
+    version = importlib.metadata.version("standalone-placement")
+    assert capsys.readouterr().out == f"{version}\n"
+
+
+@pytest.mark.parametrize("command", ["sync", "version", "online_data_migrations"])
+def test_without_a_database_it_says_so(command, capsys):
+    assert manage.main(["db", command]) == 1
+    assert "[placement_database]" in capsys.readouterr().err
+
+
+def test_a_database_that_cannot_be_opened_is_an_error(tmp_path, capsys):
+    path = tmp_path / "placement.conf"
+    path.write_text("[placement_database]\nconnection = sqlite:////no/such/dir/db\n")
+
+    assert manage.main(["--config-file", str(path), "db", "sync"]) == 1
+    assert "unable to open" in capsys.readouterr().err
+
+
+def test_a_missing_configuration_file_is_an_error(tmp_path, capsys):
+    path = tmp_path / "none.conf"
+
+    assert manage.main(["--config-file", str(path), "db", "version"]) == 1
+    assert str(path) in capsys.readouterr().err

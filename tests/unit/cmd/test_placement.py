@@ -1,0 +1,404 @@
+"""The command says what it did, and its exit status whether it could."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import uuid
+
+import pytest
+
+from placement.client import AllocationRequest, Client
+from placement.cmd import host
+from placement.cmd.candidates import groups_served
+from placement.cmd.show import bar
+from tests.unit import in_process
+from tests.unit.host import machines
+
+
+def error(result, status):
+    """Return the sentence of a command that must have failed with this status."""
+    assert result.exit_code == status
+    assert result.stdout == ""
+    lines = result.stderr.strip().splitlines()
+    assert lines[-1].startswith("Error: ")
+    assert "Traceback" not in result.stderr
+    return lines[-1]
+
+
+class TestCandidates:
+    def test_a_table_for_people(self, command, hosts):
+        result = command("candidates", "VCPU=1", "MEMORY_MB:8")
+
+        assert result.exit_code == 0
+        assert "one" in result.stdout
+        assert "two" in result.stdout
+        assert "MEMORY_MB 8" in result.stdout
+        assert "0 of 64" in result.stdout
+
+    def test_json_for_programs(self, command, hosts):
+        document = json.loads(command("candidates", "VCPU=2", "--json").stdout)
+
+        assert document["allocation_requests"] == [
+            {
+                "allocations": {hosts.two: {"resources": {"VCPU": 2}}},
+                "mappings": {"": [hosts.two]},
+            }
+        ]
+        assert document["provider_summaries"] == {
+            hosts.two: {
+                "resources": {
+                    "VCPU": {"capacity": 2, "used": 0},
+                    "MEMORY_MB": {"capacity": 64, "used": 0},
+                },
+                "traits": [],
+                "parent_provider_uuid": None,
+                "root_provider_uuid": hosts.two,
+            }
+        }
+
+    def test_the_limit_holds(self, command, hosts):
+        result = command("candidates", "VCPU=1", "--json", "--limit", "1")
+
+        assert len(json.loads(result.stdout)["allocation_requests"]) == 1
+
+    def test_named_groups_are_shown(self, command, hosts):
+        result = command("candidates", "--group", "_A:resources=VCPU=2")
+
+        assert "_A" in result.stdout
+
+    def test_nobody_can_serve_it(self, command, hosts):
+        assert "No candidates" in error(command("candidates", "VCPU=3"), 1)
+
+    def test_nobody_can_serve_it_is_an_empty_answer_for_programs(self, command, hosts):
+        result = command("candidates", "VCPU=3", "--json")
+
+        assert result.exit_code == 1
+        assert json.loads(result.stdout)["allocation_requests"] == []
+
+    def test_a_class_that_does_not_exist_is_wrong_use(self, command):
+        result = command("candidates", "CUSTOM_NO_SUCH=1")
+
+        assert "No such resource class CUSTOM_NO_SUCH" in error(result, 2)
+
+    def test_something_must_be_asked(self, command):
+        assert "what is wanted" in error(command("candidates"), 2)
+
+    def test_names_of_many_trees_come_in_one_list(self, command, hosts, monkeypatch):
+        monkeypatch.setattr("placement.cmd.candidates._MANY_TREES", 2)
+
+        result = command("candidates", "VCPU=1")
+
+        assert "one" in result.stdout
+        assert "two" in result.stdout
+
+    def test_the_group_without_suffix_has_a_name_for_people(self):
+        request = AllocationRequest({}, {"": ("p",), "_A": ("p",), "_B": ("q",)})
+
+        assert groups_served(request, "p") == "(unsuffixed), _A"
+
+
+class TestClaim:
+    def test_it_says_who_got_what(self, command, client, hosts):
+        result = command("claim", "VCPU=2")
+
+        assert result.exit_code == 0
+        consumer, got = result.stdout.splitlines()
+        assert got == "  VCPU 2 of two"
+        held = client.get_allocations(consumer)
+        assert held.by_provider == {hosts.two: {"VCPU": 2}}
+        assert (held.project_id, held.user_id) == ("default", "default")
+        assert held.consumer_type == "INSTANCE"
+
+    def test_the_consumer_may_be_described(self, command, client, hosts):
+        consumer = str(uuid.uuid4())
+        result = command(
+            *("claim", "VCPU=1", "--consumer", consumer, "--project", "p"),
+            *("--user", "u", "--type", "VOLUME", "--json"),
+        )
+
+        assert json.loads(result.stdout)["consumer"] == consumer
+        held = client.get_allocations(consumer)
+        assert (held.project_id, held.user_id) == ("p", "u")
+        assert held.consumer_type == "VOLUME"
+
+    def test_claims_end_when_nothing_is_left(self, command, hosts):
+        for _ in range(3):
+            assert command("claim", "VCPU=1").exit_code == 0
+
+        assert "No candidates" in error(command("claim", "VCPU=1"), 1)
+
+    def test_the_next_candidate_is_tried_when_somebody_was_faster(
+        self, command, client, hosts, monkeypatch
+    ):
+        taken = []
+        claim = Client.claim
+
+        def somebody_is_faster(self, consumer, request, **owner):
+            if not taken:
+                taken.append(request)
+                assert claim(client, str(uuid.uuid4()), request, **owner)
+            return claim(self, consumer, request, **owner)
+
+        monkeypatch.setattr(Client, "claim", somebody_is_faster)
+
+        result = command("claim", "MEMORY_MB=64", "--json")
+
+        assert result.exit_code == 0
+        got = json.loads(result.stdout)["allocations"]
+        assert got.keys() | taken[0].by_provider.keys() == {hosts.one, hosts.two}
+        assert got.keys() != taken[0].by_provider.keys()
+
+    def test_a_stored_candidate_is_claimed(self, command, hosts, tmp_path):
+        answer = command("candidates", "VCPU=2", "--json").stdout
+        stored = tmp_path / "answer.json"
+        stored.write_text(answer)
+        [one] = json.loads(answer)["allocation_requests"]
+
+        first = command("claim", "--from", str(stored))
+        second = command("claim", "--from", "-", input=json.dumps(one))
+
+        assert first.exit_code == 0
+        assert "Somebody was faster at the candidate" in error(second, 1)
+
+    def test_a_consumer_that_holds_something_is_left_alone(
+        self, command, client, hosts
+    ):
+        consumer = command("claim", "VCPU=1").stdout.split()[0]
+        before = client.get_allocations(consumer)
+
+        result = command("claim", "MEMORY_MB=8", "--consumer", consumer)
+
+        assert "holds something already" in error(result, 1)
+        assert client.get_allocations(consumer) == before
+
+    @pytest.mark.parametrize(
+        "text", ["", "[]", "{}", "1", '{"allocations": {"u": 1}}', '{"allocations": 1}']
+    )
+    def test_a_file_without_a_candidate_is_wrong_use(self, command, text):
+        result = command("claim", "--from", "-", input=text)
+
+        assert "not a candidate" in error(result, 2)
+
+    def test_an_amount_that_can_never_be_given_is_wrong_use(self, command, hosts):
+        candidate = {"allocations": {hosts.one: {"resources": {"VGPU": 1}}}}
+
+        result = command("claim", "--from", "-", input=json.dumps(candidate))
+
+        assert "VGPU" in error(result, 2)
+
+    @pytest.mark.parametrize("arguments", [[], ["VCPU=1", "--from", "-"]])
+    def test_it_asks_or_reads_a_file(self, command, arguments):
+        assert "--from" in error(command("claim", *arguments, input="{}"), 2)
+
+
+class TestRelease:
+    def test_it_gives_back(self, command, client, hosts):
+        consumer = command("claim", "VCPU=2").stdout.split()[0]
+
+        assert command("release", consumer).exit_code == 0
+
+        assert client.get_allocations(consumer).by_provider == {}
+
+    def test_a_consumer_that_holds_nothing(self, command):
+        consumer = str(uuid.uuid4())
+
+        assert consumer in error(command("release", consumer), 1)
+
+    def test_a_consumer_is_a_uuid(self, command):
+        error(command("release", "me"), 2)
+
+
+class TestShow:
+    @pytest.fixture
+    def tree(self, client, hosts):
+        client.create_provider("child", parent_uuid=hosts.two)
+
+    @pytest.mark.usefixtures("tree")
+    def test_trees_with_bars_for_people(self, command):
+        command("claim", "VCPU=2")
+
+        lines = command("show").stdout.splitlines()
+
+        assert [line.split()[0] for line in lines if "-" in line][:2] == ["one", "two"]
+        assert any("VCPU" in line and "2 of 2" in line for line in lines)
+        assert "child" in lines[-1]
+
+    @pytest.mark.usefixtures("tree")
+    def test_trees_for_programs(self, command, hosts):
+        command("claim", "VCPU=2")
+
+        one, two = json.loads(command("show", "--json").stdout)
+
+        assert (one["name"], one["uuid"], one["traits"]) == ("one", hosts.one, [])
+        vcpu = two["inventories"]["VCPU"]
+        assert (vcpu["total"], vcpu["capacity"], vcpu["used"]) == (2, 2, 2)
+        assert [child["name"] for child in two["children"]] == ["child"]
+
+    @pytest.mark.usefixtures("tree")
+    @pytest.mark.parametrize("by", ["child", "two", "uuid"])
+    def test_one_tree(self, command, hosts, by):
+        wanted = hosts.two if by == "uuid" else by
+
+        trees = json.loads(command("show", wanted, "--json").stdout)
+
+        assert [tree["name"] for tree in trees] == ["two"]
+
+    def test_a_provider_that_does_not_exist(self, command):
+        assert "nobody" in error(command("show", "nobody"), 1)
+
+    def test_an_empty_service(self, command):
+        result = command("show")
+
+        assert result.exit_code == 0
+        assert "no providers yet" in result.stdout
+
+    @pytest.mark.parametrize(
+        ("used", "capacity", "cells"),
+        [(0, 8, 0), (1, 1000, 1), (4, 8, 12), (7, 8, 21), (8, 8, 24), (9, 8, 24)],
+    )
+    def test_bars(self, used, capacity, cells):
+        assert bar(used, capacity, is_ascii=True) == "#" * cells + "-" * (24 - cells)
+
+    def test_a_bar_of_nothing(self):
+        assert bar(0, 0, is_ascii=False) == "░" * 24
+        assert bar(1, 0, is_ascii=False) == "█" * 24
+
+
+class TestHost:
+    @pytest.fixture(autouse=True)
+    def machine(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(host, "_ROOT", machines.two_nodes(tmp_path / "machine"))
+
+    def test_it_says_what_changed(self, command, client):
+        result = command(
+            *("host", "report", "--name", "h", "--vcpu-ratio", "4"),
+            *("--trait", "CUSTOM_FAST"),
+        )
+
+        assert result.exit_code == 0
+        assert "h: VCPU added: total 4" in result.stdout.splitlines()
+        [provider] = client.get_providers(name="h")
+        offered = client.get_inventory(provider.uuid, "VCPU")
+        assert (offered.total, offered.allocation_ratio) == (4, 4.0)
+        assert "CUSTOM_FAST" in client.get_provider_traits(provider.uuid).names
+
+    def test_again_there_is_nothing_to_change(self, command):
+        command("host", "report", "--name", "h")
+
+        again = command("host", "report", "--name", "h")
+
+        assert again.stdout == "h: nothing to change\n"
+        assert command("host", "report", "--name", "h", "--json").stdout == "[]\n"
+
+    def test_nodes_and_changes_for_programs(self, command):
+        result = command("host", "report", "--name", "h", "--numa", "--json")
+
+        changes = json.loads(result.stdout)
+        assert {"provider": "h_NUMA_1", "what": "created"} in changes
+
+    def test_the_host_name_is_the_name(self, command, client, monkeypatch):
+        monkeypatch.setattr(host.socket, "gethostname", lambda: "me.example")
+
+        command("host", "report")
+
+        assert [provider.name for provider in client.get_providers()] == ["me.example"]
+
+    def test_the_disk_is_that_of_the_state_directory(
+        self, command, tmp_path, monkeypatch
+    ):
+        asked = []
+        monkeypatch.setattr(host.kernel, "disk_gb", asked.append)
+
+        command("host", "report")
+        command("host", "report", "--disk-path", "/srv")
+
+        assert asked == [tmp_path / "state", pathlib.Path("/srv")]
+
+    def test_what_is_in_use_does_not_move(self, command):
+        command("host", "report", "--name", "h")
+        command("claim", "VCPU=1")
+
+        result = command("host", "report", "--name", "h", "--numa")
+
+        assert "h has allocations" in error(result, 1)
+
+    @pytest.mark.parametrize(
+        "arguments", [["--trait", "HW_CPU_X86_AVX"], ["--vcpu-ratio", "0"]]
+    )
+    def test_wrong_use(self, command, client, arguments):
+        error(command("host", "report", *arguments), 2)
+
+        assert client.get_providers() == []
+
+
+class TestConnection:
+    def test_the_server_of_this_machine_is_found(
+        self, bare_command, endpoint, tmp_path
+    ):
+        state = tmp_path / "state"
+        state.mkdir()
+        (state / "endpoint").write_text(endpoint + "\n")
+        (state / "admin-token").write_text("admin\n")
+
+        assert bare_command("show").exit_code == 0
+
+    def test_the_environment_names_a_server(self, bare_command, endpoint, monkeypatch):
+        monkeypatch.setenv("PLACEMENT_ENDPOINT", endpoint)
+        monkeypatch.setenv("PLACEMENT_TOKEN", "admin")
+
+        assert bare_command("show").exit_code == 0
+
+    def test_there_is_no_server(self, bare_command):
+        assert "placement serve" in error(bare_command("show"), 1)
+
+    def test_the_server_does_not_answer(self, bare_command):
+        arguments = ("--endpoint", "http://127.0.0.1:1", "--token", "t")
+
+        assert "refused" in error(bare_command(*arguments, "show"), 1)
+
+    def test_the_server_is_something_else(self, bare_command):
+        def application(environ, start_response):
+            start_response("200 OK", [("Content-Type", "text/html")])
+            return [b"<html>"]
+
+        with in_process.serving(application) as url:
+            result = bare_command("--endpoint", url, "--token", "t", "show")
+
+        assert "Placement endpoint" in error(result, 1)
+
+    def test_a_policy_may_not_allow_it(self, bare_command, endpoint):
+        result = bare_command("--endpoint", endpoint, "--token", "nobody", "show")
+
+        assert "Policy does not allow" in error(result, 1)
+
+    def test_an_endpoint_is_a_url(self, bare_command):
+        result = bare_command("--endpoint", "here", "--token", "t", "show")
+
+        assert "here" in error(result, 2)
+
+
+class TestUse:
+    def test_help_lists_the_commands(self, bare_command):
+        result = bare_command("--help")
+
+        assert result.exit_code == 0
+        for name in ("candidates", "claim", "host", "release", "serve", "show"):
+            assert f"\n  {name} " in result.stdout
+
+    def test_an_unknown_command_is_wrong_use(self, bare_command):
+        assert "nonsense" in error(bare_command("nonsense"), 2)
+
+    def test_help_loads_neither_client_nor_service(self):
+        program = (
+            "import sys\n"
+            "from placement.cmd.placement import placement\n"
+            "placement.main(['--help'], standalone_mode=False)\n"
+            "heavy = {'rich', 'flask', 'sqlalchemy', 'os_traits', 'placement.client'}\n"
+            "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+        )
+        found = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        )
+
+        assert found.stderr.strip() == "[]"

@@ -1,0 +1,44 @@
+"""Tables of plain characters."""
+
+from placement.cmd import table
+
+
+def test_columns_are_as_wide_as_their_widest_cell():
+    assert table.columns(("Name", "N"), [("a", 1), ("longer", 200)]) == "\n".join(
+        [
+            "+--------+-----+",
+            "|  Name  |  N  |",
+            "+--------+-----+",
+            "|   a    |  1  |",
+            "| longer | 200 |",
+            "+--------+-----+",
+        ]
+    )
+
+
+def test_blocks_are_as_wide_as_the_longest_line():
+    assert table.blocks("Title", [("one", "two more"), ("three",)]) == "\n".join(
+        [
+            "+----------+",
+            "| Title    |",
+            "+----------+",
+            "| one      |",
+            "| two more |",
+            "+----------+",
+            "| three    |",
+            "+----------+",
+        ]
+    )
+
+
+def test_a_long_line_goes_on_below():
+    words = ["word"] * 30
+
+    lines = table.blocks("Title", [[" ".join(words)]]).splitlines()
+
+    assert max(map(len, lines)) <= table.BLOCK_WIDTH + 4
+    first, *rest = lines[3:-1]
+    assert first.startswith("| word")
+    assert rest
+    assert all(line.startswith("|   word") for line in rest)
+    assert " ".join(lines).count("word") == 30

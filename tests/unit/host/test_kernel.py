@@ -1,0 +1,135 @@
+"""The facts are read from the files of a kernel, and absent where it has none."""
+
+import os
+import pathlib
+import types
+
+import pytest
+
+from placement.host import kernel
+from placement.host.kernel import Machine, Node, Processor
+from tests.unit.host import machines
+
+
+def test_a_whole_machine(tmp_path, monkeypatch):
+    status = types.SimpleNamespace(f_blocks=3 * 2**18 + 1, f_frsize=4096)
+    monkeypatch.setattr(os, "statvfs", lambda path: status)
+
+    machine = kernel.read_machine(machines.two_nodes(tmp_path), tmp_path)
+
+    assert machine == Machine(
+        cpus=4,
+        memory_mb=8192,
+        disk_gb=3,
+        processor=Processor("GenuineIntel", frozenset({"fpu", "sse"}), False),
+        nodes=(Node(0, 2, 3072), Node(1, 2, 5120)),
+    )
+
+
+def test_a_kernel_that_says_nothing(tmp_path):
+    machine = kernel.read_machine(tmp_path, pathlib.Path("/"))
+
+    assert (machine.cpus, machine.memory_mb) == (0, None)
+    assert (machine.processor, machine.nodes) == (Processor(), ())
+
+
+def test_the_machine_that_the_tests_run_on():
+    machine = kernel.read_machine(pathlib.Path("/"), pathlib.Path("/"))
+
+    assert machine.cpus >= len(os.sched_getaffinity(0)) > 0
+    assert machine.memory_mb > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("0\n", {0}),
+        ("0-3\n", {0, 1, 2, 3}),
+        ("0-1,4,8-9\n", {0, 1, 4, 8, 9}),
+        ("\n", set()),
+    ],
+)
+def test_lists_of_the_kernel(text, numbers):
+    assert kernel.parse_cpu_list(text) == numbers
+
+
+def test_without_sysfs_the_processors_are_counted(tmp_path):
+    root = machines.write(tmp_path, {"proc/cpuinfo": machines.cpuinfo(count=3)})
+
+    assert kernel.online_cpus(root) == {0, 1, 2}
+
+
+def test_a_cpu_that_is_offline_is_not_counted_at_its_node(tmp_path):
+    root = machines.two_nodes(tmp_path)
+    machines.write(root, {"sys/devices/system/cpu/online": "0-2\n"})
+
+    assert [node.cpus for node in kernel.numa_nodes(root)] == [2, 1]
+
+
+def test_nodes_come_in_the_order_of_their_numbers(tmp_path):
+    nodes = "sys/devices/system/node"
+    root = machines.write(
+        tmp_path, {f"{nodes}/node{number}/cpulist": "\n" for number in (10, 9, 0)}
+    )
+
+    assert [node.number for node in kernel.numa_nodes(root)] == [0, 9, 10]
+
+
+def test_a_node_may_have_memory_only(tmp_path):
+    root = machines.two_nodes(tmp_path)
+    machines.write(root, {"sys/devices/system/node/node1/cpulist": "\n"})
+
+    assert kernel.numa_nodes(root)[1] == Node(1, cpus=0, memory_mb=5120)
+
+
+@pytest.mark.parametrize(
+    ("siblings", "cores", "expected"), [(8, 4, True), (4, 4, False)]
+)
+def test_threads_are_more_siblings_than_cores(tmp_path, siblings, cores, expected):
+    info = machines.cpuinfo(siblings=siblings, cores=cores)
+    root = machines.write(tmp_path, {"proc/cpuinfo": info})
+
+    assert kernel.processor(root).has_threads is expected
+
+
+def test_a_flag_counts_when_all_processors_have_it(tmp_path):
+    info = machines.cpuinfo(1, "fpu sse avx") + "\n" + machines.cpuinfo(1, "fpu sse")
+    root = machines.write(tmp_path, {"proc/cpuinfo": info})
+
+    assert kernel.processor(root).flags == {"fpu", "sse"}
+
+
+def test_arm_calls_flags_features_and_names_no_vendor(tmp_path):
+    info = machines.cpuinfo(flags="fp asimd", form=machines.ARM)
+    root = machines.write(tmp_path, {"proc/cpuinfo": info})
+
+    assert kernel.processor(root) == Processor(None, frozenset({"fp", "asimd"}), False)
+
+
+def test_a_processor_without_flags_has_none(tmp_path):
+    info = "processor\t: 0\nBogoMIPS\t: 50.00\n\nRevision\t: a020d3\n"
+    root = machines.write(tmp_path, {"proc/cpuinfo": info})
+
+    assert kernel.processor(root) == Processor()
+
+
+def test_a_directory_that_is_not_there_yet_counts_where_it_would_be(
+    tmp_path, monkeypatch
+):
+    asked = []
+
+    def statvfs(path):
+        asked.append(path)
+        return types.SimpleNamespace(f_blocks=1, f_frsize=2**30)
+
+    monkeypatch.setattr(os, "statvfs", statvfs)
+
+    assert kernel.disk_gb(tmp_path / "not" / "yet") == 1
+    assert asked == [tmp_path]
+
+
+def test_less_than_a_gibibyte_of_disk_is_no_disk(tmp_path, monkeypatch):
+    status = types.SimpleNamespace(f_blocks=2**30 - 1, f_frsize=1)
+    monkeypatch.setattr(os, "statvfs", lambda path: status)
+
+    assert kernel.disk_gb(tmp_path) is None

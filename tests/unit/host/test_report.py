@@ -1,0 +1,381 @@
+"""Reporting makes what is stored equal to the facts, and touches nothing else."""
+
+import dataclasses
+import uuid
+
+import pytest
+
+from placement.client import (
+    AllocationRequest,
+    Client,
+    ConcurrentUpdate,
+    Inventories,
+    Inventory,
+    ProviderTraits,
+    WSGITransport,
+)
+from placement.host import report
+from placement.host.kernel import Machine, Node, Processor
+from tests.unit import in_process
+
+AVX, SSE = "HW_CPU_X86_AVX", "HW_CPU_X86_SSE"
+
+MACHINE = Machine(
+    cpus=4,
+    memory_mb=8192,
+    disk_gb=100,
+    processor=Processor("GenuineIntel", frozenset({"avx", "sse"})),
+    nodes=(Node(0, 2, 3072), Node(1, 2, 5120)),
+)
+
+
+def run(client, machine=MACHINE, is_numa=False, ratios=None, custom_traits=()):
+    wanted = report.plan(machine, "host", is_numa, custom_traits)
+    return report.Report(client, ratios).run(wanted)
+
+
+def named(client, name):
+    [provider] = client.get_providers(name=name)
+    return provider
+
+
+def totals(client, name):
+    stored = client.get_inventories(named(client, name).uuid).by_class
+    return {key: inventory.total for key, inventory in stored.items()}
+
+
+def traits_of(client, name):
+    return client.get_provider_traits(named(client, name).uuid).names
+
+
+def snapshot(client):
+    """Everything stored about all providers, generations included."""
+    return {
+        provider.name: (
+            dataclasses.astuple(provider),
+            client.get_inventories(provider.uuid),
+            client.get_provider_traits(provider.uuid),
+        )
+        for provider in client.get_providers()
+    }
+
+
+def allocate(client, name, resource_class):
+    request = AllocationRequest({named(client, name).uuid: {resource_class: 1}})
+    consumer = str(uuid.uuid4())
+    assert client.claim(
+        consumer, request, project_id="p", user_id="u", consumer_type="T"
+    )
+    return consumer
+
+
+class TestPlan:
+    def test_flat_the_root_offers_everything(self):
+        [root] = report.plan(MACHINE, "host", is_numa=False)
+
+        assert root.totals == {"VCPU": 4, "MEMORY_MB": 8192, "DISK_GB": 100}
+        assert root.traits == {AVX, SSE}
+
+    def test_nodes_offer_cpus_and_memory(self):
+        root, *nodes = report.plan(MACHINE, "host", is_numa=True)
+
+        assert root.totals == {"DISK_GB": 100}
+        assert [(node.name, node.totals) for node in nodes] == [
+            ("host_NUMA_0", {"VCPU": 2, "MEMORY_MB": 3072}),
+            ("host_NUMA_1", {"VCPU": 2, "MEMORY_MB": 5120}),
+        ]
+        assert root.traits == {AVX, SSE}
+        assert nodes[0].traits == {AVX, SSE, "HW_NUMA_ROOT"}
+
+    def test_what_a_node_lacks_is_not_offered(self):
+        nodes = (Node(0, 4, 0), Node(1, 0, 8192), Node(2, 0, 0))
+        machine = dataclasses.replace(MACHINE, nodes=nodes)
+
+        _, *planned = report.plan(machine, "host", is_numa=True)
+
+        assert [(node.name, node.totals) for node in planned] == [
+            ("host_NUMA_0", {"VCPU": 4}),
+            ("host_NUMA_1", {"MEMORY_MB": 8192}),
+        ]
+
+    def test_what_the_kernel_does_not_give_is_not_offered(self):
+        machine = Machine(cpus=2, memory_mb=None, disk_gb=None)
+
+        [root] = report.plan(machine, "host", is_numa=False)
+
+        assert (root.totals, root.traits) == ({"VCPU": 2}, frozenset())
+
+    def test_there_may_be_no_nodes_to_report(self):
+        with pytest.raises(report.ReportError, match="no NUMA nodes"):
+            report.plan(Machine(2, 1024, 10), "host", is_numa=True)
+
+
+class TestFlat:
+    def test_a_new_machine_is_stored(self, client):
+        changes = run(client, custom_traits=["CUSTOM_FAST"])
+
+        assert totals(client, "host") == {
+            "VCPU": 4,
+            "MEMORY_MB": 8192,
+            "DISK_GB": 100,
+        }
+        assert traits_of(client, "host") == {AVX, SSE, "CUSTOM_FAST"}
+        assert changes == [
+            ("host", "created"),
+            ("host", "DISK_GB added: total 100"),
+            ("host", "MEMORY_MB added: total 8192"),
+            ("host", "VCPU added: total 4"),
+            ("host", f"traits added: CUSTOM_FAST, {AVX}, {SSE}"),
+        ]
+
+    @pytest.mark.parametrize("is_numa", [False, True])
+    def test_the_same_machine_again_writes_nothing(self, client, is_numa):
+        run(client, is_numa=is_numa, ratios={"VCPU": 4.0})
+        before = snapshot(client)
+
+        assert run(client, is_numa=is_numa, ratios={"VCPU": 4.0}) == []
+        assert snapshot(client) == before
+
+    def test_only_what_differs_is_changed(self, client):
+        run(client)
+        flags = Processor("GenuineIntel", frozenset({"sse", "avx2"}))
+        grown = dataclasses.replace(MACHINE, cpus=8, processor=flags)
+
+        assert run(client, grown) == [
+            ("host", "VCPU: total 4 -> 8"),
+            ("host", "VCPU: max_unit 4 -> 8"),
+            ("host", "traits added: HW_CPU_X86_AVX2"),
+            ("host", f"traits removed: {AVX}"),
+        ]
+
+    def test_what_operators_have_set_stays(self, client):
+        run(client)
+        host = named(client, "host")
+        stored = client.get_inventories(host.uuid)
+        tuned = Inventory(
+            4, reserved=1, min_unit=2, max_unit=3, step_size=1, allocation_ratio=2.0
+        )
+        client.replace_inventories(
+            host.uuid,
+            Inventories(
+                stored.generation,
+                {**stored.by_class, "VCPU": tuned, "VGPU": Inventory(1)},
+            ),
+        )
+        mine = ProviderTraits(
+            stored.generation + 1, frozenset({SSE, AVX, "STORAGE_DISK_SSD"})
+        )
+        client.replace_provider_traits(host.uuid, mine)
+
+        run(client, dataclasses.replace(MACHINE, cpus=8))
+
+        by_class = client.get_inventories(host.uuid).by_class
+        assert by_class["VCPU"] == dataclasses.replace(tuned, total=8)
+        assert by_class["VGPU"] == Inventory(1)
+        assert traits_of(client, "host") == mine.names
+
+    def test_a_maximum_that_nobody_set_follows_the_total(self, client):
+        host = client.create_provider("host")
+        client.create_inventory(host.uuid, "VCPU", Inventory(2))
+
+        run(client)
+
+        assert client.get_inventory(host.uuid, "VCPU").max_unit == 4
+
+    def test_a_ratio_that_is_given_wins(self, client):
+        run(client, ratios={"VCPU": 4.0})
+
+        assert run(client, ratios={"VCPU": 8.0}) == [
+            ("host", "VCPU: allocation_ratio 4.0 -> 8.0")
+        ]
+
+    def test_an_offer_in_use_may_change_its_size(self, client):
+        run(client)
+        allocate(client, "host", "VCPU")
+
+        run(client, dataclasses.replace(MACHINE, cpus=2))
+
+        assert totals(client, "host")["VCPU"] == 2
+
+    def test_a_host_may_be_anywhere_in_a_tree(self, client):
+        rack = client.create_provider("rack")
+        client.create_provider("host", parent_uuid=rack.uuid)
+
+        run(client, is_numa=True)
+
+        assert named(client, "host").parent_uuid == rack.uuid
+        assert named(client, "host_NUMA_1").root_uuid == rack.uuid
+
+
+class TestNUMA:
+    def test_nodes_are_children(self, client):
+        run(client, is_numa=True)
+
+        host = named(client, "host")
+        assert totals(client, "host") == {"DISK_GB": 100}
+        assert totals(client, "host_NUMA_0") == {"VCPU": 2, "MEMORY_MB": 3072}
+        assert totals(client, "host_NUMA_1") == {"VCPU": 2, "MEMORY_MB": 5120}
+        assert named(client, "host_NUMA_1").parent_uuid == host.uuid
+        assert "HW_NUMA_ROOT" in traits_of(client, "host_NUMA_0")
+        assert "HW_NUMA_ROOT" not in traits_of(client, "host")
+
+    def test_there_and_back_when_nothing_is_allocated(self, client):
+        run(client)
+        flat = totals(client, "host")
+
+        run(client, is_numa=True)
+        changes = run(client)
+
+        assert totals(client, "host") == flat
+        assert [provider.name for provider in client.get_providers()] == ["host"]
+        assert changes[:2] == [("host_NUMA_0", "deleted"), ("host_NUMA_1", "deleted")]
+
+    def test_a_node_that_is_gone_is_deleted(self, client):
+        run(client, is_numa=True)
+        smaller = dataclasses.replace(MACHINE, nodes=MACHINE.nodes[:1])
+
+        assert run(client, smaller, is_numa=True) == [("host_NUMA_1", "deleted")]
+
+    def test_children_that_stand_for_something_else_stay(self, client):
+        run(client, is_numa=True)
+        host = named(client, "host")
+        client.create_provider("host_NUMA_x", parent_uuid=host.uuid)
+        client.create_provider("host_gpu", parent_uuid=host.uuid)
+        client.create_provider("host_NUMA_7")
+
+        run(client)
+
+        names = {provider.name for provider in client.get_providers()}
+        assert names == {"host", "host_NUMA_x", "host_gpu", "host_NUMA_7"}
+
+    def test_nodes_do_not_come_while_the_host_is_allocated_from(self, client):
+        run(client)
+        consumer = allocate(client, "host", "VCPU")
+        before = snapshot(client)
+
+        with pytest.raises(report.ReportError, match="host has allocations"):
+            run(client, is_numa=True)
+
+        assert snapshot(client) == before
+        client.delete_allocations(consumer)
+        assert run(client, is_numa=True)
+
+    def test_what_stays_where_it_is_may_be_allocated(self, client):
+        run(client)
+        allocate(client, "host", "DISK_GB")
+
+        run(client, is_numa=True)
+
+        assert totals(client, "host") == {"DISK_GB": 100}
+
+    def test_nodes_do_not_go_while_one_is_allocated_from(self, client):
+        run(client, is_numa=True)
+        allocate(client, "host_NUMA_1", "VCPU")
+        before = snapshot(client)
+
+        with pytest.raises(report.ReportError, match="host_NUMA_1 has allocations"):
+            run(client)
+
+        assert snapshot(client) == before
+
+    def test_a_node_with_children_does_not_go(self, client):
+        run(client, is_numa=True)
+        client.create_provider("pf", parent_uuid=named(client, "host_NUMA_1").uuid)
+        before = snapshot(client)
+
+        with pytest.raises(report.ReportError, match=r"host_NUMA_1 .* has children"):
+            run(client)
+
+        assert snapshot(client) == before
+
+    def test_the_name_of_a_node_may_be_taken_elsewhere(self, client):
+        client.create_provider("host_NUMA_0")
+
+        with pytest.raises(report.ReportError, match="no child of host"):
+            run(client, is_numa=True)
+
+
+class Interfering:
+    """A transport that writes to a provider before each of its first writes."""
+
+    def __init__(self, transport, interfere, times):
+        self._transport = transport
+        self._interfere = interfere
+        self._times = times
+
+    def send(self, method, path, headers, body):
+        if method == "PUT" and path.startswith("/resource_providers/") and self._times:
+            self._times -= 1
+            self._interfere()
+        return self._transport.send(method, path, headers, body)
+
+
+class TestInterference:
+    @pytest.fixture
+    def transport(self, tmp_path):
+        return WSGITransport(in_process.application(tmp_path))
+
+    @pytest.fixture
+    def interfere(self, transport):
+        """Change the host as an operator would, and so move its generation."""
+        client = Client(transport)
+
+        def interfere():
+            host = named(client, "host")
+            stored = client.get_inventories(host.uuid)
+            units = stored.by_class.get("VGPU", Inventory(0)).total + 1
+            by_class = {**stored.by_class, "VGPU": Inventory(units)}
+            client.replace_inventories(
+                host.uuid, Inventories(stored.generation, by_class)
+            )
+
+        return interfere
+
+    def test_a_step_that_was_spoiled_is_begun_anew(self, transport, interfere):
+        times = report.ATTEMPTS - 1
+        client = Client(Interfering(transport, interfere, times))
+
+        run(client)
+
+        assert totals(client, "host") == {
+            "VCPU": 4,
+            "MEMORY_MB": 8192,
+            "DISK_GB": 100,
+            "VGPU": times,
+        }
+        assert traits_of(client, "host") == {AVX, SSE}
+
+    def test_it_is_not_begun_for_ever(self, transport, interfere):
+        client = Client(Interfering(transport, interfere, report.ATTEMPTS))
+
+        with pytest.raises(ConcurrentUpdate):
+            run(client)
+
+    def test_two_reports_at_once_may_both_find_nothing(self, transport):
+        plain = Client(transport)
+
+        class Racing:
+            """Has somebody else create the host just before."""
+
+            def send(self, method, path, headers, body):
+                if method == "POST" and not plain.get_providers(name="host"):
+                    plain.create_provider("host")
+                return transport.send(method, path, headers, body)
+
+        changes = run(Client(Racing()))
+
+        assert ("host", "created") not in changes
+        assert totals(plain, "host")["VCPU"] == 4
+
+
+def test_standard_traits_that_the_service_lacks_are_left_out(client, monkeypatch):
+    known = client.get_traits
+
+    def older(names=None, **filters):
+        return [name for name in known(names, **filters) if name != AVX]
+
+    monkeypatch.setattr(client, "get_traits", older)
+
+    run(client)
+
+    assert traits_of(client, "host") == {SSE}

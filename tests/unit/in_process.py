@@ -1,0 +1,56 @@
+"""A whole service inside the test process, on a database of its own."""
+
+import contextlib
+import pathlib
+import socketserver
+import threading
+import typing
+import wsgiref.simple_server
+from collections.abc import Iterator
+
+from oslo_config import cfg
+
+import placement.conf
+from placement import deploy
+
+
+def configuration(directory: pathlib.Path) -> cfg.ConfigOpts:
+    """Return a configuration for a new SQLite database; tokens name the caller."""
+    conf = cfg.ConfigOpts()
+    placement.conf.register_opts(conf)
+    conf([], project="placement", default_config_files=[], default_config_dirs=[])
+    url = f"sqlite:///{directory / 'placement.db'}"
+    conf.set_override("connection", url, group="placement_database")
+    conf.set_override("sync_on_startup", True, group="placement_database")
+    conf.set_override("auth_strategy", "noauth2", group="api")
+    return conf
+
+
+def application(directory: pathlib.Path) -> typing.Any:
+    """Return the WSGI application of a service with an empty database."""
+    return deploy.loadapp(configuration(directory))
+
+
+@contextlib.contextmanager
+def serving(app: typing.Any) -> Iterator[str]:
+    """Serve a WSGI application over HTTP; gives its URL."""
+    server = wsgiref.simple_server.make_server(
+        "127.0.0.1", 0, app, _Server, handler_class=_QuietHandler
+    )
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Server(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
+    daemon_threads = True
+
+
+class _QuietHandler(wsgiref.simple_server.WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: the test says what it expects."""

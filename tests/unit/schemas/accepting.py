@@ -1,0 +1,28 @@
+"""At which microversions a body or query string is accepted."""
+
+import typing
+
+from placement.microversion import MAX_VERSION, Version
+from placement.schemas.validation import Schemas, find_error
+
+
+def versions(schemas: Schemas, instance: typing.Any) -> str:
+    """Return the versions that accept ``instance``: ``1.0-1.13``, or ``never``.
+
+    They are without gaps, and begin no earlier than the first schema.
+    """
+    first = schemas.steps[0][0].minor
+    minors = [
+        minor
+        for minor in range(first, MAX_VERSION.minor + 1)
+        if find_error(instance, schemas.pick(Version(1, minor))) is None
+    ]
+    if not minors:
+        return "never"
+    assert minors == list(range(minors[0], minors[-1] + 1))
+    return f"1.{minors[0]}-1.{minors[-1]}"
+
+
+def error(schemas: Schemas, instance: typing.Any) -> str:
+    """Return why ``instance`` is refused at the latest version."""
+    return str(find_error(instance, schemas.pick(MAX_VERSION)))

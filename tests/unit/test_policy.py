@@ -1,0 +1,345 @@
+"""Decisions are those of the rules in force, however often they are asked for."""
+
+import itertools
+import os
+import types
+
+import pytest
+from oslo_config import cfg
+
+from placement import conf, exception, policies, policy
+from placement.policies import reshaper, resource_provider, trait, usage
+
+
+def caller(*roles, user_id="u", project_id="p", system_scope=None, domain_id=None):
+    return types.SimpleNamespace(
+        user_id=user_id,
+        project_id=project_id,
+        roles=roles,
+        system_scope=system_scope,
+        domain_id=domain_id,
+    )
+
+
+@pytest.fixture
+def enforcer(tmp_path):
+    """Make an enforcer that reads its files in ``tmp_path``."""
+
+    def enforcer(options=""):
+        path = tmp_path / "placement.conf"
+        path.write_text(f"[oslo_policy]\n{options}\n")
+        config = cfg.ConfigOpts()
+        conf.register_opts(config)
+        config([], project="placement", default_config_files=[str(path)])
+        return policy.Enforcer(config)
+
+    return enforcer
+
+
+def allows(enforcer, context, rule=trait.LIST, target=None):
+    try:
+        enforcer.authorize(context, rule, target)
+    except exception.PolicyNotAuthorized:
+        return False
+    return True
+
+
+OPERATIONS = [rule.name for rule in policies.list_rules() if ":" in rule.name]
+
+
+@pytest.mark.parametrize("rule", OPERATIONS)
+def test_an_admin_may_do_everything_but_reshape(enforcer, rule):
+    assert allows(enforcer(), caller("admin"), rule) == (rule != reshaper.RESHAPE)
+
+
+@pytest.mark.parametrize("rule", OPERATIONS)
+def test_with_the_old_defaults_an_admin_may_reshape_too(enforcer, rule):
+    assert allows(enforcer("enforce_new_defaults = false"), caller("admin"), rule)
+
+
+@pytest.mark.parametrize("options", ["", "enforce_new_defaults = false"])
+@pytest.mark.parametrize("rule", OPERATIONS)
+def test_a_service_may_do_everything(enforcer, rule, options):
+    assert allows(enforcer(options), caller("service"), rule)
+
+
+@pytest.mark.parametrize("options", ["", "enforce_new_defaults = false"])
+@pytest.mark.parametrize("rule", OPERATIONS)
+def test_a_reader_may_see_the_usages_of_its_project(enforcer, rule, options):
+    asked = enforcer(options)
+    reader = caller("reader", project_id="mine")
+
+    is_usages = rule == usage.TOTAL
+    assert allows(asked, reader, rule, {"project_id": "mine"}) == is_usages
+    assert not allows(asked, reader, rule, {"project_id": "other"})
+    assert not allows(asked, reader, rule, {"project_id": None})
+
+
+@pytest.mark.parametrize("roles", [(), ("member",), ("reader2",)])
+@pytest.mark.parametrize("rule", OPERATIONS)
+def test_others_may_do_nothing(enforcer, rule, roles):
+    assert not allows(enforcer(), caller(*roles, project_id="mine"), rule)
+
+
+def test_a_refusal_names_the_rule(enforcer):
+    with pytest.raises(exception.PolicyNotAuthorized) as refused:
+        enforcer().authorize(caller("member"), trait.LIST)
+
+    assert str(refused.value) == (
+        "Policy does not allow placement:traits:list to be performed."
+    )
+
+
+@pytest.mark.parametrize("options", ["", "enforce_scope = false"])
+@pytest.mark.parametrize("scope", [{"system_scope": "all"}, {"domain_id": "d"}])
+@pytest.mark.parametrize("rule", OPERATIONS)
+def test_a_token_of_another_scope_may_do_nothing(enforcer, rule, scope, options):
+    asked = enforcer(options)
+    allows(asked, caller("admin", "service"), rule)
+
+    with pytest.raises(exception.PolicyScopeNotAuthorized) as refused:
+        asked.authorize(caller("admin", "service", **scope), rule)
+
+    assert str(refused.value) == rule
+
+
+def test_an_unknown_rule_is_a_mistake_and_not_a_refusal(enforcer):
+    with pytest.raises(Exception, match="not been registered"):
+        enforcer().authorize(caller("admin"), "placement:no:such")
+
+
+# Cached decisions
+
+
+ROLES = ["admin", "service", "reader"]
+CALLERS = [
+    caller(*roles, user_id=user, project_id=project)
+    for count in range(len(ROLES) + 1)
+    for roles in itertools.combinations(ROLES, count)
+    for user in "uv"
+    for project in "pq"
+]
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "@",
+        "!",
+        "role:reader",
+        "not role:reader",
+        "role:%(project_id)s",
+        "user_id:u",
+        "project_id:%(project_id)s and not user_id:v",
+        "rule:project_reader_api or (role:service and user_id:%(user_id)s)",
+        "rule:other",
+        "rule:unknown",
+    ],
+)
+def test_a_kept_decision_is_the_one_that_a_fresh_enforcer_makes(
+    enforcer, tmp_path, check
+):
+    (tmp_path / "policy.yaml").write_text(
+        f'"{trait.LIST}": "{check}"\nother: "user_id:v"\ndefault: "project_id:q"\n'
+    )
+    kept = enforcer()
+    questions = [
+        (who, target)
+        for who in CALLERS
+        for target in (
+            None,
+            {"project_id": "p", "user_id": "u"},
+            {"project_id": "admin"},
+        )
+    ]
+    first = [allows(kept, who, target=target) for who, target in questions]
+
+    assert [allows(kept, who, target=target) for who, target in questions] == first
+    assert [
+        allows(enforcer(), who, target=target) for who, target in questions
+    ] == first
+
+
+def test_a_decision_on_roles_is_not_made_again(enforcer, monkeypatch):
+    asked = enforcer()
+    made = []
+    ask = policy._Rules._ask
+    monkeypatch.setattr(
+        policy._Rules, "_ask", lambda *given: made.append(given) or ask(*given)
+    )
+
+    for number in range(5):
+        asked.authorize(caller("admin", user_id=f"user{number}"), trait.LIST)
+        asked.authorize(caller("admin", user_id=f"user{number}"), trait.SHOW)
+
+    assert len(made) == 2
+
+
+def test_no_more_decisions_are_kept_than_there_is_room_for(enforcer, monkeypatch):
+    monkeypatch.setattr(policy, "KEPT_DECISIONS", 3)
+    asked = enforcer()
+
+    for number in range(8):
+        reader = caller("reader", project_id=f"p{number}")
+        assert allows(asked, reader, usage.TOTAL, {"project_id": f"p{number}"})
+        assert len(asked._rules._decisions) <= 3
+
+
+def test_the_answer_of_a_remote_server_is_not_kept(enforcer, tmp_path, monkeypatch):
+    (tmp_path / "policy.yaml").write_text(f'"{trait.LIST}": "http://remote/"\n')
+    asked = enforcer()
+    answers = iter([True, False, True])
+    check = type(asked._rules._enforcer.rules[trait.LIST])
+    monkeypatch.setattr(check, "__call__", lambda *_: next(answers))
+
+    assert [allows(asked, caller("admin")) for _ in range(3)] == [True, False, True]
+
+
+# Policy files
+
+
+def only_for(role):
+    return f'"{trait.LIST}": "role:{role}"\n'
+
+
+def test_a_policy_file_is_read_beside_placement_conf(enforcer, tmp_path):
+    (tmp_path / "policy.yaml").write_text(only_for("mine"))
+
+    assert allows(enforcer(), caller("mine"))
+    assert not allows(enforcer(), caller("admin"))
+    assert allows(enforcer(), caller("admin"), trait.SHOW)
+
+
+def test_changes_of_the_policy_file_count_at_once(enforcer, tmp_path):
+    path = tmp_path / "policy.yaml"
+    asked = enforcer()
+    assert not allows(asked, caller("mine"))
+
+    path.write_text(only_for("mine"))
+    assert allows(asked, caller("mine"))
+    assert not allows(asked, caller("admin"))
+
+    path.write_text(only_for("other"))
+    assert not allows(asked, caller("mine"))
+    assert allows(asked, caller("other"))
+
+    path.unlink()
+    assert not allows(asked, caller("other"))
+    assert allows(asked, caller("admin"))
+
+
+def test_a_second_write_within_one_tick_of_the_clock_counts(
+    enforcer, tmp_path, monkeypatch
+):
+    path = tmp_path / "policy.yaml"
+    asked = enforcer()
+    path.write_text(only_for("mine"))
+    written_ns = path.stat().st_mtime_ns
+
+    def write_again(_seconds):
+        path.write_text(only_for("your"))
+        os.utime(path, ns=(written_ns, written_ns))
+
+    monkeypatch.setattr(policy.time, "sleep", write_again)
+
+    assert allows(asked, caller("your"))
+    assert not allows(asked, caller("mine"))
+
+
+def test_an_older_file_in_its_place_counts_too(enforcer, tmp_path):
+    path = tmp_path / "policy.yaml"
+    path.write_text(only_for("mine"))
+    asked = enforcer()
+    older = tmp_path / "older.yaml"
+    older.write_text(only_for("your"))
+    os.utime(older, (1, 1))
+
+    older.rename(path)
+
+    assert allows(asked, caller("your"))
+    assert not allows(asked, caller("mine"))
+
+
+def test_the_files_of_policy_dirs_win_over_the_policy_file(enforcer, tmp_path):
+    (tmp_path / "policy.yaml").write_text(only_for("mine"))
+    asked = enforcer()
+    assert allows(asked, caller("mine"))
+
+    directory = tmp_path / "policy.d"
+    directory.mkdir()
+    (directory / "10.yaml").write_text(only_for("ten"))
+    assert allows(asked, caller("ten"))
+
+    (directory / "20.yaml").write_text(only_for("twenty"))
+    assert allows(asked, caller("twenty"))
+    assert not allows(asked, caller("ten"))
+
+    (directory / "20.yaml").write_text(only_for("changed"))
+    assert allows(asked, caller("changed"))
+
+    (directory / "20.yaml").unlink()
+    assert allows(asked, caller("ten"))
+
+    (directory / "10.yaml").unlink()
+    assert allows(asked, caller("mine"))
+
+
+def test_a_policy_file_may_have_another_name(enforcer, tmp_path):
+    (tmp_path / "rules.yaml").write_text(only_for("mine"))
+
+    assert allows(enforcer("policy_file = rules.yaml"), caller("mine"))
+
+
+def test_a_file_in_another_place_is_found_after_a_while(
+    enforcer, tmp_path, monkeypatch
+):
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    clock = [1000.0]
+    monkeypatch.setattr(policy.time, "monotonic", lambda: clock[0])
+    asked = enforcer()
+
+    (home / "policy.yaml").write_text(only_for("mine"))
+    clock[0] += policy.SEARCH_SECONDS
+
+    assert allows(asked, caller("mine"))
+
+
+@pytest.mark.parametrize("text", ["a: b: c\n", "- a list\n", '"x": "role:y"\n\t- z\n'])
+def test_a_file_that_is_no_policy_changes_nothing(enforcer, tmp_path, caplog, text):
+    path = tmp_path / "policy.yaml"
+    path.write_text(only_for("mine"))
+    asked = enforcer()
+
+    path.write_text(text)
+    assert allows(asked, caller("mine"))
+    assert allows(asked, caller("mine"))
+    assert len([r for r in caplog.records if r.name == "placement.policy"]) == 1
+
+    path.write_text(only_for("mended"))
+    assert allows(asked, caller("mended"))
+
+
+def test_a_file_that_is_no_policy_stops_the_start(enforcer, tmp_path):
+    (tmp_path / "policy.yaml").write_text("- a list\n")
+
+    with pytest.raises(exception.ConfigurationError, match="policy files"):
+        enforcer()
+
+
+def test_overriding_a_base_rule_changes_the_operations(enforcer, tmp_path):
+    (tmp_path / "policy.yaml").write_text('admin_or_service_api: "role:boss"\n')
+    asked = enforcer()
+
+    assert allows(asked, caller("boss"), resource_provider.CREATE)
+    assert not allows(asked, caller("admin"), resource_provider.CREATE)
+
+
+def test_without_a_target_the_facts_are_the_callers_own(enforcer, tmp_path):
+    (tmp_path / "policy.yaml").write_text(
+        f'"{trait.LIST}": "project_id:%(project_id)s and user_id:%(user_id)s"\n'
+    )
+
+    assert allows(enforcer(), caller())
+    assert not allows(enforcer(), caller(), target={"project_id": "p", "user_id": "x"})
