@@ -10,6 +10,7 @@ import sys
 import click
 
 from benchmarks import compare as comparing
+from benchmarks import costs as costing
 from benchmarks import race as racing
 from benchmarks import scenarios, services
 from tests.functional import databases
@@ -81,6 +82,15 @@ def race(rounds: int, claimers: int, kinds: tuple[str, ...]) -> None:
                 f"{kind}, {service.name}: rounds: {winners}; all at once in "
                 f"{tally.collided}; {tally.other} claims got another answer"
             )
+
+
+@benchmarks.command()
+@click.option("--rounds", default=7, show_default=True)
+def costs(rounds: int) -> None:
+    """Print the processor time of single steps of a request."""
+    click.echo(describe_machine())
+    for cost in costing.costs(rounds):
+        click.echo(f"{cost.name}: {cost.seconds * 1e6:.1f} microseconds")
 
 
 def describe_machine() -> str:

@@ -101,10 +101,11 @@ def _run(
             with measure.measured(service.pids) as taken:
                 done = scenario.run(service.url, cloud, turn)
             scenario.clean_up(service.url)
-            outcomes[service.name] = done.outcome
+            outcomes[service.name] = done.outcome()
             if turn:
                 samples[service.name].append(taken[0].per(done.operations))
-        if any(outcome != done.outcome for outcome in outcomes.values()):
+        first, *others = outcomes.values()
+        if any(other != first for other in others):
             raise RuntimeError(f"{scenario.name}: the answers differ: {outcomes}")
     return Result(
         scenario.name,

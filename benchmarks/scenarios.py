@@ -14,17 +14,20 @@ import urllib.parse
 import uuid
 
 from benchmarks import clouds
-from tests.functional.connection import Connection
+from tests.functional.connection import Answer, Connection
 
 VERSION = "1.39"
 RESOURCES = {"VCPU": 1, "MEMORY_MB": 512, "DISK_GB": 10}
 
 
 class Done(typing.NamedTuple):
-    """Operations done, and what came out of them as far as services must agree."""
+    """Operations done; ``outcome`` tells what services must agree on.
+
+    It is asked for after the measurement: reading an answer is a client's work.
+    """
 
     operations: int
-    outcome: object
+    outcome: collections.abc.Callable[[], object]
 
 
 class Scenario(typing.Protocol):
@@ -54,18 +57,12 @@ class Search:
 
     def run(self, url: str, cloud: clouds.Cloud, turn: int) -> Done:
         del cloud, turn
-        found = set()
         with Connection(url, VERSION) as api:
-            for _ in range(self.times):
-                answer = api.send("GET", f"/allocation_candidates?{self.query}")
-                document = answer.document()
-                found.add(
-                    (
-                        len(document["allocation_requests"]),
-                        len(document["provider_summaries"]),
-                    )
-                )
-        return Done(self.times, found)
+            answers = [
+                api.send("GET", f"/allocation_candidates?{self.query}")
+                for _ in range(self.times)
+            ]
+        return Done(self.times, lambda: {_counts(answer) for answer in answers})
 
     def clean_up(self, url: str) -> None:
         """Nothing was changed."""
@@ -92,7 +89,7 @@ class Claims:
             statuses = set().union(
                 *pool.map(self._claim, [url] * self.clients, hosts, shares)
             )
-        return Done(len(self._consumers), statuses)
+        return Done(len(self._consumers), lambda: statuses)
 
     def clean_up(self, url: str) -> None:
         with Connection(url, VERSION) as api:
@@ -117,6 +114,12 @@ class Claims:
                 api.send("PUT", f"/allocations/{consumer}", body).status
                 for consumer in consumers
             }
+
+
+def _counts(answer: Answer) -> tuple[int, int]:
+    """Return how many candidates and how many summaries there are."""
+    document = answer.document()
+    return len(document["allocation_requests"]), len(document["provider_summaries"])
 
 
 def _query(**parameters: object) -> str:

@@ -104,11 +104,7 @@ CONTRACTS: dict[str, Contract] = {
     f"DELETE {_PROVIDER}": _deletes(404, 409),
     f"GET {_INVENTORIES}": _shows(responses.INVENTORIES, 404),
     f"POST {_INVENTORIES}": Contract(
-        (
-            Answer(
-                201, responses.INVENTORY, has_location=True, has_cache_headers=True
-            ),
-        ),
+        (Answer(201, responses.INVENTORY, has_location=True, has_cache_headers=True),),
         body=inventory.CREATE,
         refuses=(400, 404, 409),
     ),

@@ -23,6 +23,7 @@ from placement.middleware import (
     fault_wrap,
     http_proxy,
     microversion,
+    openapi,
     request_id,
     requestlog,
 )
@@ -35,7 +36,9 @@ LOG = logging.getLogger(__name__)
 _Wrap = collections.abc.Callable[["WSGIApplication", Service], "WSGIApplication"]
 
 
-def loadapp(config: cfg.ConfigOpts, project_name: str | None = None) -> "WSGIApplication":
+def loadapp(
+    config: cfg.ConfigOpts, project_name: str | None = None
+) -> "WSGIApplication":
     """Return the application for a configuration that has been read.
 
     The database is made ready: migrated if ``sync_on_startup`` says so, and given
@@ -82,6 +85,7 @@ def _wrapped(
         cors.wrap,
         functools.partial(auth.wrap, config=config),
         fault_wrap.wrap,
+        openapi.wrap,
         microversion.wrap,
         fault_wrap.wrap,
     )

@@ -46,8 +46,12 @@ def dispatch(
 ) -> flask.Response:
     """Answer a request for one path by the operation of its method.
 
-    Raises MethodNotAllowed, what the checks raise and what the handler raises.
+    Raises PathNotFound, MethodNotAllowed, what the checks raise and what the
+    handler raises.
     """
+    if flask.request.environ["PATH_INFO"].startswith("//"):
+        # Routing takes any number of slashes for the first one.
+        raise exception.PathNotFound()
     method = flask.request.method
     operation = operations.get(method)
     if operation is None:
@@ -62,7 +66,11 @@ def dispatch(
     )
     for check in operation.ordered_checks:
         _CHECKS[check](operation, req)
-    return _response(operation.handler(req, **path_params), req)
+    # No database stores NUL, and some drivers fail when they are asked for it.
+    readable = {
+        name: text.replace("\0", "\ufffd") for name, text in path_params.items()
+    }
+    return _response(operation.handler(req, **readable), req)
 
 
 def _check_version(operation: Operation, req: Request) -> None:
@@ -82,7 +90,7 @@ def _check_accept(_operation: Operation, _req: Request) -> None:
 def _check_content_type(operation: Operation, req: Request) -> None:
     if operation.body_until is not None and req.version > operation.body_until:
         return
-    given = flask.request.headers.get("Content-Type")
+    given = flask.request.headers.get("Content-Type") or None
     if (given or "").partition(";")[0].strip() != JSON:
         raise exception.UnsupportedMediaType(given=given, wanted=JSON)
 

@@ -16,6 +16,17 @@ _CODE_SINCE = (1, 23)
 
 _OFFERED = ("application/json", "text/html")
 _TAG = re.compile(r"<[^<>]*>")
+_LINE_BREAK = re.compile(r"[\r\n]+")
+
+
+# The usual sentences that say more than their status, filled from the environ; for
+# the others WebOb has one.
+_SENTENCES = {
+    405: "The method {REQUEST_METHOD} is not allowed for this resource.",
+    406: "The resource could not be generated that was acceptable to your browser "
+    "(content of type {HTTP_ACCEPT}.",
+    415: "The request media type {CONTENT_TYPE} is not supported by this server.",
+}
 
 
 class Document(typing.NamedTuple):
@@ -26,7 +37,7 @@ class Document(typing.NamedTuple):
 def document(
     status: int,
     message: str,
-    accept: str | None,
+    environ: collections.abc.Mapping[str, typing.Any],
     request_id: str,
     code: str,
     version: Version | None,
@@ -40,9 +51,10 @@ def document(
     Source: API reference, "Errors".
     """
     kind = webob.exc.status_map[status]
-    line = " ".join(_TAG.sub("", message).split())
-    detail = f"{kind.explanation}\n\n {line}  "
-    content_type = _content_type(accept)
+    sentence = _sentence(status, environ)
+    line = _LINE_BREAK.sub(" ", _TAG.sub("", message)).strip()
+    detail = f"{sentence}\n\n {line}  "
+    content_type = _content_type(environ.get("HTTP_ACCEPT"))
     if content_type == "application/json":
         error: dict[str, typing.Any] = {
             "status": status,
@@ -57,9 +69,17 @@ def document(
         return Document(content_type, orjson.dumps({"errors": [error]}))
     title = f"{status} {kind.title}"
     if content_type == "text/html":
-        return Document(f"{content_type}; charset=UTF-8", _html(title, kind, line))
-    text = f"{title}\n\n{kind.explanation}\n\n {line}  "
+        return Document(f"{content_type}; charset=UTF-8", _html(title, sentence, line))
+    text = f"{title}\n\n{sentence}\n\n {line}  "
     return Document(f"{content_type}; charset=UTF-8", text.encode())
+
+
+def _sentence(status: int, environ: collections.abc.Mapping[str, typing.Any]) -> str:
+    if status not in _SENTENCES:
+        return webob.exc.status_map[status].explanation
+    facts = ("REQUEST_METHOD", "HTTP_ACCEPT", "CONTENT_TYPE")
+    said = {name: environ.get(name) or None for name in facts}
+    return _SENTENCES[status].format_map(said)
 
 
 def _content_type(accept: str | None) -> str:
@@ -70,9 +90,10 @@ def _content_type(accept: str | None) -> str:
     return liked[0][0] if liked else "text/plain"
 
 
-def _html(title: str, kind: type[webob.exc.WSGIHTTPException], line: str) -> bytes:
-    explanation, message = html.escape(kind.explanation), html.escape(line)
+def _html(title: str, sentence: str, line: str) -> bytes:
+    explanation, message = html.escape(sentence), html.escape(line)
     return (
         f"<html>\n <head>\n  <title>{title}</title>\n </head>\n <body>\n"
-        f"  <h1>{title}</h1>\n  {explanation}<br /><br />\n{message}\n\n </body>\n</html>"
+        f"  <h1>{title}</h1>\n  {explanation}<br /><br />\n{message}\n\n"
+        " </body>\n</html>"
     ).encode()

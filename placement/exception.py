@@ -146,8 +146,7 @@ class DuplicateName(Conflict):
 class ResourceProviderInUse(Conflict):
     code = "placement.resource_provider.inuse"
     template = (
-        "Unable to delete resource provider {uuid}: "
-        "Resource provider has allocations."
+        "Unable to delete resource provider {uuid}: Resource provider has allocations."
     )
 
 
@@ -178,9 +177,7 @@ class StaleGeneration(ConcurrentUpdate):
 class ConsumerGenerationConflict(ConcurrentUpdate):
     """``expected`` is what is stored, ``given`` what the caller read; None: absent."""
 
-    template = (
-        "consumer generation conflict - expected {expected} but got {given}"
-    )
+    template = "consumer generation conflict - expected {expected} but got {given}"
 
     def __init__(self, expected: int | None, given: int | None) -> None:
         stored = "null" if expected is None else expected

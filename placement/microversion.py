@@ -30,7 +30,7 @@ class Version(typing.NamedTuple):
 MIN_VERSION = Version(1, 0)
 MAX_VERSION = Version(1, 39)
 
-_PAIR = re.compile(r"\s*(\d+)\.(\d+)\s*", re.ASCII)
+_PAIR = re.compile(r"\s*([+-]?\d+)\.([+-]?\d+)\s*", re.ASCII)
 
 
 def requested(header: str | None) -> Version:
@@ -43,15 +43,21 @@ def requested(header: str | None) -> Version:
     Source: API reference, "Microversions".
     """
     given = _last_entry(header or "")
-    if given is None:
-        return MIN_VERSION
+    return MIN_VERSION if given is None else parse(given)
+
+
+def parse(given: str) -> Version:
+    """Return the version that ``1.N`` or ``latest`` names.
+
+    Raises BadRequest and VersionNotAcceptable, as ``requested`` does.
+    """
     if given == "latest":
         return MAX_VERSION
     pair = _PAIR.fullmatch(given)
-    # Longer numbers are well formed and not served; int() need not read them.
     if pair is None:
         raise exception.BadRequest(reason=f"invalid version string: {given}")
-    if max(len(number.lstrip("0")) for number in pair.groups()) <= len("99"):
+    # Longer numbers are well formed and not served; int() need not read them.
+    if max(len(number.lstrip("+-0")) for number in pair.groups()) <= len("99"):
         version = Version(int(pair[1]), int(pair[2]))
         if MIN_VERSION <= version <= MAX_VERSION:
             return version
@@ -61,7 +67,7 @@ def requested(header: str | None) -> Version:
 def _last_entry(header: str) -> str | None:
     found = None
     for entry in header.split(","):
-        service_type, _, version = entry.strip().partition(" ")
-        if service_type.lower() == SERVICE_TYPE and version.strip():
-            found = version.strip()
+        match entry.split(None, 1):
+            case [service_type, version] if service_type.lower() == SERVICE_TYPE:
+                found = version.strip()
     return found

@@ -35,7 +35,8 @@ install_packages() {
     say "Installing with apt-get: ${*:2} ($1)"
     as_root apt-get update -q >&2
     as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -q -y --no-install-recommends "${@:2}" >&2
+        apt-get install -q -y --no-install-recommends \
+        -o Dpkg::Options::=--force-confold "${@:2}" >&2
 }
 
 # find_python: print a Python on the path that is new enough, the usual one if it is.
@@ -106,5 +107,5 @@ ensure_postgresql() {
         as_root mkdir -p "${settings%/*}"
         echo 'create_main_cluster = false' | as_root tee "$settings" >/dev/null
     fi
-    install_packages "to test on PostgreSQL" -o Dpkg::Options::=--force-confold postgresql
+    install_packages "to test on PostgreSQL" postgresql
 }

@@ -17,7 +17,7 @@ PAGE_MIN = 16
 PAGE_MAX = 2000
 
 # What few providers have is asked for first.
-FEW = 300
+FEW = 500
 
 # A random sample takes whole residues of ids; there are at most so many.
 _RESIDUES_MAX = 4096
@@ -53,8 +53,7 @@ def find(
     """
     sharers: Sharers = {}
     if sharing_trait_id is not None:
-        sharing = forest.get_selected(select.sharing_trees(plan, sharing_trait_id))
-        sharers = choose.find_sharers(plan, sharing)
+        sharers = choose.find_sharers(plan, forest.get_sharing(sharing_trait_id))
     shared = {
         index: frozenset().union(*(one.aggregates for one in providers))
         for index, providers in sharers.items()

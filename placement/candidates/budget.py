@@ -2,6 +2,7 @@
 
 import collections.abc
 import time
+import typing
 
 from placement import exception
 from placement.candidates.model import AllocationRequest
@@ -15,6 +16,9 @@ PROVIDERS_NAMED_MAX = 1_000_000
 
 # The clock is looked at once in so many steps.
 _STEPS_PER_LOOK = 256
+
+
+_Page = typing.TypeVar("_Page")
 
 
 class Budget:
@@ -31,6 +35,18 @@ class Budget:
         self._clock = clock
         self._end = clock() + seconds_max
         self._steps = 0
+
+    def outside(
+        self, pages: collections.abc.Iterator[_Page]
+    ) -> collections.abc.Iterator[_Page]:
+        """Yield ``pages``; the time that it takes to get them does not count."""
+        while True:
+            began = self._clock()
+            page = next(pages, None)
+            self._end += self._clock() - began
+            if page is None:
+                return
+            yield page
 
     def tick(self) -> None:
         """Count one step.

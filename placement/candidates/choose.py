@@ -51,14 +51,15 @@ def choices(
 ) -> Choices | None:
     """Return, for each slot, the providers that can fill it below this anchor.
 
-    They ascend by id. None: some slot cannot be filled.
+    They ascend by id. None: some slot cannot be filled. What the root alone decides
+    (its traits, and aggregates that it must not be in) ``select`` has seen to.
     """
-    found = []
+    found: Choices = []
     for slot in plan.slots:
         providers = _own_choices(slot, tree, listener)
         outside = sharers.get(slot.index)
         if outside is not None:
-            joined = _joined(slot.group, tree, outside)
+            joined = _joined(tree, outside)
             if joined:
                 providers = sorted((*providers, *joined), key=lambda one: one.id)
         if not providers:
@@ -80,7 +81,7 @@ def refusal(slot: Slot, provider: ProviderView, in_all: bool = False) -> str | N
         if offer is None or offer.refuses(amount):
             return "room"
     traits = provider.traits
-    if traits & slot.all_of != slot.all_of or (
+    if (slot.all_of and traits & slot.all_of != slot.all_of) or (
         slot.any_of and not all(traits & any_of for any_of in slot.any_of)
     ):
         return "required"
@@ -109,12 +110,10 @@ def _own_choices(
     group = slot.group
     if group.root_id is not None and group.root_id != tree.root.id:
         return []
-    in_all = False
-    if group.is_spread:
-        if group.not_member_of and is_barred(group, tree.root):
-            return []
-        in_all = bool(group.member_of) and is_in_all(group, tree.root)
+    in_all = group.is_spread and bool(group.member_of) and is_in_all(group, tree.root)
     if listener is None:
+        if len(tree.providers) == 1:
+            return [] if refusal(slot, tree.root, in_all) else [tree.root]
         return [one for one in tree.providers if refusal(slot, one, in_all) is None]
     found = []
     for provider in tree.providers:
@@ -126,12 +125,8 @@ def _own_choices(
     return found
 
 
-def _joined(
-    group: Group, tree: Tree, outside: list[ProviderView]
-) -> list[ProviderView]:
+def _joined(tree: Tree, outside: list[ProviderView]) -> list[ProviderView]:
     """The sharing providers of other trees that this tree has access to."""
-    if group.is_spread and group.not_member_of and is_barred(group, tree.root):
-        return []
     return [
         one
         for one in outside

@@ -39,10 +39,12 @@ def combinations(
     a caller that stops early pays for what it took. ``tick`` is called once per
     provider that is tried, and may raise.
     """
-    if all(len(providers) == 1 for providers in choices):
-        first = choices[0][0]
-        if all(providers[0] is first for providers in choices):
-            return _by_one_provider(plan, first, listener)
+    first = choices[0][0]
+    for providers in choices:
+        if len(providers) > 1 or providers[0] is not first:
+            break
+    else:
+        return _by_one_provider(plan, first, listener)
     return _Search(plan, choices, line_of, one_per_tree, tick, listener).run()
 
 
@@ -68,8 +70,10 @@ def _refusal_of_all(plan: Plan, provider: ProviderView) -> str | None:
     ):
         return "room"
     for group in plan.groups:
-        if group.is_collective and not all(
-            provider.traits & wanted for wanted in group.required_bits
+        if (
+            group.required_bits
+            and group.is_collective
+            and not all(provider.traits & wanted for wanted in group.required_bits)
         ):
             return "required"
     return None
@@ -111,16 +115,16 @@ class _Search:
         self._chosen: list[ProviderView | None] = [None] * len(plan.slots)
 
     def run(self) -> Requests:
-        tops = self._keep_below_tops()
+        tops = self._keep_below_tops() if self._plan.subtrees else ()
         if tops is None:
             return
         self._order = sorted(
             range(len(self._choices)), key=lambda index: len(self._choices[index])
         )
         self._to_come = self._traits_to_come()
-        self._seating = SeatingPlan(self._plan, self._choices, self._rooms)
         seats: Seats | None = {}
         if self._is_tight():
+            self._seating = SeatingPlan(self._plan, self._choices, self._rooms)
             seats = self._seating.start(self._order)
         if seats is not None:
             yield from self._extend(0, _Beginning(0, tops, {}, seats))
@@ -265,7 +269,7 @@ class _Search:
         for index in reversed(self._order):
             slot = self._plan.slots[index]
             sets = to_come[-1]
-            if slot.group.is_collective:
+            if slot.group.is_collective and slot.group.required_bits:
                 for provider in self._choices[index]:
                     sets |= _held(slot, provider)
             to_come.append(sets)

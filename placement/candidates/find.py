@@ -150,9 +150,8 @@ def _streams(
     chance: random.Random | None,
 ) -> typing.Iterator[Requests]:
     """Yield one lazy stream of candidates per anchor that can fill every slot."""
-    for page in viable.pages:
+    for page in budget.outside(viable.pages):
         for tree in page:
-            budget.tick()
             choices = choose.choices(planned, tree, viable.sharers)
             if choices is None:
                 continue

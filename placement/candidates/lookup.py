@@ -48,7 +48,7 @@ def look_up(
         class_ids = names.resource_class_ids(conn, classes)
     except exception.ResourceClassNotFound as unknown:
         raise exception.BadRequest(
-            reason=f"Invalid resource class in resources parameter: {unknown}."
+            reason=f"Invalid resource class in resources parameter: {unknown}"
         ) from unknown
     try:
         trait_ids = names.trait_ids(conn, traits)

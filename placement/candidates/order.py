@@ -62,12 +62,17 @@ def _distinct(stream: Requests, seen: _Seen) -> Requests:
     candidates made of nothing else have to be remembered.
     """
     for request in stream:
-        if all(one.is_sharing for group in request.mappings for one in group):
+        # A look at one provider settles it for most.
+        if request.mappings[0][0].is_sharing and _is_shared(request):
             key = _key(request)
             if key in seen:
                 continue
             seen.add(key)
         yield request
+
+
+def _is_shared(request: AllocationRequest) -> bool:
+    return all(one.is_sharing for group in request.mappings for one in group)
 
 
 def _key(request: AllocationRequest) -> tuple[object, ...]:

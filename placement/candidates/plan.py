@@ -27,15 +27,9 @@ class Group:
     # Each set of ``required`` as bits.
     required_bits: tuple[int, ...]
     forbidden_bits: int
-
-    @property
-    def is_spread(self) -> bool:
-        return self.suffix == ""
-
-    @property
-    def is_collective(self) -> bool:
-        """Several providers together may have the required traits."""
-        return self.is_spread and len(self.amounts) > 1
+    is_spread: bool
+    # Several providers together may have the required traits.
+    is_collective: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -130,6 +124,8 @@ def plan_group(group: RequestGroup, ids: Ids, bits: TraitBits) -> Group | None:
         root_id=None if group.in_tree is None else ids.trees[group.in_tree],
         required_bits=tuple(bits.of(traits) for traits in required),
         forbidden_bits=bits.of(forbidden),
+        is_spread=group.suffix == "",
+        is_collective=group.suffix == "" and len(group.resources) > 1,
     )
 
 

@@ -70,12 +70,16 @@ def parse_provider_filters(query: Query, version: Version) -> ProviderFilters:
     """Return the filters of a listing of providers.
 
     The query has passed its schema: ``uuid`` and ``in_tree`` are uuids. Of a
-    repeated ``name``, ``uuid``, ``resources`` or ``in_tree`` the last one counts.
+    repeated ``name``, ``uuid``, ``resources`` or ``in_tree`` the last one counts,
+    and no other one is read.
 
     Raises BadRequest.
     """
-    uuid = query.last("uuid")
-    group = _parse_group("filters", _Parameters(query), version)
+    uuid, resources = query.last("uuid"), query.last("resources")
+    pairs = [pair for pair in query if pair[0] != "resources"]
+    if resources is not None:
+        pairs.append(("resources", resources))
+    group = _parse_group("filters", _Parameters(pairs), version)
     return ProviderFilters(
         group=group,
         name=query.last("name") or None,
@@ -157,20 +161,39 @@ def _parse_groups(query: Query, version: Version) -> list[RequestGroup]:
             reason=f"A search may have {GROUPS_MAX} request groups at the most. "
             f"Got: {len(pairs)}."
         )
-    return [
-        _parse_group(suffix, _Parameters(given), version)
-        for suffix, given in pairs.items()
-    ]
+    groups = {suffix: _Parameters(given) for suffix, given in pairs.items()}
+    _check_values(query, groups, version)
+    return [_parse_group(suffix, given, version) for suffix, given in groups.items()]
+
+
+def _check_values(
+    query: Query, groups: dict[str, "_Parameters"], version: Version
+) -> None:
+    """Read the values in the order of the query, so that the first bad one is told."""
+    for name, value in query:
+        of_group = _OF_GROUPS.fullmatch(name)
+        if of_group is None:
+            continue
+        kind, given = of_group[1], groups[of_group[2]]
+        if kind == "resources":
+            parameters.parse_resources(value)
+        elif kind == "in_tree":
+            parameters.parse_in_tree(value)
+        elif kind == "member_of":
+            parameters.parse_member_of(given.all(kind), version)
+        else:
+            for counting in _counting_traits(given.all(kind), version):
+                parameters.parse_traits(counting, version)
 
 
 def _parse_group(suffix: str, given: _Parameters, version: Version) -> RequestGroup:
-    resources: dict[str, int] = {}
-    for value in given.all("resources"):
-        resources = parameters.parse_resources(value)
+    aggregates = parameters.parse_member_of(given.all("member_of"), version)
     traits = Wanted()
     for value in _counting_traits(given.all("required"), version):
         traits = traits.and_(parameters.parse_traits(value, version))
-    aggregates = parameters.parse_member_of(given.all("member_of"), version)
+    resources: dict[str, int] = {}
+    for value in given.all("resources"):
+        resources = parameters.parse_resources(value)
     trees = given.all("in_tree")
     return RequestGroup(
         suffix=suffix,
@@ -204,17 +227,17 @@ def _check_subtrees(
             reason="There must be at least one resources or resources[$S] parameter."
         )
     named: frozenset[str] = frozenset().union(*subtrees)
-    suffixes = {group.suffix for group in groups if group.suffix}
+    suffixes = {group.suffix for group in groups}
     if not named <= suffixes:
         raise exception.QueryBadValue(
             reason="Real suffixes should be specified in `same_subtree`: "
-            f"[{_listed(named - suffixes)}] not found in [{_listed(suffixes)}]."
+            f"{sorted(named - suffixes)} not found in {sorted(suffixes)}."
         )
     bad = {group.suffix for group in groups if not group.resources} - named
     if bad:
         raise exception.QueryBadValue(
             reason="Resourceless suffixed group request should be specified in "
-            f"`same_subtree` query param: bad group(s) - [{_listed(bad)}]."
+            f"`same_subtree` query param: bad group(s) - {sorted(bad)}."
         )
 
 

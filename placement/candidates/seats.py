@@ -39,10 +39,10 @@ class Rooms:
 
     def is_short(self, slot: Slot, provider: ProviderView) -> bool:
         """The provider has too little left to fill the slot."""
-        return any(
-            amount > self.left(provider, resource_class_id)
-            for resource_class_id, amount in slot.amounts
-        )
+        for resource_class_id, amount in slot.amounts:
+            if amount > self.left(provider, resource_class_id):
+                return True
+        return False
 
     def place(self, slot: Slot, provider: ProviderView, sign: int = 1) -> None:
         """Count the slot's amounts as asked; with -1, take that back."""

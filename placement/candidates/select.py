@@ -25,6 +25,16 @@ _inventories = tables.inventories
 _traits = tables.resource_provider_traits
 _aggregates = tables.resource_provider_aggregates
 
+# Aliases are made once, because their columns are dear to make. A subquery names
+# those that are its own, so that siblings may have the same one.
+_root = _providers.alias("root")
+_child = _providers.alias("child")
+_provider = _providers.alias("provider")
+_member = _providers.alias("member")
+_offer = _inventories.alias("offer")
+_held_traits = _traits.alias("held_traits")
+_held_aggregates = _aggregates.alias("held_aggregates")
+
 _Condition = sa.ColumnElement[bool]
 _Select = sa.Select[typing.Any]
 _Shared = collections.abc.Mapping[int, frozenset[int]]
@@ -39,31 +49,13 @@ def trees(root_ids: collections.abc.Sequence[int]) -> _Select:
     )
 
 
-def sharing_trees(plan: Plan, sharing_trait_id: int) -> _Select:
+def sharing_trees() -> _Select:
     """Select (id, root_provider_id, revision) of the trees of sharing providers.
 
-    Only of those that are in an aggregate and have room for some slot. The cost
-    follows the providers with the sharing trait.
+    Those are in some aggregate and have the trait ``sharing_trait_id``, which is a
+    parameter. The cost follows how many there are.
     """
-    sharer = _providers.alias("sharer")
-    sharers = (
-        sa.select(sharer.c.root_provider_id)
-        .join(_traits, _traits.c.resource_provider_id == sharer.c.id)
-        .where(_traits.c.trait_id == sharing_trait_id)
-        .where(_in_any(_aggregates, sharer.c.id))
-    )
-    if all(slot.amounts for slot in plan.slots):
-        wanted = sorted({slot.amounts[0] for slot in plan.slots})
-        offered = sa.exists().where(
-            _inventories.c.resource_provider_id == sharer.c.id,
-            sa.or_(*(_fits(_inventories, *one) for one in wanted)),
-        )
-        sharers = sharers.where(offered)
-    return (
-        sa.select(_providers.c.id, _providers.c.root_provider_id, _providers.c.revision)
-        .where(_providers.c.root_provider_id.in_(sharers))
-        .order_by(_providers.c.root_provider_id, _providers.c.id)
-    )
+    return _SHARING_TREES
 
 
 def anchors(
@@ -126,13 +118,7 @@ def rarity(needs: collections.abc.Sequence[_Select], few: int) -> _Select:
 
 def roots_of(need: _Select) -> _Select:
     """Select the roots of the providers that one of the needs selects."""
-    some = need.subquery("need")
-    return (
-        sa.select(_providers.c.root_provider_id)
-        .distinct()
-        .join(some, some.c.resource_provider_id == _providers.c.id)
-        .order_by(_providers.c.root_provider_id)
-    )
+    return _roots(need).distinct().order_by(_providers.c.root_provider_id)
 
 
 def needs(plan: Plan, shared: _Shared) -> list[_Select]:
@@ -146,14 +132,12 @@ def needs(plan: Plan, shared: _Shared) -> list[_Select]:
     own = [slot for slot in plan.slots if slot.index not in shared]
     for resource_class_id, amount in sorted({a for s in own for a in s.amounts}):
         found.append(_inventory_of(_fits(_inventories, resource_class_id, amount)))
-    shared_groups = {plan.slots[index].group for index in shared}
-    own_groups = [group for group in plan.groups if group not in shared_groups]
+    own_groups = _own_groups(plan, shared)
     trait_sets = [traits for group in own_groups for traits in group.required]
     trait_sets += [frozenset([trait_id]) for trait_id in sorted(plan.root_required)]
     for traits in dict.fromkeys(trait_sets):
         found.append(_holders(_traits.c.trait_id, traits))
-    aggregate_sets = [ids for group in own_groups for ids in group.member_of]
-    for aggregates in dict.fromkeys(aggregate_sets):
+    for aggregates in _own_aggregates(plan, shared):
         found.append(_holders(_aggregates.c.aggregate_id, aggregates))
     return found[:CONDITIONS_MAX]
 
@@ -189,13 +173,9 @@ def providers(
     return select
 
 
-_root = _providers.alias("root")
-
-
 def _anchors(plan: Plan, shared: _Shared) -> _Select:
-    child = _providers.alias("child")
     has_children = _found(
-        sa.select(child.c.id).where(child.c.parent_provider_id == _root.c.id)
+        sa.select(_child.c.id).where(_child.c.parent_provider_id == _root.c.id), _child
     )
     return (
         sa.select(_root.c.id, _root.c.revision, has_children.label("has_children"))
@@ -219,6 +199,21 @@ def _root_conditions(
     for root_id in dict.fromkeys(own):
         if root_id is not None:
             yield _root.c.id == root_id
+    # Aggregates are small beside the fleet: a join may well begin at them.
+    for aggregates in _own_aggregates(plan, shared)[:CONDITIONS_MAX]:
+        yield _root.c.id.in_(_roots(_holders(_aggregates.c.aggregate_id, aggregates)))
+
+
+def _own_groups(plan: Plan, shared: _Shared) -> list[Group]:
+    """The groups of which sharing providers can give nothing."""
+    shared_groups = {plan.slots[index].group for index in shared}
+    return [group for group in plan.groups if group not in shared_groups]
+
+
+def _own_aggregates(plan: Plan, shared: _Shared) -> list[frozenset[int]]:
+    """The sets of aggregates that somebody in the anchor's tree is in one of."""
+    groups = _own_groups(plan, shared)
+    return list(dict.fromkeys(ids for group in groups for ids in group.member_of))
 
 
 def _supply_conditions(
@@ -262,58 +257,56 @@ def _spread_conditions(
 
 def _supplies(group: Group, amounts: Amounts, spread: bool) -> _Condition:
     """Providers of the anchor's tree give ``amounts``: one all, or ``spread``."""
-    provider = _providers.alias("provider")
-    select = sa.select(provider.c.id).where(
-        provider.c.root_provider_id == _root.c.id, *_matches(provider, group)
+    select = sa.select(_provider.c.id).where(
+        _provider.c.root_provider_id == _root.c.id, *_matches(_provider, group)
     )
     if group.root_id is not None and not group.is_spread:
-        select = select.where(provider.c.root_provider_id == group.root_id)
+        select = select.where(_provider.c.root_provider_id == group.root_id)
     if not amounts:
-        return _found(select)
-    offers = _inventories.alias("offer")
-    select = select.join(offers, offers.c.resource_provider_id == provider.c.id).where(
-        _fits_any(offers, amounts)
+        return _found(select, _provider)
+    select = select.join(_offer, _offer.c.resource_provider_id == _provider.c.id).where(
+        _fits_any(_offer, amounts)
     )
     if len(amounts) == 1:
-        return _found(select)
+        return _found(select, _provider, _offer)
     if not spread:
-        return _found(
-            select.group_by(provider.c.id).having(sa.func.count() == len(amounts))
-        )
+        select = select.group_by(_provider.c.id)
+        return _found(select.having(sa.func.count() >= len(amounts)), _provider, _offer)
     classes = select.with_only_columns(
-        sa.func.count(sa.distinct(offers.c.resource_class_id))
+        sa.func.count(sa.distinct(_offer.c.resource_class_id))
     )
-    return classes.scalar_subquery() == len(amounts)
+    return _scalar(classes, _provider, _offer) >= len(amounts)
 
 
 def _some_has_trait(
     group: Group, traits: frozenset[int], slots: list[Slot]
 ) -> _Condition:
     """A provider of the anchor's tree that can fill a slot has one of ``traits``."""
-    provider = _providers.alias("provider")
-    offers = _inventories.alias("offer")
     amounts = tuple(slot.amounts[0] for slot in slots)
     return _found(
-        sa.select(provider.c.id)
-        .join(offers, offers.c.resource_provider_id == provider.c.id)
+        sa.select(_provider.c.id)
+        .join(_offer, _offer.c.resource_provider_id == _provider.c.id)
         .where(
-            provider.c.root_provider_id == _root.c.id,
-            _in_any(_traits, provider.c.id, traits),
-            _fits_any(offers, amounts),
-        )
+            _provider.c.root_provider_id == _root.c.id,
+            _in_any(_traits, _provider.c.id, traits),
+            _fits_any(_offer, amounts),
+        ),
+        _provider,
+        _offer,
     )
 
 
 def _shares(aggregates: frozenset[int]) -> _Condition:
     """Some provider of the anchor's tree is in one of ``aggregates``."""
-    member = _providers.alias("member")
     return _found(
-        sa.select(member.c.id)
-        .join(_aggregates, _aggregates.c.resource_provider_id == member.c.id)
+        sa.select(_member.c.id)
+        .join(_aggregates, _aggregates.c.resource_provider_id == _member.c.id)
         .where(
-            member.c.root_provider_id == _root.c.id,
+            _member.c.root_provider_id == _root.c.id,
             _aggregates.c.aggregate_id.in_(sorted(aggregates)),
-        )
+        ),
+        _member,
+        _aggregates,
     )
 
 
@@ -321,11 +314,10 @@ def _enough_providers(plan: Plan) -> collections.abc.Iterator[_Condition]:
     """The anchor's tree has a provider for each of the groups that are isolated."""
     wanted = sum(not group.is_spread for group in plan.groups)
     if wanted > 1:
-        member = _providers.alias("member")
         count = sa.select(sa.func.count()).where(
-            member.c.root_provider_id == _root.c.id
+            _member.c.root_provider_id == _root.c.id
         )
-        yield count.scalar_subquery() >= wanted
+        yield _scalar(count, _member) >= wanted
 
 
 def _matches(
@@ -367,12 +359,11 @@ def _has_all_traits(
 ) -> _Condition:
     if len(traits) == 1:
         return _in_any(_traits, provider_id, traits)
-    held = _traits.alias("held")
     count = sa.select(sa.func.count()).where(
-        held.c.resource_provider_id == provider_id,
-        held.c.trait_id.in_(sorted(traits)),
+        _held_traits.c.resource_provider_id == provider_id,
+        _held_traits.c.trait_id.in_(sorted(traits)),
     )
-    return count.scalar_subquery() == len(traits)
+    return _scalar(count, _held_traits) >= len(traits)
 
 
 def _in_any(
@@ -381,14 +372,14 @@ def _in_any(
     ids: frozenset[int] | None = None,
 ) -> _Condition:
     """The provider has a row in ``table``, with one of ``ids`` if they are given."""
-    held = table.alias("held")
+    held = _held_traits if table is _traits else _held_aggregates
     select = sa.select(held.c.resource_provider_id).where(
         held.c.resource_provider_id == provider_id
     )
     if ids is not None:
         column = held.c.trait_id if table is _traits else held.c.aggregate_id
         select = select.where(column.in_(sorted(ids)))
-    return _found(select)
+    return _found(select, held)
 
 
 def _fits(offer: sa.FromClause, resource_class_id: int, amount: int) -> _Condition:
@@ -417,5 +408,32 @@ def _holders(column: sa.Column[int], ids: frozenset[int]) -> _Select:
     return sa.select(table.c.resource_provider_id).where(column.in_(sorted(ids)))
 
 
-def _found(select: _Select) -> _Condition:
-    return select.limit(1).scalar_subquery().is_not(None)
+def _roots(need: _Select) -> _Select:
+    some = need.subquery("need")
+    return sa.select(_providers.c.root_provider_id).join(
+        some, some.c.resource_provider_id == _providers.c.id
+    )
+
+
+def _found(select: _Select, *own: sa.FromClause) -> _Condition:
+    """The select has a row; see ``_scalar``."""
+    return _scalar(select.limit(1), *own).is_not(None)
+
+
+def _scalar(select: _Select, *own: sa.FromClause) -> sa.ScalarSelect[typing.Any]:
+    """Ask ``select`` for each row around it; all but ``own`` is of those rows."""
+    return select.correlate_except(*own).scalar_subquery()
+
+
+_SHARING_TREES: _Select = (
+    sa.select(_providers.c.id, _providers.c.root_provider_id, _providers.c.revision)
+    .where(
+        _providers.c.root_provider_id.in_(
+            sa.select(_member.c.root_provider_id)
+            .join(_traits, _traits.c.resource_provider_id == _member.c.id)
+            .where(_traits.c.trait_id == sa.bindparam("sharing_trait_id"))
+            .where(_in_any(_aggregates, _member.c.id))
+        )
+    )
+    .order_by(_providers.c.root_provider_id, _providers.c.id)
+)

@@ -24,6 +24,8 @@ class Tree:
     @functools.cached_property
     def aggregates(self) -> frozenset[int]:
         """The aggregates of all providers: where one is, the tree is."""
+        if len(self.providers) == 1:
+            return self.root.aggregates
         return frozenset().union(*(one.aggregates for one in self.providers))
 
 
@@ -45,15 +47,18 @@ class Forest:
         members = {root_id: {root_id: revision} for root_id, revision, _ in roots}
         grown = [root_id for root_id, _, has_children in roots if has_children]
         if grown:
-            for id_, root_id, revision in self._conn.execute(select.trees(grown)):
-                members[root_id][id_] = revision
+            for row in self._conn.execute(select.trees(grown)):
+                members[row.root_provider_id][row.id] = row.revision
         return self._read(members)
 
-    def get_selected(self, trees: "sa.Select[typing.Any]") -> list[Tree]:
-        """Return the trees whose (id, root_provider_id, revision) are selected."""
+    def get_sharing(self, sharing_trait_id: int) -> list[Tree]:
+        """Return the trees in which a provider with the trait may share."""
         members: dict[int, dict[int, int]] = {}
-        for id_, root_id, revision in self._conn.execute(trees):
-            members.setdefault(root_id, {})[id_] = revision
+        selected = self._conn.execute(
+            select.sharing_trees(), {"sharing_trait_id": sharing_trait_id}
+        )
+        for row in selected:
+            members.setdefault(row.root_provider_id, {})[row.id] = row.revision
         return self._read(members)
 
     def _read(self, members: dict[int, dict[int, int]]) -> list[Tree]:

@@ -18,6 +18,7 @@ _COMMANDS = {
     "candidates": ("placement.cmd.candidates:candidates", "Ask who could serve this."),
     "claim": ("placement.cmd.claim:claim", "Take resources for a consumer."),
     "host": ("placement.cmd.host:host", "Register this machine."),
+    "openapi": ("placement.cmd.openapi:openapi", "Print the OpenAPI document."),
     "release": ("placement.cmd.release:release", "Give back what a consumer holds."),
     "serve": ("placement.cmd.serve:serve", "Run a server on this machine."),
     "show": ("placement.cmd.show:show", "Show provider trees and their usage."),

@@ -13,10 +13,22 @@ _POSTGRESQL_RETRY = {"40001", "40P01", "23505", "23503", "55P03"}
 _POSTGRESQL_LOST = {"57P01", "57P02", "57P03", "25006"}
 
 # Deadlock, lock wait timeout, record changed since last read, a Galera node that
-# is not ready, duplicate entry, foreign key.
-_MARIADB_RETRY = {1213, 1205, 1020, 1047, 1062, 1452}
+# is not ready, duplicate entry, foreign key from either side.
+_MARIADB_RETRY = {1213, 1205, 1020, 1047, 1062, 1451, 1452}
 
-_MARIADB_LOST = {1053, 1077, 1079, 2002, 2003, 2006, 2013, 2055, 4031}
+# The server shuts down or takes no more, or the connection was killed or broke.
+_MARIADB_LOST = {1040, 1053, 1077, 1079, 1927, 2002, 2003, 2006, 2013, 2055, 4031}
+
+# Neither NOT NULL nor CHECK: those are mistakes of ours.
+_SQLITE_RETRY = (
+    "SQLITE_BUSY",
+    "SQLITE_LOCKED",
+    "SQLITE_CONSTRAINT_UNIQUE",
+    "SQLITE_CONSTRAINT_PRIMARYKEY",
+    "SQLITE_CONSTRAINT_FOREIGNKEY",
+)
+
+_SQLITE_LOST = ("SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_FULL")
 
 
 class Meaning(enum.Enum):
@@ -59,9 +71,9 @@ def _postgresql(original: typing.Any) -> Meaning:
 
 def _sqlite(original: typing.Any) -> Meaning:
     name = original.sqlite_errorname
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CONSTRAINT")):
+    if name.startswith(_SQLITE_RETRY):
         return Meaning.RETRY
-    if name.startswith(("SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_FULL")):
+    if name.startswith(_SQLITE_LOST):
         return Meaning.LOST
     return Meaning.BUG
 

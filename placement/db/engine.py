@@ -47,7 +47,13 @@ def create_engine(database: "DatabaseSettings") -> sa.Engine:
     try:
         url = _with_driver(_url(database))
         engine = sa.create_engine(url, **_options(url, database))
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as unusable:
+    except (
+        sa.exc.ArgumentError,
+        sa.exc.NoSuchModuleError,
+        ImportError,
+        # A port that is no number.
+        ValueError,
+    ) as unusable:
         raise exception.ConfigurationError(
             reason=f"[placement_database] connection cannot be used: {unusable}"
         ) from unusable
@@ -70,8 +76,8 @@ def wait_until_reachable(engine: sa.Engine, database: "DatabaseSettings") -> Non
             if -1 < database.max_retries < failures or not _may_come_back(unreachable):
                 raise exception.ConfigurationError(
                     reason=f"The database {engine.url.render_as_string()} cannot be "
-                    f"reached: {str(unreachable.orig).strip()}. See [placement_database] "
-                    "connection."
+                    f"reached: {str(unreachable.orig).strip()}. "
+                    "See [placement_database] connection."
                 ) from unreachable
             time.sleep(database.retry_interval)
 

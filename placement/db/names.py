@@ -89,7 +89,7 @@ class _Table:
         fresh = _Known(
             revision,
             {name: id_ for id_, name in rows},
-            {id_: name for id_, name in rows},
+            dict(rows),
         )
         # A transaction that began earlier must not bring back what it still sees.
         if revision >= self._known.revision:

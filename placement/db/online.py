@@ -66,7 +66,9 @@ def _create_incomplete_consumers(
     found = checks.incomplete_consumers(conn)
     missing = checks.without_record()
     uuids = conn.scalars(
-        sa.select(missing.c.consumer_id).order_by(missing.c.consumer_id).limit(max_count)
+        sa.select(missing.c.consumer_id)
+        .order_by(missing.c.consumer_id)
+        .limit(max_count)
     ).all()
     if not uuids:
         return found, 0
@@ -82,7 +84,8 @@ def _ensure(conn: sa.Connection, table: sa.Table, external_id: str) -> int:
     select = sa.select(table.c.id).where(table.c.external_id == external_id)
     if conn.scalar(select) is None:
         conn.execute(sa.insert(table).values(external_id=external_id))
-    return conn.execute(select).scalar_one()
+    id_: int = conn.execute(select).scalar_one()
+    return id_
 
 
 def fill_used(conn: sa.Connection) -> int:
@@ -103,7 +106,8 @@ def fill_used(conn: sa.Connection) -> int:
         .where(_inventories.c.used != total)
         .values(used=total, updated_at=_inventories.c.updated_at)
     )
-    return changed.rowcount
+    rows: int = changed.rowcount
+    return rows
 
 
 MIGRATIONS: tuple[Migration, ...] = (

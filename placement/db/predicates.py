@@ -32,7 +32,8 @@ def allows_amount(inventory: sa.FromClause, amount: int) -> sa.ColumnElement[boo
     return sa.and_(
         columns.min_unit <= amount,
         columns.max_unit >= amount,
-        sa.literal(amount, sa.Integer) % columns.step_size == 0,
+        # Not "== 0", of which PostgreSQL expects that hardly any row has it.
+        sa.literal(amount, sa.Integer) % columns.step_size < 1,
     )
 
 

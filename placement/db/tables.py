@@ -102,9 +102,7 @@ consumers = sa.Table(
     ),
     sa.UniqueConstraint("uuid", name="uniq_consumers0uuid"),
     sa.Index("consumers_project_id_uuid_idx", "project_id", "uuid"),
-    sa.Index(
-        "consumers_project_id_user_id_uuid_idx", "project_id", "user_id", "uuid"
-    ),
+    sa.Index("consumers_project_id_user_id_uuid_idx", "project_id", "user_id", "uuid"),
     sa.Index("consumers_consumer_type_id_idx", "consumer_type_id"),
 )
 

@@ -58,7 +58,7 @@ def write(context: "RequestContext", work: _Work[_Result]) -> _Result:
     up; Unavailable when the database cannot be reached.
     """
     attempts = context.settings.placement.allocation_conflict_retry_count + 1
-    return _run(context.engine, work, attempts, _begin_write)
+    return _run(context.engine, work, attempts, _begin_write, writes=True)
 
 
 def read(context: "RequestContext", work: _Work[_Result]) -> _Result:
@@ -70,7 +70,7 @@ def read(context: "RequestContext", work: _Work[_Result]) -> _Result:
     Raises what ``work`` raises, and Unavailable when the database cannot be
     reached.
     """
-    return _run(context.engine, work, _ATTEMPTS_WHEN_LOST, _begin_read)
+    return _run(context.engine, work, _ATTEMPTS_WHEN_LOST, _begin_read, writes=False)
 
 
 def _run(
@@ -78,6 +78,7 @@ def _run(
     work: _Work[_Result],
     attempts: int,
     begin: collections.abc.Callable[[sa.Connection], sa.Connection],
+    writes: bool,
 ) -> _Result:
     attempt = lost = 0
     while True:
@@ -86,8 +87,10 @@ def _run(
             with database.connect() as fresh:
                 conn = begin(fresh)
                 result = work(conn)
-                step = _Step.COMMIT
-                conn.commit()
+                # Where nothing was written, nothing has to be kept.
+                if writes:
+                    step = _Step.COMMIT
+                    conn.commit()
                 return result
         except Again as again:
             attempt += 1
@@ -131,8 +134,7 @@ def _give_up_after(
 
 def _raced() -> exception.ConcurrentUpdate:
     return exception.ConcurrentUpdate(
-        reason="Another thread concurrently updated the data. "
-        "Please retry your update"
+        reason="Another thread concurrently updated the data. Please retry your update"
     )
 
 

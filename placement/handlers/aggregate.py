@@ -48,10 +48,10 @@ def set_aggregates(req: Request, uuid: str) -> Reply:
         generation = provider.generation
         if is_guarded:
             generation = _advance(
-                conn, provider, body["resource_provider_generation"]
+                conn, provider, int(body["resource_provider_generation"])
             )
         else:
-            resource_provider.show_change(conn, [provider.id])
+            resource_provider.show_change(conn, provider)
         aggregate.replace_all(conn, provider, wanted)
         return generation
 

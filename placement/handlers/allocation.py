@@ -96,14 +96,14 @@ def set_allocations(req: Request, consumer_uuid: str) -> Reply:
     consumer's generation, since 1.34 with mappings, which are not kept, since
     1.38 with a type.
 
-    Errors, the first that applies: 400 for a body that breaks the schema or a
-    consumer that is no uuid, 409 when the consumer's generation is stale, 400 for
+    Errors, the first that applies: 400 for a consumer that is no uuid or a body that
+    breaks the schema, 409 when the consumer's generation is stale, 400 for
     an unknown provider or class, 409 when the amounts cannot be had.
     """
-    body = req.json(schema.REPLACE)
     uuid = uuids.canonical(consumer_uuid)
     if uuid is None:
         raise exception.BadRequest(reason=f"Malformed consumer_uuid: {consumer_uuid}")
+    body = req.json(schema.REPLACE)
     _write(
         req,
         [claim_from_body(req, uuid, body)],
@@ -174,9 +174,7 @@ def _resources(
 ) -> dict[str, dict[str, float]]:
     """Return the resources by provider; before 1.12 they come as a list."""
     if isinstance(allocations, list):
-        allocations = {
-            each["resource_provider"]["uuid"]: each for each in allocations
-        }
+        allocations = {each["resource_provider"]["uuid"]: each for each in allocations}
     return {
         uuids.canonical_or_same(provider_uuid): each["resources"]
         for provider_uuid, each in allocations.items()
@@ -192,8 +190,8 @@ def _owner(req: Request, body: _Body) -> consumer.Owner:
     )
 
 
-def _generation(req: Request, body: _Body) -> int | None | consumer.Unchecked:
+def _generation(req: Request, body: _Body) -> int | consumer.Unchecked | None:
     if not req.version.matches((1, 28)):
         return consumer.UNCHECKED
-    given: int | None = body["consumer_generation"]
-    return given
+    given = body["consumer_generation"]
+    return None if given is None else int(given)

@@ -71,8 +71,8 @@ def set_inventories(req: Request, uuid: str) -> Reply:
     """Replace everything that one provider offers.
 
     Errors, the first that applies: 404 when the provider does not exist, 400 for
-    a body that breaks the schema, 409 when the generation is stale, 400 for an
-    unknown class or a capacity that cannot be, 409 when a class that would go has
+    a body that breaks the schema, 409 when the generation is stale, 400 for a
+    capacity that cannot be or an unknown class, 409 when a class that would go has
     allocations.
     """
     _require_provider(req, uuid)
@@ -81,7 +81,7 @@ def set_inventories(req: Request, uuid: str) -> Reply:
     def replace(conn: sa.Connection) -> _Body:
         provider = resource_provider.get_by_uuid(conn, uuid)
         generation = resource_provider.advance_generation(
-            conn, provider, body["resource_provider_generation"]
+            conn, provider, int(body["resource_provider_generation"])
         )
         offers = _offers(req, conn, provider, body["inventories"])
         try:
@@ -145,7 +145,7 @@ def update_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
     def update(conn: sa.Connection) -> _Body:
         provider = resource_provider.get_by_uuid(conn, uuid)
         generation = resource_provider.advance_generation(
-            conn, provider, body["resource_provider_generation"]
+            conn, provider, int(body["resource_provider_generation"])
         )
         refused = f"Unable to update inventory for resource provider {provider.uuid}"
         offer = offer_from_body(body)
@@ -154,7 +154,7 @@ def update_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
         offer = offer_from_body(body, class_id)
         if not inventory.change(conn, provider, offer):
             raise exception.BadRequest(
-                reason=f"{refused}: No inventory record with resource class for "
+                reason="No inventory record with resource class for "
                 f"resource provider {provider.uuid} and resource class {resource_class}"
             )
         return _one_body(offer, generation)
@@ -213,6 +213,10 @@ def _offers(
     provider: ResourceProvider,
     records: dict[str, _Body],
 ) -> dict[str, Inventory]:
+    refused = f"Unable to update inventory for resource provider {provider.uuid}"
+    for name, record in records.items():
+        offer = offer_from_body(record)
+        _require_capacity(offer, name, provider, req.version, refused)
     try:
         ids = req.context.names.resource_class_ids(conn, records)
     except exception.ResourceClassNotFound as unknown:
@@ -220,11 +224,9 @@ def _offers(
             reason="Unknown resource class in inventory for resource provider "
             f"{provider.uuid}: {unknown}"
         ) from unknown
-    offers = {name: offer_from_body(record, ids[name]) for name, record in records.items()}
-    refused = f"Unable to update inventory for resource provider {provider.uuid}"
-    for name, offer in offers.items():
-        _require_capacity(offer, name, provider, req.version, refused)
-    return offers
+    return {
+        name: offer_from_body(record, ids[name]) for name, record in records.items()
+    }
 
 
 def offer_from_body(record: _Body, class_id: int = -1) -> Inventory:

@@ -22,7 +22,7 @@ def reshape_providers(req: Request) -> Reply:
     shapes = [
         Shape(
             uuids.canonical_or_same(provider_uuid),
-            one["resource_provider_generation"],
+            int(one["resource_provider_generation"]),
             {
                 name: inventory.offer_from_body(record)
                 for name, record in one["inventories"].items()

@@ -119,7 +119,7 @@ def set_provider_traits(req: Request, uuid: str) -> Reply:
 
     def replace(conn: sa.Connection) -> Reply:
         provider = resource_provider.get_by_uuid(conn, uuid)
-        given = body["resource_provider_generation"]
+        given = int(body["resource_provider_generation"])
         if provider.generation != given:
             raise exception.StaleGeneration()
         try:
@@ -151,9 +151,7 @@ def delete_provider_traits(req: Request, uuid: str) -> Reply:
     return reply.no_content()
 
 
-def _provider_reply(
-    traits: collections.abc.Sequence[Trait], generation: int
-) -> Reply:
+def _provider_reply(traits: collections.abc.Sequence[Trait], generation: int) -> Reply:
     body = {"traits": _names(traits), "resource_provider_generation": generation}
     return reply.ok(body, _modified(traits))
 

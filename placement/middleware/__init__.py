@@ -4,7 +4,7 @@ import collections.abc
 import typing
 
 if typing.TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse
 
 Headers = list[tuple[str, str]]
 

@@ -160,7 +160,7 @@ def _keystone(
             reason="auth_strategy is keystone, which needs keystonemiddleware: "
             "pip install 'standalone-placement[keystone]'"
         ) from missing
-    identified = _identifying(app, service, _by_keystone, _refuse_for_keystone(config))
+    identified = _identifying(app, service, _by_keystone, _refuse_for_keystone)
     wrapped: WSGIApplication = auth_token.AuthProtocol(
         identified, {"oslo_config_config": config, "delay_auth_decision": True}
     )
@@ -184,26 +184,22 @@ def _by_keystone(
     )
 
 
-def _refuse_for_keystone(config: "cfg.ConfigOpts") -> "WSGIApplication":
-    def refuse(
-        _environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> typing.Any:
-        body = orjson.dumps(
-            {
-                "error": {
-                    "code": 401,
-                    "title": "Unauthorized",
-                    "message": "The request you have made requires authentication.",
-                }
+def _refuse_for_keystone(
+    _environ: "WSGIEnvironment", start_response: "StartResponse"
+) -> typing.Any:
+    """Refuse; the middleware around adds where to get a token."""
+    body = orjson.dumps(
+        {
+            "error": {
+                "code": 401,
+                "title": "Unauthorized",
+                "message": "The request you have made requires authentication.",
             }
-        )
-        uri = config.keystone_authtoken.www_authenticate_uri
-        headers = [
-            ("content-type", "application/json"),
-            ("content-length", str(len(body))),
-            ("WWW-Authenticate", f'Keystone uri="{uri}"'),
-        ]
-        start_response("401 Unauthorized", headers)
-        return [body]
-
-    return refuse
+        }
+    )
+    headers = [
+        ("content-type", "application/json"),
+        ("content-length", str(len(body))),
+    ]
+    start_response("401 Unauthorized", headers)
+    return [body]

@@ -47,7 +47,9 @@ def wrap(app: "WSGIApplication", service: "Service") -> "WSGIApplication":
             return app(environ, start_response)
 
         def change(_status: str, headers: Headers) -> Headers:
-            return add_to_vary(headers + _common(cors, origin) + _exposed(cors), "Origin")
+            return add_to_vary(
+                headers + _common(cors, origin) + _exposed(cors), "Origin"
+            )
 
         return app(environ, changing_headers(start_response, change))
 

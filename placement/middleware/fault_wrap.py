@@ -67,7 +67,7 @@ def _respond(
     document = errors.document(
         status,
         _UNEXPECTED if status == 500 else str(failure),
-        environ.get("HTTP_ACCEPT"),
+        environ,
         environ.get(REQUEST_ID, ""),
         failure.code,
         environ.get(VERSION),

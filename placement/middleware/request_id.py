@@ -29,7 +29,7 @@ def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
         if _FORM.fullmatch(given):
             environ[GLOBAL_REQUEST_ID] = given
         # A client that does not say what it likes gets what there is.
-        if environ.get("HTTP_ACCEPT", "*/*") == "*/*":
+        if environ.get("HTTP_ACCEPT", "") in ("", "*/*"):
             environ["HTTP_ACCEPT"] = "application/json"
         told = changing_headers(
             start_response, lambda _, headers: [*headers, (HEADER, request_id)]

@@ -27,7 +27,9 @@ def get_all_by_resource_provider(
 
 
 def replace_all(
-    conn: sa.Connection, provider: ResourceProvider, uuids: collections.abc.Iterable[str]
+    conn: sa.Connection,
+    provider: ResourceProvider,
+    uuids: collections.abc.Iterable[str],
 ) -> None:
     """Make ``uuids`` the provider's aggregates; unknown ones are added, for good.
 
@@ -42,9 +44,9 @@ def _ensure(conn: sa.Connection, uuids: collections.abc.Sequence[str]) -> set[in
     select = sa.select(_aggregates.c.uuid, _aggregates.c.id).where(
         _aggregates.c.uuid.in_(uuids)
     )
-    known = dict(conn.execute(select).tuples().all())
+    known = dict(conn.execute(select).all())
     unknown = [uuid for uuid in uuids if uuid not in known]
     if unknown:
         conn.execute(sa.insert(_aggregates), [{"uuid": uuid} for uuid in unknown])
-        known = dict(conn.execute(select).tuples().all())
+        known = dict(conn.execute(select).all())
     return set(known.values())

@@ -182,7 +182,7 @@ def get_usages(
     # MariaDB's sums are decimals.
     return (
         [Usage(type_, class_id, int(used)) for type_, class_id, used in usages],
-        dict(counts.tuples().all()),
+        dict(counts.all()),
     )
 
 

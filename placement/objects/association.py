@@ -24,12 +24,8 @@ def replace_all(
     present = set(conn.scalars(sa.select(member).where(is_providers)))
     gone, new = sorted(present - wanted), sorted(wanted - present)
     if gone:
-        conn.execute(
-            sa.delete(typing.cast("sa.Table", table)).where(
-                is_providers, member.in_(gone)
-            )
-        )
+        conn.execute(sa.delete(table).where(is_providers, member.in_(gone)))
     if new:
         rows = [{"resource_provider_id": provider_id, member.name: id_} for id_ in new]
-        conn.execute(sa.insert(typing.cast("sa.Table", table)), rows)
+        conn.execute(sa.insert(table), rows)
     return bool(gone or new)

@@ -18,9 +18,10 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import names, predicates, tables, transaction
+from placement.db import names, predicates, tables
 from placement.objects import allocation, consumer, inventory, resource_provider
 from placement.objects.allocation import Allocation
+from placement.objects.consumer import UNCHECKED, Consumer, Owner, Unchecked
 from placement.objects.inventory import Inventory
 
 _allocations = tables.allocations
@@ -49,8 +50,8 @@ class Claim:
 
     consumer: str
     amounts: tuple[Amount, ...]
-    owner: consumer.Owner
-    generation: int | None | consumer.Unchecked = consumer.UNCHECKED
+    owner: Owner
+    generation: int | Unchecked | None = UNCHECKED
 
 
 class _Key(typing.NamedTuple):
@@ -81,20 +82,48 @@ class _Stored:
 class Held:
     """Consumers that are locked, and what they hold."""
 
-    consumers: dict[str, consumer.Consumer]
+    consumers: dict[str, Consumer]
     allocations: list[Allocation]
 
-    def of(self, uuid: str) -> list[Allocation]:
-        return [each for each in self.allocations if each.consumer == uuid]
 
-
-def hold(conn: sa.Connection, uuids: collections.abc.Collection[str]) -> Held:
+def hold(conn: sa.Connection, claims: collections.abc.Sequence[Claim]) -> Held:
     """Lock the consumers, first of all that a transaction locks.
 
     Returns what they hold, which nobody else can change then.
+    Raises ConsumerGenerationConflict.
     """
+    held = _hold(conn, [claim.consumer for claim in claims])
+    holding = {each.consumer for each in held.allocations}
+    for claim in claims:
+        consumer.require_generation(
+            held.consumers.get(claim.consumer),
+            claim.consumer in holding,
+            claim.generation,
+        )
+    return held
+
+
+def _hold(conn: sa.Connection, uuids: collections.abc.Collection[str]) -> Held:
     consumers = consumer.lock_all(conn, uuids)
     return Held(consumers, allocation.get_all_of(conn, uuids))
+
+
+def lock_providers(
+    conn: sa.Connection,
+    claims: collections.abc.Sequence[Claim],
+    held: Held,
+    others: collections.abc.Iterable[int],
+) -> None:
+    """Lock all providers that the claims touch, and ``others``, which are ids.
+
+    For who has to lock providers before the claims are made: what is locked later
+    could not be in the order of ids.
+
+    Raises BadRequest when a provider that is claimed of does not exist.
+    """
+    claimed = _require_providers(conn, claims)
+    freed = (each.provider_id for each in held.allocations)
+    resource_provider.lock(conn, [*claimed.values(), *freed, *others])
 
 
 def replace(
@@ -116,13 +145,7 @@ def replace(
     CapacityExceeded for the first amount that cannot be had.
     Source: API reference, "Allocations".
     """
-    held = held or hold(conn, [claim.consumer for claim in claims])
-    for claim in claims:
-        consumer.require_generation(
-            held.consumers.get(claim.consumer),
-            bool(held.of(claim.consumer)),
-            claim.generation,
-        )
+    held = held or hold(conn, claims)
     asked = _asked(conn, known_names, claims)
     changes = _changes(asked, held.allocations)
     stored = _stored_inventories(conn, changes)
@@ -142,7 +165,7 @@ def release(conn: sa.Connection, uuid: str) -> None:
 
     Raises ConsumerNotFound when it holds nothing.
     """
-    held = hold(conn, [uuid])
+    held = _hold(conn, [uuid])
     if not held.allocations:
         raise exception.ConsumerNotFound(uuid=uuid)
     changes = _changes([], held.allocations)
@@ -157,14 +180,8 @@ def _asked(
     known_names: names.Names,
     claims: collections.abc.Sequence[Claim],
 ) -> list[_Asked]:
-    amounts = [amount for claim in claims for amount in claim.amounts]
-    providers = _provider_ids(conn, {amount.provider_uuid for amount in amounts})
-    for amount in amounts:
-        if amount.provider_uuid not in providers:
-            raise exception.BadRequest(
-                reason=f"Allocation for resource provider '{amount.provider_uuid}' "
-                "that does not exist."
-            )
+    providers = _require_providers(conn, claims)
+    amounts = (amount for claim in claims for amount in claim.amounts)
     classes = known_names.resource_class_ids(
         conn, dict.fromkeys(amount.resource_class for amount in amounts)
     )
@@ -179,12 +196,27 @@ def _asked(
     ]
 
 
-def _provider_ids(conn: sa.Connection, uuids: set[str]) -> dict[str, int]:
-    if not uuids:
+def _require_providers(
+    conn: sa.Connection, claims: collections.abc.Sequence[Claim]
+) -> dict[str, int]:
+    """Return the ids of the providers that are claimed of, by uuid.
+
+    Raises BadRequest for the first that does not exist.
+    """
+    named = dict.fromkeys(
+        amount.provider_uuid for claim in claims for amount in claim.amounts
+    )
+    if not named:
         return {}
     select = sa.select(_providers.c.uuid, _providers.c.id)
-    rows = conn.execute(select.where(_providers.c.uuid.in_(sorted(uuids))))
-    return dict(rows.tuples().all())
+    rows = conn.execute(select.where(_providers.c.uuid.in_(sorted(named))))
+    found: dict[str, int] = dict(rows.all())
+    for uuid in named:
+        if uuid not in found:
+            raise exception.BadRequest(
+                reason=f"Allocation for resource provider '{uuid}' that does not exist."
+            )
+    return found
 
 
 def _write_consumers(
@@ -256,18 +288,13 @@ def _move_used(
     if not _try_to_take(conn, asked, changes, stored):
         # Nobody can change an inventory now, so this finds what has become of it.
         _require(asked, changes, _stored_inventories(conn, changes))
-        raise transaction.Again(
-            exception.ConcurrentUpdate(
-                reason="Inventory and/or allocations changed while attempting to "
-                "allocate: Another thread concurrently updated the resource provider "
-                "data. Please retry your update"
-            )
-        )
+        raise resource_provider.changed_meanwhile(resource_provider.REFUSED_CLAIM)
 
 
 def _stored_inventories(
     conn: sa.Connection, keys: collections.abc.Iterable[_Key]
 ) -> dict[_Key, _Stored]:
+    """Return, by key, what is offered of the keys' classes by the keys' providers."""
     wanted = set(keys)
     if not wanted:
         return {}
@@ -287,7 +314,7 @@ def _stored_inventories(
         (_Key(provider_id, columns[0]), _Stored(id_, Inventory(*columns)))
         for id_, provider_id, *columns in rows
     )
-    return {key: stored for key, stored in found if key in wanted}
+    return dict(found)
 
 
 def _require(
@@ -295,10 +322,16 @@ def _require(
     changes: "collections.Counter[_Key]",
     stored: dict[_Key, _Stored],
 ) -> None:
-    """Go through the amounts in their order, and refuse the first that cannot be."""
+    """Go through the amounts in their order, and refuse the first that cannot be.
+
+    That a provider has any of the inventories is asked of all of them first.
+    """
+    offering = {key.provider_id for key in stored}
     for each in asked:
-        amount = each.amount
-        facts = {"uuid": amount.provider_uuid, "resource_class": amount.resource_class}
+        if each.key.provider_id not in offering:
+            raise exception.InvalidInventory(**_facts(each.amount))
+    for each in asked:
+        amount, facts = each.amount, _facts(each.amount)
         found = stored.get(each.key)
         if found is None:
             raise exception.InvalidInventory(**facts)
@@ -313,6 +346,10 @@ def _require(
             raise exception.CapacityExceeded(
                 amount=change, used=offer.used, capacity=offer.capacity, **facts
             )
+
+
+def _facts(amount: Amount) -> dict[str, str]:
+    return {"uuid": amount.provider_uuid, "resource_class": amount.resource_class}
 
 
 def _try_to_take(

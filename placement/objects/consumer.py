@@ -68,7 +68,7 @@ def lock_all(
 
 
 def require_generation(
-    stored: Consumer | None, has_allocations: bool, given: int | None | Unchecked
+    stored: Consumer | None, has_allocations: bool, given: int | Unchecked | None
 ) -> None:
     """Compare the generation that the caller has read with the stored one.
 
@@ -87,7 +87,9 @@ def require_generation(
 
 
 def create(
-    conn: sa.Connection, uuids: collections.abc.Sequence[str], owners: dict[str, OwnerIds]
+    conn: sa.Connection,
+    uuids: collections.abc.Sequence[str],
+    owners: dict[str, OwnerIds],
 ) -> None:
     """Add a record for each uuid, at the generation of its first allocations.
 
@@ -125,9 +127,7 @@ def advance_all(
         )
 
 
-def delete_all(
-    conn: sa.Connection, stored: collections.abc.Sequence[Consumer]
-) -> None:
+def delete_all(conn: sa.Connection, stored: collections.abc.Sequence[Consumer]) -> None:
     """Take the records away; their allocations are gone."""
     if stored:
         ids = [each.id for each in stored]

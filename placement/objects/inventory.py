@@ -118,16 +118,12 @@ def add(
     """
     generation = resource_provider.bump_generation(conn, provider)
     if find(conn, provider, offer.resource_class_id) is not None:
-        raise exception.InventoryExists(
-            uuid=provider.uuid, resource_class=name
-        )
+        raise exception.InventoryExists(uuid=provider.uuid, resource_class=name)
     _insert(conn, provider, [offer])
     return generation
 
 
-def change(
-    conn: sa.Connection, provider: ResourceProvider, offer: Inventory
-) -> bool:
+def change(conn: sa.Connection, provider: ResourceProvider, offer: Inventory) -> bool:
     """Put ``offer`` in the place of the one of its class; says whether there was one.
 
     The caller has advanced the provider's generation.
@@ -250,9 +246,7 @@ def _used_classes(
     )
 
 
-def _is(
-    provider: ResourceProvider, resource_class_id: int
-) -> sa.ColumnElement[bool]:
+def _is(provider: ResourceProvider, resource_class_id: int) -> sa.ColumnElement[bool]:
     return sa.and_(
         _inventories.c.resource_provider_id == provider.id,
         _inventories.c.resource_class_id == resource_class_id,

@@ -40,20 +40,19 @@ def reshape(
     shape is not empty, and by what claims move.
 
     Raises ReshapedProviderNotFound, ConcurrentUpdate, BadRequest for an unknown
-    class, InventoryInUse when a class that goes is used in the end, and what
+    class, InventoryUpdateInUse when a class that goes is used in the end, and what
     claims raise.
     Source: microversion 1.30.
     """
-    # Consumers are locked before providers, by everyone.
-    held = claim.hold(conn, [each.consumer for each in claims])
     providers = _providers(conn, shapes)
     for shape in shapes:
         provider = providers[shape.provider_uuid]
         if provider.generation != shape.generation:
             raise _stale(provider.uuid, provider.generation, shape.generation)
-    resource_provider.lock(
-        conn, [provider.id for provider in providers.values()]
-    )
+    # Consumers are locked before providers, by everyone, and these all at once.
+    held = claim.hold(conn, claims)
+    ids = (provider.id for provider in providers.values())
+    claim.lock_providers(conn, claims, held, ids)
     offers = _offers(conn, known_names, shapes)
     for shape in sorted(shapes, key=lambda shape: providers[shape.provider_uuid].id):
         provider = providers[shape.provider_uuid]
@@ -64,12 +63,13 @@ def reshape(
         except exception.ConcurrentUpdate as raced:
             raise _stale(provider.uuid, "another", shape.generation) from raced
         inventory.merge(conn, provider, offers[provider.uuid])
-    claim.replace(conn, known_names, claims, held)
+    try:
+        claim.replace(conn, known_names, claims, held)
+    except exception.ResourceClassNotFound as unknown:
+        raise _malformed(unknown) from unknown
     for provider in providers.values():
         try:
-            inventory.remove_all_but(
-                conn, known_names, provider, offers[provider.uuid]
-            )
+            inventory.remove_all_but(conn, known_names, provider, offers[provider.uuid])
         except exception.InventoryInUse as used:
             raise exception.InventoryUpdateInUse(**used.details) from used
 
@@ -85,13 +85,15 @@ def _providers(
     return found
 
 
-def _stale(
-    uuid: str, actual: int | str, given: int
-) -> exception.ConcurrentUpdate:
+def _stale(uuid: str, actual: int | str, given: int) -> exception.ConcurrentUpdate:
     return exception.ConcurrentUpdate(
         reason="resource provider generation conflict for provider "
         f"{uuid}: actual: {actual}, given: {given}"
     )
+
+
+def _malformed(unknown: exception.ResourceClassNotFound) -> exception.BadRequest:
+    return exception.BadRequest(reason=f"malformed reshaper data: {unknown}")
 
 
 def _offers(
@@ -105,9 +107,7 @@ def _offers(
             conn, dict.fromkeys(name for shape in shapes for name in shape.offers)
         )
     except exception.ResourceClassNotFound as unknown:
-        raise exception.BadRequest(
-            reason=f"malformed reshaper data: {unknown}"
-        ) from unknown
+        raise _malformed(unknown) from unknown
     return {
         shape.provider_uuid: [
             dataclasses.replace(offer, resource_class_id=ids[name])

@@ -35,7 +35,9 @@ _SELECT = sa.select(
 
 def get_all(conn: sa.Connection) -> list[ResourceClass]:
     """Return every class, standard ones first, ordered by id."""
-    return [ResourceClass(*row) for row in conn.execute(_SELECT.order_by(_classes.c.id))]
+    return [
+        ResourceClass(*row) for row in conn.execute(_SELECT.order_by(_classes.c.id))
+    ]
 
 
 def find_by_name(conn: sa.Connection, name: str) -> ResourceClass | None:
@@ -80,9 +82,14 @@ def rename(conn: sa.Connection, name: str, new_name: str) -> ResourceClass:
     taken = find_by_name(conn, new_name)
     if taken is not None and taken.id != found.id:
         raise exception.Conflict(reason=f"Resource class already exists: {new_name}")
-    conn.execute(
-        sa.update(_classes).where(_classes.c.id == found.id).values(name=new_name)
+    renamed = conn.execute(
+        sa.update(_classes)
+        .where(_classes.c.id == found.id, _classes.c.name == name)
+        .values(name=new_name)
     )
+    if renamed.rowcount == 0:
+        # Another request has deleted or renamed it since it was read.
+        raise exception.ResourceClassNotFound(name=name)
     names.forget_meanings(conn)
     return get_by_name(conn, new_name)
 
@@ -106,7 +113,12 @@ def delete(conn: sa.Connection, name: str) -> None:
     used = sa.select(sa.literal(1)).where(_inventories.c.resource_class_id == found.id)
     if conn.scalar(used.limit(1)) is not None:
         raise exception.ResourceClassInUse(name=name)
-    conn.execute(sa.delete(_classes).where(_classes.c.id == found.id))
+    gone = conn.execute(
+        sa.delete(_classes).where(_classes.c.id == found.id, _classes.c.name == name)
+    )
+    if gone.rowcount == 0:
+        # Another request has deleted or renamed it since it was read.
+        raise exception.ResourceClassNotFound(name=name)
     names.forget_meanings(conn)
 
 

@@ -13,6 +13,9 @@ import sqlalchemy as sa
 from placement import exception, uuids
 from placement.db import tables, transaction
 
+# Begins the text of a claim that lost a race; clients look for it.
+REFUSED_CLAIM = "Inventory and/or allocations changed while attempting to allocate: "
+
 _providers = tables.resource_providers
 _parents = _providers.alias("parents")
 _roots = _providers.alias("roots")
@@ -67,7 +70,7 @@ def find_by_uuid(conn: sa.Connection, uuid: str) -> ResourceProvider | None:
     """Return one provider, or None; ``uuid`` may be written in any way."""
     stored = uuids.canonical_or_same(uuid)
     row = conn.execute(_SELECT.where(_providers.c.uuid == stored)).first()
-    return None if row is None else ResourceProvider(*row)
+    return None if row is None else ResourceProvider._make(row)
 
 
 def get_by_uuid(conn: sa.Connection, uuid: str) -> ResourceProvider:
@@ -86,15 +89,17 @@ def get_all_by_uuid(
 ) -> dict[str, ResourceProvider]:
     """Return the providers that there are of the uuids ``wanted``, by uuid."""
     rows = conn.execute(_SELECT.where(_providers.c.uuid.in_(sorted(wanted))))
-    return {row[1]: ResourceProvider(*row) for row in rows}
+    return {row[1]: ResourceProvider._make(row) for row in rows}
 
 
 def get_all(
     conn: sa.Connection, ids: "sa.Select[tuple[int]]"
 ) -> list[ResourceProvider]:
     """Return the providers whose ids are selected by ``ids``, ordered by id."""
-    rows = conn.execute(_SELECT.where(_providers.c.id.in_(ids)).order_by(_providers.c.id))
-    return [ResourceProvider(*row) for row in rows]
+    rows = conn.execute(
+        _SELECT.where(_providers.c.id.in_(ids)).order_by(_providers.c.id)
+    )
+    return [ResourceProvider._make(row) for row in rows]
 
 
 def first_revision() -> int:
@@ -153,9 +158,9 @@ def bump_generation(conn: sa.Connection, provider: ResourceProvider) -> int:
     """
     if not _moved(conn, provider, 1, sa.true()):
         raise exception.ResourceProviderNotFound(uuid=provider.uuid)
-    return conn.execute(
-        sa.select(_providers.c.generation).where(_providers.c.id == provider.id)
-    ).scalar_one()
+    select = sa.select(_providers.c.generation).where(_providers.c.id == provider.id)
+    generation: int = conn.execute(select).scalar_one()
+    return generation
 
 
 def _moved(
@@ -182,7 +187,7 @@ def advance_all(
     Both are ids. Those in ``seen`` alone show something new, such as another
     usage, that no generation guards.
 
-    Raises Again when one of ``changed`` is gone.
+    Raises Again when one of them is gone.
     """
     ids = sorted({*changed, *seen})
     if not ids:
@@ -196,19 +201,33 @@ def advance_all(
         .values(generation=_generation + step, revision=_providers.c.revision + 1)
     )
     if moved.rowcount != len(ids):
-        raise transaction.Again(
-            exception.ConcurrentUpdate(
-                reason="Inventory and/or allocations changed while attempting to "
-                "allocate: Another thread concurrently updated the resource provider "
-                "data. Please retry your update"
-            )
-        )
+        raise changed_meanwhile(REFUSED_CLAIM)
 
 
-def show_change(conn: sa.Connection, provider_ids: collections.abc.Iterable[int]) -> None:
-    """Move the revisions of providers whose generation stays as it is."""
-    conn.execute(
+def show_change(conn: sa.Connection, provider: ResourceProvider) -> None:
+    """Move the provider's revision; its generation stays as it is.
+
+    Keeps other writers away, as every change of a provider does.
+
+    Raises Again when the provider has gone meanwhile.
+    """
+    moved = conn.execute(
         sa.update(_providers)
-        .where(_providers.c.id.in_(sorted(provider_ids)))
+        .where(_providers.c.id == provider.id)
         .values(revision=_providers.c.revision + 1)
+    )
+    if moved.rowcount != 1:
+        raise changed_meanwhile()
+
+
+def changed_meanwhile(refused: str = "") -> transaction.Again:
+    """Return what to raise when what was read has changed before it was locked.
+
+    ``refused`` is what the client hears first, should it end so.
+    """
+    return transaction.Again(
+        exception.ConcurrentUpdate(
+            reason=f"{refused}Another thread concurrently updated the resource "
+            "provider data. Please retry your update"
+        )
     )

@@ -84,7 +84,10 @@ def delete(conn: sa.Connection, name: str) -> None:
     used = sa.select(sa.literal(1)).where(_associations.c.trait_id == trait.id)
     if conn.scalar(used.limit(1)) is not None:
         raise exception.TraitInUse(name=name)
-    conn.execute(sa.delete(_traits).where(_traits.c.id == trait.id))
+    gone = conn.execute(sa.delete(_traits).where(_traits.c.id == trait.id))
+    if gone.rowcount == 0:
+        # Another request has deleted it since it was read.
+        raise exception.TraitNotFound(names=name)
     names.forget_meanings(conn)
 
 

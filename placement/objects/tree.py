@@ -11,7 +11,7 @@ import uuid as uuids
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import tables, transaction
+from placement.db import tables
 from placement.objects import resource_provider
 from placement.objects.resource_provider import ResourceProvider
 
@@ -29,9 +29,9 @@ def create(
     Raises BadRequest for a parent that cannot be, and DuplicateName.
     """
     uuid = uuid or str(uuids.uuid4())
-    _require_free(conn, name, uuid)
     parent = _parent_of_new(conn, name, uuid, parent_uuid)
-    provider_id = conn.execute(
+    _require_free(conn, name, uuid)
+    conn.execute(
         sa.insert(_providers).values(
             uuid=uuid,
             name=name,
@@ -40,13 +40,13 @@ def create(
             root_provider_id=parent and parent.root_provider_id,
             revision=resource_provider.first_revision(),
         )
-    ).inserted_primary_key[0]
+    )
     if parent is None:
         # Not a change that anybody should see as one.
         conn.execute(
             sa.update(_providers)
-            .where(_providers.c.id == provider_id)
-            .values(root_provider_id=provider_id, updated_at=None)
+            .where(_providers.c.uuid == uuid)
+            .values(root_provider_id=_providers.c.id, updated_at=None)
         )
     return resource_provider.get_by_uuid(conn, uuid)
 
@@ -79,10 +79,10 @@ def _parent_of_new(
         raise exception.BadRequest(
             reason=f"{refused}parent provider UUID does not exist: {parent_uuid}"
         )
-    resource_provider.lock(conn, [parent.root_provider_id])
+    resource_provider.lock(conn, [parent.root_provider_id, parent.id])
     now = resource_provider.find_by_uuid(conn, parent_uuid)
     if now is None or now.root_provider_id != parent.root_provider_id:
-        raise _moved_meanwhile()
+        raise resource_provider.changed_meanwhile()
     return parent
 
 
@@ -130,11 +130,6 @@ def _move(
     may_reparent: bool,
 ) -> None:
     refused = f"Unable to save resource provider {provider.uuid}: "
-    if not may_reparent and not provider.is_root:
-        move = "un-parenting" if parent_uuid is None else "re-parenting"
-        raise exception.BadRequest(
-            reason=f"{refused}{move} a provider is not currently allowed."
-        )
     parent = None
     if parent_uuid is not None:
         parent = resource_provider.find_by_uuid(conn, parent_uuid)
@@ -142,6 +137,11 @@ def _move(
             raise exception.BadRequest(
                 reason=f"{refused}parent provider UUID does not exist: {parent_uuid}"
             )
+    if not may_reparent and not provider.is_root:
+        move = "un-parenting" if parent_uuid is None else "re-parenting"
+        raise exception.BadRequest(
+            reason=f"{refused}{move} a provider is not currently allowed."
+        )
     subtree = _locked_subtree(conn, provider, parent)
     if parent is not None and parent.id in subtree:
         raise exception.BadRequest(
@@ -160,14 +160,14 @@ def _locked_subtree(
     relatives = [provider] if parent is None else [provider, parent]
     subtree = _subtree(conn, provider)
     roots = [relative.root_provider_id for relative in relatives]
-    resource_provider.lock(conn, [*roots, *subtree])
+    resource_provider.lock(conn, [*roots, *(each.id for each in relatives), *subtree])
     now = resource_provider.get_all_by_uuid(conn, [each.uuid for each in relatives])
     for relative in relatives:
         found = now.get(relative.uuid)
         if found is None or found.root_provider_id != relative.root_provider_id:
-            raise _moved_meanwhile()
+            raise resource_provider.changed_meanwhile()
     if _subtree(conn, provider) != subtree:
-        raise _moved_meanwhile()
+        raise resource_provider.changed_meanwhile()
     return subtree
 
 
@@ -206,15 +206,6 @@ def _write_place(
     )
 
 
-def _moved_meanwhile() -> transaction.Again:
-    return transaction.Again(
-        exception.ConcurrentUpdate(
-            reason="Another thread concurrently updated the resource provider data. "
-            "Please retry your update"
-        )
-    )
-
-
 def delete(conn: sa.Connection, uuid: str) -> None:
     """Take away a provider that has no children and no allocations.
 
@@ -245,7 +236,10 @@ def delete(conn: sa.Connection, uuid: str) -> None:
         .where(_providers.c.id == provider.id)
         .values(root_provider_id=None)
     )
-    conn.execute(sa.delete(_providers).where(_providers.c.id == provider.id))
+    gone = conn.execute(sa.delete(_providers).where(_providers.c.id == provider.id))
+    if gone.rowcount == 0:
+        # Another request has been faster, while this one waited for the lock.
+        raise exception.ResourceProviderNotFoundForDelete(uuid=uuid)
 
 
 def _exists(conn: sa.Connection, condition: sa.ColumnElement[bool]) -> bool:

@@ -68,16 +68,31 @@ def _consumer_1_38() -> dict[str, Schema]:
     return _consumer_1_34() | {"consumer_type": _CONSUMER_TYPE}
 
 
-CONSUMER_1_13 = closed({"allocations": _by_provider(at_least=0), **_OWNER})
-CONSUMER_1_28 = closed(_consumer_1_28())
-CONSUMER_1_34 = closed(_consumer_1_34(), required=tuple(_consumer_1_28()))
-CONSUMER_1_38 = closed(_consumer_1_38(), required=(*_consumer_1_28(), "consumer_type"))
+def _strangers_first(schema: Schema) -> Schema:
+    """Put last what must be there: of several errors the first one is told."""
+    required = {"required": schema["required"]}
+    return {name: schema[name] for name in schema if name not in required} | required
+
+
+CONSUMER_1_12 = _strangers_first(
+    closed({"allocations": _by_provider(at_least=1), **_OWNER})
+)
+CONSUMER_1_13 = _strangers_first(
+    closed({"allocations": _by_provider(at_least=0), **_OWNER})
+)
+CONSUMER_1_28 = _strangers_first(closed(_consumer_1_28()))
+CONSUMER_1_34 = _strangers_first(
+    closed(_consumer_1_34(), required=tuple(_consumer_1_28()))
+)
+CONSUMER_1_38 = _strangers_first(
+    closed(_consumer_1_38(), required=(*_consumer_1_28(), "consumer_type"))
+)
 
 REPLACE = Schemas(
     {
         (1, 0): closed({"allocations": _listed()}),
         (1, 8): closed({"allocations": _listed(), **_OWNER}),
-        (1, 12): closed({"allocations": _by_provider(at_least=1), **_OWNER}),
+        (1, 12): CONSUMER_1_12,
         (1, 28): CONSUMER_1_28,
         (1, 34): CONSUMER_1_34,
         (1, 38): CONSUMER_1_38,

@@ -37,7 +37,7 @@ CREATE = Schemas(
                 "resource_class": {"type": "string", "pattern": RESOURCE_CLASS_PATTERN},
                 **_RECORD,
             },
-            required=("resource_class", "total"),
+            required=("total", "resource_class"),
         )
     }
 )
@@ -45,5 +45,5 @@ CREATE = Schemas(
 REPLACE_ALL = Schemas({(1, 0): REPLACEMENT})
 
 REPLACE_ONE = Schemas(
-    {(1, 0): closed(_RECORD, required=("resource_provider_generation", "total"))}
+    {(1, 0): closed(_RECORD, required=("total", "resource_provider_generation"))}
 )

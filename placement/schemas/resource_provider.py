@@ -4,7 +4,7 @@ from placement.schemas.common import UUID, Schema, closed
 from placement.schemas.validation import Schemas
 
 _NAME: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
-_PARENT: Schema = {"type": ["string", "null"], "format": "uuid"}
+_PARENT: Schema = {"anyOf": [UUID, {"type": "null"}]}
 _TEXT: Schema = {"type": "string"}
 
 _FILTERS_1_0 = {"name": _TEXT, "uuid": UUID}

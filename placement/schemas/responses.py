@@ -6,9 +6,13 @@ closed, so that a member that is not described is found.
 """
 
 import collections.abc
+import typing
 
+from placement.schemas import validation
 from placement.schemas.common import Schema, closed, keyed
 from placement.schemas.validation import Schemas
+
+_Steps = dict[tuple[int, int], validation.Schema]
 
 # Uuids, classes and traits are text here: a database may hold old forms of them.
 _TEXT: Schema = {"type": "string"}
@@ -31,8 +35,7 @@ def _by_name(values: Schema, at_least: int = 0) -> Schema:
 
 
 def _each(
-    make: collections.abc.Callable[[Schema], Schema],
-    steps: dict[tuple[int, int], Schema],
+    make: collections.abc.Callable[[typing.Any], Schema], steps: _Steps
 ) -> Schemas:
     """The schemas that ``make`` builds around each step."""
     return Schemas({since: make(schema) for since, schema in steps.items()})
@@ -87,7 +90,7 @@ _LINKED_1_1 = (*_LINKED_1_0, "aggregates")
 _LINKED_1_6 = (*_LINKED_1_1, "traits")
 _LINKED_1_11 = (*_LINKED_1_6, "allocations")
 
-_PROVIDER = {
+_PROVIDER: _Steps = {
     (1, 0): _provider(*_LINKED_1_0),
     (1, 1): _provider(*_LINKED_1_1),
     (1, 6): _provider(*_LINKED_1_6),

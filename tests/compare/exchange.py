@@ -123,9 +123,7 @@ class Sender:
     def send(self, request: Request) -> Answer:
         if time.monotonic() - self._used > MAX_IDLE_SECONDS:
             self._http.close()
-        self._http.putrequest(
-            request.method, request.target, skip_accept_encoding=True
-        )
+        self._http.putrequest(request.method, request.target, skip_accept_encoding=True)
         for name, value in request.headers:
             self._http.putheader(name, value)
         if request.body is not None:

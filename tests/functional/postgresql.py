@@ -10,7 +10,6 @@ import signal
 import subprocess
 import tempfile
 import time
-import typing
 
 import psycopg2
 
@@ -47,10 +46,18 @@ class Cluster:
     ``pid`` is that of the first process; those of the connections descend from it.
     """
 
-    def __init__(self, port: int, process: "subprocess.Popen[bytes]") -> None:
+    def __init__(
+        self,
+        port: int,
+        launch: "collections.abc.Callable[[], subprocess.Popen[bytes]]",
+    ) -> None:
         self._port = port
-        self._process = process
-        self.pid = process.pid
+        self._launch = launch
+        self._process = launch()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg2://{USER}@{ports.HOST}:{self._port}/{database}"
@@ -88,6 +95,11 @@ class Cluster:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait(STOP_SECONDS)
 
+    def start_again(self) -> None:
+        """Run it anew where it was, after ``stop``; returns when it is ready."""
+        self._process = self._launch()
+        self.wait_until_ready()
+
     def _connect(self) -> "psycopg2.extensions.connection":
         return psycopg2.connect(
             host=ports.HOST, port=self._port, user=USER, dbname="postgres"
@@ -111,8 +123,7 @@ def running(durable: bool = False) -> collections.abc.Iterator[Cluster]:
         if account is not None:
             os.chown(directory, account.pw_uid, account.pw_gid)
         _initialise(bin_directory, directory, account)
-        with open(directory / "log", "wb") as log:
-            cluster = _start(bin_directory, directory, account, durable, log)
+        cluster = _start(bin_directory, directory, account, durable)
         try:
             cluster.wait_until_ready()
             yield cluster
@@ -166,7 +177,6 @@ def _start(
     directory: pathlib.Path,
     account: pwd.struct_passwd | None,
     durable: bool,
-    log: typing.BinaryIO,
 ) -> Cluster:
     port = ports.free_port()
     switch = "on" if durable else "off"
@@ -179,24 +189,28 @@ def _start(
         "synchronous_commit": switch,
         "full_page_writes": switch,
     }
-    process = subprocess.Popen(
-        [
-            bin_directory / "postgres",
-            *("-D", directory / "data"),
-            *(f"--{name}={value}" for name, value in settings.items()),
-        ],
-        cwd=directory,
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        # A break at the terminal is for the tests; they end it in their order.
-        start_new_session=True,
-        user=account.pw_uid if account else None,
-        group=account.pw_gid if account else None,
-        extra_groups=[] if account else None,
-    )
-    return Cluster(port, process)
+
+    def launch() -> "subprocess.Popen[bytes]":
+        with open(directory / "log", "ab") as log:
+            return subprocess.Popen(
+                [
+                    bin_directory / "postgres",
+                    *("-D", directory / "data"),
+                    *(f"--{name}={value}" for name, value in settings.items()),
+                ],
+                cwd=directory,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # A break at the terminal is for the tests; they end it in their order.
+                start_new_session=True,
+                user=account.pw_uid if account else None,
+                group=account.pw_gid if account else None,
+                extra_groups=[] if account else None,
+            )
+
+    return Cluster(port, launch)
 
 
 def _environment() -> dict[str, str]:

@@ -74,10 +74,14 @@ def require_current(engine: sa.Engine) -> None:
             if found != head:
                 name = engine.url.render_as_string()
                 raise exception.ConfigurationError(
-                    reason=f"The database {name} has the schema {found or 'of nothing'} "
-                    f"and {head} is needed: run `placement-manage db sync` first, or "
-                    "set [placement_database] sync_on_startup."
+                    reason=f"The database {name} has {_schema(found)} and {head} is "
+                    "needed: run `placement-manage db sync` first, or set "
+                    "[placement_database] sync_on_startup."
                 )
+
+
+def _schema(revision: str | None) -> str:
+    return "no schema" if revision is None else f"the schema {revision}"
 
 
 def _writing(engine: sa.Engine) -> sa.Connection:
@@ -105,9 +109,7 @@ def _head(chain: str) -> str | None:
     return scripts.get_current_head()
 
 
-def _config(
-    chain: str, conn: sa.Connection | None = None
-) -> alembic.config.Config:
+def _config(chain: str, conn: sa.Connection | None = None) -> alembic.config.Config:
     config = alembic.config.Config(stdout=typing.cast(typing.TextIO, _NOWHERE))
     config.set_main_option(
         "script_location", str(pathlib.Path(__file__).parent / chain)
@@ -118,4 +120,5 @@ def _config(
     return config
 
 
-_NOWHERE = pathlib.Path(os.devnull).open("w")
+# Alembic writes nothing there that is asked for here; it is open as long as we run.
+_NOWHERE = open(os.devnull, "w")  # noqa: SIM115

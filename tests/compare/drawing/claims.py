@@ -38,7 +38,10 @@ def post(rng: random.Random, world: World, minor: int) -> Draft:
         if is_unknown(rng, world, consumer, minor):
             return show_generation(consumer)
     return Draft(
-        "POST /allocations", "/allocations", minor, _bodies(rng, world, minor, consumers)
+        "POST /allocations",
+        "/allocations",
+        minor,
+        _bodies(rng, world, minor, consumers),
     )
 
 

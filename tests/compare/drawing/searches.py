@@ -1,5 +1,6 @@
 """Well-formed searches: lists of providers, and allocation candidates."""
 
+import collections.abc
 import random
 
 from tests.compare.drawing.draft import Draft
@@ -7,7 +8,7 @@ from tests.compare.drawing.world import World
 
 
 def list_providers(rng: random.Random, world: World, minor: int) -> Draft:
-    filters = {
+    filters: dict[str, tuple[int, collections.abc.Callable[[], str]]] = {
         "name": (0, lambda: rng.choice([*world.provider_names.values(), "none"])),
         "uuid": (0, world.provider),
         "member_of": (3, lambda: _member_of(rng, world, minor)),
@@ -73,7 +74,9 @@ def _group(
 
 def _resources(rng: random.Random, world: World) -> str:
     names = {world.resource_class() for _ in range(rng.choice([1, 1, 1, 2, 2, 3]))}
-    return ",".join(f"{name}:{rng.choice([1, 1, 1, 2, 3, 4])}" for name in sorted(names))
+    return ",".join(
+        f"{name}:{rng.choice([1, 1, 1, 2, 3, 4])}" for name in sorted(names)
+    )
 
 
 def _required(rng: random.Random, world: World, minor: int) -> str:

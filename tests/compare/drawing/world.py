@@ -5,7 +5,6 @@ What is known comes from answers that both services agree on, never from one.
 
 import random
 import re
-import typing
 import uuid
 
 from tests.compare.exchange import Answer, Request
@@ -164,6 +163,3 @@ class World:
         consumer = _CONSUMER_PATH.match(request.path)
         if consumer and request.method == "GET" and (request.minor or 0) >= 28:
             self.consumer_generations[consumer[1]] = document.get("consumer_generation")
-
-
-Generation = typing.Literal["unknown"] | int | None

@@ -22,6 +22,8 @@ from tests.unit.candidates.model import Inventory, Model, Provider
 WORLDS = int(os.environ.get("PLACEMENT_WORLDS", "300"))
 SEED = int(os.environ.get("PLACEMENT_SEED", "1"))
 
+SEEDS = st.integers(0, 2**63)
+
 drawn_worlds = hypothesis.settings(
     max_examples=WORLDS,
     deadline=None,
@@ -55,18 +57,12 @@ def test_a_worked_example_is_answered_as_written(engine, providers, case):
 
 @drawn_worlds
 @hypothesis.seed(SEED)
-@hypothesis.given(
-    providers=worlds.provider_lists(),
-    question=worlds.questions(),
-    version=st.sampled_from(["1.39", "1.39", "1.39", "nested-unaware"]),
-)
-def test_a_search_finds_what_trying_everything_finds(
-    engine, providers, question, version
-):
-    nested = version == "1.39"
+@hypothesis.given(seed=SEEDS, nested=st.sampled_from([True, True, True, False]))
+def test_a_search_finds_what_trying_everything_finds(engine, seed, nested):
+    providers, question = worlds.draw(seed)
     model = Model(providers)
     expected = model.candidates(question, nested)
-    hypothesis.event(f"{'some' if expected else 'no'} candidates, {version}")
+    hypothesis.event(f"{'some' if expected else 'no'} candidates, nested: {nested}")
     worlds.store(engine, providers)
     names = {worlds.uuid_of(one.name): one.name for one in providers}
 
@@ -81,19 +77,44 @@ def test_a_search_finds_what_trying_everything_finds(
         assert summary == worlds.summary_of(model, names[of])
 
 
+@pytest.mark.parametrize("home", ["ss", "cn"])
+@pytest.mark.parametrize("group", ["", "_S"])
+def test_a_tree_that_is_asked_for_bounds_sharing(engine, home, group):
+    """A suffixed group finds a sharing provider by its tree, the other none."""
+    providers = [
+        Provider("cn", None, {"VCPU": Inventory(4)}, aggregates=frozenset("A")),
+        Provider(
+            "ss",
+            None,
+            {"DISK_GB": Inventory(9)},
+            traits=frozenset([worlds.SHARING]),
+            aggregates=frozenset("A"),
+        ),
+    ]
+    worlds.store(engine, providers)
+
+    document = worlds.ask(
+        worlds.context_of(engine),
+        f"resources{group}=DISK_GB:1&in_tree{group}={worlds.uuid_of(home)}"
+        "&resources_V=VCPU:1&group_policy=none",
+    )
+
+    found = json.loads(document)["allocation_requests"]
+    assert len(found) == (1 if (group, home) == ("_S", "ss") else 0)
+
+
 @drawn_worlds
 @hypothesis.seed(SEED)
 @hypothesis.given(
-    providers=worlds.provider_lists(),
-    question=worlds.questions(),
+    seed=SEEDS,
     limit=st.integers(1, 6),
     strategy=st.sampled_from(["depth-first", "breadth-first"]),
     is_random=st.booleans(),
-    seed=st.integers(0, 9),
 )
 def test_a_limit_takes_part_of_the_answer_in_the_promised_order(
-    engine, providers, question, limit, strategy, is_random, seed
+    engine, seed, limit, strategy, is_random
 ):
+    providers, question = worlds.draw(seed)
     model = Model(providers)
     by_root = [
         model.candidates_at(question, one.name)

@@ -2,11 +2,11 @@
 
 import dataclasses
 import json
+import random
 import types
 import uuid
 
 import sqlalchemy as sa
-from hypothesis import strategies as st
 
 from placement.candidates import find, render, request
 from placement.conf.settings import PlacementSettings
@@ -15,7 +15,14 @@ from placement.db import tables
 from placement.db.names import STANDARD_CLASSES, Names
 from placement.microversion import Version
 from placement.querystring import Query
-from tests.unit.candidates.model import SHARING, Group, Inventory, Provider, Question
+from tests.unit.candidates.model import (
+    SHARING,
+    Group,
+    Inventory,
+    Model,
+    Provider,
+    Question,
+)
 
 CLASSES = {
     **{
@@ -264,123 +271,143 @@ def query_of(question):
     return "&".join(pairs)
 
 
-_custom_traits = st.sampled_from(["CUSTOM_T1", "CUSTOM_T2", "CUSTOM_T3"])
-_aggregates = st.sampled_from(list(AGGREGATES))
-_class_names = st.sampled_from(["VCPU", "MEMORY_MB", "CUSTOM_A"])
+_FILTER_TRAITS = ("CUSTOM_T1", "CUSTOM_T2", "CUSTOM_T3")
+_ASKED_CLASSES = ("VCPU", "MEMORY_MB", "CUSTOM_A")
+_SUFFIXES = ("_A", "_B", "_C", "_D")
 _UNIT_MAX = 2**31 - 1
 
 
-def _some(strategy, size_max):
-    return st.frozensets(strategy, max_size=size_max)
+class Drawn:
+    """Draws from a seed, so that most questions have an answer in their world."""
 
+    def __init__(self, seed):
+        self._chance = random.Random(seed)
+        self._count = 0
 
-@st.composite
-def inventories(draw):
-    total = draw(st.integers(1, 6))
-    offer = Inventory(
-        total=total,
-        reserved=draw(st.sampled_from([0, 0, 0, 1])),
-        min_unit=draw(st.sampled_from([1, 1, 1, 2])),
-        max_unit=draw(st.sampled_from([_UNIT_MAX, _UNIT_MAX, 2, 3])),
-        step_size=draw(st.sampled_from([1, 1, 1, 2])),
-        allocation_ratio=draw(st.sampled_from([1.0, 1.0, 0.9, 1.5, 2.0])),
-    )
-    return offer, draw(st.sampled_from([0, 0, 0, 1, 2]))
+    def is_one_in(self, many):
+        return self._chance.randrange(many) == 0
 
+    def some(self, among, most):
+        """At least one of ``among``."""
+        return frozenset(self._chance.sample(among, self._chance.randint(1, most)))
 
-@st.composite
-def provider_lists(draw):
-    """Up to eight providers in up to three trees of depth four; up to three share."""
-    count = draw(st.integers(1, 8))
-    roots = draw(st.integers(1, min(3, count)))
-    depths = []
-    providers = []
-    sharing = 0
-    for index in range(count):
-        parent = None
-        depth = 1
-        if index >= roots:
-            fitting = [i for i in range(index) if depths[i] < 4]
-            above = draw(st.sampled_from(fitting))
-            parent, depth = f"p{above}", depths[above] + 1
-        depths.append(depth)
-        traits = draw(_some(_custom_traits, 2))
-        if sharing < 3 and draw(st.integers(0, 3)) == 0:
-            traits |= {SHARING}
-            sharing += 1
-        offers = draw(st.dictionaries(_class_names, inventories(), max_size=3))
-        providers.append(
-            Provider(
-                name=f"p{index}",
-                parent=parent,
-                inventory={name: offer for name, (offer, _) in offers.items()},
-                used={name: used for name, (_, used) in offers.items()},
-                traits=traits,
-                aggregates=draw(_some(_aggregates, 2)),
+    def inventory(self):
+        pick = self._chance.choice
+        return Inventory(
+            total=self._chance.randint(1, 8),
+            reserved=pick([0, 0, 0, 1]),
+            min_unit=pick([1, 1, 1, 1, 2]),
+            max_unit=pick([_UNIT_MAX, _UNIT_MAX, 1, 2, 3]),
+            step_size=pick([1, 1, 1, 1, 2]),
+            allocation_ratio=pick([1.0, 1.0, 0.7, 0.9, 1.5, 2.0]),
+        )
+
+    def providers(self):
+        """Up to nine providers in up to three trees of depth four; up to three share.
+
+        Their ids are in random order.
+        """
+        roots = self._chance.randint(1, 3)
+        count = roots + self._chance.randint(0, 6)
+        self._count = count
+        depths, providers, sharing = [], [], 0
+        for index in range(count):
+            parent, depth = None, 1
+            if index >= roots:
+                above = self._chance.choice([i for i in range(index) if depths[i] < 4])
+                parent, depth = f"p{above}", depths[above] + 1
+            depths.append(depth)
+            traits = frozenset()
+            if self.is_one_in(2):
+                traits = self.some(_FILTER_TRAITS, 2)
+            if sharing < 3 and self.is_one_in(3):
+                traits |= {SHARING}
+                sharing += 1
+            offered = sorted(self.some(_ASKED_CLASSES, 3)) if index % 5 != 4 else []
+            providers.append(
+                Provider(
+                    name=f"p{index}",
+                    parent=parent,
+                    inventory={name: self.inventory() for name in offered},
+                    used={name: self._chance.choice([0, 0, 1, 2]) for name in offered},
+                    traits=traits,
+                    aggregates=self.some("ABC", 2)
+                    if self.is_one_in(2)
+                    else frozenset(),
+                )
             )
+        self._chance.shuffle(providers)
+        return providers
+
+    def group(self, suffix, may_be_empty, filters):
+        classes = self.some(_ASKED_CLASSES, 1 + self.is_one_in(2))
+        if may_be_empty and self.is_one_in(2):
+            classes = ()
+        resources = {
+            name: self._chance.choice([1, 1, 1, 2]) for name in sorted(classes)
+        }
+        group = Group(suffix=suffix, resources=resources)
+        if self.is_one_in(filters):
+            sets = self._chance.randint(1, 2)
+            group.required = [self.some(_FILTER_TRAITS, 2) for _ in range(sets)]
+        if self.is_one_in(filters + 1):
+            group.forbidden = self.some(_FILTER_TRAITS, 1)
+        if self.is_one_in(filters + 1):
+            sets = self._chance.randint(1, 2)
+            group.member_of = [self.some("ABC", 2) for _ in range(sets)]
+        if self.is_one_in(filters + 1):
+            group.not_member_of = self.some("ABC", 1)
+        if self.is_one_in(filters + 2):
+            group.in_tree = f"p{self._chance.randrange(self._count + 1)}"
+        if any(wanted <= group.forbidden for wanted in group.required):
+            group.forbidden = frozenset()
+        if not (resources or group.required or group.forbidden):
+            group.required = [frozenset(_FILTER_TRAITS)]
+        return group
+
+    def question(self):
+        """Up to four groups, with everything that can be asked of the whole."""
+        count = self._chance.choice([0, 1, 1, 2, 2, 3, 4])
+        suffixes = self._chance.sample(_SUFFIXES, count)
+        filters = self._chance.choice([2, 3, 5, 8])
+        subtrees = []
+        if count and self.is_one_in(2):
+            sizes = [self._chance.randint(1, min(3, count)) for _ in range(2)]
+            subtrees = [
+                frozenset(self._chance.sample(suffixes, size))
+                for size in sizes[: self._chance.randint(1, 2)]
+            ]
+        together = frozenset().union(*subtrees)
+        groups = [self.group(name, name in together, filters) for name in suffixes]
+        if count == 0 or (count < 4 and self.is_one_in(2)):
+            groups.insert(0, self.group("", False, filters))
+        if not any(group.resources for group in groups):
+            groups[0].resources = {"VCPU": 1}
+        required = forbidden = frozenset()
+        if self.is_one_in(6):
+            required = self.some(_FILTER_TRAITS, 1)
+        if self.is_one_in(6):
+            forbidden = self.some(_FILTER_TRAITS, 1)
+        return Question(
+            groups=groups,
+            isolate=self.is_one_in(2),
+            same_subtree=subtrees,
+            root_required=required,
+            root_forbidden=forbidden - required,
         )
-    return draw(st.permutations(providers))
 
 
-@st.composite
-def groups(draw, suffix, may_be_empty):
-    resources = draw(
-        st.dictionaries(
-            _class_names,
-            st.sampled_from([1, 1, 1, 2, 3]),
-            min_size=0 if may_be_empty else 1,
-            max_size=1 if suffix and draw(st.booleans()) else 2,
-        )
-    )
-    group = Group(suffix=suffix, resources=resources)
-    # Filters are rare, so that most questions have an answer.
-    if draw(st.integers(0, 2)) == 0:
-        group.required = draw(
-            st.lists(st.frozensets(_custom_traits, min_size=1, max_size=2), max_size=2)
-        )
-    if draw(st.integers(0, 3)) == 0:
-        group.forbidden = draw(_some(_custom_traits, 1))
-    if draw(st.integers(0, 3)) == 0:
-        group.member_of = draw(
-            st.lists(st.frozensets(_aggregates, min_size=1, max_size=2), max_size=2)
-        )
-    if draw(st.integers(0, 4)) == 0:
-        group.not_member_of = draw(_some(_aggregates, 2))
-    if draw(st.integers(0, 5)) == 0:
-        group.in_tree = draw(st.sampled_from([f"p{i}" for i in range(9)]))
-    if any(wanted <= group.forbidden for wanted in group.required):
-        group.forbidden = frozenset()
-    if may_be_empty and not (group.resources or group.required or group.forbidden):
-        group.required = [frozenset([draw(_custom_traits)])]
-    return group
+def draw(seed):
+    """Return providers and a question; most of what is drawn has an answer.
 
-
-@st.composite
-def questions(draw):
-    """Up to four groups, with everything that can be asked of the whole."""
-    suffixes = draw(
-        st.lists(st.sampled_from(["_A", "_B", "_C", "_D"]), unique=True, max_size=4)
-    )
-    asked = []
-    if not suffixes or (len(suffixes) < 4 and draw(st.booleans())):
-        asked.append(draw(groups("", False)))
-    subtrees = []
-    if suffixes and draw(st.booleans()):
-        subtrees = draw(
-            st.lists(st.frozensets(st.sampled_from(suffixes), min_size=1), max_size=2)
-        )
-    together = frozenset().union(*subtrees)
-    for suffix in suffixes:
-        asked.append(draw(groups(suffix, suffix in together)))
-    if not any(group.resources for group in asked):
-        asked[0].resources = {"VCPU": 1}
-    few = st.sampled_from([0, 0, 0, 0, 1])
-    required = draw(_some(_custom_traits, 1)) if draw(few) else frozenset()
-    forbidden = draw(_some(_custom_traits, 1)) if draw(few) else frozenset()
-    return Question(
-        groups=asked,
-        isolate=draw(st.booleans()),
-        same_subtree=subtrees,
-        root_required=required,
-        root_forbidden=forbidden - required,
-    )
+    A question without one is often drawn again, because most rules show only where
+    they leave something and take something away.
+    """
+    drawn = Drawn(seed)
+    providers = drawn.providers()
+    model = Model(providers)
+    for _ in range(10):
+        question = drawn.question()
+        if model.candidates(question) or drawn.is_one_in(8):
+            break
+    return providers, question

@@ -2,6 +2,7 @@
 
 from alembic import op
 
+from placement import exception
 from placement.db import checks
 
 revision = "611cd6dffd7b"
@@ -11,7 +12,7 @@ down_revision = "b4ed3a175331"
 def upgrade() -> None:
     found = checks.missing_root_provider_ids(op.get_bind())
     if found:
-        raise RuntimeError(
-            f"{found} resource providers have no root_provider_id: run "
+        raise exception.ConfigurationError(
+            reason=f"{found} resource providers have no root_provider_id: run "
             "`placement-manage db online_data_migrations` first."
         )

@@ -2,6 +2,7 @@
 
 from alembic import op
 
+from placement import exception
 from placement.db import checks
 
 revision = "b5c396305c25"
@@ -11,7 +12,7 @@ down_revision = "611cd6dffd7b"
 def upgrade() -> None:
     found = checks.incomplete_consumers(op.get_bind())
     if found:
-        raise RuntimeError(
-            f"{found} allocations have no consumer: run "
+        raise exception.ConfigurationError(
+            reason=f"{found} consumers have allocations and no record: run "
             "`placement-manage db online_data_migrations` first."
         )

@@ -1,0 +1,301 @@
+"""The API as an OpenAPI 3.1 document, made from the tables that the service runs on.
+
+One document describes one microversion: the operations that it has, with the bodies
+that they read and answer at it. The same version gives the same bytes.
+"""
+
+import collections.abc
+import inspect
+import re
+import typing
+
+import orjson
+
+from placement import policies, routes
+from placement.contract import CONTRACTS, Answer, Contract
+from placement.microversion import MAX_VERSION, MIN_VERSION, Version
+from placement.routes import Check, Operation
+from placement.schemas import responses
+from placement.schemas.validation import Schemas
+
+_Json = dict[str, typing.Any]
+
+_JSON = "application/json"
+
+_TITLES = {
+    200: "OK",
+    201: "Created",
+    204: "Done; there is no body.",
+    400: "The request is wrong, whatever is stored.",
+    401: "The token is missing or not valid.",
+    403: "The policy does not let the caller do this.",
+    404: "There is no such thing, or nothing lives at this path.",
+    405: "The path does not serve this method at this version.",
+    406: "The version is not served, or the answer is not wanted as JSON.",
+    409: "What is stored does not allow it.",
+    415: "The body is not JSON.",
+    500: "The service failed.",
+    503: "The database, or the identity service, cannot be reached now.",
+}
+
+# What may happen to every request, whatever it asks for.
+_ALWAYS = {400, 405, 406, 500, 503}
+
+_PATH_PARAMETERS = {
+    "uuid": "The uuid of a resource provider.",
+    "resource_class": "The name of a resource class.",
+    "name": "The name of the resource.",
+    "consumer_uuid": "The uuid of a consumer.",
+}
+
+# What a query parameter means, and a value that it may have.
+_QUERY_PARAMETERS = {
+    "name": ("Providers of this name; traits by name.", None),
+    "uuid": ("The provider with this uuid.", None),
+    "member_of": ("Providers in this aggregate.", None),
+    "resources": ("Amounts by resource class.", "VCPU:2,MEMORY_MB:1024"),
+    "in_tree": ("Providers of the tree that has this provider.", None),
+    "required": ("Traits that must, or must not, be there.", "HW_CPU_X86_AVX2"),
+    "associated": ("Traits that some provider has, or none has.", "true"),
+    "project_id": ("The project whose usage is wanted.", None),
+    "user_id": ("Only of this user.", None),
+    "consumer_type": ("Only of consumers of this type.", "INSTANCE"),
+    "limit": ("How many candidates are wanted at the most.", "10"),
+    "group_policy": ("Whether groups may share a provider.", "none"),
+    "root_required": ("Traits of the root provider.", "HW_CPU_X86_AVX2"),
+    "same_subtree": ("Groups whose providers belong together.", "_COMPUTE,_NET"),
+}
+
+_GROUPS = (
+    "The parameters of request groups: each name may end in the suffix of a group, "
+    "such as `resources_NET` or `required1`."
+)
+
+
+def render(version: Version = MAX_VERSION, url: str = "/") -> bytes:
+    """Return the document of one version as indented JSON; see ``document``."""
+    return orjson.dumps(document(version, url), option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def document(version: Version = MAX_VERSION, url: str = "/") -> _Json:
+    """Return the document of one version of the API, served at ``url``."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Placement",
+            "version": str(version),
+            "description": "What resources there are, who uses them, and who could "
+            f"serve a request. This is microversion {version} of {MIN_VERSION} to "
+            f"{MAX_VERSION}.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": url}],
+        "security": [{"token": []}],
+        "paths": _paths(version),
+        "components": {
+            "securitySchemes": {
+                "token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"}
+            },
+            "parameters": {"Version": _version_parameter(version)},
+            "headers": _headers(version),
+            "responses": {
+                str(status): _failure(status, version)
+                for status in _TITLES
+                if status >= 400
+            },
+        },
+    }
+
+
+def operations(version: Version) -> list[Operation]:
+    """Return the operations that there are at ``version``."""
+    return [each for each in routes.OPERATIONS if version >= each.since]
+
+
+def _paths(version: Version) -> _Json:
+    defaults = {rule.name: rule.check_str for rule in policies.list_rules()}
+    paths: _Json = {}
+    for operation in operations(version):
+        path = paths.setdefault(operation.path, {})
+        path[operation.method.lower()] = _operation(operation, version, defaults)
+    return paths
+
+
+def _operation(
+    operation: Operation, version: Version, defaults: dict[str, str]
+) -> _Json:
+    contract = CONTRACTS[f"{operation.method} {operation.path}"]
+    text = (inspect.getdoc(operation.handler) or "").replace("``", "`")
+    described: _Json = {
+        "operationId": operation.handler.__name__,
+        "tags": [operation.path.split("/")[1] or "root"],
+        "summary": " ".join(text.partition("\n\n")[0].split()),
+        "description": text,
+        "parameters": _parameters(operation, contract, version),
+        "responses": _responses(operation, contract, version),
+        "x-placement-since": str(operation.since),
+    }
+    if contract.body is not None and _reads_body(operation, version):
+        described["requestBody"] = {
+            "required": True,
+            "content": {_JSON: {"schema": _schema(contract.body, version)}},
+        }
+    if operation.rule is None:
+        described["security"] = []
+    else:
+        described["x-placement-policy"] = {
+            "rule": operation.rule,
+            "default": defaults[operation.rule],
+        }
+    return described
+
+
+def _reads_body(operation: Operation, version: Version) -> bool:
+    return operation.body_until is None or version <= operation.body_until
+
+
+def _schema(schemas: Schemas, version: Version) -> _Json:
+    schema = schemas.pick(version).schema
+    # True and False are schemas too; none of ours is one.
+    assert isinstance(schema, collections.abc.Mapping)
+    return dict(schema)
+
+
+def _parameters(
+    operation: Operation, contract: Contract, version: Version
+) -> list[_Json]:
+    parameters: list[_Json] = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": _PATH_PARAMETERS[name],
+            "schema": {"type": "string", "minLength": 1},
+        }
+        for name in re.findall(r"\{(\w+)\}", operation.path)
+    ]
+    if contract.query is not None:
+        parameters += _query_parameters(_schema(contract.query, version))
+    return [*parameters, {"$ref": "#/components/parameters/Version"}]
+
+
+def _query_parameters(schema: _Json) -> list[_Json]:
+    parameters = [
+        _query_parameter(name, one, name in schema.get("required", ()))
+        for name, one in schema["properties"].items()
+    ]
+    if "patternProperties" in schema:
+        groups = {
+            "type": "object",
+            "patternProperties": schema["patternProperties"],
+            "additionalProperties": False,
+        }
+        parameters.append(
+            {
+                "name": "groups",
+                "in": "query",
+                "style": "form",
+                "explode": True,
+                "description": _GROUPS,
+                "schema": groups,
+            }
+        )
+    return parameters
+
+
+def _query_parameter(name: str, schema: _Json, is_required: bool) -> _Json:
+    description, example = _QUERY_PARAMETERS[name]
+    parameter = {
+        "name": name,
+        "in": "query",
+        "required": is_required,
+        "description": description,
+        "schema": schema,
+    }
+    return parameter if example is None else parameter | {"example": example}
+
+
+def _version_parameter(version: Version) -> _Json:
+    return {
+        "name": "OpenStack-API-Version",
+        "in": "header",
+        # Who sends no version gets the first.
+        "required": version != MIN_VERSION,
+        "description": "The microversion that the request is written for.",
+        "schema": {"type": "string", "enum": [f"placement {version}"]},
+    }
+
+
+def _responses(operation: Operation, contract: Contract, version: Version) -> _Json:
+    found = {
+        str(answer.status): _success(answer, version)
+        for answer in contract.answers_at(version)
+    }
+    for status in sorted(_ALWAYS | set(contract.refuses) | _refusals(operation)):
+        found[str(status)] = {"$ref": f"#/components/responses/{status}"}
+    return found
+
+
+def _refusals(operation: Operation) -> set[int]:
+    """The statuses that the checks before the handler, and the path, come to."""
+    refusals = set()
+    if Check.POLICY in operation.ordered_checks:
+        refusals |= {401, 403}
+    if Check.CONTENT_TYPE in operation.ordered_checks:
+        refusals.add(415)
+    if "{" in operation.path:
+        refusals.add(404)
+    return refusals
+
+
+def _success(answer: Answer, version: Version) -> _Json:
+    names = ["OpenStack-API-Version", "Vary", "X-Openstack-Request-Id"]
+    if answer.has_location:
+        names.append("Location")
+    if answer.has_cache_headers and version.matches((1, 15)):
+        names += ["Last-Modified", "Cache-Control"]
+    response: _Json = {
+        "description": _TITLES[answer.status],
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
+    }
+    if answer.body is not None:
+        response["content"] = {_JSON: {"schema": _schema(answer.body, version)}}
+    return response
+
+
+def _headers(version: Version) -> _Json:
+    texts = {
+        "OpenStack-API-Version": "The microversion that the answer is written for.",
+        "Vary": "The request headers that the answer depends on.",
+        "X-Openstack-Request-Id": "The id of the request, which the log has too.",
+        "Location": "The URL of what was made.",
+        "Last-Modified": "When what is shown was changed last.",
+        "Cache-Control": "Always no-cache.",
+    }
+    headers: _Json = {
+        name: {"description": text, "required": True, "schema": {"type": "string"}}
+        for name, text in texts.items()
+    }
+    headers["OpenStack-API-Version"]["schema"]["enum"] = [f"placement {version}"]
+    return headers
+
+
+def _failure(status: int, version: Version) -> _Json:
+    """Describe the error document, in the forms that a client may ask for."""
+    schemas = {401: responses.UNAUTHORIZED, 406: responses.NOT_ACCEPTABLE}
+    schema = _schema(schemas.get(status, responses.ERRORS), version)
+    content: _Json = {_JSON: {"schema": schema}}
+    if status != 401:
+        content |= {
+            media_type: {"schema": {"type": "string"}}
+            for media_type in ("text/html", "text/plain")
+        }
+    return {
+        "description": _TITLES[status],
+        "headers": {
+            "X-Openstack-Request-Id": {
+                "$ref": "#/components/headers/X-Openstack-Request-Id"
+            }
+        },
+        "content": content,
+    }

@@ -1,0 +1,119 @@
+"""Properties of searches that deliberate differences depend on."""
+
+import collections
+import contextlib
+import re
+import typing
+
+from tests.compare.exchange import Answer, Exchange
+
+_GROUPED = re.compile(r"(resources|required|member_of|in_tree)(.*)")
+
+
+def _is_candidates(exchange: Exchange) -> bool:
+    return exchange.request.operation == "GET /allocation_candidates"
+
+
+def _groups(exchange: Exchange) -> dict[str, dict[str, list[str]]]:
+    """Return the values by parameter, by suffix of the group."""
+    groups: dict[str, dict[str, list[str]]] = collections.defaultdict(
+        lambda: collections.defaultdict(list)
+    )
+    for name, value in exchange.request.query:
+        match = _GROUPED.fullmatch(name)
+        if match:
+            groups[match[2]][match[1]].append(value)
+    return groups
+
+
+def _classes(group: dict[str, list[str]]) -> set[str]:
+    asked = group.get("resources", [""])[-1]
+    return {item.partition(":")[0] for item in asked.split(",") if item}
+
+
+def _requests(answer: Answer) -> list[typing.Any]:
+    document = answer.document()
+    found: list[typing.Any] = document.get("allocation_requests", [])
+    return found
+
+
+def has_hidden_unknown_name(exchange: Exchange) -> bool:
+    said = exchange.ours.detail.lower()
+    if exchange.peer.status != 200 or exchange.ours.status != 400:
+        return False
+    document = exchange.peer.document()
+    found = [document.get("allocation_requests"), document.get("resource_providers")]
+    return [] in found and ("no such trait" in said or "no such resource class" in said)
+
+
+def names_fewer_traits(exchange: Exchange) -> bool:
+    statuses = {exchange.peer.status, exchange.ours.status}
+    return statuses == {400} and all(
+        "No such trait" in answer.detail for answer in (exchange.peer, exchange.ours)
+    )
+
+
+def is_cut_alike(exchange: Exchange) -> bool:
+    """Tell whether both answers are cut by a limit, to as many candidates."""
+    if {exchange.peer.status, exchange.ours.status} != {200}:
+        return False
+    limits = [value for name, value in exchange.request.query if name == "limit"]
+    if not _is_candidates(exchange) or not limits:
+        return False
+    counts = {len(_requests(exchange.peer)), len(_requests(exchange.ours))}
+    return counts == {int(limits[0])}
+
+
+def loses_anchors(exchange: Exchange) -> bool:
+    groups = _groups(exchange)
+    if not _is_candidates(exchange) or "" not in groups or len(groups) < 2:
+        return False
+    return _has_fewer(exchange.peer, exchange.ours)
+
+
+def asks_twice_for_a_class(exchange: Exchange) -> bool:
+    groups = _groups(exchange)
+    if not _is_candidates(exchange) or "" not in groups:
+        return False
+    policies = [each for name, each in exchange.request.query if name == "group_policy"]
+    suffixed = [_classes(group) for suffix, group in groups.items() if suffix]
+    shared = _classes(groups[""]) & set[str]().union(*suffixed)
+    return bool(shared) and "none" not in policies[:1]
+
+
+def fails_on_nested_sharing(exchange: Exchange) -> bool:
+    return (
+        _is_candidates(exchange)
+        and exchange.peer.status == 500
+        and len(_classes(_groups(exchange).get("", {}))) > 1
+    )
+
+
+def has_bare_group(exchange: Exchange) -> bool:
+    if not _is_candidates(exchange):
+        return False
+    return any(
+        suffix
+        and not group.get("resources")
+        and (group.get("in_tree") or not _has_wanted(group))
+        for suffix, group in _groups(exchange).items()
+    )
+
+
+def _has_wanted(group: dict[str, list[str]]) -> bool:
+    """Tell whether the group wants a trait, or to be in an aggregate."""
+    values = [*group.get("required", []), *group.get("member_of", [])]
+    return any(not item.startswith("!") for each in values for item in each.split(","))
+
+
+def repeats_single_parameter(exchange: Exchange) -> bool:
+    names = collections.Counter(name for name, _ in exchange.request.query)
+    return _is_candidates(exchange) and (
+        names["limit"] > 1 or names["group_policy"] > 1
+    )
+
+
+def _has_fewer(peer: Answer, ours: Answer) -> bool:
+    with contextlib.suppress(AttributeError):
+        return len(_requests(peer)) < len(_requests(ours))
+    return False

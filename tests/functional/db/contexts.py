@@ -1,0 +1,25 @@
+"""What transactions want to know of a request, on a database of a test."""
+
+import collections.abc
+import contextlib
+import types
+import typing
+
+from placement.conf.settings import DatabaseSettings
+from placement.db import engine
+from placement.db.names import Names
+
+
+@contextlib.contextmanager
+def context(url: str, retries: int = 10) -> collections.abc.Iterator[typing.Any]:
+    """Yield a context with an engine of its own, whose connections end with it."""
+    database = engine.create_engine(DatabaseSettings(url))
+    placement = types.SimpleNamespace(allocation_conflict_retry_count=retries)
+    try:
+        yield types.SimpleNamespace(
+            engine=database,
+            names=Names(),
+            settings=types.SimpleNamespace(placement=placement),
+        )
+    finally:
+        database.dispose()

@@ -1,0 +1,196 @@
+"""The tables that every Placement has, at the head of their chain of revisions.
+
+Written down by hand, from the description of the existing database; what ours
+adds is beside it.
+"""
+
+import typing
+
+import sqlalchemy as sa
+
+
+class Table(typing.NamedTuple):
+    """``columns`` with their type; a ``!`` after it means that it is never NULL."""
+
+    columns: dict[str, str]
+    key: tuple[str, ...] = ("id",)
+    unique: dict[str, tuple[str, ...]] = {}
+    indexes: dict[str, tuple[str, ...]] = {}
+    references: dict[str, str] = {}
+
+
+TIMES = {"created_at": "datetime", "updated_at": "datetime"}
+RECORD = {**TIMES, "id": "integer!"}
+
+
+def named(table: str, column: str) -> Table:
+    unique = {f"uniq_{table}0{column}": (column,)}
+    return Table({**RECORD, column: "varchar(255)!"}, unique=unique)
+
+
+HEAD = {
+    "resource_providers": Table(
+        {
+            **RECORD,
+            "uuid": "varchar(36)!",
+            "name": "varchar(200)",
+            "generation": "integer",
+            "root_provider_id": "integer",
+            "parent_provider_id": "integer",
+        },
+        unique={
+            "uniq_resource_providers0uuid": ("uuid",),
+            "uniq_resource_providers0name": ("name",),
+        },
+        indexes={
+            "resource_providers_root_provider_id_idx": ("root_provider_id",),
+            "resource_providers_parent_provider_id_idx": ("parent_provider_id",),
+        },
+        references={
+            "root_provider_id": "resource_providers",
+            "parent_provider_id": "resource_providers",
+        },
+    ),
+    "inventories": Table(
+        {
+            **RECORD,
+            "resource_provider_id": "integer!",
+            "resource_class_id": "integer!",
+            "total": "integer!",
+            "reserved": "integer!",
+            "min_unit": "integer!",
+            "max_unit": "integer!",
+            "step_size": "integer!",
+            "allocation_ratio": "float!",
+        },
+        unique={
+            "uniq_inventories0resource_provider_resource_class": (
+                "resource_provider_id",
+                "resource_class_id",
+            )
+        },
+        indexes={"inventories_resource_class_id_idx": ("resource_class_id",)},
+    ),
+    "allocations": Table(
+        {
+            **RECORD,
+            "resource_provider_id": "integer!",
+            "consumer_id": "varchar(36)!",
+            "resource_class_id": "integer!",
+            "used": "integer!",
+        },
+        indexes={
+            "allocations_resource_provider_class_used_idx": (
+                "resource_provider_id",
+                "resource_class_id",
+                "used",
+            ),
+            "allocations_resource_class_id_idx": ("resource_class_id",),
+            "allocations_consumer_id_idx": ("consumer_id",),
+        },
+    ),
+    "consumers": Table(
+        {
+            **RECORD,
+            "uuid": "varchar(36)!",
+            "project_id": "integer!",
+            "user_id": "integer!",
+            "generation": "integer!",
+            "consumer_type_id": "integer",
+        },
+        unique={"uniq_consumers0uuid": ("uuid",)},
+        indexes={
+            "consumers_project_id_uuid_idx": ("project_id", "uuid"),
+            "consumers_project_id_user_id_uuid_idx": ("project_id", "user_id", "uuid"),
+            "consumers_consumer_type_id_idx": ("consumer_type_id",),
+        },
+        references={"consumer_type_id": "consumer_types"},
+    ),
+    "consumer_types": named("consumer_types", "name"),
+    "projects": named("projects", "external_id"),
+    "users": named("users", "external_id"),
+    "resource_classes": named("resource_classes", "name"),
+    "traits": named("traits", "name"),
+    "placement_aggregates": Table(
+        {**RECORD, "uuid": "varchar(36)"},
+        unique={"uniq_placement_aggregates0uuid": ("uuid",)},
+    ),
+    "resource_provider_aggregates": Table(
+        {**TIMES, "resource_provider_id": "integer!", "aggregate_id": "integer!"},
+        key=("resource_provider_id", "aggregate_id"),
+        indexes={"resource_provider_aggregates_aggregate_id_idx": ("aggregate_id",)},
+    ),
+    "resource_provider_traits": Table(
+        {**TIMES, "trait_id": "integer!", "resource_provider_id": "integer!"},
+        key=("trait_id", "resource_provider_id"),
+        indexes={
+            "resource_provider_traits_resource_provider_trait_idx": (
+                "resource_provider_id",
+                "trait_id",
+            )
+        },
+        references={"trait_id": "traits", "resource_provider_id": "resource_providers"},
+    ),
+}
+
+# What ours adds: columns with a default for writers that do not know them.
+OWN_COLUMNS = {
+    "inventories": {"used": "bigint!"},
+    "resource_providers": {"revision": "bigint!"},
+}
+OWN_TABLES = {
+    "placement_name_changes": Table({"id": "integer!", "revision": "bigint!"})
+}
+
+# PostgreSQL's names, which clients of the schema rely on.
+POSTGRESQL_REFERENCES = {
+    "resource_providers_root_provider_id_fkey",
+    "resource_providers_parent_provider_id_fkey",
+    "resource_provider_traits_trait_id_fkey",
+    "resource_provider_traits_resource_provider_id_fkey",
+    "consumers_consumer_type_id_fkey",
+}
+
+_TYPES = {
+    sa.DateTime: "datetime",
+    sa.BigInteger: "bigint",
+    sa.Integer: "integer",
+    sa.Float: "float",
+}
+
+
+def found_in(engine: sa.Engine) -> dict[str, Table]:
+    """Return all tables of a database, but those that record revisions."""
+    inspector = sa.inspect(engine)
+    names = set(inspector.get_table_names())
+    names -= {"alembic_version", "placement_own_version"}
+    return {name: _table(inspector, name) for name in names}
+
+
+def _table(inspector: sa.Inspector, name: str) -> Table:
+    uniques = inspector.get_unique_constraints(name)
+    unique_names = {each["name"] for each in uniques}
+    return Table(
+        {each["name"]: _column(each) for each in inspector.get_columns(name)},
+        tuple(inspector.get_pk_constraint(name)["constrained_columns"]),
+        {each["name"]: tuple(each["column_names"]) for each in uniques},
+        {
+            each["name"]: tuple(each["column_names"])
+            for each in inspector.get_indexes(name)
+            # A unique constraint is kept by an index, which some databases show.
+            if each["name"] not in unique_names
+        },
+        {
+            each["constrained_columns"][0]: each["referred_table"]
+            for each in inspector.get_foreign_keys(name)
+        },
+    )
+
+
+def _column(column: typing.Any) -> str:
+    kind = column["type"]
+    if isinstance(kind, sa.String):
+        name = f"varchar({kind.length})"
+    else:
+        name = next(name for each, name in _TYPES.items() if isinstance(kind, each))
+    return name if column["nullable"] else f"{name}!"

@@ -1,0 +1,269 @@
+"""A database of any age becomes one of today, with all that is in it."""
+
+import concurrent.futures
+import pathlib
+
+import pytest
+import sqlalchemy as sa
+
+from placement import exception
+from placement.conf.settings import DatabaseSettings
+from placement.db import engine as engines
+from placement.db import migrations, online, tables
+from tests.functional import configuration, invariants, programs
+from tests.functional.db import schema
+
+REVISIONS = (
+    "b4ed3a175331",
+    "611cd6dffd7b",
+    "b5c396305c25",
+    "422ece571366",
+    "a082b8bb98d0",
+)
+HEAD = REVISIONS[-1]
+REDUNDANT = {
+    "inventories": {
+        "inventories_resource_provider_id_idx",
+        "inventories_resource_provider_resource_class_idx",
+    },
+    "placement_aggregates": {"ix_placement_aggregates_uuid"},
+    "resource_providers": {
+        "resource_providers_name_idx",
+        "resource_providers_uuid_idx",
+    },
+}
+
+# A database as another Placement may leave it: without times, and with a provider
+# that has no generation yet.
+ROWS = (
+    "INSERT INTO projects (id, external_id) VALUES (1, 'p')",
+    "INSERT INTO users (id, external_id) VALUES (1, 'u')",
+    "INSERT INTO resource_classes (id, name) VALUES (0, 'VCPU'), (1, 'MEMORY_MB')",
+    "INSERT INTO traits (id, name) VALUES (1, 'CUSTOM_A')",
+    "INSERT INTO resource_providers"
+    " (id, uuid, name, generation, root_provider_id, parent_provider_id) VALUES"
+    " (1, 'one', 'one', NULL, 1, NULL), (2, 'two', 'two', 7, 1, 1)",
+    "INSERT INTO inventories (id, resource_provider_id, resource_class_id, total,"
+    " reserved, min_unit, max_unit, step_size, allocation_ratio) VALUES"
+    " (1, 1, 0, 10, 0, 1, 10, 1, 0.9), (2, 1, 1, 64, 0, 1, 64, 1, 1.0),"
+    " (3, 2, 0, 4, 0, 1, 4, 1, 16.0)",
+    "INSERT INTO consumers (id, uuid, project_id, user_id, generation) VALUES"
+    " (1, 'c1', 1, 1, 3), (2, 'c2', 1, 1, 1)",
+    "INSERT INTO allocations (id, resource_provider_id, consumer_id,"
+    " resource_class_id, used) VALUES (1, 1, 'c1', 0, 2), (2, 1, 'c2', 0, 3),"
+    " (3, 2, 'c1', 0, 5)",
+    "INSERT INTO resource_provider_traits (trait_id, resource_provider_id)"
+    " VALUES (1, 2)",
+)
+
+
+@pytest.fixture
+def engine(empty_database_url):
+    made = engines.create_engine(DatabaseSettings(empty_database_url))
+    yield made
+    made.dispose()
+
+
+def fill(engine: sa.Engine, statements: tuple[str, ...] = ROWS) -> None:
+    with engine.begin() as conn:
+        for statement in statements:
+            conn.execute(sa.text(statement))
+
+
+def leave_at(engine: sa.Engine, revision: str) -> None:
+    """Make what another Placement leaves at a revision; ours adds more to the head."""
+    if revision != HEAD:
+        migrations.sync(engine, revision)
+        return
+    migrations.sync(engine, REVISIONS[-2])
+    indexes = [index for table in REDUNDANT.values() for index in table]
+    fill(engine, tuple(f"DROP INDEX {index}" for index in sorted(indexes)))
+    migrations.stamp(engine, HEAD)
+
+
+def content(engine: sa.Engine) -> dict[str, list[tuple[object, ...]]]:
+    """Return all rows of the tables that every Placement has, without our columns."""
+    with engine.connect() as conn:
+        return {
+            name: [
+                tuple(row)
+                for row in conn.execute(
+                    sa.select(*(sa.column(each) for each in columns))
+                    .select_from(sa.table(name))
+                    .order_by(*(sa.column(each) for each in table.key))
+                )
+            ]
+            for name, table in schema.HEAD.items()
+            if (columns := [c for c in table.columns if c != "consumer_type_id"])
+            and sa.inspect(conn).has_table(name)
+        }
+
+
+def expected() -> dict[str, schema.Table]:
+    tables_ = {
+        name: table._replace(columns=table.columns | schema.OWN_COLUMNS.get(name, {}))
+        for name, table in schema.HEAD.items()
+    }
+    return tables_ | schema.OWN_TABLES
+
+
+def test_an_empty_database_gets_these_tables(engine) -> None:
+    migrations.sync(engine)
+
+    assert schema.found_in(engine) == expected()
+    assert migrations.version(engine) == HEAD
+    migrations.require_current(engine)
+
+
+def test_the_tables_that_the_service_knows_are_those(engine) -> None:
+    tables.metadata.create_all(engine)
+
+    assert schema.found_in(engine) == expected()
+
+
+def test_another_placement_finds_its_own_tables_up_to_its_head(engine) -> None:
+    migrations.sync(engine, "b4ed3a175331")
+    first = schema.found_in(engine)
+
+    assert first.keys() == schema.HEAD.keys() - {"consumer_types"}
+    assert "consumer_type_id" not in first["consumers"].columns
+    for name, table in first.items():
+        more = table.indexes.keys() - schema.HEAD[name].indexes.keys()
+        assert more == REDUNDANT.get(name, set())
+
+
+def test_postgresql_gives_the_names_that_it_always_gave(engine) -> None:
+    if engine.dialect.name != "postgresql":
+        pytest.skip("names of PostgreSQL")
+    migrations.sync(engine)
+    inspector = sa.inspect(engine)
+
+    found = {
+        each["name"]
+        for table in schema.HEAD
+        for each in inspector.get_foreign_keys(table)
+    }
+    assert found == schema.POSTGRESQL_REFERENCES
+    for table in schema.HEAD:
+        assert inspector.get_pk_constraint(table)["name"] == f"{table}_pkey"
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_a_database_of_any_revision_becomes_one_of_today(engine, revision: str) -> None:
+    leave_at(engine, revision)
+    assert migrations.version(engine) == revision
+    fill(engine)
+    before = content(engine)
+
+    migrations.sync(engine)
+
+    assert schema.found_in(engine) == expected()
+    assert migrations.version(engine) == HEAD
+    migrations.require_current(engine)
+    after = content(engine)
+    assert {name: after[name] for name in before} == before
+    assert [len(after[name]) for name in ("inventories", "allocations")] == [3, 3]
+    with engine.connect() as conn:
+        assert invariants.violations_in(conn) == []
+        used = sa.select(tables.inventories.c.used).order_by(tables.inventories.c.id)
+        assert list(conn.scalars(used)) == [5, 0, 5]
+
+
+def test_to_do_it_again_changes_nothing(engine) -> None:
+    migrations.sync(engine)
+    fill(engine)
+    before = content(engine)
+
+    migrations.sync(engine)
+
+    assert content(engine) == before
+    assert schema.found_in(engine) == expected()
+
+
+def test_writers_that_do_not_know_our_columns_go_on(engine) -> None:
+    migrations.sync(engine)
+
+    fill(engine)
+
+    with engine.connect() as conn:
+        assert set(conn.scalars(sa.select(tables.inventories.c.used))) == {0}
+        assert set(conn.scalars(sa.select(tables.resource_providers.c.revision))) == {0}
+
+
+def test_several_processes_that_migrate_at_once(empty_database_url, tmp_path) -> None:
+    def migrate(name: str) -> None:
+        directory: pathlib.Path = tmp_path / name
+        directory.mkdir()
+        configuration.write(directory, empty_database_url)
+        programs.migrate(directory)
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        done = [pool.submit(migrate, name) for name in ("one", "two")]
+    for each in done:
+        each.result()
+
+    engine = engines.create_engine(DatabaseSettings(empty_database_url))
+    assert schema.found_in(engine) == expected()
+    migrations.require_current(engine)
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("revision", "broken", "text"),
+    [
+        (
+            "b4ed3a175331",
+            "UPDATE resource_providers SET root_provider_id = NULL WHERE id = 1",
+            "1 resource providers have no root_provider_id",
+        ),
+        (
+            "611cd6dffd7b",
+            "DELETE FROM consumers WHERE uuid = 'c1'",
+            "1 consumers have allocations and no record",
+        ),
+    ],
+)
+def test_what_is_missing_is_told_and_can_be_mended(
+    engine, revision: str, broken: str, text: str
+) -> None:
+    migrations.sync(engine, revision)
+    fill(engine, (*ROWS, broken))
+
+    with pytest.raises(exception.ConfigurationError) as refused:
+        migrations.sync(engine)
+
+    assert text in str(refused.value)
+    assert "placement-manage db online_data_migrations" in str(refused.value)
+    assert migrations.version(engine) == revision
+    assert len(online.MIGRATIONS) == 2
+
+
+@pytest.mark.parametrize("revision", [None, *REVISIONS[:-1]])
+def test_an_older_schema_is_told_with_the_way_to_mend_it(engine, revision) -> None:
+    if revision is not None:
+        migrations.sync(engine, revision)
+
+    with pytest.raises(exception.ConfigurationError) as refused:
+        migrations.require_current(engine)
+
+    found = "no schema" if revision is None else f"the schema {revision}"
+    assert f"has {found} and {HEAD} is needed" in str(refused.value)
+    assert "placement-manage db sync" in str(refused.value)
+
+
+def test_the_base_alone_is_not_enough(engine) -> None:
+    migrations.sync(engine)
+    with engine.begin() as conn:
+        conn.execute(sa.text("DROP TABLE placement_own_version"))
+
+    with pytest.raises(exception.ConfigurationError, match="no schema"):
+        migrations.require_current(engine)
+
+
+def test_a_revision_may_be_declared(engine) -> None:
+    migrations.stamp(engine, "422ece571366")
+    assert migrations.version(engine) == "422ece571366"
+
+    with pytest.raises(exception.BadRequest, match="pony"):
+        migrations.stamp(engine, "pony")
+    assert migrations.version(engine) == "422ece571366"

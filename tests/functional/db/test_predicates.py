@@ -1,0 +1,119 @@
+"""Conditions in SQL and their twins in Python agree, on every database."""
+
+import itertools
+
+import pytest
+import sqlalchemy as sa
+
+from placement.db import predicates, tables, transaction
+from placement.objects import inventory
+from placement.objects.inventory import Inventory
+from tests.functional.db import contexts
+
+RATIOS = (0.1, 0.3, 0.7, 0.9, 1.0, 1.1, 1.5, 16.0)
+AMOUNTS = range(1, 13)
+CLASS_ID = 0
+
+
+def small_offers() -> list[Inventory]:
+    """Return every small inventory whose rules could meet."""
+    sizes = ((1, 12, 1), (2, 5, 1), (1, 12, 3), (4, 3, 1), (1, predicates.MAX_INT, 2))
+    totals = (1, 2, 7, 10, 90)
+    return [
+        Inventory(CLASS_ID, total, reserved, *size, ratio, used)
+        for total, reserved, size, ratio, used in itertools.product(
+            totals, (0, 1, 3), sizes, RATIOS, (0, 1, 5, 8)
+        )
+    ]
+
+
+OFFERS = small_offers()
+
+
+def row(provider_id: int, offer: Inventory) -> dict[str, object]:
+    stored = {name: getattr(offer, name) for name in inventory.OFFERED}
+    return stored | {
+        "resource_provider_id": provider_id,
+        "resource_class_id": CLASS_ID,
+        "used": offer.used,
+    }
+
+
+@pytest.fixture
+def read(database_url):
+    """Ask of all inventories; one is known by its place among OFFERS."""
+    with contexts.context(database_url) as context:
+        rows = [row(place, offer) for place, offer in enumerate(OFFERS)]
+
+        def fill(conn: sa.Connection) -> None:
+            for batch in _batches(rows):
+                conn.execute(sa.insert(tables.inventories), batch)
+
+        transaction.write(context, fill)
+        yield lambda work: transaction.read(context, work)
+
+
+def _batches(rows: list[dict[str, object]]) -> list[list[dict[str, object]]]:
+    return [rows[start : start + 200] for start in range(0, len(rows), 200)]
+
+
+def places_where(condition: sa.ColumnElement[bool], conn: sa.Connection) -> set[int]:
+    column = tables.inventories.c.resource_provider_id
+    return set(conn.scalars(sa.select(column).where(condition)))
+
+
+def places_of(rule) -> set[int]:
+    return {place for place, offer in enumerate(OFFERS) if rule(offer)}
+
+
+def test_what_may_be_taken(read) -> None:
+    for amount in AMOUNTS:
+        condition = predicates.fits(tables.inventories, amount)
+        found = read(lambda conn, condition=condition: places_where(condition, conn))
+
+        expected = places_of(lambda offer, n=amount: offer.refuses(n) is None)
+        assert found == expected, f"amount {amount}"
+        assert 0 < len(expected) < len(OFFERS)
+
+
+def test_which_sizes_are_allowed(read) -> None:
+    for amount in AMOUNTS:
+        condition = predicates.allows_amount(tables.inventories, amount)
+        found = read(lambda conn, condition=condition: places_where(condition, conn))
+
+        expected = places_of(lambda offer, n=amount: offer.refuses_size(n) is None)
+        assert found == expected, f"amount {amount}"
+
+
+def test_where_there_is_room(read) -> None:
+    for amount in AMOUNTS:
+        condition = predicates.has_room(tables.inventories, amount)
+        found = read(lambda conn, condition=condition: places_where(condition, conn))
+
+        expected = places_of(lambda offer, n=amount: offer.has_room(n))
+        assert found == expected, f"amount {amount}"
+
+
+def test_what_is_stored_is_read_as_it_was(read) -> None:
+    column = tables.inventories.c.resource_provider_id
+    select = sa.select(column, *inventory.COLUMNS).order_by(column)
+    found = read(lambda conn: [Inventory(*each[1:]) for each in conn.execute(select)])
+
+    assert found == OFFERS
+    assert [each.used for each in found] == [each.used for each in OFFERS]
+    capacities = sa.select(predicates.capacity(tables.inventories)).order_by(column)
+    exact = read(lambda conn: list(conn.scalars(capacities)))
+    assert exact == [offer.exact_capacity for offer in OFFERS]
+
+
+def test_an_amount_that_no_column_holds_fits_nowhere_and_is_not_sent(read) -> None:
+    for amount in (predicates.MAX_INT + 1, 2**63, 10**30):
+        for condition in (
+            predicates.fits(tables.inventories, amount),
+            predicates.allows_amount(tables.inventories, amount),
+        ):
+            found = read(
+                lambda conn, condition=condition: places_where(condition, conn)
+            )
+
+            assert found == set()

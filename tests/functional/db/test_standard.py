@@ -1,0 +1,57 @@
+"""The standard names are put in once, however many processes start together."""
+
+import concurrent.futures
+
+import os_resource_classes
+import os_traits
+import sqlalchemy as sa
+
+from placement.conf.settings import DatabaseSettings
+from placement.db import engine as engines
+from placement.db import migrations, standard, tables
+
+STARTERS = 6
+
+
+def names(engine: sa.Engine, table: sa.Table) -> list[tuple[int, str]]:
+    with engine.connect() as conn:
+        rows = conn.execute(sa.select(table.c.id, table.c.name).order_by(table.c.id))
+        return [(id_, name) for id_, name in rows]
+
+
+def start(url: str) -> None:
+    engine = engines.create_engine(DatabaseSettings(url))
+    standard.ensure(engine)
+    engine.dispose()
+
+
+def test_of_several_that_start_at_once_none_fails(empty_database_url: str) -> None:
+    engine = engines.create_engine(DatabaseSettings(empty_database_url))
+    migrations.sync(engine)
+    with concurrent.futures.ThreadPoolExecutor(STARTERS) as pool:
+        started = [pool.submit(start, empty_database_url) for _ in range(STARTERS)]
+    for each in started:
+        each.result()
+
+    classes = names(engine, tables.resource_classes)
+    assert classes == list(enumerate(os_resource_classes.STANDARDS))
+    traits = [name for _, name in names(engine, tables.traits)]
+    assert sorted(traits) == sorted(os_traits.get_traits())
+    engine.dispose()
+
+
+def test_what_is_missing_is_put_in_and_nothing_is_taken_away(database_url: str) -> None:
+    engine = engines.create_engine(DatabaseSettings(database_url))
+    with engine.begin() as conn:
+        for table in (tables.traits, tables.resource_classes):
+            known = table.c.name.in_(["VCPU", "COMPUTE_NODE"])
+            conn.execute(sa.delete(table).where(known))
+        conn.execute(sa.insert(tables.traits).values(name="CUSTOM_A"))
+        conn.execute(sa.insert(tables.traits).values(name="NO_LONGER_STANDARD"))
+
+    standard.ensure(engine)
+
+    assert (0, "VCPU") in names(engine, tables.resource_classes)
+    found = {name for _, name in names(engine, tables.traits)}
+    assert {"COMPUTE_NODE", "CUSTOM_A", "NO_LONGER_STANDARD"} <= found
+    engine.dispose()

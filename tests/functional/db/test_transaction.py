@@ -1,0 +1,294 @@
+"""Work is tried again when that helps, as often as it may, and told when not."""
+
+import threading
+import typing
+
+import pytest
+import sqlalchemy as sa
+
+from placement import exception
+from placement.db import tables, transaction
+from tests.functional.db import contexts
+
+SECONDS = 60
+_providers = tables.resource_providers
+
+
+@pytest.fixture
+def context(database_url):
+    with contexts.context(database_url) as made:
+        yield made
+
+
+@pytest.fixture
+def postgresql(context):
+    if context.engine.dialect.name != "postgresql":
+        pytest.skip("what only a server can do")
+    return context
+
+
+def add_trait(conn: sa.Connection, name: str) -> None:
+    conn.execute(sa.insert(tables.traits).values(name=name))
+
+
+def has_trait(context: typing.Any, name: str) -> bool:
+    select = sa.select(tables.traits.c.id).where(tables.traits.c.name == name)
+    return transaction.read(context, lambda conn: conn.scalar(select)) is not None
+
+
+def at_once(*works: typing.Callable[[], object]) -> list[object]:
+    """Run each in a thread of its own; return what each returned or raised."""
+    results: list[object] = [None] * len(works)
+
+    def run(place: int) -> None:
+        try:
+            results[place] = works[place]()
+        except Exception as failure:
+            results[place] = failure
+
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(len(works))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(SECONDS)
+    return results
+
+
+def test_what_is_written_is_there_and_what_is_refused_is_not(context) -> None:
+    def refused(conn: sa.Connection) -> None:
+        add_trait(conn, "CUSTOM_B")
+        raise exception.Conflict(reason="no")
+
+    transaction.write(context, lambda conn: add_trait(conn, "CUSTOM_A"))
+    with pytest.raises(exception.Conflict, match="no"):
+        transaction.write(context, refused)
+
+    assert has_trait(context, "CUSTOM_A")
+    assert not has_trait(context, "CUSTOM_B")
+
+
+def test_again_begins_anew_after_everything_was_undone(context) -> None:
+    attempts = []
+
+    def work(conn: sa.Connection) -> int:
+        attempts.append(1)
+        add_trait(conn, "CUSTOM_A")
+        if len(attempts) < 3:
+            raise transaction.Again(exception.ConcurrentUpdate(reason="gone"))
+        return len(attempts)
+
+    assert transaction.write(context, work) == 3
+    assert has_trait(context, "CUSTOM_A")
+
+
+@pytest.mark.parametrize("retries", [0, 1, 4])
+def test_attempts_are_bounded(database_url, retries: int) -> None:
+    attempts = []
+
+    def work(_conn: sa.Connection) -> None:
+        attempts.append(1)
+        raise transaction.Again(exception.ConcurrentUpdate(reason="gone"))
+
+    with (
+        contexts.context(database_url, retries) as context,
+        pytest.raises(exception.ConcurrentUpdate, match="gone"),
+    ):
+        transaction.write(context, work)
+
+    assert len(attempts) == retries + 1
+
+
+def test_a_key_that_another_took_first_is_found_the_second_time(context) -> None:
+    """Both look, both miss it, both add it; where only one may write, one waits."""
+    barrier = threading.Barrier(2)
+    looked = []
+
+    def ensure(conn: sa.Connection) -> bool:
+        select = sa.select(tables.traits.c.id)
+        found = conn.scalar(select.where(tables.traits.c.name == "CUSTOM_A"))
+        looked.append(found)
+        if len(looked) <= 2 and conn.dialect.name != "sqlite":
+            barrier.wait(SECONDS)
+        if found is None:
+            add_trait(conn, "CUSTOM_A")
+        return found is None
+
+    added = at_once(*[lambda: transaction.write(context, ensure)] * 2)
+
+    assert sorted(added, key=str) == [False, True]
+    if context.engine.dialect.name != "sqlite":
+        assert len(looked) == 3
+
+
+def test_a_key_that_stays_taken_is_a_conflict_in_the_end(database_url) -> None:
+    with contexts.context(database_url, retries=2) as context:
+        transaction.write(context, lambda conn: add_trait(conn, "CUSTOM_A"))
+        with pytest.raises(exception.ConcurrentUpdate, match="concurrently updated"):
+            transaction.write(context, lambda conn: add_trait(conn, "CUSTOM_A"))
+
+
+def test_our_own_mistake_is_not_tried_again(context) -> None:
+    attempts = []
+
+    def work(conn: sa.Connection) -> None:
+        attempts.append(1)
+        conn.execute(sa.insert(tables.traits).values(name=None))
+
+    with pytest.raises(sa.exc.IntegrityError):
+        transaction.write(context, work)
+
+    assert len(attempts) == 1
+
+
+def test_of_a_deadlock_one_goes_on_and_the_other_begins_anew(postgresql) -> None:
+    transaction.write(postgresql, lambda conn: add_trait(conn, "CUSTOM_A"))
+    transaction.write(postgresql, lambda conn: add_trait(conn, "CUSTOM_B"))
+    barrier = threading.Barrier(2)
+    attempts = []
+
+    def touch(conn: sa.Connection, name: str) -> None:
+        changed = sa.update(tables.traits).where(tables.traits.c.name == name)
+        conn.execute(changed.values(updated_at=tables.utcnow()))
+
+    def crossing(first: str, second: str) -> typing.Callable[[sa.Connection], str]:
+        def work(conn: sa.Connection) -> str:
+            attempts.append(first)
+            touch(conn, first)
+            if len(attempts) <= 2:
+                barrier.wait(SECONDS)
+            touch(conn, second)
+            return first
+
+        return work
+
+    done = at_once(
+        lambda: transaction.write(postgresql, crossing("CUSTOM_A", "CUSTOM_B")),
+        lambda: transaction.write(postgresql, crossing("CUSTOM_B", "CUSTOM_A")),
+    )
+
+    assert done == ["CUSTOM_A", "CUSTOM_B"]
+    assert len(attempts) == 3
+
+
+def kill(url: str, pid: int) -> None:
+    """End a connection from the outside, and return when it is gone."""
+    engine = sa.create_engine(url)
+    with engine.connect() as conn:
+        conn.execute(sa.text("SELECT pg_terminate_backend(:pid, 10000)"), {"pid": pid})
+    engine.dispose()
+
+
+def pid_of(conn: sa.Connection) -> int:
+    return conn.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
+
+
+def test_a_connection_lost_before_commit_is_replaced(postgresql, database_url) -> None:
+    pids = []
+
+    def work(conn: sa.Connection) -> None:
+        pids.append(pid_of(conn))
+        add_trait(conn, "CUSTOM_A")
+        if len(pids) == 1:
+            kill(database_url, pids[0])
+        add_trait(conn, "CUSTOM_B")
+
+    transaction.write(postgresql, work)
+
+    assert len(set(pids)) == 2
+    assert has_trait(postgresql, "CUSTOM_A")
+    assert has_trait(postgresql, "CUSTOM_B")
+
+
+def test_a_connection_that_is_always_lost_makes_the_service_unavailable(
+    postgresql, database_url
+) -> None:
+    pids = []
+
+    def work(conn: sa.Connection) -> None:
+        pids.append(pid_of(conn))
+        kill(database_url, pids[-1])
+        add_trait(conn, "CUSTOM_A")
+
+    with pytest.raises(exception.Unavailable, match="Nothing was changed"):
+        transaction.write(postgresql, work)
+
+    assert len(pids) == 2
+    assert not has_trait(postgresql, "CUSTOM_A")
+
+
+def test_a_connection_lost_in_commit_is_told_and_not_tried_again(
+    postgresql, database_url
+) -> None:
+    pids = []
+
+    def work(conn: sa.Connection) -> None:
+        pids.append(pid_of(conn))
+        add_trait(conn, "CUSTOM_A")
+        kill(database_url, pids[-1])
+
+    with pytest.raises(exception.Unavailable, match="not known"):
+        transaction.write(postgresql, work)
+
+    assert len(pids) == 1
+
+
+def test_a_reader_whose_connection_is_lost_reads_again(
+    postgresql, database_url
+) -> None:
+    pids = []
+
+    def work(conn: sa.Connection) -> int:
+        pids.append(pid_of(conn))
+        if len(pids) == 1:
+            kill(database_url, pids[0])
+        return len(pids)
+
+    assert transaction.read(postgresql, work) == 2
+
+
+def test_a_reader_sees_one_moment(context) -> None:
+    select = sa.select(sa.func.count()).select_from(tables.traits)
+
+    def work(conn: sa.Connection) -> tuple[int, int]:
+        before = conn.execute(select).scalar_one()
+        writes = at_once(
+            lambda: transaction.write(
+                context, lambda inner: add_trait(inner, "CUSTOM_A")
+            )
+        )
+        assert writes == [None]
+        return before, conn.execute(select).scalar_one()
+
+    before, after = transaction.read(context, work)
+
+    assert before == after
+    assert has_trait(context, "CUSTOM_A")
+
+
+def test_a_reader_cannot_write(postgresql) -> None:
+    with pytest.raises(exception.Unavailable):
+        transaction.read(postgresql, lambda conn: add_trait(conn, "CUSTOM_A"))
+
+    assert not has_trait(postgresql, "CUSTOM_A")
+
+
+def test_a_writer_that_waited_sees_what_the_other_wrote(postgresql) -> None:
+    """What decides is looked at once the lock is there; nobody's change is lost."""
+    transaction.write(postgresql, add_provider)
+    barrier = threading.Barrier(4)
+
+    def work(conn: sa.Connection) -> None:
+        conn.execute(sa.select(_providers.c.generation))
+        barrier.wait(SECONDS)
+        step = sa.update(_providers).values(generation=_providers.c.generation + 1)
+        conn.execute(step)
+
+    results = at_once(*[lambda: transaction.write(postgresql, work)] * 4)
+
+    assert results == [None] * 4
+    generation = sa.select(_providers.c.generation)
+    assert transaction.read(postgresql, lambda conn: conn.scalar(generation)) == 4
+
+
+def add_provider(conn: sa.Connection) -> None:
+    conn.execute(sa.insert(_providers).values(uuid="a", name="a", generation=0))

@@ -1,0 +1,130 @@
+"""The SQL that the engine sends is kept beside the tests and read in review.
+
+Run with PLACEMENT_UPDATE_SQL=1 to write the files anew after a wanted change.
+"""
+
+import os
+import pathlib
+
+import pytest
+from sqlalchemy.dialects import registry
+
+from placement.candidates import plan, request, select
+from placement.candidates.lookup import Ids
+from placement.candidates.views import TraitBits
+from placement.microversion import Version
+from placement.querystring import Query
+
+DIALECTS = {
+    "postgresql": "postgresql.psycopg2",
+    "mariadb": "mysql.pymysql",
+    "sqlite": "sqlite.pysqlite",
+}
+A = "6a1f4b54-9a5c-4d22-8f6f-0d4c3f2f6a01"
+B = "6a1f4b54-9a5c-4d22-8f6f-0d4c3f2f6a02"
+IDS = Ids(
+    resource_classes={"VCPU": 0, "MEMORY_MB": 1, "VGPU": 8},
+    traits={"T": 11, "U": 12, "V": 13},
+    aggregates={A: 21, B: 22},
+    trees={A: 31},
+)
+
+
+def plan_of(query):
+    asked = request.parse(Query.parse(query.encode()), Version(1, 39))
+    planned = plan.plan(asked, IDS, TraitBits())
+    assert planned is not None
+    return planned
+
+
+FLAT = "resources=VCPU:2,MEMORY_MB:1024"
+FILTERED = f"{FLAT}&required=T,!U&member_of=in:{A},{B}&root_required=V"
+GRANULAR = (
+    f"resources=VCPU:2&resources1=VGPU:1,VCPU:1&required1=T,U&member_of1=!{A}"
+    f"&resources2=VGPU:1&in_tree2={A}&group_policy=isolate"
+)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_anchors_of_flat_providers(dialect):
+    assert_sql(select.anchors(plan_of(FLAT), {}, 0, 10), "anchors_flat", dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_anchors_with_filters(dialect):
+    statement = select.anchors(plan_of(FILTERED), {}, 7, 10, among=[8, 9])
+
+    assert_sql(statement, "anchors_filtered", dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_anchors_of_granular_groups(dialect):
+    statement = select.anchors(plan_of(GRANULAR), {}, 0, 10)
+
+    assert_sql(statement, "anchors_granular", dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_anchors_with_sharing_providers(dialect):
+    statement = select.anchors(plan_of(FLAT), {1: frozenset([21])}, 0, 10)
+
+    assert_sql(statement, "anchors_shared", dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_anchors_by_chance(dialect):
+    statement = select.anchors_of_residues(plan_of(FLAT), {}, 16, [3, 5])
+
+    assert_sql(statement, "anchors_of_residues", dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_rarity(dialect):
+    needs = select.needs(plan_of(FILTERED), {})
+
+    assert_sql(select.rarity(needs, 500), "rarity", dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_roots_of_a_need(dialect):
+    need = select.needs(plan_of(FILTERED), {})[-1]
+
+    assert_sql(select.roots_of(need), "roots_of", dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_sharing_trees(dialect):
+    assert_sql(select.sharing_trees(), "sharing_trees", dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_providers(dialect):
+    group = plan_of(f"resources1=VGPU:1&required1=T,!U&member_of1=!{A}").groups[0]
+
+    assert_sql(select.providers(group, name="n"), "providers", dialect)
+
+
+def test_no_statement_asks_the_allocations():
+    for query in (FLAT, FILTERED, GRANULAR):
+        assert "allocations" not in str(select.anchors(plan_of(query), {}, 0, 10))
+
+
+def test_the_statement_does_not_grow_beyond_its_bound():
+    groups = "&".join(f"resources{n}=VCPU:{n}&required{n}=T,U" for n in range(1, 100))
+    planned = plan_of(f"{groups}&group_policy=none")
+
+    assert len(planned.slots) == 99
+    assert str(select.anchors(planned, {}, 0, 10)).count("LIMIT") < 120
+
+
+def assert_sql(statement, name, dialect):
+    path = pathlib.Path(__file__).parent / "sql" / f"{name}.{dialect}.sql"
+    compiled = statement.compile(
+        dialect=registry.load(DIALECTS[dialect])(),
+        compile_kwargs={"render_postcompile": True},
+    )
+    sql = "".join(line.rstrip() + "\n" for line in str(compiled).splitlines())
+    if os.environ.get("PLACEMENT_UPDATE_SQL"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(sql)
+    assert sql == path.read_text()

@@ -1,0 +1,140 @@
+import sqlite3
+
+import pytest
+import sqlalchemy as sa
+
+from placement import exception
+from placement.conf.settings import DatabaseSettings
+from placement.db import engine as engines
+
+
+def create(url, **options):
+    return engines.create_engine(DatabaseSettings(url, **options))
+
+
+@pytest.mark.parametrize(
+    ("url", "driver"),
+    [
+        ("postgresql://host/db", "postgresql+psycopg2"),
+        ("postgres://host/db", "postgresql+psycopg2"),
+        ("postgresql+psycopg2://host/db", "postgresql+psycopg2"),
+        ("mysql://host/db", "mysql+pymysql"),
+        ("mariadb://host/db", "mysql+pymysql"),
+        ("mariadb+pymysql://host/db", "mariadb+pymysql"),
+        ("sqlite://", "sqlite"),
+    ],
+)
+def test_a_url_without_a_driver_gets_the_one_that_comes_along(url, driver):
+    if "mysql" in driver or "mariadb" in driver:
+        pytest.importorskip("pymysql")
+
+    assert create(url).url.drivername == driver
+
+
+def test_parameters_of_the_connection_are_added():
+    engine = create(
+        "postgresql://host/db?sslmode=require", connection_parameters="a=b&c=d"
+    )
+
+    assert dict(engine.url.query) == {"sslmode": "require", "a": "b", "c": "d"}
+
+
+def test_the_size_of_the_pool_is_configured():
+    engine = create("postgresql://host/db", max_pool_size=3, max_overflow=7)
+
+    assert (engine.pool.size(), engine.pool._max_overflow) == (3, 7)
+
+
+def test_an_unlimited_overflow():
+    assert create("postgresql://host/db", max_overflow=-1).pool._max_overflow == -1
+
+
+@pytest.mark.parametrize("url", ["pony", "nothing://host/db", "postgresql://a:b/c"])
+def test_what_cannot_be_an_engine_is_an_error_of_configuration(url):
+    with pytest.raises(exception.ConfigurationError, match="connection"):
+        create(url)
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path / 'a.db'}"
+
+
+def pragma(engine, name):
+    with engine.connect() as conn:
+        return conn.exec_driver_sql(f"PRAGMA {name}").scalar()
+
+
+def test_sqlite_keeps_a_log_and_waits(url):
+    engine = create(url)
+
+    assert pragma(engine, "journal_mode") == "wal"
+    assert pragma(engine, "busy_timeout") == engines.SQLITE_WAIT_MS
+    assert pragma(engine, "synchronous") != 0
+    assert pragma(create(url, sqlite_synchronous=False), "synchronous") == 0
+
+
+def begins(engine, **options):
+    """Return the statements that the driver runs until the first of ours."""
+    run = []
+    with engine.connect() as conn:
+        conn.connection.set_trace_callback(run.append)
+        conn.execution_options(**options).execute(sa.text("SELECT 1"))
+        conn.connection.set_trace_callback(None)
+    return run
+
+
+def test_a_writer_on_sqlite_says_so_at_its_beginning(url):
+    engine = create(url)
+
+    assert begins(engine) == ["BEGIN", "SELECT 1"]
+    assert begins(engine, **{engines.WRITES: True}) == ["BEGIN IMMEDIATE", "SELECT 1"]
+
+
+def test_a_writer_on_sqlite_keeps_other_writers_out_and_no_reader(url, monkeypatch):
+    monkeypatch.setattr(engines, "SQLITE_WAIT_MS", 0)
+    engine = create(url)
+    writes = {engines.WRITES: True}
+    with engine.connect() as first, engine.connect() as second:
+        first.execution_options(**writes).execute(sa.text("SELECT 1"))
+        second.execute(sa.text("SELECT 1"))
+        second.rollback()
+        with pytest.raises(sa.exc.OperationalError) as refused:
+            second.execution_options(**writes).execute(sa.text("SELECT 1"))
+
+    assert refused.value.orig.sqlite_errorname == "SQLITE_BUSY"
+
+
+def test_what_is_rolled_back_on_sqlite_is_gone_also_a_table(url):
+    engine = create(url)
+    with engine.connect() as conn:
+        conn.execution_options(**{engines.WRITES: True})
+        conn.execute(sa.text("CREATE TABLE a (id INTEGER)"))
+        conn.rollback()
+
+    assert sa.inspect(engine).get_table_names() == []
+
+
+def test_every_thread_sees_the_same_database_in_memory():
+    engine = create("sqlite://")
+    with engine.connect() as conn:
+        conn.execute(sa.text("CREATE TABLE a (id INTEGER)"))
+        conn.commit()
+
+    assert sa.inspect(engine).get_table_names() == ["a"]
+
+
+def test_a_database_that_can_be_reached_is_reached_once(url):
+    settings = DatabaseSettings(url)
+
+    engines.wait_until_reachable(engines.create_engine(settings), settings)
+
+
+def test_a_file_that_cannot_be_opened_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda _: pytest.fail("waited"))
+    settings = DatabaseSettings(f"sqlite:///{tmp_path}/no/a.db")
+
+    with pytest.raises(exception.ConfigurationError, match="cannot be reached") as no:
+        engines.wait_until_reachable(engines.create_engine(settings), settings)
+
+    assert isinstance(no.value.__cause__.orig, sqlite3.Error)

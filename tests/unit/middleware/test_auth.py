@@ -1,0 +1,234 @@
+import json
+import pathlib
+
+import pytest
+
+from placement import deploy, dispatch, exception
+from placement.conf import find
+from placement.middleware import auth
+from tests.unit.middleware.applications import Recorder, api, ask, service
+
+NOBODY = (None, None, (), None, None)
+
+
+def facts(context):
+    return (
+        context.user_id,
+        context.project_id,
+        context.roles,
+        context.system_scope,
+        context.domain_id,
+    )
+
+
+def who(application, below, path="/traits", **headers):
+    """Return what is known of the caller, or the answer that came instead."""
+    answer = ask(application, path, **headers)
+    if answer.status_int != 200:
+        return answer
+    return facts(below.environ[dispatch.CONTEXT])
+
+
+@pytest.fixture
+def below():
+    return Recorder()
+
+
+@pytest.fixture
+def noauth2(below):
+    return auth.wrap(below, service(api=api("noauth2")), None)
+
+
+# User, project, roles, system scope, domain.
+CALLERS = {
+    "admin": ({}, ("admin", "admin", ("admin",), None, None)),
+    "user": ({}, ("user", "user", (), None, None)),
+    "": ({}, ("", "", (), None, None)),
+    "user:p1": ({}, ("user", "p1", (), None, None)),
+    "admin:x:y": ({}, ("admin", "x:y", ("admin",), None, None)),
+}
+PLAYED = [
+    ({"X_Roles": "reader"}, ("user", "p1", ("reader",), None, None)),
+    ({"X_Roles": " Reader , ADMIN,"}, ("user", "p1", ("reader", "admin"), None, None)),
+    ({"X_Role": "reader"}, ("user", "p1", ("reader",), None, None)),
+    ({"X_Roles": "", "X_Role": "reader"}, ("user", "p1", (), None, None)),
+    ({"X_User_Id": "other"}, ("user", "p1", (), None, None)),
+    ({"X_Project_Id": "p2"}, ("user", "p2", (), None, None)),
+    ({"X_Domain_Id": "d"}, ("user", "p1", (), None, "d")),
+    ({"OpenStack_System_Scope": "all"}, ("user", None, (), "all", None)),
+    (
+        {"OpenStack_System_Scope": "all", "X_Domain_Id": "d", "X_Project_Id": "p2"},
+        ("user", None, (), "all", None),
+    ),
+]
+
+
+@pytest.mark.parametrize("token", CALLERS)
+def test_a_token_says_who_one_is(noauth2, below, token):
+    headers, caller = CALLERS[token]
+
+    assert who(noauth2, below, X_Auth_Token=token, **headers) == caller
+
+
+@pytest.mark.parametrize(("headers", "caller"), PLAYED)
+def test_headers_play_roles_and_scopes(noauth2, below, headers, caller):
+    assert who(noauth2, below, X_Auth_Token="user:p1", **headers) == caller
+
+
+def test_an_admin_without_roles_has_none(noauth2, below):
+    found = who(noauth2, below, X_Auth_Token="admin", X_Roles="")
+
+    assert found == ("admin", "admin", (), None, None)
+
+
+def test_without_a_token_there_is_no_way_past(noauth2, below):
+    answer = who(noauth2, below, X_Roles="admin")
+
+    assert answer.status_int == 401
+    assert below.environ is None
+    document = json.loads(answer.body)
+    assert (document["code"], document["title"]) == (
+        "401 Unauthorized",
+        "Unauthorized",
+    )
+    assert document["message"]
+
+
+@pytest.mark.parametrize("path", ["/", ""])
+def test_the_version_document_is_for_everybody(noauth2, below, path):
+    ask(noauth2, "/", environ={"PATH_INFO": path, "SCRIPT_NAME": "/placement"})
+
+    assert facts(below.environ[dispatch.CONTEXT]) == NOBODY
+
+
+@pytest.mark.parametrize("path", ["//", "/traits", "/ "])
+def test_nothing_else_is(noauth2, below, path):
+    assert ask(noauth2, environ={"PATH_INFO": path}).status_int == 401
+
+
+@pytest.fixture
+def token_file(tmp_path):
+    path = tmp_path / "admin-token"
+    path.write_text("secret\n")
+    return path
+
+
+def test_the_holder_of_the_token_may_do_everything(below, token_file):
+    application = auth.wrap(below, service(api=api("token", str(token_file))), None)
+
+    found = who(application, below, X_Auth_Token="secret")
+
+    assert found == ("admin", "admin", ("admin", "service"), None, None)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X_Auth_Token": ""},
+        {"X_Auth_Token": "secre"},
+        {"X_Auth_Token": "secret2"},
+        {"X_Auth_Token": "secr\xe9t"},
+        {"X_Roles": "admin", "X_User_Id": "admin"},
+    ],
+)
+def test_nobody_else_may(below, token_file, headers):
+    application = auth.wrap(below, service(api=api("token", str(token_file))), None)
+
+    assert who(application, below, **headers).status_int == 401
+    assert below.environ is None
+
+
+@pytest.mark.parametrize("content", [None, "", " \n", "\xe9"])
+def test_a_token_that_cannot_be_is_an_error_at_start(below, token_file, content):
+    if content is None:
+        token_file.unlink()
+    else:
+        token_file.write_text(content)
+
+    with pytest.raises(exception.ConfigurationError, match="token_file"):
+        auth.wrap(below, service(api=api("token", str(token_file))), None)
+
+
+def test_a_place_of_the_token_must_be_configured(below):
+    with pytest.raises(exception.ConfigurationError, match="token_file"):
+        auth.wrap(below, service(api=api("token")), None)
+
+
+KEYSTONE = """
+[placement_database]
+connection = sqlite:///{directory}/placement.db
+sync_on_startup = true
+[keystone_authtoken]
+www_authenticate_uri = http://keystone.example.com
+auth_url = http://127.0.0.1:1
+auth_type = password
+username = placement
+password = secret
+project_name = service
+user_domain_name = Default
+project_domain_name = Default
+"""
+
+
+@pytest.fixture
+def keystone(tmp_path: pathlib.Path):
+    pytest.importorskip("keystonemiddleware")
+    (tmp_path / "placement.conf").write_text(KEYSTONE.format(directory=tmp_path))
+    return deploy.loadapp(find.service_config({find.DIRECTORY_VARIABLE: str(tmp_path)}))
+
+
+def test_keystone_tells_where_to_get_a_token(keystone):
+    answer = ask(keystone, "/traits")
+
+    assert answer.status_int == 401
+    assert answer.headers.getall("WWW-Authenticate") == [
+        'Keystone uri="http://keystone.example.com"'
+    ]
+    assert json.loads(answer.body) == {
+        "error": {
+            "code": 401,
+            "title": "Unauthorized",
+            "message": "The request you have made requires authentication.",
+        }
+    }
+
+
+def test_keystone_does_not_believe_what_a_client_says_of_itself(keystone):
+    answer = ask(
+        keystone,
+        "/traits",
+        X_User_Id="admin",
+        X_Roles="admin",
+        X_Identity_Status="Confirmed",
+    )
+
+    assert answer.status_int == 401
+
+
+@pytest.mark.parametrize(
+    ("headers", "caller"),
+    [
+        (
+            {"X_User_Id": "u", "X_Project_Id": "p", "X_Roles": "Admin,reader"},
+            ("u", "p", ("admin", "reader"), None, None),
+        ),
+        (
+            {"X_User_Id": "u", "OpenStack_System_Scope": "all"},
+            ("u", None, (), "all", None),
+        ),
+        ({"X_User_Id": "u", "X_Domain_Id": "d"}, ("u", None, (), None, "d")),
+    ],
+)
+def test_what_keystone_has_verified_is_believed(keystone, headers, caller):
+    """The headers are those that the middleware sets; it is passed by here."""
+    below = Recorder()
+    identified = auth._identifying(below, None, auth._by_keystone, auth._refuse)
+
+    assert who(identified, below, X_Identity_Status="Confirmed", **headers) == caller
+    refused = who(identified, below, X_Identity_Status="Invalid", **headers)
+    assert refused.status_int == 401
+
+
+def test_the_version_document_needs_no_keystone(keystone):
+    assert ask(keystone, "/").status_int == 200

@@ -1,0 +1,33 @@
+import pytest
+
+from placement import dispatch, exception
+from placement.middleware import microversion
+from tests.unit.middleware.applications import Recorder, ask, service
+
+
+@pytest.mark.parametrize(
+    ("headers", "version"),
+    [
+        ({}, "1.0"),
+        ({"OpenStack_API_Version": "placement latest"}, "1.39"),
+        ({"OpenStack_API_Version": "compute 2.1, placement 1.05"}, "1.5"),
+    ],
+)
+def test_the_version_goes_below_and_is_told(headers, version):
+    below = Recorder()
+
+    answer = ask(microversion.wrap(below, service()), **headers)
+
+    assert str(below.environ[dispatch.VERSION]) == version
+    assert answer.headers["openstack-api-version"] == f"placement {version}"
+    assert answer.headers["vary"] == "openstack-api-version"
+
+
+@pytest.mark.parametrize("given", ["placement 9.9", "placement pony"])
+def test_a_version_that_is_not_served_goes_no_further(given):
+    below = Recorder()
+
+    with pytest.raises((exception.VersionNotAcceptable, exception.BadRequest)):
+        ask(microversion.wrap(below, service()), OpenStack_API_Version=given)
+
+    assert below.environ is None

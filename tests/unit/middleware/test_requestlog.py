@@ -1,0 +1,67 @@
+import logging
+
+import pytest
+
+from placement import dispatch
+from placement.microversion import Version
+from placement.middleware import request_id, requestlog
+from tests.unit.middleware.applications import Recorder, ask, service
+
+
+def lines(caplog):
+    return [record.getMessage() for record in caplog.records]
+
+
+@pytest.mark.parametrize(
+    ("path", "environ", "headers", "line"),
+    [
+        (
+            "/resource_providers?name=a%20b",
+            {dispatch.VERSION: Version(1, 39)},
+            [("Content-Length", "26")],
+            '10.0.0.1 "GET /resource_providers?name=a%20b" status: 200 len: 26 '
+            "microversion: 1.39",
+        ),
+        ("/a%20b", {}, [], '10.0.0.1 "GET /a%20b" status: 200 len: - microversion: -'),
+        (
+            "/traits",
+            {"SCRIPT_NAME": "/placement"},
+            [],
+            '10.0.0.1 "GET /placement/traits" status: 200 len: - microversion: -',
+        ),
+    ],
+)
+def test_one_line_tells_the_request(caplog, path, environ, headers, line):
+    caplog.set_level(logging.INFO, "placement.requestlog")
+    application = requestlog.wrap(Recorder(headers=headers), service())
+
+    ask(application, path, environ={"REMOTE_ADDR": "10.0.0.1", **environ})
+
+    assert lines(caplog) == [line]
+
+
+def test_a_line_break_in_a_path_does_not_make_another_line(caplog):
+    caplog.set_level(logging.INFO, "placement.requestlog")
+
+    ask(requestlog.wrap(Recorder(), service()), "/a%0Ab")
+
+    (line,) = lines(caplog)
+    assert "\n" not in line
+
+
+def test_the_ids_go_with_the_line(caplog):
+    caplog.set_level(logging.INFO, "placement.requestlog")
+    ids = {request_id.REQUEST_ID: "req-1", request_id.GLOBAL_REQUEST_ID: "req-2"}
+
+    ask(requestlog.wrap(Recorder(), service()), environ=ids)
+
+    (record,) = caplog.records
+    assert (record.request_id, record.global_request_id) == ("req-1", "req-2")
+
+
+def test_nothing_is_logged_above_its_level(caplog):
+    caplog.set_level(logging.WARNING, "placement.requestlog")
+
+    answer = ask(requestlog.wrap(Recorder(), service()))
+
+    assert (answer.status_int, caplog.records) == (200, [])

@@ -1,0 +1,80 @@
+import pytest
+
+from placement.objects.inventory import Inventory
+
+
+def offer(**given):
+    return Inventory(resource_class_id=0, **({"total": 10} | given))
+
+
+@pytest.mark.parametrize(
+    ("given", "capacity"),
+    [
+        ({}, 10),
+        ({"reserved": 2}, 8),
+        ({"allocation_ratio": 16.0}, 160),
+        ({"allocation_ratio": 0.9}, 9),
+        ({"allocation_ratio": 0.95}, 9),
+        ({"reserved": 11}, -1),
+        ({"reserved": 11, "allocation_ratio": 0.5}, 0),
+        ({"allocation_ratio": 0.0}, 0),
+    ],
+)
+def test_capacity_is_rounded_toward_zero(given, capacity):
+    assert offer(**given).capacity == capacity
+
+
+@pytest.mark.parametrize(
+    ("total", "ratio", "last"),
+    [
+        (10, 0.9, 9),
+        (10, 0.1, 1),
+        (10, 0.3, 3),
+        (10, 0.7, 7),
+        (10, 1.1, 11),
+        (10, 1.5, 15),
+        (3, 16.0, 48),
+        # In double precision the product is just below 63, and says so everywhere.
+        (90, 0.7, 62),
+    ],
+)
+def test_capacity_is_the_product_in_double_precision(total, ratio, last):
+    full = offer(total=total, allocation_ratio=ratio)
+
+    assert full.capacity == last
+    assert full.has_room(last)
+    assert not full.has_room(last + 1)
+
+
+@pytest.mark.parametrize(("used", "last"), [(0, 10), (4, 6), (10, 0)])
+def test_the_last_amount_that_fits_and_the_first_that_does_not(used, last):
+    assert offer(used=used).has_room(last)
+    assert not offer(used=used).has_room(last + 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "amount", "rule"),
+    [
+        ({"min_unit": 2}, 1, "min_unit"),
+        ({"min_unit": 2}, 2, None),
+        ({"max_unit": 4}, 4, None),
+        ({"max_unit": 4}, 5, "max_unit"),
+        ({"step_size": 3}, 6, None),
+        ({"step_size": 3}, 7, "step_size"),
+        ({"min_unit": 4, "step_size": 3}, 3, "min_unit"),
+        ({"min_unit": 5, "max_unit": 4}, 5, "max_unit"),
+    ],
+)
+def test_the_first_rule_that_a_size_breaks(given, amount, rule):
+    assert offer(**given).refuses_size(amount) == rule
+    assert offer(**given).refuses(amount) == rule
+
+
+def test_the_size_is_looked_at_before_the_room():
+    assert offer(used=10).refuses(1) == "capacity"
+    assert offer(used=10, min_unit=2).refuses(1) == "min_unit"
+
+
+def test_what_is_used_is_not_part_of_an_offer():
+    assert offer(used=3) == offer(used=4)
+    assert offer(total=3) != offer(total=4)

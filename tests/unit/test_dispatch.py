@@ -1,0 +1,232 @@
+"""What every operation passes, asked of the real application."""
+
+import email.utils
+import json
+
+import pytest
+
+from tests.unit import in_process
+from tests.unit.middleware.applications import ask
+
+UUID = "a0b4d1c8-6a0e-4d0b-9c1e-0d4f6f1a7b01"
+PROVIDER = f"/resource_providers/{UUID}"
+JSON = "application/json"
+
+
+@pytest.fixture(scope="module")
+def application(tmp_path_factory):
+    return in_process.application(tmp_path_factory.mktemp("service"))
+
+
+def send(application, path, method="GET", version="latest", **headers):
+    given = {"X_Auth_Token": "admin", "Accept": JSON}
+    given["OpenStack_API_Version"] = f"placement {version}"
+    given |= headers
+    return ask(application, path, method, **given)
+
+
+def detail(answer):
+    return json.loads(answer.body)["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/resource_providers/",
+        "//",
+        f"/resource_providers/{UUID}//",
+        "/nothing",
+        "//traits",
+    ],
+)
+def test_an_unknown_path_has_no_message(application, path):
+    answer = ask(
+        application,
+        environ={"PATH_INFO": path},
+        X_Auth_Token="admin",
+        Accept=JSON,
+    )
+
+    assert answer.status_int == 404
+    assert detail(answer).split("\n")[-1].strip() == ""
+
+
+@pytest.mark.parametrize("method", ["PATCH", "HEAD", "OPTIONS", "DELETE"])
+def test_a_method_that_is_not_served(application, method):
+    answer = send(application, "/resource_providers", method)
+
+    assert answer.status_int == 405
+    assert answer.headers["allow"] == "GET, POST"
+    if method == "HEAD":
+        assert answer.body == b""
+    else:
+        text = f"The method {method} is not allowed for this resource."
+        assert text in detail(answer)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "too_old", "status", "old_enough"),
+    [
+        ("GET", "/traits", "1.5", 404, "1.6"),
+        ("POST", "/reshaper", "1.29", 404, "1.30"),
+        ("GET", f"{PROVIDER}/aggregates", "1.0", 404, "1.1"),
+        ("DELETE", f"{PROVIDER}/inventories", "1.4", 405, "1.5"),
+    ],
+)
+def test_an_operation_that_is_newer_than_the_version(
+    application, method, path, too_old, status, old_enough
+):
+    before = send(application, path, method, too_old)
+    since = send(application, path, method, old_enough)
+
+    assert before.status_int == status
+    assert "allow" not in before.headers
+    assert since.status_int != status or "No resource provider" in detail(since)
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [(JSON, 200), ("*/*;q=0.1", 200), ("text/html", 406), (f"{JSON};q=0", 406)],
+)
+def test_what_is_not_json_is_not_provided(application, accept, status):
+    assert send(application, "/traits", Accept=accept).status_int == status
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        (JSON, 400),
+        (f"{JSON}; charset=utf-8", 400),
+        ("Application/JSON", 415),
+        ("text/plain", 415),
+    ],
+)
+def test_only_json_is_read(application, content_type, status):
+    answer = send(application, "/resource_providers", "POST", Content_Type=content_type)
+
+    assert answer.status_int == status
+    if status == 415:
+        given = f"The media type {content_type} is not supported, use {JSON}"
+        assert given in detail(answer)
+
+
+def test_a_missing_media_type_is_told(application):
+    answer = send(application, "/resource_providers", "POST")
+
+    assert answer.status_int == 415
+    assert f"The media type None is not supported, use {JSON}" in detail(answer)
+
+
+@pytest.mark.parametrize("path", ["/traits", "/nothing"])
+@pytest.mark.parametrize(
+    ("environ", "text"),
+    [
+        ({"CONTENT_LENGTH": "pony"}, "content-length header must be an integer"),
+        ({"CONTENT_LENGTH": "-1"}, "content-length header must be an integer"),
+        (
+            {"CONTENT_LENGTH": "2"},
+            "content-type header required when content-length > 0",
+        ),
+        (
+            {"CONTENT_LENGTH": "2", "CONTENT_TYPE": ""},
+            "content-type header required when content-length > 0",
+        ),
+    ],
+)
+def test_headers_of_a_body_that_say_nothing(application, path, environ, text):
+    answer = ask(application, path, "GET", environ, X_Auth_Token="admin", Accept=JSON)
+
+    assert answer.status_int == 400
+    assert text in detail(answer)
+
+
+def test_policy_comes_after_the_media_types(application):
+    roles = {"X_Roles": "reader"}
+
+    refused = send(application, "/resource_providers", **roles)
+    sooner = send(application, "/resource_providers", Accept="text/html", **roles)
+
+    assert (refused.status_int, sooner.status_int) == (403, 406)
+    rule = "placement:resource_providers:list"
+    assert f"Policy does not allow {rule} to be performed." in detail(refused)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/resource_providers/a%00b", 404),
+        ("GET", "/traits/%00", 404),
+        ("GET", "/allocations/%00", 200),
+        ("DELETE", "/allocations/%00", 404),
+        ("GET", "/traits/%ED%A0%80", 404),
+    ],
+)
+def test_text_that_no_database_stores_matches_nothing(
+    application, method, path, status
+):
+    answer = send(application, path, method)
+
+    assert answer.status_int == status
+    assert "\\u0000" not in answer.text
+
+
+def test_what_is_made_has_a_place_below_the_mount_point(application):
+    answer = ask(
+        application,
+        "/traits/CUSTOM_PLACE",
+        "PUT",
+        {"SCRIPT_NAME": "/placement", "wsgi.url_scheme": "https"},
+        X_Auth_Token="admin",
+        Host="api.example.com",
+        OpenStack_API_Version="placement 1.6",
+    )
+
+    assert answer.status_int == 201
+    place = "https://api.example.com/placement/traits/CUSTOM_PLACE"
+    assert answer.headers["Location"] == place
+    assert answer.body == b""
+    assert "Content-Type" not in answer.headers
+
+
+@pytest.mark.parametrize(("version", "has_them"), [("1.14", False), ("1.15", True)])
+def test_cache_headers_are_sent_since_1_15(application, version, has_them):
+    answer = send(application, "/traits", version=version)
+
+    assert (answer.headers.get("Cache-Control") == "no-cache") is has_them
+    assert ("Last-Modified" in answer.headers) is has_them
+    if has_them:
+        modified = answer.headers["Last-Modified"]
+        assert modified.endswith(" GMT")
+        assert email.utils.parsedate_to_datetime(modified).year > 2000
+
+
+@pytest.mark.parametrize("path", ["/", ""])
+def test_the_version_document_has_a_place_without_a_slash(application, path):
+    answer = ask(application, environ={"PATH_INFO": path, "SCRIPT_NAME": "/placement"})
+
+    assert answer.status_int == 200
+    (version,) = json.loads(answer.body)["versions"]
+    assert version["max_version"] == "1.39"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/nothing", 404), ("PATCH", "/", 405), ("GET", PROVIDER, 404)],
+)
+def test_refusals_tell_the_version_too(application, method, path, status):
+    answer = send(application, path, method, "1.20")
+
+    assert answer.status_int == status
+    assert answer.headers["openstack-api-version"] == "placement 1.20"
+    assert answer.headers["vary"] == "openstack-api-version"
+    assert answer.headers["x-openstack-request-id"].startswith("req-")
+
+
+def test_a_refusal_before_the_version_does_not_tell_it(application):
+    unknown = ask(application, "/traits", Accept=JSON)
+    answer = send(application, "/traits", version="9.9")
+
+    assert (unknown.status_int, answer.status_int) == (401, 406)
+    for refusal in (unknown, answer):
+        assert "openstack-api-version" not in refusal.headers
+        assert refusal.headers["x-openstack-request-id"].startswith("req-")

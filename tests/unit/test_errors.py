@@ -1,0 +1,109 @@
+import json
+
+import pytest
+
+from placement import errors
+from placement.microversion import Version
+
+
+def document(status=404, message="No such thing.", accept="application/json", **more):
+    facts = {"request_id": "req-1", "code": "placement.some", "version": Version(1, 23)}
+    return errors.document(status, message, accept, **(facts | more))
+
+
+def error(**given):
+    found = document(**given)
+    assert found.content_type == "application/json"
+    (only,) = json.loads(found.body)["errors"]
+    return only
+
+
+def test_the_members_of_an_error():
+    assert error() == {
+        "status": 404,
+        "title": "Not Found",
+        "detail": "The resource could not be found.\n\n No such thing.  ",
+        "request_id": "req-1",
+        "code": "placement.some",
+    }
+
+
+@pytest.mark.parametrize(
+    ("version", "has_code"),
+    [(None, False), (Version(1, 22), False), (Version(1, 23), True)],
+)
+def test_a_code_is_told_since_1_23(version, has_code):
+    assert ("code" in error(version=version)) is has_code
+
+
+@pytest.mark.parametrize(
+    ("status", "title", "sentence"),
+    [
+        (400, "Bad Request", "The server could not comply with the request"),
+        (403, "Forbidden", "Access was denied to this resource."),
+        (404, "Not Found", "The resource could not be found."),
+        (405, "Method Not Allowed", "The server could not comply with the request"),
+        (406, "Not Acceptable", "The server could not comply with the request"),
+        (409, "Conflict", "There was a conflict when trying to complete"),
+        (415, "Unsupported Media Type", "The server could not comply with the request"),
+        (500, "Internal Server Error", "The server has either erred"),
+        (503, "Service Unavailable", "The server is currently unavailable."),
+    ],
+)
+def test_the_title_and_the_sentence_of_a_status(status, title, sentence):
+    found = error(status=status)
+
+    assert (found["status"], found["title"]) == (status, title)
+    assert found["detail"].startswith(sentence)
+
+
+def test_the_message_is_the_last_line_whatever_is_in_it():
+    detail = error(message="one\n two\r\n\nthree")["detail"]
+
+    assert detail.split("\n")[-1].split() == ["one", "two", "three"]
+
+
+def test_tags_are_removed():
+    detail = error(message="a <b>bold</b> 1 < 2")["detail"]
+
+    assert detail.split("\n")[-1].strip() == "a bold 1 < 2"
+
+
+def test_versions_are_told_when_asked_for():
+    found = error(status=406, tells_versions=True)
+
+    assert (found["min_version"], found["max_version"]) == ("1.0", "1.39")
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        (None, "application/json"),
+        ("*/*", "application/json"),
+        ("application/json", "application/json"),
+        ("application/json, text/plain, */*", "application/json"),
+        ("application/json, text/html", "application/json"),
+        ("text/html, application/json;q=0.9", "text/html; charset=UTF-8"),
+        ("text/html,application/xml;q=0.9,*/*;q=0.8", "text/html; charset=UTF-8"),
+        ("text/html;q=0.1, application/json", "application/json"),
+        ("text/plain", "text/plain; charset=UTF-8"),
+        ("application/json;q=0", "text/plain; charset=UTF-8"),
+        ("no;;;thing", "application/json"),
+    ],
+)
+def test_the_form_is_the_one_that_the_client_likes_best(accept, content_type):
+    assert document(accept=accept).content_type == content_type
+
+
+@pytest.mark.parametrize("accept", ["text/html", "text/plain"])
+def test_every_form_has_the_title_and_the_message(accept):
+    body = document(accept=accept).body.decode()
+
+    assert "404 Not Found" in body
+    assert "No such thing." in body
+
+
+def test_html_shows_a_message_and_does_not_run_it():
+    body = document(accept="text/html", message="1 < 2 & 'x'").body.decode()
+
+    assert "1 &lt; 2 &amp; &#x27;x&#x27;" in body

@@ -1,0 +1,94 @@
+import inspect
+
+import pytest
+
+from placement import exception
+from placement.middleware import fault_wrap
+
+ALL = [
+    each
+    for _, each in inspect.getmembers(exception, inspect.isclass)
+    if issubclass(each, exception.PlacementError)
+]
+
+CODES = {
+    "ConcurrentUpdate": "placement.concurrent_update",
+    "ConsumerGenerationConflict": "placement.concurrent_update",
+    "InventoryExists": "placement.concurrent_update",
+    "StaleGeneration": "placement.concurrent_update",
+    "InventoryInUse": "placement.inventory.inuse",
+    "InventoryUpdateInUse": "placement.inventory.inuse",
+    "DuplicateName": "placement.duplicate_name",
+    "ResourceProviderInUse": "placement.resource_provider.inuse",
+    "CannotDeleteParent": "placement.resource_provider.cannot_delete_parent",
+    "ReshapedProviderNotFound": "placement.resource_provider.not_found",
+    "QueryDuplicateKey": "placement.query.duplicate_key",
+    "QueryBadValue": "placement.query.bad_value",
+    "QueryMissingValue": "placement.query.missing_value",
+}
+
+# A failure at start has no status, and the base has no kind.
+WITHOUT_KIND = {exception.PlacementError, exception.ConfigurationError}
+
+
+@pytest.mark.parametrize("failure", ALL)
+def test_a_failure_has_its_code(failure):
+    assert failure.code == CODES.get(failure.__name__, "placement.undefined_code")
+
+
+@pytest.mark.parametrize("failure", ALL)
+def test_a_failure_has_exactly_one_kind(failure):
+    kinds = [kind for kind in fault_wrap.STATUS if issubclass(failure, kind)]
+
+    assert len(kinds) == (0 if failure in WITHOUT_KIND else 1)
+
+
+def test_facts_fill_the_sentence_and_stay_apart():
+    failure = exception.ResourceProviderNotFound(uuid="{x}")
+
+    assert str(failure) == "No resource provider with uuid {x} found"
+    assert failure.details == {"uuid": "{x}"}
+
+
+@pytest.mark.parametrize(
+    ("expected", "given", "text"),
+    [
+        (3, 2, "expected 3 but got 2"),
+        (None, 2, "expected null but got 2"),
+        (3, None, "expected 3 but got None"),
+    ],
+)
+def test_the_text_of_a_consumer_conflict_is_what_clients_look_for(
+    expected, given, text
+):
+    failure = exception.ConsumerGenerationConflict(expected, given)
+
+    assert str(failure) == f"consumer generation conflict - {text}"
+
+
+@pytest.mark.parametrize(
+    ("failure", "text"),
+    [
+        (
+            exception.InventoryInUse(uuid="u", resource_classes="VCPU, DISK_GB"),
+            "Inventory for 'VCPU, DISK_GB' on resource provider 'u' in use.",
+        ),
+        (
+            exception.InventoryNotFound(uuid="u", resource_class="VCPU"),
+            "No inventory of class VCPU for u",
+        ),
+        (
+            exception.InventoryExists(uuid="u", resource_class="VCPU"),
+            "Update conflict",
+        ),
+        (exception.TraitNotFound(names="A"), "No such trait(s): A."),
+        (exception.ResourceClassNotFound(name="A"), "No such resource class A"),
+        (exception.ConsumerNotFound(uuid="u"), "No allocations for consumer 'u'"),
+        (
+            exception.PolicyNotAuthorized(rule="a:b"),
+            "Policy does not allow a:b to be performed.",
+        ),
+    ],
+)
+def test_texts_that_clients_look_for(failure, text):
+    assert text in str(failure)

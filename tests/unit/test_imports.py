@@ -1,0 +1,174 @@
+"""Imports point one way, and every module is there for somebody."""
+
+import ast
+import pathlib
+import tomllib
+
+import pytest
+
+import placement
+
+ROOT = pathlib.Path(placement.__file__).parent
+PYPROJECT = ROOT.parent / "pyproject.toml"
+
+# From top to bottom: a room may import itself and those below. A module is in the
+# room of the longest name that it begins with.
+FLOORS = (
+    ("placement.wsgi", "placement.cmd", "placement.direct"),
+    ("placement.deploy", "placement.middleware"),
+    (
+        "placement.routes",
+        "placement.dispatch",
+        "placement.contract",
+        "placement.openapi",
+    ),
+    ("placement.handlers",),
+    ("placement.candidates",),
+    ("placement.objects",),
+    ("placement.db",),
+    (
+        "placement.conf",
+        "placement.context",
+        "placement.errors",
+        "placement.exception",
+        "placement.metrics",
+        "placement.microversion",
+        "placement.policies",
+        "placement.policy",
+        "placement.querystring",
+        "placement.reply",
+        "placement.request",
+        "placement.schemas",
+        "placement.uuids",
+    ),
+)
+
+# Rooms of those who use the API, and all of the service that each may import.
+USERS = {
+    "placement.client": {"placement.client"},
+    "placement.client.direct": {"placement.client", "placement.deploy"},
+    "placement.console": {"placement.console", "placement.client"},
+    "placement.host": {"placement.host", "placement.client"},
+}
+
+# Started or imported from elsewhere; alembic finds migrations by their place.
+ENTRIES = {"placement.wsgi.api", "placement.direct", "placement.client.direct"}
+FOUND_BY_PLACE = ("placement.db.migrations.base.", "placement.db.migrations.own.")
+
+
+def modules():
+    found = {}
+    for path in ROOT.rglob("*.py"):
+        parts = path.relative_to(ROOT.parent).with_suffix("").parts
+        parts = parts[:-1] if parts[-1] == "__init__" else parts
+        found[".".join(parts)] = ast.parse(path.read_text())
+    return found
+
+
+MODULES = modules()
+
+
+def imported(tree, is_for_types_too):
+    """Yield the modules of the service that are imported, as full names."""
+    hidden = set()
+    for node in ast.walk(tree):
+        is_hidden = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(
+            node.test
+        )
+        if is_hidden and not is_for_types_too:
+            hidden |= {id(inner) for inner in ast.walk(node)}
+        if id(node) in hidden:
+            continue
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [name if name in MODULES else node.module for name in names]
+        else:
+            continue
+        yield from (name for name in names if name.split(".")[0] == "placement")
+
+
+def belongs(module, room):
+    return module == room or module.startswith(f"{room}.")
+
+
+def room_of(module):
+    rooms = [*USERS, *(room for floor in FLOORS for room in floor)]
+    fitting = [room for room in rooms if belongs(module, room)]
+    return max(fitting, key=len, default=None)
+
+
+def floor_of(room):
+    return next(number for number, floor in enumerate(FLOORS) if room in floor)
+
+
+def is_allowed(importer, target):
+    room = room_of(importer)
+    if room in USERS:
+        return any(belongs(target, allowed) for allowed in USERS[room])
+    wanted = room_of(target)
+    if wanted in USERS:
+        return floor_of(room) == 0
+    return floor_of(room) <= floor_of(wanted)
+
+
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - {"placement"}))
+def test_a_module_imports_only_from_its_room_and_below(module):
+    assert room_of(module) is not None, "a new room: say who may import it"
+    targets = set(imported(MODULES[module], is_for_types_too=False))
+
+    assert {name for name in targets if not is_allowed(module, name)} == set()
+
+
+@pytest.mark.parametrize(
+    ("importer", "target", "allowed"),
+    [
+        ("placement.objects.claim", "placement.db.tables", True),
+        ("placement.db.tables", "placement.objects.claim", False),
+        ("placement.handlers.usage", "placement.routes", False),
+        ("placement.candidates.find", "placement.handlers.usage", False),
+        ("placement.errors", "placement.microversion", True),
+        ("placement.errors", "placement.db.engine", False),
+        ("placement.deploy", "placement.client", False),
+        ("placement.cmd.serve", "placement.client", True),
+        ("placement.client.client", "placement.exception", False),
+        ("placement.client.client", "placement.deploy", False),
+        ("placement.client.direct", "placement.deploy", True),
+        ("placement.host.report", "placement.client", True),
+        ("placement.host.report", "placement.deploy", False),
+    ],
+)
+def test_which_imports_are_allowed(importer, target, allowed):
+    assert is_allowed(importer, target) is allowed
+
+
+def test_imports_for_types_alone_are_told_apart():
+    tree = ast.parse(
+        "import typing\n"
+        "from placement import exception\n"
+        "if typing.TYPE_CHECKING:\n"
+        "    from placement.db import tables\n"
+    )
+
+    assert set(imported(tree, False)) == {"placement.exception"}
+    assert set(imported(tree, True)) == {"placement.exception", "placement.db.tables"}
+
+
+def entries():
+    project = tomllib.loads(PYPROJECT.read_text())["project"]
+    groups = [project["scripts"], *project["entry-points"].values()]
+    told = {value.partition(":")[0] for group in groups for value in group.values()}
+    return told | ENTRIES
+
+
+def test_every_module_is_imported_by_another():
+    wanted = entries()
+    for module, tree in MODULES.items():
+        wanted |= set(imported(tree, is_for_types_too=True)) - {module}
+    # Who imports a module imports the packages that it is in.
+    wanted |= {name.rpartition(".")[0] for name in wanted}
+    lonely = {name for name in MODULES if not name.startswith(FOUND_BY_PLACE)} - wanted
+
+    assert lonely - {"placement"} == set()

@@ -1,0 +1,67 @@
+import pytest
+
+from placement import exception, microversion
+from placement.microversion import MAX_VERSION, MIN_VERSION, Version
+
+
+@pytest.mark.parametrize(
+    ("header", "version"),
+    [
+        (None, (1, 0)),
+        ("", (1, 0)),
+        ("placement 1.0", (1, 0)),
+        ("placement 1.39", (1, 39)),
+        ("placement latest", (1, 39)),
+        ("PlaceMent 1.10", (1, 10)),
+        ("  placement    1.10  ", (1, 10)),
+        ("placement\t1.10", (1, 10)),
+        ("placement 01.05", (1, 5)),
+        ("compute 2.90", (1, 0)),
+        ("compute 2.90, placement 1.30", (1, 30)),
+        ("placement 1.30, placement 1.2", (1, 2)),
+        ("placement 1.30, placement", (1, 30)),
+        ("placement", (1, 0)),
+        ("placement 1.30,", (1, 30)),
+    ],
+)
+def test_the_last_entry_for_placement_counts(header, version):
+    assert microversion.requested(header) == version
+
+
+@pytest.mark.parametrize(
+    "given", ["1", "1.x", "1.2.3", "pony.horse", "1. 2", "LATEST", "1.٣"]
+)
+def test_what_is_no_pair_of_numbers_is_refused(given):
+    with pytest.raises(exception.BadRequest) as refused:
+        microversion.requested(f"placement {given}")
+
+    assert f"invalid version string: {given}" in str(refused.value)
+
+
+@pytest.mark.parametrize("given", ["-1.2", "0.9", "1.40", "2.0", "1." + "9" * 5000])
+def test_a_pair_that_is_not_served_is_not_acceptable(given):
+    with pytest.raises(exception.VersionNotAcceptable) as refused:
+        microversion.requested(f"placement {given}")
+
+    assert f"Unacceptable version header: {given}" in str(refused.value)
+
+
+def test_a_version_reads_as_it_is_written():
+    assert str(Version(1, 5)) == "1.5"
+    assert (str(MIN_VERSION), str(MAX_VERSION)) == ("1.0", "1.39")
+
+
+@pytest.mark.parametrize(
+    ("version", "since", "until", "matches"),
+    [
+        ((1, 7), (1, 7), None, True),
+        ((1, 6), (1, 7), None, False),
+        ((1, 10), (1, 9), None, True),
+        ((1, 9), (1, 2), (1, 9), True),
+        ((1, 10), (1, 2), (1, 9), False),
+    ],
+)
+def test_a_version_has_what_came_before_and_has_not_gone(
+    version, since, until, matches
+):
+    assert Version(*version).matches(since, until) is matches

@@ -1,0 +1,55 @@
+import pytest
+
+from placement import exception
+from placement.microversion import Version
+from placement.request import Request
+from placement.schemas.common import closed
+from placement.schemas.validation import Schemas
+
+SCHEMAS = Schemas(
+    {
+        (1, 0): closed({"name": {"type": "string"}}),
+        (1, 5): closed({"name": {"type": "integer"}}),
+    }
+)
+
+
+def request(body=b"", query_string=b"", version=(1, 0)):
+    return Request(None, Version(*version), "", query_string, lambda: body)
+
+
+def test_a_body_is_checked_by_the_schema_of_the_version():
+    assert request(b'{"name": "a"}').json(SCHEMAS) == {"name": "a"}
+    assert request(b'{"name": 1}', version=(1, 5)).json(SCHEMAS) == {"name": 1}
+    with pytest.raises(exception.SchemaInvalid, match="JSON does not validate"):
+        request(b'{"name": 1}', version=(1, 4)).json(SCHEMAS)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b'\xef\xbb\xbf{"name": "a"}',
+        b'{"name": NaN}',
+        b'{"name": "\\ud800"}',
+    ],
+)
+def test_what_is_not_json_is_refused(body):
+    with pytest.raises(exception.BadRequest, match="Malformed JSON:"):
+        request(body).json(SCHEMAS)
+
+
+def test_of_a_repeated_key_the_last_counts():
+    assert request(b'{"name": "a", "name": "b"}').json(SCHEMAS) == {"name": "b"}
+
+
+def test_the_last_value_of_a_parameter_is_checked():
+    schemas = Schemas({(1, 0): closed({"name": {"type": "string", "pattern": "^a$"}})})
+
+    query = request(query_string=b"name=b&name=a").validated_query(schemas)
+
+    assert query.all("name") == ["b", "a"]
+    with pytest.raises(exception.QueryInvalid):
+        request(query_string=b"name=a&name=b").validated_query(schemas)

@@ -1,0 +1,16 @@
+"""Every operation at every microversion that has it."""
+
+import collections.abc
+
+from placement import routes
+from placement.microversion import MAX_VERSION, MIN_VERSION, Version
+
+ALL = [Version(1, minor) for minor in range(MIN_VERSION.minor, MAX_VERSION.minor + 1)]
+
+
+def served() -> collections.abc.Iterator[tuple[str, routes.Operation, Version]]:
+    """Yield each operation, named by method and path, with each of its versions."""
+    for operation in routes.OPERATIONS:
+        for version in ALL:
+            if version >= operation.since:
+                yield f"{operation.method} {operation.path}", operation, version
