@@ -79,10 +79,7 @@ def _pages(
         rows = _rows_by_chance(conn, plan, shared, first, among, chance)
     for page in rows:
         if page:
-            trees = forest.get_all(page)
-            if chance is not None:
-                chance.shuffle(trees)
-            yield trees
+            yield forest.get_all(page)
 
 
 def _few_roots(
@@ -134,7 +131,8 @@ def _rows_by_chance(
 ) -> _Rows:
     """Yield samples, growing, until all roots have come.
 
-    A sample has about as many ids as a page has roots, and then four times more.
+    A sample has about as many ids as two pages have roots, and then four times
+    more; it comes in pages, so that no more trees are read than are taken.
     """
     greatest = conn.scalar(select.greatest_id()) or 0
     modulus = min(_RESIDUES_MAX, max(1, greatest // PAGE_MIN))
@@ -143,7 +141,12 @@ def _rows_by_chance(
     size = max(1, -(-2 * first * modulus // max(1, greatest)))
     while residues:
         sample, residues = sorted(residues[:size]), residues[size:]
-        yield conn.execute(
-            select.anchors_of_residues(plan, shared, modulus, sample, among)
-        ).all()
+        rows = list(
+            conn.execute(
+                select.anchors_of_residues(plan, shared, modulus, sample, among)
+            )
+        )
+        chance.shuffle(rows)
+        for start in range(0, len(rows), first):
+            yield rows[start : start + first]
         size *= 4

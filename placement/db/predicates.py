@@ -21,19 +21,23 @@ def capacity(inventory: sa.FromClause) -> sa.ColumnElement[float]:
     return (columns.total - columns.reserved) * columns.allocation_ratio
 
 
-def allows_amount(inventory: sa.FromClause, amount: int) -> sa.ColumnElement[bool]:
+def allows_amount(
+    inventory: sa.FromClause, amount: int | sa.ColumnElement[int]
+) -> sa.ColumnElement[bool]:
     """``amount`` is a size that may be taken; twin of ``Inventory.refuses_size``.
 
     An amount above what a column can hold is allowed nowhere, and is not sent.
     """
-    if amount > MAX_INT:
-        return sa.false()
+    if isinstance(amount, int):
+        if amount > MAX_INT:
+            return sa.false()
+        amount = sa.literal(amount, sa.Integer)
     columns = inventory.c
     return sa.and_(
         columns.min_unit <= amount,
         columns.max_unit >= amount,
         # Not "== 0", of which PostgreSQL expects that hardly any row has it.
-        sa.literal(amount, sa.Integer) % columns.step_size < 1,
+        amount % columns.step_size < 1,
     )
 
 

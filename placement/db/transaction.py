@@ -26,6 +26,9 @@ _ATTEMPTS_WHEN_LOST = 2
 
 _PAUSE_SECONDS_MAX = 0.5
 
+# After this no attempt is begun: the client has been waiting long enough to be told.
+_SECONDS_MAX = 30
+
 
 class _Step(enum.Enum):
     WORK = "work"
@@ -50,12 +53,13 @@ def write(context: "RequestContext", work: _Work[_Result]) -> _Result:
     ``work`` gets a connection and may run again from its start, after everything
     it did was rolled back: when it met a deadlock, a unique key that another
     writer took first, or raised Again. Attempts are bounded by the option
-    ``allocation_conflict_retry_count``, with a random pause between them. A
+    ``allocation_conflict_retry_count`` and by time, with a random pause between
+    them. A
     connection lost before COMMIT is replaced once. A connection lost in COMMIT is
     not: nobody knows whether it was done.
 
     Raises what ``work`` raises; ConcurrentUpdate when the last attempt is used
-    up; Unavailable when the database cannot be reached.
+    up; Unavailable when the database cannot be reached or is too busy.
     """
     attempts = context.settings.placement.allocation_conflict_retry_count + 1
     return _run(context.engine, work, attempts, _begin_write, writes=True)
@@ -81,6 +85,7 @@ def _run(
     writes: bool,
 ) -> _Result:
     attempt = lost = 0
+    deadline = time.monotonic() + _SECONDS_MAX
     while True:
         step = _Step.WORK
         try:
@@ -94,12 +99,12 @@ def _run(
                 return result
         except Again as again:
             attempt += 1
-            _give_up_after(attempts, attempt, again.failure, again)
+            _give_up_after(attempts, attempt, deadline, again.failure, again)
         except sa.exc.SQLAlchemyError as failure:
             match conflicts.meaning(failure):
                 case conflicts.Meaning.RETRY:
                     attempt += 1
-                    _give_up_after(attempts, attempt, _raced(), failure)
+                    _give_up_after(attempts, attempt, deadline, _raced(), failure)
                 case conflicts.Meaning.LOST:
                     lost += 1
                     _give_up_when_lost(lost, step, failure)
@@ -124,12 +129,17 @@ def _begin_read(conn: sa.Connection) -> sa.Connection:
 def _give_up_after(
     attempts: int,
     attempt: int,
+    deadline: float,
     failure: exception.PlacementError,
     cause: Exception,
 ) -> None:
     LOG.debug("Attempt %s of %s met a conflict: %s", attempt, attempts, cause)
     if attempt >= attempts:
         raise failure from cause
+    if time.monotonic() > deadline:
+        raise exception.Unavailable(
+            reason="The database is too busy at the moment. Nothing was changed."
+        ) from cause
 
 
 def _raced() -> exception.ConcurrentUpdate:

@@ -9,6 +9,7 @@ from placement import exception, reply
 from placement.db import transaction
 from placement.microversion import Version
 from placement.objects import inventory, resource_provider
+from placement.objects import resource_class as classes
 from placement.objects.inventory import Inventory
 from placement.objects.resource_provider import ResourceProvider
 from placement.reply import Reply
@@ -54,10 +55,10 @@ def create_inventory(req: Request, uuid: str) -> Reply:
         offer = offer_from_body(body)
         _require_capacity(offer, name, provider, req.version, refused)
         try:
-            class_id = req.context.names.resource_class_id(conn, name)
+            ids = classes.hold(conn, [name])
         except exception.ResourceClassNotFound as unknown:
             raise exception.BadRequest(reason=f"{refused}: {unknown}") from unknown
-        offer = offer_from_body(body, class_id)
+        offer = offer_from_body(body, ids[name])
         return _one_body(offer, inventory.add(conn, provider, offer, name))
 
     return reply.created(
@@ -150,8 +151,8 @@ def update_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
         refused = f"Unable to update inventory for resource provider {provider.uuid}"
         offer = offer_from_body(body)
         _require_capacity(offer, resource_class, provider, req.version, refused)
-        class_id = req.context.names.resource_class_id(conn, resource_class)
-        offer = offer_from_body(body, class_id)
+        ids = classes.hold(conn, [resource_class])
+        offer = offer_from_body(body, ids[resource_class])
         if not inventory.change(conn, provider, offer):
             raise exception.BadRequest(
                 reason="No inventory record with resource class for "
@@ -218,7 +219,7 @@ def _offers(
         offer = offer_from_body(record)
         _require_capacity(offer, name, provider, req.version, refused)
     try:
-        ids = req.context.names.resource_class_ids(conn, records)
+        ids = classes.hold(conn, records)
     except exception.ResourceClassNotFound as unknown:
         raise exception.BadRequest(
             reason="Unknown resource class in inventory for resource provider "

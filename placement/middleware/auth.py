@@ -6,9 +6,11 @@ past, except to the version document.
 
 import collections.abc
 import hmac
+import logging
 import typing
 
 import orjson
+import webob.exc
 
 from placement import exception
 from placement.context import RequestContext
@@ -20,9 +22,24 @@ if typing.TYPE_CHECKING:
 
     from placement.context import Service
 
+LOG = logging.getLogger(__name__)
+
 # What the holder of the token of the strategy ``token`` is.
 _TOKEN_USER = "admin"
 _TOKEN_ROLES = ("admin", "service")
+
+# Where the version document is, which is for everybody.
+_OPEN_PATHS = ("", "/")
+
+# Defaults of [keystone_authtoken] that are not the library's. Without a timeout a
+# Keystone that hangs holds every thread; the rules of an application credential can
+# only be checked by a service that knows its name; and who is no service does not
+# pass for one, which the library allows by default in its older releases.
+_KEYSTONE_DEFAULTS = {
+    "http_connect_timeout": 5,
+    "service_type": "placement",
+    "service_token_roles_required": True,
+}
 
 _Identify = collections.abc.Callable[
     ["WSGIEnvironment", "Service"], RequestContext | None
@@ -56,7 +73,7 @@ def _identifying(
     ) -> typing.Any:
         context = identify(environ, service)
         if context is None:
-            if environ.get("PATH_INFO", "") not in ("", "/"):
+            if environ.get("PATH_INFO", "") not in _OPEN_PATHS:
                 return refuse(environ, start_response)
             context = nobody
         environ[CONTEXT] = context
@@ -152,19 +169,49 @@ def _read_token(path: str | None) -> str:
 def _keystone(
     app: "WSGIApplication", service: "Service", config: "cfg.ConfigOpts"
 ) -> "WSGIApplication":
-    """Let Keystone identify the caller; its middleware is an extra to install."""
+    """Let Keystone identify the caller; its middleware is an extra to install.
+
+    The middleware refuses by itself who has no valid token: told to leave that to
+    others it would call a token invalid, too, that it could not ask Keystone about.
+    """
     try:
+        from keystoneauth1 import exceptions  # noqa: PLC0415 - an extra
         from keystonemiddleware import auth_token  # noqa: PLC0415 - an extra
     except ImportError as missing:
         raise exception.ConfigurationError(
             reason="auth_strategy is keystone, which needs keystonemiddleware: "
             "pip install 'standalone-placement[keystone]'"
         ) from missing
-    identified = _identifying(app, service, _by_keystone, _refuse_for_keystone)
-    wrapped: WSGIApplication = auth_token.AuthProtocol(
-        identified, {"oslo_config_config": config, "delay_auth_decision": True}
+    for group, options in auth_token.list_opts():
+        config.register_opts(options, group=group)
+        for name, value in _KEYSTONE_DEFAULTS.items():
+            config.set_default(name, value, group=group)
+    verified: WSGIApplication = auth_token.AuthProtocol(
+        _identifying(app, service, _by_keystone, _refuse_for_keystone),
+        {"oslo_config_config": config, "delay_auth_decision": False},
     )
-    return wrapped
+    open_to_all = _identifying(app, service, _nobody, _refuse_for_keystone)
+
+    def guarded(
+        environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> typing.Any:
+        if environ.get("PATH_INFO", "") in _OPEN_PATHS:
+            return open_to_all(environ, start_response)
+        try:
+            return verified(environ, start_response)
+        except exceptions.ClientException:
+            # What the middleware does not expect, such as a catalog without Keystone.
+            LOG.exception("Keystone cannot be asked to verify a token")
+            unavailable = webob.exc.HTTPServiceUnavailable(
+                "The Keystone service is temporarily unavailable."
+            )
+            return unavailable(environ, start_response)
+
+    return guarded
+
+
+def _nobody(_environ: "WSGIEnvironment", _service: "Service") -> None:
+    """Know nobody, whatever the request says of itself."""
 
 
 def _by_keystone(

@@ -60,6 +60,17 @@ class Share(typing.NamedTuple):
     modified: datetime.datetime | None
 
 
+_OF_CONSUMERS = (
+    sa.select(
+        _allocations.c.id,
+        _allocations.c.consumer_id,
+        _allocations.c.resource_provider_id,
+        _allocations.c.resource_class_id,
+        _allocations.c.used,
+    )
+    .where(_allocations.c.consumer_id.in_(sa.bindparam("uuids", expanding=True)))
+    .order_by(_allocations.c.id)
+)
 _modified = sa.func.coalesce(_allocations.c.updated_at, _allocations.c.created_at)
 
 
@@ -67,17 +78,7 @@ def get_all_of(
     conn: sa.Connection, uuids: collections.abc.Iterable[str]
 ) -> list[Allocation]:
     """Return what the consumers hold, ordered by the allocations' ids."""
-    rows = conn.execute(
-        sa.select(
-            _allocations.c.id,
-            _allocations.c.consumer_id,
-            _allocations.c.resource_provider_id,
-            _allocations.c.resource_class_id,
-            _allocations.c.used,
-        )
-        .where(_allocations.c.consumer_id.in_(sorted(set(uuids))))
-        .order_by(_allocations.c.id)
-    )
+    rows = conn.execute(_OF_CONSUMERS, {"uuids": sorted(set(uuids))})
     return [Allocation(*row) for row in rows]
 
 

@@ -13,6 +13,7 @@ for two statements and the COMMIT.
 import collections
 import collections.abc
 import dataclasses
+import functools
 import typing
 
 import sqlalchemy as sa
@@ -196,6 +197,11 @@ def _asked(
     ]
 
 
+_PROVIDER_IDS = sa.select(_providers.c.uuid, _providers.c.id).where(
+    _providers.c.uuid.in_(sa.bindparam("uuids", expanding=True))
+)
+
+
 def _require_providers(
     conn: sa.Connection, claims: collections.abc.Sequence[Claim]
 ) -> dict[str, int]:
@@ -208,8 +214,7 @@ def _require_providers(
     )
     if not named:
         return {}
-    select = sa.select(_providers.c.uuid, _providers.c.id)
-    rows = conn.execute(select.where(_providers.c.uuid.in_(sorted(named))))
+    rows = conn.execute(_PROVIDER_IDS, {"uuids": sorted(named)})
     found: dict[str, int] = dict(rows.all())
     for uuid in named:
         if uuid not in found:
@@ -291,6 +296,14 @@ def _move_used(
         raise resource_provider.changed_meanwhile(resource_provider.REFUSED_CLAIM)
 
 
+_OFFERED = sa.select(
+    _inventories.c.id, _inventories.c.resource_provider_id, *inventory.COLUMNS
+).where(
+    _inventories.c.resource_provider_id.in_(sa.bindparam("providers", expanding=True)),
+    _inventories.c.resource_class_id.in_(sa.bindparam("classes", expanding=True)),
+)
+
+
 def _stored_inventories(
     conn: sa.Connection, keys: collections.abc.Iterable[_Key]
 ) -> dict[_Key, _Stored]:
@@ -301,14 +314,7 @@ def _stored_inventories(
     providers = {key.provider_id for key in wanted}
     classes = {key.resource_class_id for key in wanted}
     rows = conn.execute(
-        sa.select(
-            _inventories.c.id,
-            _inventories.c.resource_provider_id,
-            *inventory.COLUMNS,
-        ).where(
-            _inventories.c.resource_provider_id.in_(sorted(providers)),
-            _inventories.c.resource_class_id.in_(sorted(classes)),
-        )
+        _OFFERED, {"providers": sorted(providers), "classes": sorted(classes)}
     )
     found = (
         (_Key(provider_id, columns[0]), _Stored(id_, Inventory(*columns)))
@@ -368,36 +374,60 @@ def _try_to_take(
         sizes.setdefault(each.key, set()).add(each.amount.units)
     by_id = {stored[key].id: key for key in changes if key in stored}
     for batch in _batches(sorted(by_id)):
-        change_of = {id_: changes[by_id[id_]] for id_ in batch}
-        allowed = [
-            _may_change(id_, change, sizes.get(by_id[id_], set()))
-            for id_, change in change_of.items()
-        ]
-        taken = conn.execute(
-            sa.update(_inventories)
-            .where(sa.or_(*allowed))
-            .values(
-                used=_inventories.c.used
-                + sa.case(change_of, value=_inventories.c.id, else_=0),
-                # Not a change of the offer, which is what the record is about.
-                updated_at=_inventories.c.updated_at,
-            )
-        )
+        parameters = {}
+        counts = []
+        for place, id_ in enumerate(batch):
+            key = by_id[id_]
+            parameters[f"id_{place}"] = id_
+            parameters[f"change_{place}"] = changes[key]
+            sizes_of_key = sorted(sizes.get(key, ()))
+            counts.append(len(sizes_of_key))
+            for number, size in enumerate(sizes_of_key):
+                parameters[f"size_{place}_{number}"] = size
+        taken = conn.execute(_taking(tuple(counts)), parameters)
         if taken.rowcount != len(batch):
             return False
     return True
 
 
-def _may_change(
-    inventory_id: int, change: int, sizes: set[int]
-) -> sa.ColumnElement[bool]:
-    conditions = [_inventories.c.id == inventory_id]
-    conditions += [
-        predicates.allows_amount(_inventories, size) for size in sorted(sizes)
-    ]
-    if change > 0:
-        conditions.append(predicates.has_room(_inventories, change))
-    return sa.and_(*conditions)
+@functools.lru_cache(maxsize=256)
+def _taking(sizes: tuple[int, ...]) -> sa.Update:
+    """Return the statement that moves ``used`` of some inventories where it may.
+
+    ``sizes`` has, for each inventory, how many amounts are taken of it at once.
+    Building it takes longer than running it; few shapes make up most claims.
+    """
+    used = _inventories.c.used
+    changes = {}
+    allowed = []
+    for place, count in enumerate(sizes):
+        id_ = sa.bindparam(f"id_{place}", type_=sa.Integer)
+        change = sa.bindparam(f"change_{place}", type_=sa.BigInteger)
+        is_allowed = [
+            _inventories.c.id == id_,
+            sa.or_(change <= 0, predicates.has_room(_inventories, change)),
+        ]
+        is_allowed += [
+            predicates.allows_amount(
+                _inventories, sa.bindparam(f"size_{place}_{number}", type_=sa.Integer)
+            )
+            for number in range(count)
+        ]
+        allowed.append(sa.and_(*is_allowed))
+        changes[id_] = change
+    return (
+        sa.update(_inventories)
+        .where(sa.or_(*allowed))
+        .values(
+            used=used
+            + sa.case(
+                *((_inventories.c.id == id_, units) for id_, units in changes.items()),
+                else_=0,
+            ),
+            # Not a change of the offer, which is what the record is about.
+            updated_at=_inventories.c.updated_at,
+        )
+    )
 
 
 def _batches(ids: list[int]) -> collections.abc.Iterator[list[int]]:

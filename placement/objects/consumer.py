@@ -50,6 +50,14 @@ class OwnerIds:
     consumer_type_id: int | None
 
 
+_LOCK = (
+    sa.select(_consumers.c.id, _consumers.c.uuid, _consumers.c.generation)
+    .where(_consumers.c.uuid.in_(sa.bindparam("uuids", expanding=True)))
+    .order_by(_consumers.c.id)
+    .with_for_update()
+)
+
+
 def lock_all(
     conn: sa.Connection, uuids: collections.abc.Iterable[str]
 ) -> dict[str, Consumer]:
@@ -58,13 +66,8 @@ def lock_all(
     What a consumer holds is written only by who has locked its record, or has
     just made it. Records are locked in the order of their ids.
     """
-    rows = conn.execute(
-        sa.select(_consumers.c.id, _consumers.c.uuid, _consumers.c.generation)
-        .where(_consumers.c.uuid.in_(sorted(set(uuids))))
-        .order_by(_consumers.c.id)
-        .with_for_update()
-    )
-    return {row.uuid: Consumer(*row) for row in rows}
+    rows = conn.execute(_LOCK, {"uuids": sorted(set(uuids))})
+    return {row[1]: Consumer(*row) for row in rows}
 
 
 def require_generation(
@@ -171,21 +174,25 @@ def owner_ids(
 _Names = dict[sa.Table, set[str]]
 
 
-def _known(conn: sa.Connection, names: _Names) -> dict[sa.Table, dict[str, int]]:
-    """Return, in one statement, the ids of what is known already, by table."""
-    known: dict[sa.Table, dict[str, int]] = {table: {} for table in names}
-    by_key = dict(enumerate(names))
-    selects = [
-        sa.select(sa.literal(key), _name_column(table), table.c.id).where(
-            _name_column(table).in_(sorted(names[table]))
-        )
-        for key, table in by_key.items()
-        if names[table]
-    ]
-    for key, name, id_ in conn.execute(sa.union_all(*selects)):
-        known[by_key[key]][name] = id_
-    return known
-
-
 def _name_column(table: sa.Table) -> sa.Column[str]:
     return table.c.name if table is tables.consumer_types else table.c.external_id
+
+
+_OWNED_BY = (tables.projects, tables.users, tables.consumer_types)
+_KNOWN = sa.union_all(
+    *(
+        sa.select(sa.literal(index, sa.Integer), _name_column(table), table.c.id).where(
+            _name_column(table).in_(sa.bindparam(table.name, expanding=True))
+        )
+        for index, table in enumerate(_OWNED_BY)
+    )
+)
+
+
+def _known(conn: sa.Connection, names: _Names) -> dict[sa.Table, dict[str, int]]:
+    """Return, in one statement, the ids of what is known already, by table."""
+    known: dict[sa.Table, dict[str, int]] = {table: {} for table in _OWNED_BY}
+    parameters = {table.name: sorted(names[table]) for table in _OWNED_BY}
+    for index, name, id_ in conn.execute(_KNOWN, parameters):
+        known[_OWNED_BY[index]][name] = id_
+    return known

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from placement import exception
 from placement.db import names, predicates, tables
-from placement.objects import resource_class, resource_provider
+from placement.objects import resource_provider
 from placement.objects.resource_provider import ResourceProvider
 
 _inventories = tables.inventories
@@ -260,7 +260,6 @@ def _insert(
 ) -> None:
     if not offers:
         return
-    resource_class.hold(conn, (offer.resource_class_id for offer in offers))
     conn.execute(
         sa.insert(_inventories),
         [

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from placement import exception
 from placement.db import names
-from placement.objects import claim, inventory, resource_provider
+from placement.objects import claim, inventory, resource_class, resource_provider
 from placement.objects.claim import Claim
 from placement.objects.inventory import Inventory
 from placement.objects.resource_provider import ResourceProvider
@@ -53,7 +53,7 @@ def reshape(
     held = claim.hold(conn, claims)
     ids = (provider.id for provider in providers.values())
     claim.lock_providers(conn, claims, held, ids)
-    offers = _offers(conn, known_names, shapes)
+    offers = _offers(conn, shapes)
     for shape in sorted(shapes, key=lambda shape: providers[shape.provider_uuid].id):
         provider = providers[shape.provider_uuid]
         try:
@@ -97,13 +97,11 @@ def _malformed(unknown: exception.ResourceClassNotFound) -> exception.BadRequest
 
 
 def _offers(
-    conn: sa.Connection,
-    known_names: names.Names,
-    shapes: collections.abc.Sequence[Shape],
+    conn: sa.Connection, shapes: collections.abc.Sequence[Shape]
 ) -> dict[str, list[Inventory]]:
     """Return each provider's offers, with the ids of their classes."""
     try:
-        ids = known_names.resource_class_ids(
+        ids = resource_class.hold(
             conn, dict.fromkeys(name for shape in shapes for name in shape.offers)
         )
     except exception.ResourceClassNotFound as unknown:

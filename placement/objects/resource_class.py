@@ -7,7 +7,7 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import names, tables, transaction
+from placement.db import names, tables
 
 _classes = tables.resource_classes
 _inventories = tables.inventories
@@ -122,23 +122,26 @@ def delete(conn: sa.Connection, name: str) -> None:
     names.forget_meanings(conn)
 
 
-def hold(conn: sa.Connection, ids: collections.abc.Iterable[int]) -> None:
-    """Keep custom classes from being deleted until the transaction ends.
+def hold(conn: sa.Connection, wanted: collections.abc.Iterable[str]) -> dict[str, int]:
+    """Return the ids of classes by name, and keep them what they are.
 
-    Standard classes cannot be deleted, and need no holding.
+    For who is going to store the ids: until the transaction ends, no custom class
+    is deleted or renamed. Standard classes never are, and cost no statement.
 
-    Raises Again when one is gone already.
+    Raises ResourceClassNotFound for the first that does not exist.
     """
-    custom = sorted(number for number in set(ids) if number >= _FIRST_CUSTOM_ID)
-    if not custom:
-        return
-    held = conn.scalars(
-        sa.select(_classes.c.id)
-        .where(_classes.c.id.in_(custom))
-        .order_by(_classes.c.id)
-        .with_for_update(read=True, key_share=True)
-    ).all()
-    if len(held) != len(custom):
-        raise transaction.Again(
-            exception.ConcurrentUpdate(reason="A resource class was deleted meanwhile.")
+    names_wanted = list(wanted)
+    ids = names.STANDARD_CLASSES
+    custom = sorted(set(names_wanted) - ids.keys())
+    if custom:
+        held = conn.execute(
+            sa.select(_classes.c.name, _classes.c.id)
+            .where(_classes.c.name.in_(custom))
+            .order_by(_classes.c.id)
+            .with_for_update(read=True, key_share=True)
         )
+        ids = ids | dict(held.all())
+    for name in names_wanted:
+        if name not in ids:
+            raise exception.ResourceClassNotFound(name=name)
+    return {name: ids[name] for name in names_wanted}

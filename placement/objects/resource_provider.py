@@ -111,6 +111,14 @@ def first_revision() -> int:
     return time.time_ns() // 1000
 
 
+_LOCK = (
+    sa.select(_providers.c.id)
+    .where(_providers.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(_providers.c.id)
+    .with_for_update()
+)
+
+
 def lock(conn: sa.Connection, provider_ids: collections.abc.Iterable[int]) -> None:
     """Keep other writers away from the providers until the transaction ends.
 
@@ -119,12 +127,7 @@ def lock(conn: sa.Connection, provider_ids: collections.abc.Iterable[int]) -> No
     """
     ids = sorted(set(provider_ids))
     if ids and conn.dialect.name != "sqlite":
-        conn.execute(
-            sa.select(_providers.c.id)
-            .where(_providers.c.id.in_(ids))
-            .order_by(_providers.c.id)
-            .with_for_update()
-        )
+        conn.execute(_LOCK, {"ids": ids})
 
 
 def advance_generation(
@@ -177,6 +180,19 @@ def _moved(
     return moved.rowcount == 1
 
 
+_ADVANCE = (
+    sa.update(_providers)
+    .where(_providers.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .values(
+        generation=_generation
+        + sa.case(
+            (_providers.c.id.in_(sa.bindparam("changed", expanding=True)), 1), else_=0
+        ),
+        revision=_providers.c.revision + 1,
+    )
+)
+
+
 def advance_all(
     conn: sa.Connection,
     changed: collections.abc.Collection[int],
@@ -194,12 +210,7 @@ def advance_all(
         return
     if len(ids) > 1:
         lock(conn, ids)
-    step = sa.case((_providers.c.id.in_(sorted(changed)), 1), else_=0)
-    moved = conn.execute(
-        sa.update(_providers)
-        .where(_providers.c.id.in_(ids))
-        .values(generation=_generation + step, revision=_providers.c.revision + 1)
-    )
+    moved = conn.execute(_ADVANCE, {"ids": ids, "changed": sorted(changed)})
     if moved.rowcount != len(ids):
         raise changed_meanwhile(REFUSED_CLAIM)
 

@@ -26,11 +26,11 @@ class Finding(typing.NamedTuple):
 
 
 class Tally:
-    """``reasons`` counts explained differences; ``answers`` by (peer's) status."""
+    """``reasons`` counts what was explained; ``answers`` has operation and status."""
 
     def __init__(self) -> None:
         self.reasons: collections.Counter[str] = collections.Counter()
-        self.statuses: collections.Counter[int] = collections.Counter()
+        self.answers: collections.Counter[tuple[str, int]] = collections.Counter()
         self.cut_short = 0
 
 
@@ -68,7 +68,7 @@ def run_episode(
 
 def judge(exchange: Exchange, tally: Tally) -> dict[str, Difference]:
     """Return what differs without a reason."""
-    tally.statuses[exchange.peer.status] += 1
+    tally.answers[exchange.request.operation, exchange.peer.status] += 1
     differing = aspects.differences(exchange)
     reasons = deliberate.explained(exchange, differing)
     tally.reasons.update(reasons.keys())

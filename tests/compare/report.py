@@ -84,10 +84,15 @@ def lines(
     groups: dict[FindingClass, list[Finding]], tally: Tally
 ) -> collections.abc.Iterator[str]:
     """Yield the report, line by line."""
-    statuses = ", ".join(
-        f"{each}: {count}" for each, count in sorted(tally.statuses.items())
-    )
-    yield f"answers by status of the peer: {statuses}"
+    yield "Answers of the peer, by what was wanted before anything was spoilt:"
+    operations = sorted({operation for operation, _ in tally.answers})
+    for wanted in operations:
+        counts = (
+            f"{status}: {count}"
+            for (operation, status), count in sorted(tally.answers.items())
+            if operation == wanted
+        )
+        yield f"  {wanted}: {', '.join(counts)}"
     yield f"episodes that ended early because the two had parted: {tally.cut_short}"
     for reason, count in tally.reasons.most_common():
         yield f"explained {count}: {reason}"

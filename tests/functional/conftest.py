@@ -2,6 +2,7 @@
 
 import collections.abc
 import os
+import typing
 
 import pytest
 
@@ -15,17 +16,24 @@ def database_server(
 ) -> collections.abc.Iterator[databases.Databases]:
     """Where new databases of a kind come from; one for all tests.
 
-    A kind that this machine lacks is skipped, but never unseen: the summary ends
-    with it, and in continuous integration it is a failure.
+    A kind that this machine lacks is skipped, but never unseen.
     """
     try:
         with databases.opened(database_kind) as opened:
             yield opened
     except postgresql.MissingError as missing:
-        pytestconfig.stash[MISSING][database_kind] = str(missing)
-        if os.environ.get("CI", "").lower() in ("true", "1"):
-            pytest.fail(f"{database_kind}: {missing}", pytrace=False)
-        pytest.skip(f"{database_kind}: {missing}")
+        skip_loudly(pytestconfig, database_kind, str(missing))
+
+
+def skip_loudly(config: pytest.Config, kind: str, reason: str) -> typing.NoReturn:
+    """Skip what needs a ``kind`` of server that this machine lacks.
+
+    The summary ends with it, and in continuous integration it is a failure.
+    """
+    config.stash[MISSING][kind] = reason
+    if os.environ.get("CI", "").lower() in ("true", "1"):
+        pytest.fail(f"{kind}: {reason}", pytrace=False)
+    pytest.skip(f"{kind}: {reason}")
 
 
 @pytest.fixture

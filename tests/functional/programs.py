@@ -26,7 +26,7 @@ def environment(config_dir: pathlib.Path) -> dict[str, str]:
 
 def migrate(config_dir: pathlib.Path, python: pathlib.Path = THIS) -> None:
     """Bring the configured database to the newest schema: ``db sync``."""
-    _run(
+    run(
         config_dir,
         python.with_name("placement-manage"),
         "--config-file",
@@ -38,16 +38,23 @@ def migrate(config_dir: pathlib.Path, python: pathlib.Path = THIS) -> None:
 
 def start_once(config_dir: pathlib.Path, python: pathlib.Path = THIS) -> None:
     """Build the application and leave, which puts the standard names in."""
-    _run(config_dir, python, "-c", _START)
+    run(config_dir, python, "-c", _START)
 
 
-def _run(config_dir: pathlib.Path, *command: str | pathlib.Path) -> None:
-    """Run to the end. Raises RuntimeError with the program's words on failure."""
+def run(
+    directory: pathlib.Path,
+    *command: str | pathlib.Path,
+    variables: dict[str, str] | None = None,
+) -> None:
+    """Run a program in ``directory`` to its end, with ``variables`` set beside.
+
+    Raises RuntimeError with the program's words when it fails.
+    """
     done = subprocess.run(
         command,
         # Elsewhere than here, where packages of the same names may lie.
-        cwd=config_dir,
-        env=environment(config_dir),
+        cwd=directory,
+        env=environment(directory) | (variables or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

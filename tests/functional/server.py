@@ -49,10 +49,12 @@ def processes(
     options: configuration.Options | None = None,
     policy: configuration.Policy | None = None,
     python: pathlib.Path = programs.THIS,
+    prefix: str = "",
 ) -> collections.abc.Iterator[Server]:
     """Run the service under gunicorn until the block ends.
 
-    ``python`` is the interpreter of the virtual environment to serve from.
+    ``python`` is the interpreter of the virtual environment to serve from;
+    ``prefix`` is the path to mount the service at, such as ``/placement``.
 
     Raises RuntimeError with the server's log when it does not come up.
     """
@@ -60,27 +62,51 @@ def processes(
         config_dir = pathlib.Path(made)
         configuration.write(config_dir, database_url, options, policy)
         port = ports.free_port()
-        with open(config_dir / "server.log", "wb") as log:
-            process = subprocess.Popen(
-                _command(python, port, workers, threads),
-                cwd=config_dir,
-                env=programs.environment(config_dir),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        server = Server(f"http://{ports.HOST}:{port}", process.pid)
-        try:
-            _wait_until_ready(process, server.url, config_dir / "server.log")
-            yield server
-        finally:
-            _stop(process)
+        url = f"http://{ports.HOST}:{port}{prefix}"
+        command = gunicorn(
+            python, port, "placement.wsgi.api:application", workers, threads
+        )
+        # Gunicorn reads from its environment where it is mounted.
+        environment = programs.environment(config_dir) | {"SCRIPT_NAME": prefix}
+        with listening(command, config_dir, environment, url) as pid:
+            yield Server(url, pid)
 
 
-def _command(
-    python: pathlib.Path, port: int, workers: int, threads: int
+@contextlib.contextmanager
+def listening(
+    command: collections.abc.Sequence[str | pathlib.Path],
+    directory: pathlib.Path,
+    environment: collections.abc.Mapping[str, str],
+    url: str,
+) -> collections.abc.Iterator[int]:
+    """Run a server in ``directory`` until the block ends; yields its process id.
+
+    It has come up when it answers at ``url``; what it says is in ``server.log``.
+
+    Raises RuntimeError with that log when it does not come up.
+    """
+    log_path = directory / "server.log"
+    with open(log_path, "wb") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        _wait_until_ready(process, url, log_path)
+        yield process.pid
+    finally:
+        _stop(process)
+
+
+def gunicorn(
+    python: pathlib.Path, port: int, application: str, workers: int, threads: int
 ) -> list[str | pathlib.Path]:
+    """Return the command that serves ``application`` at ``port``."""
     return [
         python,
         *("-m", "gunicorn"),
@@ -89,7 +115,7 @@ def _command(
         *("--workers", str(workers)),
         *("--threads", str(threads)),
         *("--graceful-timeout", "5"),
-        "placement.wsgi.api:application",
+        application,
     ]
 
 
@@ -103,7 +129,7 @@ def _wait_until_ready(
             urllib.request.urlopen(f"{url}/", timeout=START_SECONDS).close()
             return
         time.sleep(0.05)
-    raise RuntimeError(f"the service did not start:\n{log.read_text()[-5000:]}")
+    raise RuntimeError(f"{url} did not come up:\n{log.read_text()[-5000:]}")
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

@@ -7,8 +7,11 @@ from placement.microversion import Version
 
 
 def document(status=404, message="No such thing.", accept="application/json", **more):
+    environ = {"REQUEST_METHOD": "PATCH", "CONTENT_TYPE": "text/plain"}
+    if accept is not None:
+        environ["HTTP_ACCEPT"] = accept
     facts = {"request_id": "req-1", "code": "placement.some", "version": Version(1, 23)}
-    return errors.document(status, message, accept, **(facts | more))
+    return errors.document(status, message, environ, **(facts | more))
 
 
 def error(**given):
@@ -42,10 +45,10 @@ def test_a_code_is_told_since_1_23(version, has_code):
         (400, "Bad Request", "The server could not comply with the request"),
         (403, "Forbidden", "Access was denied to this resource."),
         (404, "Not Found", "The resource could not be found."),
-        (405, "Method Not Allowed", "The server could not comply with the request"),
-        (406, "Not Acceptable", "The server could not comply with the request"),
+        (405, "Method Not Allowed", "The method PATCH is not allowed"),
+        (406, "Not Acceptable", "The resource could not be generated"),
         (409, "Conflict", "There was a conflict when trying to complete"),
-        (415, "Unsupported Media Type", "The server could not comply with the request"),
+        (415, "Unsupported Media Type", "The request media type text/plain is not"),
         (500, "Internal Server Error", "The server has either erred"),
         (503, "Service Unavailable", "The server is currently unavailable."),
     ],

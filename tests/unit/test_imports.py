@@ -156,6 +156,15 @@ def test_imports_for_types_alone_are_told_apart():
     assert set(imported(tree, True)) == {"placement.exception", "placement.db.tables"}
 
 
+def named_to_be_loaded(tree):
+    """Yield the modules that are loaded by name, ``module:attribute``, when needed."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            module, colon, attribute = node.value.partition(":")
+            if colon and attribute.isidentifier() and module in MODULES:
+                yield module
+
+
 def entries():
     project = tomllib.loads(PYPROJECT.read_text())["project"]
     groups = [project["scripts"], *project["entry-points"].values()]
@@ -167,6 +176,7 @@ def test_every_module_is_imported_by_another():
     wanted = entries()
     for module, tree in MODULES.items():
         wanted |= set(imported(tree, is_for_types_too=True)) - {module}
+        wanted |= set(named_to_be_loaded(tree))
     # Who imports a module imports the packages that it is in.
     wanted |= {name.rpartition(".")[0] for name in wanted}
     lonely = {name for name in MODULES if not name.startswith(FOUND_BY_PLACE)} - wanted

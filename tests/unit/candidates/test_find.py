@@ -379,3 +379,30 @@ def test_the_bytes_do_not_follow_the_hash_seed():
 
     assert len(answers) == 1
     assert answers.pop().count(b"\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("member_of", "count"),
+    [("in:{x}", 0), ("in:{a},{x}", 1), ("{x}", 0), ("!{x}", 2), ("!in:{a},{x}", 1)],
+)
+def test_an_aggregate_that_nobody_knows_has_no_members(engine, member_of, count):
+    cloud = flat_cloud(2)
+    cloud[0].aggregates = frozenset("A")
+    worlds.store(engine, cloud)
+    value = member_of.format(a=worlds.uuid_of("A"), x=worlds.uuid_of("nowhere"))
+
+    context = worlds.context_of(engine)
+    document = worlds.ask(context, f"resources=VCPU:1&member_of={value}")
+
+    assert len(json.loads(document)["allocation_requests"]) == count
+
+
+def test_a_tree_that_nobody_knows_is_empty(engine):
+    worlds.store(engine, flat_cloud(2))
+    nowhere = worlds.uuid_of("nowhere")
+
+    document = worlds.ask(
+        worlds.context_of(engine), f"resources=VCPU:1&in_tree={nowhere}"
+    )
+
+    assert json.loads(document)["allocation_requests"] == []

@@ -51,6 +51,7 @@ def test_what_nobody_expects_is_in_the_log_and_not_in_the_answer(caplog):
 
     assert answer.status_int == 500
     assert "secret" not in answer.text
+    assert "Its log tells more." in answer.text
     assert "SELECT secret" in caplog.text
     assert "req-1" in caplog.text
 

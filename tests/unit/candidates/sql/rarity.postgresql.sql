@@ -1,11 +1,11 @@
 SELECT (SELECT count(*) AS count_1
 FROM (SELECT inventories.resource_provider_id AS resource_provider_id
 FROM inventories
-WHERE inventories.resource_class_id = %(resource_class_id_1)s AND inventories.min_unit <= %(min_unit_1)s AND inventories.max_unit >= %(max_unit_1)s AND %(param_1)s %% inventories.step_size < %(param_2)s AND inventories.used + %(used_1)s <= (inventories.total - inventories.reserved) * inventories.allocation_ratio
+WHERE inventories.resource_class_id = %(resource_class_id_1)s AND inventories.min_unit <= %(param_1)s AND inventories.max_unit >= %(param_1)s AND %(param_1)s %% inventories.step_size < %(param_2)s AND inventories.used + %(used_1)s <= (inventories.total - inventories.reserved) * inventories.allocation_ratio
  LIMIT %(param_3)s) AS need_0) AS n0, (SELECT count(*) AS count_2
 FROM (SELECT inventories.resource_provider_id AS resource_provider_id
 FROM inventories
-WHERE inventories.resource_class_id = %(resource_class_id_2)s AND inventories.min_unit <= %(min_unit_2)s AND inventories.max_unit >= %(max_unit_2)s AND %(param_4)s %% inventories.step_size < %(param_5)s AND inventories.used + %(used_2)s <= (inventories.total - inventories.reserved) * inventories.allocation_ratio
+WHERE inventories.resource_class_id = %(resource_class_id_2)s AND inventories.min_unit <= %(param_4)s AND inventories.max_unit >= %(param_4)s AND %(param_4)s %% inventories.step_size < %(param_5)s AND inventories.used + %(used_2)s <= (inventories.total - inventories.reserved) * inventories.allocation_ratio
  LIMIT %(param_6)s) AS need_1) AS n1, (SELECT count(*) AS count_3
 FROM (SELECT resource_provider_traits.resource_provider_id AS resource_provider_id
 FROM resource_provider_traits

@@ -1,8 +1,8 @@
 SELECT resource_providers.id, resource_providers.root_provider_id, resource_providers.revision
 FROM resource_providers
-WHERE resource_providers.root_provider_id IN (SELECT member.root_provider_id
-FROM resource_providers AS member JOIN resource_provider_traits ON resource_provider_traits.resource_provider_id = member.id
+WHERE resource_providers.root_provider_id IN (SELECT sharer.root_provider_id
+FROM resource_providers AS sharer JOIN resource_provider_traits ON resource_provider_traits.resource_provider_id = sharer.id
 WHERE resource_provider_traits.trait_id = ? AND (SELECT held_aggregates.resource_provider_id
 FROM resource_provider_aggregates AS held_aggregates
-WHERE held_aggregates.resource_provider_id = member.id
+WHERE held_aggregates.resource_provider_id = sharer.id
  LIMIT ? OFFSET ?) IS NOT NULL) ORDER BY resource_providers.root_provider_id, resource_providers.id

@@ -1,0 +1,346 @@
+"""A real Keystone on SQLite: how it is installed, what is in it, how it is asked.
+
+It lives in a virtual environment of its own, which is made once and kept in the
+user's cache directory.
+"""
+
+import collections.abc
+import configparser
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+import pathlib
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import typing
+
+import requests
+
+from tests.functional import ports, programs, server
+
+REQUIREMENTS = pathlib.Path(__file__).with_name("keystone-requirements.txt")
+INSTALL_SECONDS = 900
+REQUEST_SECONDS = 30
+
+DOMAIN = "default"
+ADMIN = "admin"
+ADMIN_PROJECT = "admin"
+
+# Asks the application, without a server, for a token that ends as it begins.
+_EXPIRED_TOKEN = """
+import json, sys
+from keystone.wsgi.api import application
+from werkzeug.test import Client
+answer = Client(application).post("/v3/auth/tokens", json=json.load(sys.stdin))
+assert answer.status_code == 201, answer.text
+print(answer.headers["X-Subject-Token"])
+"""
+
+Document = dict[str, typing.Any]
+
+
+class MissingError(Exception):
+    """This machine has no Keystone, and cannot get one."""
+
+
+class Refused(Exception):
+    """Keystone does not do what it was asked."""
+
+
+@dataclasses.dataclass(frozen=True)
+class User:
+    """Somebody who can ask for tokens."""
+
+    id: str
+    name: str
+    password: str
+
+    @property
+    def identity(self) -> Document:
+        """How the user proves to be that, in a request for a token."""
+        user = {"id": self.id, "password": self.password}
+        return {"methods": ["password"], "password": {"user": user}}
+
+
+class Keystone:
+    """A Keystone that listens at ``url``, and its administrator's view of it."""
+
+    def __init__(
+        self, url: str, directory: pathlib.Path, python: pathlib.Path, password: str
+    ) -> None:
+        self.url = url
+        self.password = password
+        self._directory = directory
+        self._python = python
+        self._roles: dict[str, str] = {}
+        self._token = ""
+        self._token = self.token(self.admin_identity(), _project_by_name())
+
+    def admin_identity(self) -> Document:
+        """Return how the administrator proves to be that."""
+        user = {"name": ADMIN, "domain": {"id": DOMAIN}, "password": self.password}
+        return {"methods": ["password"], "password": {"user": user}}
+
+    def token(self, identity: Document, scope: Document | None = None) -> str:
+        """Return a new token; ``scope`` as the Identity API has it."""
+        answer = self._request("POST", "/auth/tokens", _asked(identity, scope))
+        return answer.headers["X-Subject-Token"]
+
+    def expired_token(self, identity: Document, scope: Document) -> str:
+        """Return a token that was valid for no time at all."""
+        done = subprocess.run(
+            [self._python, "-c", _EXPIRED_TOKEN],
+            cwd=self._directory,
+            env=_environment(self._directory) | {"OS_TOKEN__EXPIRATION": "0"},
+            input=json.dumps(_asked(identity, scope)),
+            capture_output=True,
+            text=True,
+            timeout=programs.SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            raise Refused(done.stderr)
+        return done.stdout.split()[-1]
+
+    def revoke(self, token: str) -> None:
+        """Take a token back."""
+        self._request("DELETE", "/auth/tokens", headers={"X-Subject-Token": token})
+
+    def create_project(self, name: str) -> str:
+        """Return the id of a new project."""
+        made = self._post("/projects", "project", name=name, domain_id=DOMAIN)
+        return typing.cast(str, made["id"])
+
+    def create_role(self, name: str) -> None:
+        """Make a role that implies no other."""
+        self._post("/roles", "role", name=name)
+
+    def create_user(self, name: str) -> User:
+        """Make a user who may do nothing."""
+        password = secrets.token_hex()
+        made = self._post(
+            "/users", "user", name=name, domain_id=DOMAIN, password=password
+        )
+        return User(made["id"], name, password)
+
+    def grant(self, user: User, role: str, target: str = "") -> None:
+        """Give a role; ``target`` is such as ``projects/<id>`` or ``domains/<id>``.
+
+        Without it the role is for the system.
+        """
+        path = f"{target or 'system'}/users/{user.id}/roles/{self._role_id(role)}"
+        self._request("PUT", f"/{path}")
+
+    def create_application_credential(
+        self, user: User, project_id: str, **more: typing.Any
+    ) -> Document:
+        """Return how a new application credential of the user proves itself.
+
+        ``more`` is what the Identity API takes, such as ``access_rules``.
+        """
+        given = {"name": secrets.token_hex(8), **more}
+        if "roles" in given:
+            given["roles"] = [{"name": name} for name in given["roles"]]
+        answer = self._request(
+            "POST",
+            f"/users/{user.id}/application_credentials",
+            {"application_credential": given},
+            {"X-Auth-Token": self.token(user.identity, project(project_id))},
+        )
+        made = answer.json()["application_credential"]
+        return {
+            "methods": ["application_credential"],
+            "application_credential": {"id": made["id"], "secret": made["secret"]},
+        }
+
+    def create_endpoint(self, service_type: str, url: str) -> None:
+        """Put a service into the catalog that comes with tokens."""
+        made = self._post("/services", "service", type=service_type, name=service_type)
+        self._post(
+            "/endpoints",
+            "endpoint",
+            service_id=made["id"],
+            interface="public",
+            url=url,
+        )
+
+    def _role_id(self, name: str) -> str:
+        if not self._roles:
+            listed = self._request("GET", "/roles").json()["roles"]
+            self._roles = {role["name"]: role["id"] for role in listed}
+        return self._roles[name]
+
+    def _post(self, path: str, kind: str, **members: str) -> Document:
+        answer = self._request("POST", path, {kind: members})
+        return typing.cast(Document, answer.json()[kind])
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: Document | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> requests.Response:
+        answer = requests.request(
+            method,
+            f"{self.url}/v3{path}",
+            json=body,
+            headers={"X-Auth-Token": self._token, **(headers or {})},
+            timeout=REQUEST_SECONDS,
+        )
+        if not answer.ok:
+            raise Refused(f"{method} {path}: {answer.status_code} {answer.text}")
+        return answer
+
+
+def project(project_id: str) -> Document:
+    """Return the scope of a project."""
+    return {"project": {"id": project_id}}
+
+
+def _project_by_name() -> Document:
+    return {"project": {"name": ADMIN_PROJECT, "domain": {"id": DOMAIN}}}
+
+
+def _asked(identity: Document, scope: Document | None) -> Document:
+    wanted = {"identity": identity}
+    return {"auth": wanted if scope is None else wanted | {"scope": scope}}
+
+
+@contextlib.contextmanager
+def running() -> collections.abc.Iterator[Keystone]:
+    """Make a Keystone with its administrator, run it, and leave nothing of it behind.
+
+    Raises MissingError when it cannot be installed, RuntimeError with the words of
+    its programs when they fail.
+    """
+    python = installed()
+    with tempfile.TemporaryDirectory(prefix="placement-keystone-") as made:
+        directory = pathlib.Path(made)
+        port = ports.free_port()
+        url = f"http://{ports.HOST}:{port}"
+        password = secrets.token_hex()
+        _configure(directory)
+        _manage(directory, python, "db_sync")
+        _manage(directory, python, "fernet_setup", *_account())
+        _manage(
+            directory,
+            python,
+            "bootstrap",
+            *("--bootstrap-password", password),
+            *("--bootstrap-public-url", f"{url}/v3"),
+            *("--bootstrap-internal-url", f"{url}/v3"),
+        )
+        command = server.gunicorn(
+            python, port, "keystone.wsgi.api:application", workers=1, threads=4
+        )
+        # Its own page of versions has the status 300, which nobody follows.
+        with server.listening(command, directory, _environment(directory), f"{url}/v3"):
+            yield Keystone(url, directory, python, password)
+
+
+def installed() -> pathlib.Path:
+    """Return the Python of a virtual environment that has Keystone.
+
+    It is made if it is not there, or other releases are wanted than it has.
+
+    Raises MissingError when that does not succeed.
+    """
+    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    version = "{}.{}".format(*sys.version_info)
+    directory = _cache() / f"keystone-{_release()}-python{version}-{wanted[:8]}"
+    python = directory / "bin" / "python"
+    complete = directory / "complete"
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with open(directory.with_suffix(".lock"), "w") as lock:
+        # Of several runs at once one makes it, and the others wait.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not complete.exists():
+            shutil.rmtree(directory, ignore_errors=True)
+            _install(sys.executable, "-m", "venv", directory)
+            _install(python, "-m", "pip", "install", "--requirement", REQUIREMENTS)
+            complete.touch()
+    return python
+
+
+def _cache() -> pathlib.Path:
+    given = os.environ.get("XDG_CACHE_HOME")
+    home = pathlib.Path(given) if given else pathlib.Path.home() / ".cache"
+    return home / "placement-tests"
+
+
+def _release() -> str:
+    pins = (line.partition("==") for line in REQUIREMENTS.read_text().splitlines())
+    return next(version for name, _, version in pins if name == "keystone")
+
+
+def _install(*command: str | pathlib.Path) -> None:
+    try:
+        done = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=INSTALL_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as failure:
+        raise MissingError(f"Keystone cannot be installed: {failure}") from failure
+    if done.returncode:
+        last = " ".join(done.stdout.split()[-40:])
+        raise MissingError(f"Keystone cannot be installed: {last}")
+
+
+def _configure(directory: pathlib.Path) -> None:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_dict(
+        {
+            "DEFAULT": {"use_stderr": "true"},
+            "database": {"connection": f"sqlite:///{directory}/keystone.db"},
+            # What it remembers would hide what has been revoked.
+            "cache": {"enabled": "false"},
+            "fernet_tokens": {"key_repository": str(directory / "fernet")},
+            "credential": {"key_repository": str(directory / "credential")},
+            # As few as it allows: nothing here is worth a slow hash.
+            "identity": {"password_hash_rounds": "4"},
+        }
+    )
+    with open(directory / "keystone.conf", "w") as file:
+        parser.write(file)
+    for name in ("fernet", "credential"):
+        (directory / name).mkdir(mode=0o700)
+
+
+def _account() -> tuple[str, ...]:
+    """Return whose the keys are to be; root has to say."""
+    if os.geteuid() != 0:
+        return ()
+    return "--keystone-user", "root", "--keystone-group", "root"
+
+
+def _manage(directory: pathlib.Path, python: pathlib.Path, *command: str) -> None:
+    programs.run(
+        directory,
+        python.with_name("keystone-manage"),
+        *("--config-file", directory / "keystone.conf"),
+        *command,
+        variables=_variables(directory),
+    )
+
+
+def _environment(directory: pathlib.Path) -> dict[str, str]:
+    return programs.environment(directory) | _variables(directory)
+
+
+def _variables(directory: pathlib.Path) -> dict[str, str]:
+    return {
+        "OS_KEYSTONE_CONFIG_DIR": str(directory),
+        # It has much to say about libraries of its libraries.
+        "PYTHONWARNINGS": "ignore",
+    }

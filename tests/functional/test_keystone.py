@@ -1,0 +1,519 @@
+"""Tokens of a real Keystone: who may do what with them, and who nothing at all."""
+
+import collections.abc
+import contextlib
+import logging
+import socket
+import time
+import typing
+
+import pytest
+import requests
+import webob
+
+from placement import client
+from placement.client import SessionTransport
+from tests.functional import configuration, databases, keystone, ports, server
+from tests.functional.conftest import skip_loudly
+
+pytest.importorskip("keystonemiddleware")
+from keystoneauth1 import session as keystone_session
+from keystoneauth1.identity import v3
+
+PREFIX = "/placement"
+WHERE_TO_GET_A_TOKEN = "http://keystone.example.com"
+REQUEST_SECONDS = 60
+UNAUTHORIZED = {
+    "error": {
+        "code": 401,
+        "title": "Unauthorized",
+        "message": "The request you have made requires authentication.",
+    }
+}
+UUID = "a0b4d1c8-6a0e-4d0b-9c1e-0d4f6f1a7b01"
+
+
+class Cloud(typing.NamedTuple):
+    """A Keystone, and those who have something to do in it."""
+
+    keystone: keystone.Keystone
+    # Whom the service is, and with which it asks about tokens.
+    placement: keystone.User
+    service_project: str
+    project: str
+    other_project: str
+    callers: dict[str, keystone.User]
+
+    def token(self, caller: str) -> str:
+        scope = keystone.project(self.project)
+        return self.keystone.token(self.callers[caller].identity, scope)
+
+
+class Place(typing.NamedTuple):
+    """The service, mounted below a prefix, as its clients reach it."""
+
+    url: str
+    cloud: Cloud
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        token: str | None = None,
+        **headers: str,
+    ) -> requests.Response:
+        given = {
+            "Accept": "application/json",
+            "OpenStack-API-Version": "placement latest",
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        if token is not None:
+            given["X-Auth-Token"] = token
+        return requests.request(
+            method,
+            self.url + path,
+            headers=given,
+            json={} if method in ("POST", "PUT") else None,
+            timeout=REQUEST_SECONDS,
+        )
+
+
+@pytest.fixture(scope="module")
+def cloud(pytestconfig: pytest.Config) -> collections.abc.Iterator[Cloud]:
+    with contextlib.ExitStack() as stack:
+        try:
+            identity = stack.enter_context(keystone.running())
+        except keystone.MissingError as missing:
+            skip_loudly(pytestconfig, "keystone", str(missing))
+        placement = identity.create_user("placement")
+        service_project = identity.create_project("service")
+        identity.grant(placement, "service", f"projects/{service_project}")
+        project = identity.create_project("one")
+        # A role that nothing is said about.
+        identity.create_role("visitor")
+        callers = {}
+        for role in ("admin", "service", "reader", "member", "visitor"):
+            callers[role] = identity.create_user(role)
+            identity.grant(callers[role], role, f"projects/{project}")
+        yield Cloud(
+            identity,
+            placement,
+            service_project,
+            project,
+            identity.create_project("two"),
+            callers,
+        )
+
+
+@pytest.fixture(scope="module")
+def database(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> databases.Databases:
+    # Who asks is found out before any database is.
+    return databases.SqliteFiles(tmp_path_factory.mktemp("databases"))
+
+
+@pytest.fixture(scope="module")
+def place(
+    cloud: Cloud, database: databases.Databases
+) -> collections.abc.Iterator[Place]:
+    with (
+        database.new() as url,
+        server.processes(url, options=options(cloud), prefix=PREFIX) as service,
+    ):
+        cloud.keystone.create_endpoint("placement", service.url)
+        yield Place(service.url, cloud)
+
+
+def options(cloud: Cloud, **more: object) -> configuration.Options:
+    """Return a configuration as the installation guides of services have it.
+
+    ``more`` are options of ``[keystone_authtoken]``.
+    """
+    return {
+        "api": {"auth_strategy": "keystone"},
+        "keystone_authtoken": {
+            "www_authenticate_uri": WHERE_TO_GET_A_TOKEN,
+            "auth_url": cloud.keystone.url,
+            "auth_type": "password",
+            "username": cloud.placement.name,
+            "password": cloud.placement.password,
+            "project_name": "service",
+            "user_domain_name": "Default",
+            "project_domain_name": "Default",
+            **more,
+        },
+    }
+
+
+@pytest.fixture
+def configured(
+    cloud: Cloud, database: databases.Databases
+) -> collections.abc.Iterator[collections.abc.Callable[..., server.Application]]:
+    """Make a service in this process, with options of ``[keystone_authtoken]``."""
+    with contextlib.ExitStack() as stack:
+
+        def make(**more: object) -> server.Application:
+            url = stack.enter_context(database.new())
+            return stack.enter_context(server.in_process(url, options(cloud, **more)))
+
+        yield make
+
+
+def ask(
+    application: server.Application, token: str | None = None, path: str = "/traits"
+) -> webob.Response:
+    """Ask a service in this process."""
+    headers = {"Accept": "application/json", "OpenStack-API-Version": "placement 1.39"}
+    if token is not None:
+        headers["X-Auth-Token"] = token
+    return webob.Request.blank(path, headers=headers).get_response(application)
+
+
+# Of everybody with a role in the project ``one``: what they may do. Keystone gives
+# who is admin or member the role reader as well.
+OWN_USAGES = "GET /usages?project_id={project}"
+OTHER_USAGES = "GET /usages?project_id={other_project}"
+LIST = "GET /resource_providers"
+# The policy lets pass whom the schema refuses then: its body is empty.
+CREATE = "POST /resource_providers"
+RESHAPE = "POST /reshaper"
+ALLOWED = {
+    "admin": {LIST: 200, CREATE: 400, RESHAPE: 403, OWN_USAGES: 200, OTHER_USAGES: 200},
+    "service": {LIST: 200, CREATE: 400, RESHAPE: 400, OTHER_USAGES: 200},
+    "reader": {
+        LIST: 403,
+        CREATE: 403,
+        RESHAPE: 403,
+        OWN_USAGES: 200,
+        OTHER_USAGES: 403,
+    },
+    "member": {
+        LIST: 403,
+        CREATE: 403,
+        RESHAPE: 403,
+        OWN_USAGES: 200,
+        OTHER_USAGES: 403,
+    },
+    "visitor": {LIST: 403, CREATE: 403, OWN_USAGES: 403, OTHER_USAGES: 403},
+}
+
+
+@pytest.mark.parametrize("caller", ALLOWED)
+def test_a_role_in_a_project_says_what_one_may_do(place: Place, caller: str) -> None:
+    token = place.cloud.token(caller)
+
+    answers = {
+        request: place.send(*request.format(**place.cloud._asdict()).split(), token)
+        for request in ALLOWED[caller]
+    }
+
+    statuses = {request: answer.status_code for request, answer in answers.items()}
+    assert statuses == ALLOWED[caller]
+    for answer in answers.values():
+        if answer.status_code == 403:
+            (error,) = answer.json()["errors"]
+            assert "Policy does not allow placement:" in error["detail"]
+            assert error["code"] == "placement.undefined_code"
+
+
+def test_what_a_client_says_of_itself_is_not_believed(place: Place) -> None:
+    claimed = {
+        "X_Identity_Status": "Confirmed",
+        "X_User_Id": "admin",
+        "X_Roles": "admin,service",
+        "X_Project_Id": place.cloud.other_project,
+    }
+
+    assert place.send("GET", "/traits", **claimed).status_code == 401
+    reader = place.cloud.token("reader")
+    assert place.send("GET", "/traits", reader, **claimed).status_code == 403
+    method, path = OTHER_USAGES.format(**place.cloud._asdict()).split()
+    assert place.send(method, path, reader, **claimed).status_code == 403
+
+
+def expired(cloud: Cloud) -> str:
+    admin = cloud.callers["admin"]
+    return cloud.keystone.expired_token(admin.identity, keystone.project(cloud.project))
+
+
+def revoked(cloud: Cloud) -> str:
+    token = cloud.token("admin")
+    cloud.keystone.revoke(token)
+    return token
+
+
+@pytest.mark.parametrize(
+    "make_token",
+    [lambda _: None, lambda _: "", lambda _: "no-token", expired, revoked],
+    ids=["missing", "empty", "bad", "expired", "revoked"],
+)
+def test_without_a_token_that_is_valid_there_is_no_way_past(
+    place: Place, make_token: collections.abc.Callable[[Cloud], str | None]
+) -> None:
+    token = make_token(place.cloud)
+
+    for path in ("/traits", "/nowhere", "//"):
+        answer = place.send("GET", path, token)
+
+        assert answer.status_code == 401
+        assert answer.json() == UNAUTHORIZED
+        assert answer.headers["Content-Type"].startswith("application/json")
+        told = answer.headers["WWW-Authenticate"]
+        assert told == f'Keystone uri="{WHERE_TO_GET_A_TOKEN}"'
+        assert answer.headers["X-Openstack-Request-Id"].startswith("req-")
+        assert "OpenStack-API-Version" not in answer.headers
+
+
+def test_a_token_that_is_taken_back_is_refused_at_once_if_none_are_kept(
+    cloud: Cloud, configured: collections.abc.Callable[..., server.Application]
+) -> None:
+    application = configured(token_cache_time=-1)
+    token = cloud.token("admin")
+    assert ask(application, token).status_int == 200
+
+    cloud.keystone.revoke(token)
+
+    assert ask(application, token).status_int == 401
+
+
+def test_a_token_that_is_taken_back_is_refused_when_it_is_kept_no_longer(
+    cloud: Cloud, configured: collections.abc.Callable[..., server.Application]
+) -> None:
+    """Verified tokens are kept in memory for ``token_cache_time`` seconds."""
+    application = configured(token_cache_time=1)
+    token = cloud.token("admin")
+    assert ask(application, token).status_int == 200
+
+    cloud.keystone.revoke(token)
+
+    deadline = time.monotonic() + 10
+    while ask(application, token).status_int == 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert ask(application, token).status_int == 401
+
+
+def test_tokens_that_are_kept_are_not_asked_about_again(
+    cloud: Cloud,
+    configured: collections.abc.Callable[..., server.Application],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG, "keystoneauth.session")
+    application = configured()
+    token = cloud.token("admin")
+    assert ask(application, token).status_int == 200
+    asked = len(caplog.records)
+
+    assert ask(application, token).status_int == 200
+
+    assert asked > 0
+    assert len(caplog.records) == asked
+
+
+def test_an_application_credential_is_its_user(place: Place) -> None:
+    cloud = place.cloud
+    identity = cloud.keystone.create_application_credential(
+        cloud.callers["admin"], cloud.project
+    )
+    token = cloud.keystone.token(identity)
+
+    assert place.send("GET", "/resource_providers", token).status_code == 200
+
+
+def test_an_application_credential_has_no_roles_but_its_own(place: Place) -> None:
+    cloud = place.cloud
+    identity = cloud.keystone.create_application_credential(
+        cloud.callers["admin"], cloud.project, roles=["reader"]
+    )
+    token = cloud.keystone.token(identity)
+
+    assert place.send("GET", "/resource_providers", token).status_code == 403
+    for request, status in ((OWN_USAGES, 200), (OTHER_USAGES, 403)):
+        method, path = request.format(**cloud._asdict()).split()
+        assert place.send(method, path, token).status_code == status
+
+
+def test_an_application_credential_is_for_the_requests_that_its_rules_name(
+    place: Place,
+) -> None:
+    cloud = place.cloud
+    rule = {"service": "placement", "method": "GET", "path": f"{PREFIX}/traits"}
+    identity = cloud.keystone.create_application_credential(
+        cloud.callers["admin"], cloud.project, access_rules=[rule]
+    )
+    token = cloud.keystone.token(identity)
+
+    assert place.send("GET", "/traits", token).status_code == 200
+    for method, path in (("GET", "/resource_providers"), ("PUT", "/traits/CUSTOM_A")):
+        answer = place.send(method, path, token)
+        assert (answer.status_code, answer.json()) == (401, UNAUTHORIZED)
+
+
+@pytest.mark.parametrize(
+    ("target", "scope"),
+    [
+        ("", {"system": {"all": True}}),
+        (f"domains/{keystone.DOMAIN}", {"domain": {"id": keystone.DOMAIN}}),
+    ],
+    ids=["system", "domain"],
+)
+def test_only_projects_have_something_to_do_here(
+    place: Place, target: str, scope: keystone.Document
+) -> None:
+    cloud = place.cloud
+    admin = cloud.callers["admin"]
+    cloud.keystone.grant(admin, "admin", target)
+    token = cloud.keystone.token(admin.identity, scope)
+
+    for request in (LIST, CREATE, RESHAPE, OWN_USAGES):
+        method, path = request.format(**cloud._asdict()).split()
+        answer = place.send(method, path, token)
+        assert answer.status_code == 403
+        assert "placement:" in answer.json()["errors"][0]["detail"]
+
+
+def test_who_has_no_scope_has_no_roles(place: Place) -> None:
+    cloud = place.cloud
+    identity = cloud.callers["admin"].identity
+    token = cloud.keystone.token(identity, {"unscoped": {}})
+
+    assert place.send("GET", "/resource_providers", token).status_code == 403
+
+
+@pytest.mark.parametrize("token", [None, "no-token"])
+@pytest.mark.parametrize("path", ["", "/"])
+def test_the_version_document_is_for_everybody(
+    place: Place, path: str, token: str | None
+) -> None:
+    answer = place.send("GET", path, token, X_Identity_Status="Confirmed")
+
+    assert answer.status_code == 200
+    assert answer.json()["versions"][0]["id"] == "v1.0"
+
+
+def test_a_session_finds_the_service_below_its_prefix(place: Place) -> None:
+    cloud = place.cloud
+    admin = cloud.callers["admin"]
+    auth = v3.Password(
+        f"{cloud.keystone.url}/v3",
+        user_id=admin.id,
+        password=admin.password,
+        project_id=cloud.project,
+    )
+    found = client.Client(SessionTransport(keystone_session.Session(auth=auth)))
+
+    made = found.create_provider("host", UUID)
+
+    assert found.get_provider(made.uuid).name == "host"
+    assert found.get_versions()["versions"][0]["min_version"] == "1.0"
+    with pytest.raises(client.NotFound):
+        found.get_inventory(made.uuid, "VCPU")
+    answer = place.send("GET", f"/resource_providers/{UUID}", cloud.token("admin"))
+    hrefs = {link["href"] for link in answer.json()["links"]}
+    assert f"{PREFIX}/resource_providers/{UUID}" in hrefs
+    assert all(href.startswith(f"{PREFIX}/resource_providers/") for href in hrefs)
+    found.delete_provider(made.uuid)
+
+
+def test_a_session_whose_password_is_wrong_is_unauthorized(place: Place) -> None:
+    cloud = place.cloud
+    auth = v3.Password(
+        f"{cloud.keystone.url}/v3",
+        user_id=cloud.callers["admin"].id,
+        password="wrong",
+        project_id=cloud.project,
+    )
+    found = client.Client(SessionTransport(keystone_session.Session(auth=auth)))
+
+    with pytest.raises(client.Unauthorized):
+        found.get_providers()
+
+
+@pytest.mark.parametrize("endpoint", ["elsewhere", "here"])
+def test_a_session_that_finds_nothing_says_so(place: Place, endpoint: str) -> None:
+    cloud = place.cloud
+    admin = cloud.callers["admin"]
+    auth = v3.Password(
+        f"{cloud.keystone.url}/v3",
+        user_id=admin.id,
+        password=admin.password,
+        project_id=cloud.project,
+    )
+    session = keystone_session.Session(auth=auth)
+    if endpoint == "elsewhere":
+        transport = SessionTransport(session, {"region_name": "nowhere"})
+    else:
+        nobody = f"http://{ports.HOST}:{ports.free_port()}"
+        transport = SessionTransport(session, endpoint_override=nobody)
+
+    with pytest.raises(client.Unreachable):
+        client.Client(transport).get_providers()
+
+
+def assert_unavailable(answer: webob.Response) -> None:
+    assert answer.status_int == 503
+    assert answer.content_type == "application/json"
+    document = answer.json
+    assert set(document) == {"message", "code", "title"}
+    assert document["code"] == "503 Service Unavailable"
+    assert document["title"] == "Service Unavailable"
+    assert document["message"]
+    assert answer.headers["X-Openstack-Request-Id"].startswith("req-")
+
+
+def test_without_its_keystone_the_service_is_unavailable(
+    configured: collections.abc.Callable[..., server.Application],
+) -> None:
+    nobody = f"http://{ports.HOST}:{ports.free_port()}"
+    application = configured(auth_url=nobody)
+    started = time.monotonic()
+
+    assert_unavailable(ask(application, "any"))
+
+    assert time.monotonic() - started < 20
+    # Whom there is nothing to ask about is answered as ever.
+    assert ask(application).status_int == 401
+    assert ask(application, path="/").status_int == 200
+    assert ask(application, "any", path="/").status_int == 200
+
+
+def test_a_keystone_that_does_not_answer_is_not_waited_for_forever(
+    configured: collections.abc.Callable[..., server.Application],
+) -> None:
+    with socket.create_server((ports.HOST, 0)) as silent:
+        url = f"http://{ports.HOST}:{silent.getsockname()[1]}"
+        application = configured(auth_url=url, http_request_max_retries=0)
+        started = time.monotonic()
+
+        assert_unavailable(ask(application, "any"))
+
+        assert time.monotonic() - started < 30
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"password": "wrong"},
+        {"project_name": "nowhere"},
+        {"interface": "admin"},
+        {"region_name": "nowhere"},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_a_service_that_keystone_does_not_serve_is_unavailable(
+    cloud: Cloud,
+    configured: collections.abc.Callable[..., server.Application],
+    wrong: dict[str, str],
+) -> None:
+    assert_unavailable(ask(configured(**wrong), cloud.token("admin")))
+
+
+def test_a_service_that_is_configured_starts_without_a_warning(
+    configured: collections.abc.Callable[..., server.Application],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    configured()
+
+    records = [record for record in caplog.records if record.levelno > logging.INFO]
+    assert [record.getMessage() for record in records] == []
