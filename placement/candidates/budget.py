@@ -7,9 +7,6 @@ import typing
 from placement import exception
 from placement.candidates.model import AllocationRequest
 
-# How long combining may take in one search.
-SEARCH_SECONDS_MAX = 30.0
-
 # How many providers all candidates of one answer may name together; an answer of
 # that size takes some hundred megabytes.
 PROVIDERS_NAMED_MAX = 1_000_000
@@ -26,7 +23,7 @@ class Budget:
 
     def __init__(
         self,
-        seconds_max: float = SEARCH_SECONDS_MAX,
+        seconds_max: float,
         providers_named_max: int = PROVIDERS_NAMED_MAX,
         clock: collections.abc.Callable[[], float] = time.monotonic,
     ) -> None:

@@ -119,7 +119,7 @@ def _take(
     Candidates that are not for those unaware of nesting count as generated; where
     nothing is counted they are not even built.
     """
-    budget = Budget()
+    budget = Budget(settings.candidates_search_seconds_max)
     most = _most(settings)
     is_random = settings.randomize_allocation_candidates
     streams = _streams(

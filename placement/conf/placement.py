@@ -32,6 +32,14 @@ OPTIONS = [
         help="Which candidates are made when max_allocation_candidates does not let "
         "all of them be made.",
     ),
+    cfg.FloatOpt(
+        "candidates_search_seconds_max",
+        default=30.0,
+        min=0.1,
+        help="For how many seconds one search may combine groups, the time of the "
+        "database not counted. A search that would take longer is refused with 400: "
+        "its groups can be combined in too many ways.",
+    ),
     cfg.IntOpt(
         "allocation_conflict_retry_count",
         default=10,

@@ -70,6 +70,7 @@ class PlacementSettings:
     randomize_allocation_candidates: bool
     max_allocation_candidates: int
     allocation_candidates_generation_strategy: str | None
+    candidates_search_seconds_max: float
     allocation_conflict_retry_count: int
     incomplete_consumer_project_id: str
     incomplete_consumer_user_id: str

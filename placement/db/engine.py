@@ -36,6 +36,8 @@ _POSTGRESQL_CONNECT = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
+# As libpq counts versions.
+_POSTGRESQL_WITH_JIT = 110_000
 _MYSQL_CONNECT = {"connect_timeout": 10, "read_timeout": 60, "write_timeout": 60}
 
 
@@ -131,6 +133,8 @@ def _listen(engine: sa.Engine, database: "DatabaseSettings") -> None:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _opens_sqlite(database.sqlite_synchronous))
         event.listen(engine, "begin", _begin_sqlite)
+    elif engine.dialect.name == "postgresql":
+        event.listen(engine, "connect", _opened_postgresql)
     elif engine.dialect.name in ("mysql", "mariadb") and database.mysql_sql_mode:
         event.listen(engine, "connect", _sets_sql_mode(database.mysql_sql_mode))
 
@@ -153,6 +157,15 @@ def _begin_sqlite(conn: sa.Connection) -> None:
     # fail; a transaction that is going to write says so at its beginning.
     writes = conn.get_execution_options().get(WRITES)
     conn.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _opened_postgresql(connection: typing.Any, _record: object) -> None:
+    # Compiling a question takes longer than answering it: all that is asked here
+    # stops at a limit.
+    if connection.server_version >= _POSTGRESQL_WITH_JIT:
+        with connection.cursor() as cursor:
+            cursor.execute("SET jit = off")
+        connection.commit()
 
 
 def _sets_sql_mode(sql_mode: str) -> typing.Callable[..., None]:

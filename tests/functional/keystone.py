@@ -237,9 +237,14 @@ def running() -> collections.abc.Iterator[Keystone]:
             *("--bootstrap-public-url", f"{url}/v3"),
             *("--bootstrap-internal-url", f"{url}/v3"),
         )
-        command = server.gunicorn(
-            python, port, "keystone.wsgi.api:application", workers=1, threads=4
+        # From a file, because it takes the arguments of the server for its own.
+        (directory / "gunicorn.conf.py").write_text(
+            f"wsgi_app = 'keystone.wsgi.api:application'\n"
+            f"bind = '{ports.HOST}:{port}'\n"
+            "worker_class = 'gthread'\n"
+            "threads = 4\n"
         )
+        command = (python, "-m", "gunicorn")
         # Its own page of versions has the status 300, which nobody follows.
         with server.listening(command, directory, _environment(directory), f"{url}/v3"):
             yield Keystone(url, directory, python, password)

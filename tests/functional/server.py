@@ -63,9 +63,7 @@ def processes(
         configuration.write(config_dir, database_url, options, policy)
         port = ports.free_port()
         url = f"http://{ports.HOST}:{port}{prefix}"
-        command = gunicorn(
-            python, port, "placement.wsgi.api:application", workers, threads
-        )
+        command = _command(python, port, workers, threads)
         # Gunicorn reads from its environment where it is mounted.
         environment = programs.environment(config_dir) | {"SCRIPT_NAME": prefix}
         with listening(command, config_dir, environment, url) as pid:
@@ -103,10 +101,9 @@ def listening(
         _stop(process)
 
 
-def gunicorn(
-    python: pathlib.Path, port: int, application: str, workers: int, threads: int
+def _command(
+    python: pathlib.Path, port: int, workers: int, threads: int
 ) -> list[str | pathlib.Path]:
-    """Return the command that serves ``application`` at ``port``."""
     return [
         python,
         *("-m", "gunicorn"),
@@ -115,7 +112,7 @@ def gunicorn(
         *("--workers", str(workers)),
         *("--threads", str(threads)),
         *("--graceful-timeout", "5"),
-        application,
+        "placement.wsgi.api:application",
     ]
 
 

@@ -93,7 +93,7 @@ def cloud(pytestconfig: pytest.Config) -> collections.abc.Iterator[Cloud]:
         identity.create_role("visitor")
         callers = {}
         for role in ("admin", "service", "reader", "member", "visitor"):
-            callers[role] = identity.create_user(role)
+            callers[role] = identity.create_user(f"{role}-of-one")
             identity.grant(callers[role], role, f"projects/{project}")
         yield Cloud(
             identity,

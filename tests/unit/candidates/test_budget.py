@@ -48,7 +48,7 @@ def test_an_answer_may_name_so_many_providers():
     one = AllocationRequest(
         tuple((provider(id_, {GPU: 1}), ((GPU, 1),)) for id_ in (1, 2)), ()
     )
-    budget = Budget(providers_named_max=6)
+    budget = Budget(seconds_max=5, providers_named_max=6)
 
     assert len(list(budget.bounded([one] * 3))) == 3
     with pytest.raises(exception.BadRequest, match="more than 6 providers"):

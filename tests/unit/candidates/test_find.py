@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import strategies as st
 
+from placement import exception
 from placement.candidates import anchors
 from tests.unit.candidates import examples, worlds
 from tests.unit.candidates.model import Inventory, Model, Provider
@@ -269,6 +270,15 @@ def test_statements_do_not_grow_with_groups(engine):
         counts.add(len(statements))
 
     assert len(counts) == 1
+
+
+def test_a_search_that_never_ends_is_given_up_as_configured(engine):
+    worlds.store(engine, nested_cloud(1, devices=8))
+    groups = "&".join(f"resources{n}=CUSTOM_A:1" for n in range(1, 9))
+    context = worlds.context_of(engine, candidates_search_seconds_max=0.0)
+
+    with pytest.raises(exception.BadRequest, match="given up after 0 seconds"):
+        worlds.ask(context, f"{groups}&group_policy=isolate")
 
 
 def test_pages_together_have_every_root_once(engine, monkeypatch):

@@ -48,6 +48,7 @@ UNSET = PlacementSettings(
     randomize_allocation_candidates=False,
     max_allocation_candidates=-1,
     allocation_candidates_generation_strategy=None,
+    candidates_search_seconds_max=30.0,
     allocation_conflict_retry_count=0,
     incomplete_consumer_project_id="",
     incomplete_consumer_user_id="",

@@ -29,6 +29,7 @@ DEFAULTS = {
         "randomize_allocation_candidates": False,
         "max_allocation_candidates": -1,
         "allocation_candidates_generation_strategy": "depth-first",
+        "candidates_search_seconds_max": 30.0,
         "allocation_conflict_retry_count": 10,
         "incomplete_consumer_project_id": NOBODY,
         "incomplete_consumer_user_id": NOBODY,
