@@ -78,9 +78,10 @@ class Keystone:
         self.password = password
         self._directory = directory
         self._python = python
-        self._roles: dict[str, str] = {}
         self._token = ""
         self._token = self.token(self.admin_identity(), _project_by_name())
+        listed = self._request("GET", "/roles").json()["roles"]
+        self._roles: dict[str, str] = {role["name"]: role["id"] for role in listed}
 
     def admin_identity(self) -> Document:
         """Return how the administrator proves to be that."""
@@ -119,7 +120,8 @@ class Keystone:
 
     def create_role(self, name: str) -> None:
         """Make a role that implies no other."""
-        self._post("/roles", "role", name=name)
+        made = self._post("/roles", "role", name=name)
+        self._roles[name] = made["id"]
 
     def create_user(self, name: str) -> User:
         """Make a user who may do nothing."""
@@ -134,7 +136,7 @@ class Keystone:
 
         Without it the role is for the system.
         """
-        path = f"{target or 'system'}/users/{user.id}/roles/{self._role_id(role)}"
+        path = f"{target or 'system'}/users/{user.id}/roles/{self._roles[role]}"
         self._request("PUT", f"/{path}")
 
     def create_application_credential(
@@ -169,12 +171,6 @@ class Keystone:
             interface="public",
             url=url,
         )
-
-    def _role_id(self, name: str) -> str:
-        if not self._roles:
-            listed = self._request("GET", "/roles").json()["roles"]
-            self._roles = {role["name"]: role["id"] for role in listed}
-        return self._roles[name]
 
     def _post(self, path: str, kind: str, **members: str) -> Document:
         answer = self._request("POST", path, {kind: members})

@@ -1,6 +1,7 @@
 """A race: one unit is left, and several clients claim it at the same moment."""
 
 import collections.abc
+import contextlib
 import threading
 import time
 import typing
@@ -9,6 +10,10 @@ import uuid
 from tests.functional.connection import Connection
 
 SECONDS = 60
+
+# How long a gate stays closed once all claimers have been let off: in this time
+# their claims get as far as they can.
+GATE_SECONDS = 0.05
 VERSION = "1.39"
 WON, LOST = 204, 409
 PROJECT = str(uuid.UUID(int=1))
@@ -45,8 +50,16 @@ class Round(typing.NamedTuple):
         return last_sent < min(claim.answered for claim in self.claims)
 
 
-def rounds(url: str, count: int, claimers: int) -> collections.abc.Iterator[Round]:
+Gate = collections.abc.Callable[[], contextlib.AbstractContextManager[object]]
+
+
+def rounds(
+    url: str, count: int, claimers: int, gate: Gate = contextlib.nullcontext
+) -> collections.abc.Iterator[Round]:
     """Run ``count`` rounds on one provider of one unit; it is free before each.
+
+    While ``gate()`` is entered no claim can be decided; without one they come as
+    close together as the machine lets them.
 
     Raises RuntimeError when the service refuses something that is not a claim.
     """
@@ -58,7 +71,7 @@ def rounds(url: str, count: int, claimers: int) -> collections.abc.Iterator[Roun
         api.send("POST", "/resource_providers", body).document()
         api.send("PUT", f"{path}/inventories", offer).document()
     for _ in range(count):
-        claims = _claim_at_once(url, provider, claimers)
+        claims = _claim_at_once(url, provider, claimers, gate)
         # A server may close a connection that was silent for the time of a round.
         with Connection(url, VERSION) as api:
             usages = api.send("GET", f"{path}/usages").document()
@@ -68,13 +81,13 @@ def rounds(url: str, count: int, claimers: int) -> collections.abc.Iterator[Roun
                     api.send("DELETE", f"/allocations/{claim.consumer}").document()
 
 
-def _claim_at_once(url: str, provider: str, claimers: int) -> list[Claim]:
+def _claim_at_once(url: str, provider: str, claimers: int, gate: Gate) -> list[Claim]:
     """Connect all, wait for each other, then send.
 
     A claimer is a thread: it waits for a barrier and then for the service, and
     sends in far less time than the service takes to answer.
     """
-    barrier = threading.Barrier(claimers)
+    barrier = threading.Barrier(claimers + 1)
     claims: list[Claim] = []
 
     def claim() -> None:
@@ -95,6 +108,10 @@ def _claim_at_once(url: str, provider: str, claimers: int) -> list[Claim]:
     threads = [threading.Thread(target=claim) for _ in range(claimers)]
     for thread in threads:
         thread.start()
+    with gate():
+        barrier.wait(SECONDS)
+        if gate is not contextlib.nullcontext:
+            time.sleep(GATE_SECONDS)
     for thread in threads:
         thread.join()
     if len(claims) != claimers:

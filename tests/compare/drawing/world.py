@@ -93,29 +93,25 @@ class World:
             self._forget(request)
 
     def _learn_names(self, request: Request, answer: Answer) -> None:
-        path, method = request.path, request.method
-        if path == "/resource_providers" and method == "POST":
-            created = answer.headers.get("location", "").rpartition("/")[2]
-            if created:
-                self.created.append(created)
-        elif method == "DELETE" and path.count("/") == 2:
-            name = path.rpartition("/")[2]
-            for known in (self.created, self.known_classes, self.known_traits):
-                if name in known:
-                    known.remove(name)
-        elif request.operation == "POST /resource_classes":
-            self._know(self.known_classes, request.document()["name"])
-        elif request.operation == "PUT /resource_classes/{name}":
-            self._know_renamed_class(request, answer)
-        elif request.operation == "PUT /traits/{name}":
-            self._know(self.known_traits, path.rpartition("/")[2])
-
-    def _know_renamed_class(self, request: Request, answer: Answer) -> None:
-        name = request.path.rpartition("/")[2]
-        if answer.status == 200:
-            self.known_classes = [each for each in self.known_classes if each != name]
-            name = request.document()["name"]
-        self._know(self.known_classes, name)
+        collection, _, name = request.path.rpartition("/")
+        match request.method, collection:
+            case "POST", "" if name == "resource_providers":
+                self.created.append(answer.headers["location"].rpartition("/")[2])
+            case "POST", "" if name == "resource_classes":
+                self._know(self.known_classes, request.document()["name"])
+            case "PUT", "/resource_classes":
+                if answer.status == 200:
+                    self.known_classes = [
+                        each for each in self.known_classes if each != name
+                    ]
+                    name = request.document()["name"]
+                self._know(self.known_classes, name)
+            case "PUT", "/traits":
+                self._know(self.known_traits, name)
+            case "DELETE", _:
+                for known in (self.created, self.known_classes, self.known_traits):
+                    if name in known and request.path.count("/") == 2:
+                        known.remove(name)
 
     @staticmethod
     def _know(known: list[str], name: str) -> None:
