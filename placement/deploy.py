@@ -102,6 +102,7 @@ def _operations(service: Service) -> "WSGIApplication":
     app.url_map.merge_slashes = False
     app.before_request(dispatch.check_sanity)
     app.register_error_handler(werkzeug.exceptions.NotFound, _path_not_found)
+    app.register_error_handler(werkzeug.exceptions.BadRequest, _malformed)
     for path, operations in routes.by_path().items():
         _add(app, path, operations)
     return _with_root_at_mount_point(app)
@@ -131,3 +132,7 @@ def _add(
 
 def _path_not_found(_error: Exception) -> typing.NoReturn:
     raise exception.PathNotFound()
+
+
+def _malformed(error: werkzeug.exceptions.BadRequest) -> typing.NoReturn:
+    raise exception.BadRequest(reason=error.description)

@@ -3,10 +3,14 @@
 import collections.abc
 import datetime
 import email.utils
+import ipaddress
+import re
+import typing
 import urllib.parse
 
 import flask
 import orjson
+import webob
 from webob import acceptparse
 
 from placement import exception
@@ -19,6 +23,14 @@ JSON = "application/json"
 # Where middleware leaves, in the environ, what it has found out.
 CONTEXT = "placement.context"
 VERSION = "placement.version"
+
+# The parts of a host as it stands in a URL: a name or an address, and a port.
+_LABEL = "[A-Za-z0-9_-]{1,63}"
+_HOST = re.compile(
+    rf"(?:{_LABEL}(?:\.{_LABEL})*\.?|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{{1,5}}))?"
+)
+_MAX_HOST = 253
+_MAX_PORT = 65535
 
 # The first version that sends cache headers.
 _CACHE_HEADERS_SINCE = (1, 15)
@@ -62,7 +74,7 @@ def dispatch(
         version=environ[VERSION],
         prefix=flask.request.root_path.rstrip("/"),
         query_string=flask.request.query_string,
-        read_body=flask.request.get_data,
+        read_body=_read_body,
     )
     for check in operation.ordered_checks:
         _CHECKS[check](operation, req)
@@ -71,6 +83,20 @@ def dispatch(
         name: text.replace("\0", "\ufffd") for name, text in path_params.items()
     }
     return _response(operation.handler(req, **readable), req)
+
+
+def _read_body() -> bytes:
+    """Return the body of the request.
+
+    Raises BadRequest when the server cannot read it; each has exceptions of its own
+    for chunks that are none, and for a client that leaves early.
+    """
+    try:
+        return flask.request.get_data()
+    except Exception as unreadable:
+        raise exception.BadRequest(
+            reason="The body cannot be read as the headers say."
+        ) from unreadable
 
 
 def _check_version(operation: Operation, req: Request) -> None:
@@ -119,11 +145,37 @@ def _response(reply: Reply, req: Request) -> flask.Response:
         response.headers["Content-Type"] = JSON
     if reply.location is not None:
         path = urllib.parse.quote(req.prefix + reply.location)
-        response.headers["Location"] = flask.request.host_url.rstrip("/") + path
+        response.headers["Location"] = _host_url(flask.request.environ) + path
     if reply.modified is not None and req.version >= _CACHE_HEADERS_SINCE:
         response.headers["Last-Modified"] = _http_date(reply.modified)
         response.headers["Cache-Control"] = "no-cache"
     return response
+
+
+def _host_url(environ: collections.abc.Mapping[str, typing.Any]) -> str:
+    """Return the scheme and host that the client asked, without a slash.
+
+    Flask has none for some that are used, such as one with ``_``. What cannot be a
+    host is not repeated: it is the one that the server listens at.
+    """
+    own = dict(environ)
+    if not is_host(own.get("HTTP_HOST", "")):
+        own.pop("HTTP_HOST", None)
+    return webob.Request(own).host_url
+
+
+def is_host(text: str) -> bool:
+    """Tell whether a URL can have ``text``, with its port or without, as its host."""
+    match = _HOST.fullmatch(text)
+    if match is None or len(text) > _MAX_HOST:
+        return False
+    address, port = match.groups()
+    if address is not None:
+        try:
+            ipaddress.IPv6Address(address)
+        except ValueError:
+            return False
+    return int(port or 0) <= _MAX_PORT
 
 
 def _http_date(modified: datetime.datetime) -> str:

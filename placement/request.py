@@ -3,6 +3,8 @@
 import collections.abc
 import dataclasses
 import functools
+import json
+import re
 import typing
 
 import orjson
@@ -14,6 +16,10 @@ if typing.TYPE_CHECKING:
     from placement.context import RequestContext
     from placement.microversion import Version
     from placement.schemas.validation import Schemas
+
+
+# The escape of one half of a surrogate pair.
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,12 +51,16 @@ class Request:
         that breaks the schema.
         """
         try:
-            body = orjson.loads(self.read_body())
-        except orjson.JSONDecodeError as malformed:
+            body = _parse(self.read_body())
+        except ValueError as malformed:
             raise exception.BadRequest(
                 reason=f"Malformed JSON: {malformed}"
             ) from malformed
-        schemas.validate_body(body, self.version)
+        try:
+            schemas.validate_body(body, self.version)
+        except RecursionError as too_deep:
+            # Not of checking it, but of showing what is wrong.
+            raise exception.SchemaInvalid(reason="nested too deeply") from too_deep
         return body
 
     def validated_query(self, schemas: "Schemas") -> Query:
@@ -60,3 +70,26 @@ class Request:
         """
         schemas.validate_query(self.query.last_values(), self.version)
         return self.query
+
+
+def _parse(body: bytes) -> typing.Any:
+    """Return what ``body`` says in JSON.
+
+    Half of a surrogate pair is JSON, though no text: where it stands is told by the
+    schema. The fast parser refuses it, so that such bodies get another.
+
+    Raises ValueError when it is not JSON in UTF-8.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        if not _SURROGATE.search(body):
+            raise
+    try:
+        return json.loads(body.decode(), parse_constant=_refuse_constant)
+    except RecursionError as too_deep:
+        raise ValueError("it is nested too deeply") from too_deep
+
+
+def _refuse_constant(name: str) -> typing.NoReturn:
+    raise ValueError(f"{name} is not a number")

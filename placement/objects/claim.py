@@ -330,12 +330,12 @@ def _require(
 ) -> None:
     """Go through the amounts in their order, and refuse the first that cannot be.
 
-    That a provider has any of the inventories is asked of all of them first.
+    Whether their providers offer any of the classes is asked of all of them first.
     """
-    offering = {key.provider_id for key in stored}
+    _require_offers(asked, stored)
+    running = collections.Counter(changes)
     for each in asked:
-        if each.key.provider_id not in offering:
-            raise exception.InvalidInventory(**_facts(each.amount))
+        running[each.key] -= each.amount.units
     for each in asked:
         amount, facts = each.amount, _facts(each.amount)
         found = stored.get(each.key)
@@ -347,11 +347,22 @@ def _require(
             raise exception.InventoryConstraintsViolated(
                 amount=amount.units, rule=rule, limit=getattr(offer, rule), **facts
             )
-        change = changes[each.key]
+        running[each.key] += amount.units
+        change = running[each.key]
         if change > 0 and not offer.has_room(change):
             raise exception.CapacityExceeded(
                 amount=change, used=offer.used, capacity=offer.capacity, **facts
             )
+
+
+def _require_offers(
+    asked: collections.abc.Sequence[_Asked], stored: dict[_Key, _Stored]
+) -> None:
+    classes = {each.key.resource_class_id for each in asked}
+    offering = {key.provider_id for key in stored if key.resource_class_id in classes}
+    for each in asked:
+        if each.key.provider_id not in offering:
+            raise exception.InvalidInventory(**_facts(each.amount))
 
 
 def _facts(amount: Amount) -> dict[str, str]:

@@ -35,9 +35,16 @@ _MAPPINGS: Schema = {
 _CONSUMER_TYPE: Schema = EXTERNAL_ID | {"pattern": "^[A-Z0-9_]+$"}
 
 
+def _strangers_first(schema: Schema) -> Schema:
+    """Put last what must be there: of several errors the first one is told."""
+    required = {"required": schema["required"]}
+    return {name: schema[name] for name in schema if name not in required} | required
+
+
 def _listed() -> Schema:
     """Allocations as a list, before 1.12."""
-    one = closed({"resource_provider": closed({"uuid": UUID}), "resources": _RESOURCES})
+    provider = _strangers_first(closed({"uuid": UUID}))
+    one = closed({"resource_provider": provider, "resources": _RESOURCES})
     return {"type": "array", "minItems": 1, "items": one}
 
 
@@ -66,12 +73,6 @@ def _consumer_1_34() -> dict[str, Schema]:
 
 def _consumer_1_38() -> dict[str, Schema]:
     return _consumer_1_34() | {"consumer_type": _CONSUMER_TYPE}
-
-
-def _strangers_first(schema: Schema) -> Schema:
-    """Put last what must be there: of several errors the first one is told."""
-    required = {"required": schema["required"]}
-    return {name: schema[name] for name in schema if name not in required} | required
 
 
 CONSUMER_1_12 = _strangers_first(

@@ -3,7 +3,8 @@
 from placement.schemas.common import EXTERNAL_ID, Schema, closed
 from placement.schemas.validation import Schemas
 
-_CONSUMER_TYPE: Schema = EXTERNAL_ID | {"pattern": "^[A-Z0-9_]+$|^all|^unknown$"}
+# Of several errors the first one is told.
+_CONSUMER_TYPE: Schema = {"pattern": "^[A-Z0-9_]+$|^all|^unknown$"} | EXTERNAL_ID
 
 _FILTERS_1_9 = {"project_id": EXTERNAL_ID, "user_id": EXTERNAL_ID}
 _FILTERS_1_38 = _FILTERS_1_9 | {"consumer_type": _CONSUMER_TYPE}

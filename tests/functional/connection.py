@@ -22,13 +22,16 @@ class Answer(typing.NamedTuple):
 
 
 class Connection:
-    """One connection to a service with noauth2, kept open between requests."""
+    """One connection to a service with noauth2, kept open between requests.
 
-    def __init__(self, url: str, version: str) -> None:
+    An answer may take ``seconds``; then TimeoutError is raised.
+    """
+
+    def __init__(self, url: str, version: str, seconds: float = SECONDS) -> None:
         place = urllib.parse.urlsplit(url)
         assert place.hostname is not None
         self._http = http.client.HTTPConnection(
-            place.hostname, place.port, timeout=SECONDS
+            place.hostname, place.port, timeout=seconds
         )
         self._headers = {
             "X-Auth-Token": "admin",

@@ -259,7 +259,7 @@ def installed() -> pathlib.Path:
     python = directory / "bin" / "python"
     complete = directory / "complete"
     directory.parent.mkdir(parents=True, exist_ok=True)
-    with open(directory.with_suffix(".lock"), "w") as lock:
+    with open(directory.with_name(f"{directory.name}.lock"), "w") as lock:
         # Of several runs at once one makes it, and the others wait.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not complete.exists():

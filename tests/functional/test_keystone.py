@@ -10,15 +10,13 @@ import typing
 import pytest
 import requests
 import webob
+from keystoneauth1 import session as keystone_session
+from keystoneauth1.identity import v3
 
 from placement import client
 from placement.client import SessionTransport
 from tests.functional import configuration, databases, keystone, ports, server
 from tests.functional.conftest import skip_loudly
-
-pytest.importorskip("keystonemiddleware")
-from keystoneauth1 import session as keystone_session
-from keystoneauth1.identity import v3
 
 PREFIX = "/placement"
 WHERE_TO_GET_A_TOKEN = "http://keystone.example.com"

@@ -140,6 +140,39 @@ def test_headers_of_a_body_that_say_nothing(application, path, environ, text):
     assert text in detail(answer)
 
 
+class Broken:
+    """A body that the server cannot read."""
+
+    def __init__(self, failure):
+        self._failure = failure
+
+    def read(self, *_):
+        raise self._failure
+
+    readline = readinto = read
+
+
+@pytest.mark.parametrize("failure", [OSError("gone"), ValueError("no chunk")])
+def test_a_body_that_cannot_be_read_is_refused(application, failure):
+    environ = {
+        "wsgi.input": Broken(failure),
+        "wsgi.input_terminated": True,
+        "CONTENT_TYPE": JSON,
+    }
+
+    answer = ask(
+        application,
+        "/resource_providers",
+        "POST",
+        environ,
+        X_Auth_Token="admin",
+        Accept=JSON,
+    )
+
+    assert answer.status_int == 400
+    assert "The body cannot be read" in detail(answer)
+
+
 def test_policy_comes_after_the_media_types(application):
     roles = {"X_Roles": "reader"}
 
@@ -186,6 +219,38 @@ def test_what_is_made_has_a_place_below_the_mount_point(application):
     assert answer.headers["Location"] == place
     assert answer.body == b""
     assert "Content-Type" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        ("placement_api:8778", "placement_api:8778"),
+        ("[::1]:8778", "[::1]:8778"),
+        ("api.example.com:80", "api.example.com"),
+        ("a b", "localhost"),
+        ("a:99999", "localhost"),
+        ("[::1", "localhost"),
+        ("[1.2]", "localhost"),
+        ('"', "localhost"),
+        ("\xe9", "localhost"),
+        ("", "localhost"),
+    ],
+)
+def test_a_place_is_at_the_host_that_was_asked_if_there_can_be_one(
+    application, host, told
+):
+    answer = send(application, "/traits/CUSTOM_HOST", "PUT", Host=host)
+
+    assert answer.status_int in (201, 204)
+    assert answer.headers["Location"] == f"http://{told}/traits/CUSTOM_HOST"
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 5000])
+def test_a_host_that_is_refused_is_told_like_any_failure(application, host):
+    answer = send(application, "/traits", Host=host)
+
+    assert (answer.status_int, answer.content_type) == (400, JSON)
+    assert detail(answer)
 
 
 @pytest.mark.parametrize(("version", "has_them"), [("1.14", False), ("1.15", True)])

@@ -33,12 +33,36 @@ def test_a_body_is_checked_by_the_schema_of_the_version():
         b"\xff",
         b'\xef\xbb\xbf{"name": "a"}',
         b'{"name": NaN}',
-        b'{"name": "\\ud800"}',
+        b'{"name": NaN, "half": "\\ud800"}',
+        b'{"name": "\\ud800"',
+        b'{"name": "\\ud800\xff"}',
+        b'\xef\xbb\xbf{"name": "\\ud800"}',
+        b'{"name": "\xed\xa0\x80"}',
+        b'{"name": "\\ud800", "n": ' + b"9" * 5000 + b"}",
+        b"[" * 2000 + b"]" * 2000,
+        b"[" * 200000 + b'"\\ud800"' + b"]" * 200000,
     ],
 )
 def test_what_is_not_json_is_refused(body):
     with pytest.raises(exception.BadRequest, match="Malformed JSON:"):
         request(body).json(SCHEMAS)
+
+
+@pytest.mark.parametrize("half", ["\\ud800", "\\uDFFF", "a\\udc00\\ud800b"])
+def test_half_a_character_is_for_the_schema_to_refuse(half):
+    with pytest.raises(exception.SchemaInvalid, match="characters that are not text"):
+        request(b'{"name": "%s"}' % half.encode()).json(SCHEMAS)
+
+
+def test_both_halves_are_a_character():
+    body = request(b'{"name": "\\ud83d\\ude00"}').json(SCHEMAS)
+
+    assert body == {"name": "\N{GRINNING FACE}"}
+
+
+def test_what_is_nested_too_deeply_to_be_shown_is_refused():
+    with pytest.raises(exception.SchemaInvalid, match="JSON does not validate"):
+        request(b"[" * 1000 + b"]" * 1000).json(SCHEMAS)
 
 
 def test_of_a_repeated_key_the_last_counts():

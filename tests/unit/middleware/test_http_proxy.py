@@ -56,3 +56,99 @@ def test_what_is_not_told_stays():
 
 def test_a_prefix_comes_before_the_mount_point():
     assert seen({"X_Forwarded_Prefix": "/placement/"}) == (INSIDE, "/placement")
+
+
+@pytest.mark.parametrize("name", ["X_Forwarded_Host", "Forwarded"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "a b",
+        "a/b",
+        "a?b",
+        "a@b",
+        "a..b",
+        ":80",
+        "a:b",
+        "a:65536",
+        "a:-1",
+        "[::1",
+        "[1.2]",
+        "<b>",
+        "\xe9",
+        "a" * 254,
+        "",
+    ],
+)
+def test_what_cannot_be_a_host_is_left_out(name, host):
+    value = f'host="{host}"' if name == "Forwarded" else host
+
+    assert seen({name: value}) == (INSIDE, "")
+
+
+@pytest.mark.parametrize(
+    "host", ["a", "a_b.c:8778", "a:65535", "[::1]", "[2001:db8::1]:8778", "10.0.0.1:1"]
+)
+def test_hosts_that_are_used(host):
+    forwarded = {"Forwarded": f'host="{host}"'}
+
+    assert seen(forwarded) == seen({"X_Forwarded_Host": host})
+    assert seen(forwarded)[0][1] == host
+
+
+@pytest.mark.parametrize("proto", ["javascript", "ftp", "https:", "a b", "\xe9", ""])
+def test_what_is_not_http_is_left_out(proto):
+    assert seen({"X_Forwarded_Proto": proto}) == (INSIDE, "")
+    assert seen({"Forwarded": f'proto="{proto}"'}) == (INSIDE, "")
+
+
+@pytest.mark.parametrize("client", ['1.2.3.4"x', "a b", "\xe9", "a" * 254])
+def test_what_would_spoil_the_log_is_left_out(client):
+    assert seen({"X_Forwarded_For": client}) == (INSIDE, "")
+
+
+def test_an_address_may_be_in_quotes_and_have_a_port():
+    (_, _, client), _ = seen({"Forwarded": 'for="[2001:db8::1]:47011"'})
+
+    assert client == "[2001:db8::1]:47011"
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "a",
+        "//a",
+        "/a//b",
+        "http://a",
+        "/a b",
+        "/a?b",
+        "/a/../b",
+        "/..",
+        "/%0d",
+        "/\xe9",
+    ],
+)
+def test_what_cannot_be_a_prefix_is_left_out(prefix):
+    assert seen({"X_Forwarded_Prefix": prefix}) == (INSIDE, "")
+
+
+def test_of_several_prefixes_the_outermost_counts():
+    assert seen({"X_Forwarded_Prefix": "/a/b.c, /d"}) == (INSIDE, "/a/b.c")
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "there"),
+    [
+        ('for="a,b;c";host=api.example.com', ("http", "api.example.com", "10.0.0.1")),
+        ("host=api.example.com;;proto=https", ("http", "api.example.com", "10.0.0.1")),
+        ("proto=https;proto=http", ("https", "localhost:80", "10.0.0.1")),
+        ('host="api.\\example.com"', ("http", "api.example.com", "10.0.0.1")),
+        ('host="api.example.com', INSIDE),
+        (";host=a", INSIDE),
+        ("host", INSIDE),
+        ("=a", INSIDE),
+        (",host=a", INSIDE),
+        ("", INSIDE),
+    ],
+)
+def test_what_can_be_read_of_forwarded_is(forwarded, there):
+    assert seen({"Forwarded": forwarded}) == (there, "")

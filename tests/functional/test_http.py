@@ -1,0 +1,279 @@
+"""Requests as bytes, through the server that the service is run with."""
+
+import collections.abc
+import contextlib
+import json
+import socket
+import typing
+import urllib.parse
+
+import pytest
+
+from tests.functional import databases, server
+
+SECONDS = 30
+ATTEMPTS = 20
+HEADERS = (
+    "Host: placement.example.com\r\n"
+    "X-Auth-Token: admin\r\n"
+    "Accept: application/json\r\n"
+    "OpenStack-API-Version: placement latest\r\n"
+    "Connection: close\r\n"
+)
+JSON = "Content-Type: application/json\r\n"
+
+
+class Answer(typing.NamedTuple):
+    """What came back; names of headers are in lower case."""
+
+    status: int
+    headers: dict[str, list[str]]
+    body: bytes
+
+
+@pytest.fixture(scope="module")
+def module_database_url(
+    database_server: databases.Databases,
+) -> collections.abc.Iterator[str]:
+    with database_server.new() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def service(module_database_url: str) -> collections.abc.Iterator[server.Server]:
+    with server.processes(module_database_url, workers=1) as running:
+        yield running
+
+
+def exchange(service: server.Server, request: str | bytes) -> Answer:
+    """Send bytes, and return the one answer to them."""
+    data = request.encode("latin-1") if isinstance(request, str) else request
+    for _ in range(ATTEMPTS):
+        # A server that refuses what it has not read to its end may close before its
+        # answer is read, which is then lost.
+        with contextlib.suppress(ConnectionError):
+            return parsed(exchanged(service, data))
+    raise RuntimeError("the server closed without an answer")
+
+
+def exchanged(service: server.Server, data: bytes) -> bytes:
+    place = urllib.parse.urlsplit(service.url)
+    with socket.create_connection((place.hostname, place.port), SECONDS) as connection:
+        connection.sendall(data)
+        # Whoever waits for more is told that there is none.
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def parsed(received: bytes) -> Answer:
+    head, _, body = received.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers: dict[str, list[str]] = {}
+    for line in lines:
+        name, _, value = line.partition(": ")
+        headers.setdefault(name.lower(), []).append(value)
+    return Answer(int(first.split()[1]), headers, body)
+
+
+def assert_ours(answer: Answer) -> None:
+    """The server refuses some by itself; this one got to the service."""
+    (request_id,) = answer.headers["x-openstack-request-id"]
+    assert request_id.startswith("req-")
+
+
+def chunked(*chunks: str, ending: str = "0\r\n\r\n") -> str:
+    return "".join(f"{len(each):x}\r\n{each}\r\n" for each in chunks) + ending
+
+
+def test_a_body_may_come_in_chunks(service: server.Server) -> None:
+    head = f"POST /resource_providers HTTP/1.1\r\n{HEADERS}{JSON}"
+
+    made = exchange(
+        service,
+        f"{head}Transfer-Encoding: chunked\r\n\r\n"
+        + chunked('{"name": ', '"in chunks"', "}"),
+    )
+
+    assert made.status == 200
+    assert json.loads(made.body)["name"] == "in chunks"
+    assert_ours(made)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "status"),
+    [
+        (chunked(), 400),
+        (chunked("{"), 400),
+        (chunked('{"name": "a"}', ending=""), 400),
+        ("pony\r\n{}\r\n0\r\n\r\n", 400),
+        ("-2\r\n{}\r\n0\r\n\r\n", 400),
+        ("ffffffffffffffffff\r\n{}", 400),
+    ],
+    ids=["none", "half", "endless", "no size", "negative", "huge"],
+)
+def test_chunks_that_are_no_body_are_refused(
+    service: server.Server, chunks: str, status: int
+) -> None:
+    head = f"POST /resource_providers HTTP/1.1\r\n{HEADERS}{JSON}"
+
+    answer = exchange(service, f"{head}Transfer-Encoding: chunked\r\n\r\n{chunks}")
+
+    assert answer.status == status
+
+
+@pytest.mark.parametrize(
+    "length",
+    [
+        "pony",
+        "-1",
+        "+2",
+        "2, 2",
+        "2, 3",
+        "0x2",
+        "2.0",
+        "1" * 30,
+        "2\r\nContent-Length: 3",
+    ],
+)
+def test_a_length_that_is_none_is_refused(service: server.Server, length: str) -> None:
+    head = f"POST /resource_providers HTTP/1.1\r\n{HEADERS}{JSON}"
+
+    answer = exchange(service, f"{head}Content-Length: {length}\r\n\r\n{{}}")
+
+    assert answer.status == 400
+
+
+@pytest.mark.parametrize("length", [1, 100, 100000])
+def test_a_body_that_is_shorter_than_was_said_is_refused(
+    service: server.Server, length: int
+) -> None:
+    head = f"POST /resource_providers HTTP/1.1\r\n{HEADERS}{JSON}"
+
+    answer = exchange(service, f"{head}Content-Length: {length}\r\n\r\n")
+
+    assert answer.status == 400
+
+
+def test_a_large_body_is_read_to_its_end(service: server.Server) -> None:
+    names = json.dumps({"name": "a" * 2**21})
+    head = f"POST /resource_providers HTTP/1.1\r\n{HEADERS}{JSON}"
+
+    answer = exchange(service, f"{head}Content-Length: {len(names)}\r\n\r\n{names}")
+
+    assert answer.status == 400
+    assert b"JSON does not validate" in answer.body
+    assert_ours(answer)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/", 405), ("/traits", 405), ("/nowhere", 404), ("/traits/CUSTOM_A", 405)],
+)
+def test_the_answer_to_head_has_no_body(
+    service: server.Server, path: str, status: int
+) -> None:
+    answer = exchange(service, f"HEAD {path} HTTP/1.1\r\n{HEADERS}\r\n")
+
+    assert (answer.status, answer.body) == (status, b"")
+    assert int(answer.headers["content-length"][0]) > 0
+    assert_ours(answer)
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/traits/%00", 404),
+        ("/traits/%FF%FE", 404),
+        ("/traits/%", 404),
+        ("/traits/%4", 404),
+        ("/traits/%zz", 404),
+        ("/traits/a%2Fb", 404),
+        ("/traits?name=in:%00", 400),
+        ("/traits?%", 400),
+        ("/traits?name=in:CUSTOM_A#name=b", 200),
+        ("/traits;a=b", 404),
+        ("//traits", 404),
+        ("/traits/" + "A" * 3000, 404),
+        ("http://placement.example.com/traits?name=in:CUSTOM_A", 200),
+    ],
+)
+def test_targets_that_are_seldom_sent(
+    service: server.Server, target: str, status: int
+) -> None:
+    answer = exchange(service, f"GET {target} HTTP/1.1\r\n{HEADERS}\r\n")
+
+    assert answer.status == status
+    assert_ours(answer)
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b"GET /traits/a\x00b HTTP/1.1",
+        b"GET /traits/a\nb HTTP/1.1",
+        b"GET /traits/" + b"a" * 6000 + b" HTTP/1.1",
+        b"GET traits HTTP/1.1",
+        b"GET /traits HTTP/9.9",
+        b"G\x00T /traits HTTP/1.1",
+        b"GET",
+        b"",
+    ],
+    ids=["nul", "line break", "long", "relative", "version", "method", "word", "empty"],
+)
+def test_lines_that_are_no_request_are_no_failure_of_the_service(
+    service: server.Server, request_line: bytes
+) -> None:
+    headers = HEADERS.encode()
+
+    answer = exchange(service, request_line + b"\r\n" + headers + b"\r\n")
+
+    assert 400 <= answer.status < 500 or answer.status == 505
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        # Of the versions the last counts, wherever it stands.
+        ("OpenStack-API-Version: placement 1.0\r\n", 404),
+        ("OpenStack-API-Version: compute 2.1\r\n", 200),
+        ("Accept: application/json\r\n", 200),
+        ("Accept: text/html\r\n", 200),
+        ("X-Openstack-Request-Id: a\r\nX-Openstack-Request-Id: b\r\n", 200),
+        ("X-Long: " + "a" * 8000 + "\r\n", 200),
+        # Others are the server's to refuse.
+        ("X-Long: " + "a" * 100000 + "\r\n", 431),
+        ("".join(f"X-{number}: a\r\n" for number in range(200)), 431),
+        ("X-Nul: a\x00b\r\n", 400),
+        ("X-\xe9: a\r\n", 400),
+        (": a\r\n", 400),
+        ("no colon\r\n", 400),
+        ("Transfer-Encoding: pony\r\n", 501),
+        ("Content-Length: 0\r\nTransfer-Encoding: chunked\r\n", 400),
+    ],
+    ids=lambda given: str(given)[:24].strip(),
+)
+def test_headers_that_are_seldom_sent(
+    service: server.Server, headers: str, status: int
+) -> None:
+    answer = exchange(service, f"GET /traits HTTP/1.1\r\n{HEADERS}{headers}\r\n")
+
+    assert answer.status == status
+    if status < 400:
+        assert_ours(answer)
+
+
+def test_what_a_client_sends_ends_no_header_of_an_answer(
+    service: server.Server,
+) -> None:
+    split = "a%0d%0aset-cookie:%20b"
+    for request in (
+        f"GET /traits/{split}",
+        f"PUT /traits/{split}",
+        f"GET /resource_providers/{split}",
+        f"GET /{split}",
+        f"GET /traits?name={split}",
+    ):
+        answer = exchange(service, f"{request} HTTP/1.1\r\n{HEADERS}\r\n")
+
+        assert "set-cookie" not in answer.headers
+        assert_ours(answer)
