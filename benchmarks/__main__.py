@@ -1,21 +1,24 @@
 """``python -m benchmarks``: this service beside the one that it stands in for."""
 
+import collections.abc
 import json
 import os
 import pathlib
 import platform
 import signal
 import sys
+import traceback
+import typing
 
 import click
 
-from benchmarks import compare as comparing
+from benchmarks import claims as claiming
 from benchmarks import costs as costing
 from benchmarks import race as racing
-from benchmarks import scenarios, services
+from benchmarks import report, rows, services, turns
+from benchmarks import search as searching
+from benchmarks import stage as stages
 from tests.functional import databases
-
-PEER, OURS = "peer", "ours"
 
 
 @click.group()
@@ -25,36 +28,74 @@ def benchmarks() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
+_R = typing.TypeVar("_R")
+
+
+def _table_options(
+    command: collections.abc.Callable[..., _R],
+) -> collections.abc.Callable[..., _R]:
+    """Add the options of a command that prints a table."""
+    for option in (
+        click.option("--json", "path", type=click.Path(path_type=pathlib.Path)),
+        click.option(
+            "--threads", default=8, show_default=True, help="Threads of a process."
+        ),
+        click.option(
+            "--timeout",
+            "timeout_seconds",
+            default=60.0,
+            show_default=True,
+            help="Seconds after which there is no answer.",
+        ),
+        click.option(
+            "--seconds",
+            default=20.0,
+            show_default=True,
+            help="No further turn of a row begins later than this.",
+        ),
+        click.option(
+            "--rounds", default=5, show_default=True, help="Turns that count."
+        ),
+        click.option("--row", "wanted", multiple=True, help="Those with this in them."),
+    ):
+        command = option(command)
+    return command
+
+
 @benchmarks.command()
-@click.option("--scenario", "wanted", multiple=True, help="Those whose name has this.")
-@click.option("--rounds", default=7, show_default=True, help="Turns that count.")
-@click.option("--workers", default=2, show_default=True, help="Processes of each.")
-@click.option("--threads", default=4, show_default=True, help="Threads of a process.")
-@click.option("--json", "path", type=click.Path(path_type=pathlib.Path))
-def compare(
+@_table_options
+@click.option("--workers", default=1, show_default=True, help="Processes of each.")
+def search(
     wanted: tuple[str, ...],
     rounds: int,
+    seconds: float,
+    timeout_seconds: float,
     workers: int,
     threads: int,
     path: pathlib.Path | None,
 ) -> None:
-    """Print the time of an operation by service, and the ratio peer/ours."""
-    chosen = [
-        scenario
-        for scenario in scenarios.SCENARIOS
-        if not wanted or any(part in scenario.name for part in wanted)
-    ]
-    if not chosen:
-        raise click.UsageError(f"no scenario has {', '.join(wanted)} in its name")
-    click.echo(f"{describe_machine()}; {workers} workers with {threads} threads each")
-    results = []
-    compared = [services.peer(), services.ours()]
-    for result in comparing.compare(compared, chosen, rounds, workers, threads):
-        results.append(result)
-        for line in _lines(result):
-            click.echo(line)
-    if path:
-        path.write_text(json.dumps([_document(result) for result in results], indent=2))
+    """Print how long searches for candidates take, as a table in Markdown."""
+    limits = turns.Limits(rounds, seconds)
+    made = searching.measurements(limits, timeout_seconds)
+    _print_table(made, wanted, workers, threads, path)
+
+
+@benchmarks.command()
+@_table_options
+@click.option("--workers", default=2, show_default=True, help="Processes of each.")
+def claims(
+    wanted: tuple[str, ...],
+    rounds: int,
+    seconds: float,
+    timeout_seconds: float,
+    workers: int,
+    threads: int,
+    path: pathlib.Path | None,
+) -> None:
+    """Print how long writes take, as a table in Markdown."""
+    limits = turns.Limits(rounds, seconds)
+    made = claiming.measurements(limits, timeout_seconds)
+    _print_table(made, wanted, workers, threads, path)
 
 
 @benchmarks.command()
@@ -98,36 +139,42 @@ def describe_machine() -> str:
     return f"{os.cpu_count()} processors, Python {platform.python_version()}"
 
 
-def _lines(result: comparing.Result) -> list[str]:
-    lines = [f"\n{result.scenario} ({result.cloud})"]
-    for name, sample in result.medians.items():
-        lines.append(
-            f"  {name:<6} wall {sample.wall * 1000:9.2f} ms   "
-            f"processor {sample.processor * 1000:9.2f} ms   "
-            f"{1 / sample.wall:8.1f} per second"
-        )
-    wall, processor = _ratios(result)
-    lines.append(f"  peer/ours: wall {wall:.1f}, processor {processor:.1f}")
-    return lines
-
-
-def _ratios(result: comparing.Result) -> tuple[float, float]:
-    peer, ours = result.medians[PEER], result.medians[OURS]
-    # Less than a tick of the clock reads as nothing.
-    processor = peer.processor / ours.processor if ours.processor else float("inf")
-    return peer.wall / ours.wall, processor
-
-
-def _document(result: comparing.Result) -> dict[str, object]:
-    wall, processor = _ratios(result)
-    return {
-        "scenario": result.scenario,
-        "cloud": result.cloud,
-        "seconds_per_operation": {
-            name: sample._asdict() for name, sample in result.medians.items()
-        },
-        "peer_to_ours": {"wall": wall, "processor": processor},
+def _print_table(
+    made: rows.Measurements,
+    wanted: tuple[str, ...],
+    workers: int,
+    threads: int,
+    path: pathlib.Path | None,
+) -> None:
+    """Measure; each row is told when it is there, and all of them at the end."""
+    chosen = {
+        name: measure
+        for name, measure in made.items()
+        if not wanted or any(part in name for part in wanted)
     }
+    if not chosen:
+        raise click.UsageError(f"no row has {', '.join(wanted)} in its name")
+    finished: list[rows.Row] = []
+    failed = False
+    with stages.opened(workers, threads) as stage:
+        for name, measure in chosen.items():
+            try:
+                made_now = measure(stage)
+            # The other rows took their time and are worth having.
+            except Exception:
+                failed = True
+                click.echo(f"{name}: {traceback.format_exc()}", err=True)
+                continue
+            finished += made_now
+            for row in made_now:
+                click.echo(report.line(row), err=True)
+    click.echo(f"{describe_machine()}; {workers} processes of {threads} threads\n")
+    click.echo(report.markdown(finished))
+    if path:
+        documents = [report.document(row) for row in finished]
+        path.write_text(json.dumps(documents, indent=2))
+    if failed:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

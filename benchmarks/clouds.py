@@ -1,17 +1,27 @@
-"""Clouds by shape, as plain values, and how they get into a database."""
+"""Clouds by shape, as plain values. ``loading`` puts them into a database."""
 
 import collections.abc
 import dataclasses
 import uuid
 
 import os_traits
-import sqlalchemy as sa
 
-from placement.db import tables
+# What every consumer holds of its host, and what a claim asks for.
+CLAIM = {"VCPU": 1, "MEMORY_MB": 512, "DISK_GB": 10}
 
-ROWS_PER_STATEMENT = 1000
+# Room for a thousand such consumers and more.
+HOST = {"VCPU": 2048, "MEMORY_MB": 1_048_576, "DISK_GB": 20_480}
 
-CLASSES = {"VCPU": 256, "MEMORY_MB": 1_048_576, "DISK_GB": 10_000}
+TRAITS_PER_HOST = 60
+ZONES = 10
+
+# Two hosts of three are fast; every seventh is drained.
+FAST, SLOW = "CUSTOM_FAST", "CUSTOM_SLOW"
+DRAINED, OPEN = "CUSTOM_DRAINED", "CUSTOM_OPEN"
+
+NUMA_NODE = "HW_NUMA_ROOT"
+DIRECT_PORT = "CUSTOM_VNIC_TYPE_DIRECT"
+_SHARING = "MISC_SHARES_VIA_AGGREGATE"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,148 +38,143 @@ class Provider:
 
 @dataclasses.dataclass(frozen=True)
 class Cloud:
-    """A name for people, and the providers, parents first."""
+    """A name for people, and the providers, parents first.
+
+    On each root there are ``consumers`` that hold what a claim asks for of it.
+    """
 
     name: str
     providers: collections.abc.Sequence[Provider]
+    consumers: int = 0
 
 
-def flat(hosts: int, traits: int = 60) -> Cloud:
-    """Return hosts of three classes without children, all with the same traits."""
-    names = sorted(os_traits.get_traits(prefix="HW_CPU_"))[:traits]
-    if len(names) < traits:
-        raise ValueError(f"there are only {len(names)} such traits")
+# What makes a cloud; the same object makes the same cloud each time.
+Shape = collections.abc.Callable[[], Cloud]
+
+
+def flat(hosts: int, consumers: int = 10) -> Cloud:
+    """Return hosts of three classes without children, each in one of ten zones."""
     return Cloud(
-        f"{hosts} hosts, {len(CLASSES)} classes, {traits} traits each",
-        [
-            Provider(str(uuid.UUID(int=number)), f"host-{number}", CLASSES, names)
-            for number in range(1, hosts + 1)
-        ],
+        f"{hosts} hosts, {len(HOST)} classes, {TRAITS_PER_HOST} traits and "
+        f"{consumers} consumers each",
+        [_host(number, HOST, [zone(number % ZONES)]) for number in _numbers(hosts)],
+        consumers,
     )
 
 
-def load(cloud: Cloud, url: str) -> None:
-    """Write a cloud into a migrated database that has the standard names.
+def nested(hosts: int) -> Cloud:
+    """Return trees of 8: a host, 2 NUMA nodes with a GPU each, an agent of 2 ports.
 
-    Only tables and columns that every service has are written.
-    Raises KeyError when a class or trait is not in the database.
+    The ports are physical functions with virtual functions and bandwidth.
     """
-    engine = sa.create_engine(url)
-    try:
-        with engine.begin() as conn:
-            _write(conn, cloud)
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-            # What a database in service has had done to it long ago.
-            conn.execute(sa.text("ANALYZE"))
-    finally:
-        engine.dispose()
-
-
-def _write(conn: sa.Connection, cloud: Cloud) -> None:
-    provider_ids = _write_providers(conn, cloud)
-    class_ids = _ids_by_name(conn, tables.resource_classes)
-    trait_ids = _ids_by_name(conn, tables.traits)
-    aggregate_ids = _write_aggregates(conn, cloud)
-    _insert(
-        conn,
-        tables.inventories,
-        (
-            {
-                "resource_provider_id": provider_ids[provider.uuid],
-                "resource_class_id": class_ids[resource_class],
-                "total": total,
-                "reserved": 0,
-                "min_unit": 1,
-                "max_unit": total,
-                "step_size": 1,
-                "allocation_ratio": 1.0,
-            }
-            for provider in cloud.providers
-            for resource_class, total in provider.totals.items()
-        ),
-    )
-    _insert(
-        conn,
-        tables.resource_provider_traits,
-        (
-            {
-                "resource_provider_id": provider_ids[provider.uuid],
-                "trait_id": trait_ids[trait],
-            }
-            for provider in cloud.providers
-            for trait in provider.traits
-        ),
-    )
-    _insert(
-        conn,
-        tables.resource_provider_aggregates,
-        (
-            {
-                "resource_provider_id": provider_ids[provider.uuid],
-                "aggregate_id": aggregate_ids[aggregate],
-            }
-            for provider in cloud.providers
-            for aggregate in provider.aggregates
-        ),
+    return Cloud(
+        f"{hosts} trees of 8: NUMA nodes, GPUs, ports",
+        [each for number in _numbers(hosts) for each in _nested_tree(number)],
     )
 
 
-def _write_providers(conn: sa.Connection, cloud: Cloud) -> dict[str, int]:
-    """Return the ids of the providers by uuid."""
-    providers = tables.resource_providers
-    _insert(
-        conn,
-        providers,
-        (
-            {"uuid": provider.uuid, "name": provider.name, "generation": 0}
-            for provider in cloud.providers
-        ),
-    )
-    rows = conn.execute(sa.select(providers.c.uuid, providers.c.id))
-    ids = {row.uuid: row.id for row in rows}
-    parents = {provider.uuid: provider.parent for provider in cloud.providers}
-
-    def root_of(provider: str) -> str:
-        parent = parents[provider]
-        return provider if parent is None else root_of(parent)
-
-    place = (
-        sa.update(providers)
-        .where(providers.c.id == sa.bindparam("provider_id"))
-        .values(root_provider_id=sa.bindparam("root"))
-        .values(parent_provider_id=sa.bindparam("parent"))
-    )
-    places = [
-        {
-            "provider_id": ids[provider],
-            "root": ids[root_of(provider)],
-            "parent": None if parent is None else ids[parent],
-        }
-        for provider, parent in parents.items()
+def sharing(hosts: int, pools: int) -> Cloud:
+    """Return hosts without disks, and pools of storage that share one with them."""
+    pool_providers = [
+        Provider(
+            uuid_of("pool", number),
+            f"pool-{number}",
+            {"DISK_GB": 10_000_000},
+            [_SHARING],
+            [zone(number)],
+        )
+        for number in range(pools)
     ]
-    conn.execute(place, places)
-    return ids
+    totals = {name: total for name, total in HOST.items() if name != "DISK_GB"}
+    host_providers = [
+        _host(number, totals, [zone(number % pools)]) for number in _numbers(hosts)
+    ]
+    return Cloud(
+        f"{hosts} hosts, {pools} shared pools", pool_providers + host_providers
+    )
 
 
-def _write_aggregates(conn: sa.Connection, cloud: Cloud) -> dict[str, int]:
-    """Return the ids of the aggregates by uuid."""
-    aggregates = tables.placement_aggregates
-    named = {uuid for provider in cloud.providers for uuid in provider.aggregates}
-    _insert(conn, aggregates, ({"uuid": uuid} for uuid in sorted(named)))
-    rows = conn.execute(sa.select(aggregates.c.uuid, aggregates.c.id))
-    return {row.uuid: row.id for row in rows}
+def wide(hosts: int, devices: int) -> Cloud:
+    """Return hosts with that many alike children of one device each."""
+    providers = []
+    for number in _numbers(hosts):
+        host = _host(number, HOST)
+        providers.append(host)
+        for device in range(devices):
+            name = f"{host.name}-device-{device}"
+            providers.append(
+                Provider(
+                    uuid_of("device", number, device),
+                    name,
+                    {"PCI_DEVICE": 1},
+                    parent=host.uuid,
+                )
+            )
+    return Cloud(f"{hosts} hosts with {devices} devices", providers)
 
 
-def _ids_by_name(conn: sa.Connection, table: sa.Table) -> dict[str, int]:
-    rows = conn.execute(sa.select(table.c.name, table.c.id))
-    return {row.name: row.id for row in rows}
+def host_uuid(number: int) -> str:
+    """Return the uuid of a host; they are counted from 1."""
+    return uuid_of("host", number)
 
 
-def _insert(
-    conn: sa.Connection,
-    table: sa.Table,
-    rows: collections.abc.Iterable[dict[str, object]],
-) -> None:
-    waiting = list(rows)
-    for start in range(0, len(waiting), ROWS_PER_STATEMENT):
-        conn.execute(sa.insert(table), waiting[start : start + ROWS_PER_STATEMENT])
+def zone(number: int) -> str:
+    """Return the uuid of an aggregate; they are counted from 0."""
+    return uuid_of("zone", number)
+
+
+def uuid_of(kind: str, *numbers: int) -> str:
+    """Return a uuid that is always the same one, and looks like any other."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{kind}/{numbers}"))
+
+
+def _numbers(hosts: int) -> range:
+    return range(1, hosts + 1)
+
+
+def _host(
+    number: int,
+    totals: collections.abc.Mapping[str, int],
+    aggregates: collections.abc.Sequence[str] = (),
+) -> Provider:
+    own = (FAST if number % 3 else SLOW, OPEN if number % 7 else DRAINED)
+    common = os_traits.get_traits(prefix="HW_CPU_")[: TRAITS_PER_HOST - len(own)]
+    return Provider(
+        host_uuid(number), f"host-{number}", totals, [*common, *own], aggregates
+    )
+
+
+def _nested_tree(number: int) -> collections.abc.Iterator[Provider]:
+    host = _host(number, {"DISK_GB": HOST["DISK_GB"]})
+    yield host
+
+    def child(
+        kind: str,
+        totals: dict[str, int],
+        parent: Provider,
+        *traits: str,
+        which: int = 0,
+    ) -> Provider:
+        return Provider(
+            uuid_of(kind, number, which),
+            f"{host.name}-{kind}-{which}",
+            totals,
+            traits,
+            parent=parent.uuid,
+        )
+
+    for which in range(2):
+        node = child(
+            "numa", {"VCPU": 64, "MEMORY_MB": 262_144}, host, NUMA_NODE, which=which
+        )
+        yield node
+        yield child("gpu", {"VGPU": 8}, node, which=which)
+    agent = child("agent", {}, host)
+    yield agent
+    for which in range(2):
+        bandwidth = {
+            "NET_BW_EGR_KILOBIT_PER_SEC": 10_000_000,
+            "NET_BW_IGR_KILOBIT_PER_SEC": 10_000_000,
+        }
+        ports = {"SRIOV_NET_VF": 16, **bandwidth}
+        yield child("port", ports, agent, DIRECT_PORT, which=which)

@@ -6,7 +6,7 @@ import pathlib
 import tempfile
 import typing
 
-from benchmarks import compare, services
+from benchmarks import services, stage
 from tests.functional import databases, postgresql, race, server
 
 
@@ -28,7 +28,7 @@ def run(service: services.Service, kind: str, rounds: int, claimers: int) -> Tal
     """Race on a new database of ``kind``, against several server processes."""
     with contextlib.ExitStack() as stack:
         url = stack.enter_context(_database(kind))
-        compare.prepare(service, url)
+        stage.prepare(service, url)
         listening = stack.enter_context(
             server.processes(url, workers=4, threads=4, python=service.python)
         )

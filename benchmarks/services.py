@@ -7,20 +7,37 @@ import sys
 import typing
 import venv
 
+from tests.functional import configuration
+
 PEER_VERSION = "16.0.0"
 _PEER_PACKAGES = [f"openstack-placement=={PEER_VERSION}", "gunicorn", "psycopg2-binary"]
 
+# What the peer's documentation advises for wide trees and large answers.
+_TUNED: configuration.Options = {
+    "workarounds": {"optimize_for_wide_provider_trees": "true"},
+    "placement": {
+        "max_allocation_candidates": 1000,
+        "allocation_candidates_generation_strategy": "breadth-first",
+    },
+}
+
 
 class Service(typing.NamedTuple):
-    """``python`` is the interpreter of the virtual environment that has it."""
+    """``python`` is the interpreter of the virtual environment that has it.
+
+    ``options`` go into its ``placement.conf``. ``keeps_used`` is true of a service
+    that keeps the sums of the allocations in its database.
+    """
 
     name: str
     python: pathlib.Path
+    options: configuration.Options = {}
+    keeps_used: bool = False
 
 
 def ours() -> Service:
     """Return the service of this checkout, in the interpreter that runs this."""
-    return Service("ours", pathlib.Path(sys.executable))
+    return Service("ours", pathlib.Path(sys.executable), keeps_used=True)
 
 
 def peer() -> Service:
@@ -41,6 +58,11 @@ def peer() -> Service:
         )
         finished.touch()
     return Service("peer", python)
+
+
+def tuned_peer() -> Service:
+    """Return the existing service, configured as its documentation advises."""
+    return peer()._replace(name="peer tuned", options=_TUNED)
 
 
 def _cache() -> pathlib.Path:

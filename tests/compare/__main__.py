@@ -35,7 +35,7 @@ def main(
     peer = services.peer()
     other = peer if peer_twice else known.ours()
     findings: list[Finding] = []
-    tally = Tally()
+    tally = Tally(database)
     begun = time.monotonic()
     with services.running(peer, other, database) as urls:
         pair = Pair(*urls)
@@ -46,7 +46,7 @@ def main(
                 findings += _run_seed(pair, seed, requests // seeds, tally)
         groups = report.grouped(findings)
         for members in itertools.islice(groups.values(), shrink):
-            members.append(shrunk(pair, report.shortest(members)))
+            members.append(shrunk(pair, report.shortest(members), database))
         pair.close()
     for line in report.lines(groups, tally):
         click.echo(line)

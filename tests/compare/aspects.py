@@ -52,6 +52,9 @@ def aspects(request: Request, answer: Answer) -> Aspects:
         found["last-modified"] = "a date" if is_date else headers["last-modified"]
     request_id = headers.get("x-openstack-request-id", "")
     found["request-id"] = bool(_REQUEST_ID.fullmatch(request_id))
+    if request.method == "HEAD":
+        # It is the type of nothing.
+        found.pop("content-type", None)
     if answer.status >= 400:
         found |= _error(answer, request_id)
     elif answer.content:

@@ -28,7 +28,8 @@ class Finding(typing.NamedTuple):
 class Tally:
     """``reasons`` counts what was explained; ``answers`` has operation and status."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: str) -> None:
+        self.database = database
         self.reasons: collections.Counter[str] = collections.Counter()
         self.answers: collections.Counter[tuple[str, int]] = collections.Counter()
         self.cut_short = 0
@@ -70,7 +71,7 @@ def judge(exchange: Exchange, tally: Tally) -> dict[str, Difference]:
     """Return what differs without a reason."""
     tally.answers[exchange.request.operation, exchange.peer.status] += 1
     differing = aspects.differences(exchange)
-    reasons = deliberate.explained(exchange, differing)
+    reasons = deliberate.explained(exchange, differing, tally.database)
     tally.reasons.update(reasons.keys())
     explained = set[str]().union(*reasons.values())
     return {name: each for name, each in differing.items() if name not in explained}

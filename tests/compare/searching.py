@@ -46,10 +46,11 @@ def has_hidden_unknown_name(exchange: Exchange) -> bool:
     return [] in found and ("no such trait" in said or "no such resource class" in said)
 
 
-def names_fewer_traits(exchange: Exchange) -> bool:
+def has_unknown_name_in_both(exchange: Exchange) -> bool:
     statuses = {exchange.peer.status, exchange.ours.status}
     return statuses == {400} and all(
-        "No such trait" in answer.detail for answer in (exchange.peer, exchange.ours)
+        re.search("no such (trait|resource class)", answer.detail, re.IGNORECASE)
+        for answer in (exchange.peer, exchange.ours)
     )
 
 

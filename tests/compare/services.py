@@ -7,8 +7,7 @@ import pathlib
 import shutil
 import tempfile
 
-from benchmarks import compare as benchmark
-from benchmarks import services
+from benchmarks import services, stage
 from tests.functional import configuration, databases, postgresql, programs, server
 
 # Says where the peer is installed; otherwise it is installed and kept.
@@ -49,7 +48,7 @@ def _databases_of(
 ) -> collections.abc.Iterator[tuple[str, str]]:
     """Yield the URLs of a database of the peer and of the copy that is adopted."""
     with _empty_and_copy(kind) as (empty, copy):
-        benchmark.prepare(peer, empty)
+        stage.prepare(peer, empty)
         copied = copy()
         with tempfile.TemporaryDirectory() as made:
             configuration.write(pathlib.Path(made), copied)

@@ -97,13 +97,10 @@ def consumer_body(
 ) -> dict[str, object]:
     """Draw what is said of one consumer, as the version wants it."""
     at_least = 0 if may_be_empty and rng.random() < 0.15 else 1
-    resources = {
-        world.provider(): {
-            world.resource_class(): rng.choice([1, 1, 1, 2, 2, 3, 4, 8])
-            for _ in range(rng.randint(1, 2))
-        }
-        for _ in range(rng.randint(at_least, 2) if at_least else 0)
-    }
+    resources: dict[str, dict[str, int]] = {}
+    for _ in range(rng.choice([1, 1, 2, 3]) if at_least else 0):
+        uuid, name = world.offer()
+        resources.setdefault(uuid, {})[name] = rng.choice([1, 1, 2, 2, 2, 4, 8])
     body: dict[str, object] = {"allocations": _allocations(rng, minor, resources)}
     if minor >= 8:
         body["project_id"] = rng.choice(world.projects)

@@ -21,7 +21,7 @@ def show(rng: random.Random, world: World, minor: int) -> Draft:
     reads = {
         PROVIDER: (),
         INVENTORIES: ("inventories",),
-        INVENTORY: ("inventories", world.resource_class()),
+        INVENTORY: ("inventories", _offered_class(rng, world, uuid)),
         f"{PROVIDER}/usages": ("usages",),
         f"{PROVIDER}/aggregates": ("aggregates",),
         f"{PROVIDER}/traits": ("traits",),
@@ -69,9 +69,9 @@ def record(rng: random.Random) -> dict[str, object]:
     drawn: dict[str, object] = {"total": rng.choice([1, 4, 8, 10, 10, 16, 64])}
     optional: dict[str, list[typing.Any]] = {
         "reserved": [0, 0, 1, 2, drawn["total"]],
-        "min_unit": [1, 1, 2],
+        "min_unit": [1, 1, 1, 2],
         "max_unit": [4, 8, 8, 2147483647],
-        "step_size": [1, 1, 2],
+        "step_size": [1, 1, 1, 2],
         "allocation_ratio": [1, 1.0, 1.5, 2, 16.0, 0.5, 0.9],
     }
     for member, values in optional.items():
@@ -119,13 +119,19 @@ def update_inventory(rng: random.Random, world: World, minor: int) -> Draft:
         "resource_provider_generation": generation(rng, world, uuid),
         **record(rng),
     }
-    target = path(uuid, "inventories", world.resource_class())
+    target = path(uuid, "inventories", _offered_class(rng, world, uuid))
     return Draft(f"PUT {INVENTORY}", target, minor, body)
 
 
 def delete_inventory(rng: random.Random, world: World, minor: int) -> Draft:
-    target = path(world.provider(), "inventories", world.resource_class())
+    uuid = world.provider()
+    target = path(uuid, "inventories", _offered_class(rng, world, uuid))
     return Draft(f"DELETE {INVENTORY}", target, minor)
+
+
+def _offered_class(rng: random.Random, world: World, uuid: str) -> str:
+    offered = sorted(world.offers.get(uuid, ()))
+    return rng.choice([*offered * 3, world.resource_class()])
 
 
 def delete_inventories(rng: random.Random, world: World, minor: int) -> Draft:

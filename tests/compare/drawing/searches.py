@@ -73,10 +73,8 @@ def _group(
 
 
 def _resources(rng: random.Random, world: World) -> str:
-    names = {world.resource_class() for _ in range(rng.choice([1, 1, 1, 2, 2, 3]))}
-    return ",".join(
-        f"{name}:{rng.choice([1, 1, 1, 2, 3, 4])}" for name in sorted(names)
-    )
+    names = {world.offer()[1] for _ in range(rng.choice([1, 1, 1, 2, 2, 3]))}
+    return ",".join(f"{name}:{rng.choice([1, 1, 2, 2, 4])}" for name in sorted(names))
 
 
 def _required(rng: random.Random, world: World, minor: int) -> str:

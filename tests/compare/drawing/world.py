@@ -15,6 +15,9 @@ TRAITS = ["HW_CPU_X86_AVX", "HW_CPU_X86_SSE", "STORAGE_DISK_SSD", SHARING]
 TYPES = ["INSTANCE", "MIGRATION"]
 
 _PROVIDER_PATH = re.compile(r"/resource_providers/([0-9a-f-]{36})(?:/|$)")
+_INVENTORIES_PATH = re.compile(
+    r"/resource_providers/([0-9a-f-]{36})/inventories(?:/(\w+))?"
+)
 _CONSUMER_PATH = re.compile(r"/allocations/([0-9a-f-]{36})$")
 _CLAIMS = ("/allocations", "/reshaper")
 
@@ -23,7 +26,8 @@ class World:
     """Names in play; uuids are fresh in every episode, by its random numbers.
 
     ``generations`` has providers whose generation is known, and
-    ``consumer_generations`` consumers, None for one that does not exist.
+    ``consumer_generations`` consumers, None for one that does not exist. ``offers``
+    has the classes in a provider's inventory, as far as they are known.
     """
 
     def __init__(self, rng: random.Random, label: str) -> None:
@@ -44,6 +48,7 @@ class World:
         self.created: list[str] = []
         self.known_classes: list[str] = list(CLASSES)
         self.known_traits: list[str] = list(TRAITS)
+        self.offers: dict[str, set[str]] = {}
         self.generations: dict[str, int] = {}
         self.consumer_generations: dict[str, int | None] = {}
 
@@ -62,6 +67,17 @@ class World:
         if rng.random() < 0.98:
             return rng.choice(self.known_classes)
         return rng.choice([*self.custom_classes, "CUSTOM_UNKNOWN", "NOTHING"])
+
+    def offer(self) -> tuple[str, str]:
+        """Return a provider and a class, most likely one that it has."""
+        offered = [
+            (provider, name)
+            for provider in self.created
+            for name in sorted(self.offers.get(provider, ()))
+        ]
+        if offered and self._rng.random() < 0.95:
+            return self._rng.choice(offered)
+        return self.provider(), self.resource_class()
 
     def trait(self) -> str:
         rng = self._rng
@@ -86,7 +102,9 @@ class World:
             if request.method != "GET":
                 self._forget(request)
             self._learn_generations(request, answer)
-        elif request.path.startswith(_CLAIMS) and request.method in ("PUT", "POST"):
+            self._learn_offers(request, answer)
+        elif request.path.startswith(_CLAIMS) and answer.status == 400:
+            # The peer may have left it behind.
             for consumer in self._consumers_of(request):
                 self.retire(consumer)
         if answer.status in (404, 409):
@@ -127,8 +145,9 @@ class World:
             self.generations.clear()
             consumers = self._consumers_of(request)
             for consumer in consumers:
-                self.consumer_generations.pop(consumer, None)
-                if self._is_emptied(request, consumer):
+                is_new = self.consumer_generations.pop(consumer, None) is None
+                # Which the peer leaves behind.
+                if is_new and self._is_emptied(request, consumer):
                     self.retire(consumer)
 
     def _consumers_of(self, request: Request) -> list[str]:
@@ -144,6 +163,25 @@ class World:
             body = body.get("allocations", {})
         one = body if request.method == "PUT" else body.get(consumer, {})
         return isinstance(one, dict) and one.get("allocations") == {}
+
+    def _learn_offers(self, request: Request, answer: Answer) -> None:
+        if request.path == "/reshaper":
+            for uuid, given in request.document()["inventories"].items():
+                self.offers[uuid] = set(given["inventories"])
+        found = _INVENTORIES_PATH.fullmatch(request.path)
+        if found is None:
+            return
+        offered = self.offers.setdefault(found[1], set())
+        match request.method, found[2]:
+            case (("GET" | "PUT"), None):
+                offered.clear()
+                offered.update(answer.document()["inventories"])
+            case "POST", None:
+                offered.add(answer.headers["location"].rpartition("/")[2])
+            case "DELETE", None:
+                offered.clear()
+            case "DELETE", name:
+                offered.discard(name)
 
     def _learn_generations(self, request: Request, answer: Answer) -> None:
         document = answer.document()

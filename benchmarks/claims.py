@@ -1,0 +1,307 @@
+"""How long writes take: us beside the peer, and beside the database alone."""
+
+import collections
+import collections.abc
+import concurrent.futures
+import contextlib
+import dataclasses
+import functools
+import subprocess
+import time
+import typing
+
+import sqlalchemy as sa
+
+from benchmarks import clouds, hosts, loads, questions, rows, services, turns
+from benchmarks.loads import Script
+from benchmarks.stage import Running, Stage
+from benchmarks.turns import Done, Figures, Limits, Side
+from tests.functional import postgresql
+from tests.functional.connection import Connection
+
+VERSION = "1.39"
+CLIENTS = 16
+SUCCESSES = (200, 204)
+_ONE_POOL = functools.partial(clouds.sharing, 1000, pools=1)
+_PGBENCH_SCALE = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Loading:
+    """A row: each client does what ``script`` makes for its number."""
+
+    name: str
+    shape: clouds.Shape
+    clients: int
+    script: collections.abc.Callable[[int], Script]
+    goal: rows.Goal
+    allows_conflicts: bool = True
+
+
+class Tally(typing.NamedTuple):
+    """Operations that got through, answers of 409, and operations that never did."""
+
+    through: int
+    conflicts: int
+    given_up: int
+
+
+def _own(number: int) -> str:
+    """Return a host that no other client has."""
+    return clouds.host_uuid(1 + 2 * number)
+
+
+def _other(number: int) -> str:
+    return clouds.host_uuid(2 + 2 * number)
+
+
+def _with_pool(number: int) -> loads.Allocations:
+    on_host = dict(clouds.CLAIM)
+    disk = {"DISK_GB": on_host.pop("DISK_GB")}
+    return {_own(number): on_host, clouds.uuid_of("pool", 0): disk}
+
+
+_FLAT = questions.FLAT_1000
+_DISTINCT = Loading(
+    "PUT /allocations, 16 clients on distinct hosts",
+    _FLAT,
+    CLIENTS,
+    lambda number: loads.Claims({_own(number): clouds.CLAIM}),
+    rows.Goal(7),
+)
+
+LOADS = [
+    dataclasses.replace(_DISTINCT, name="PUT /allocations, 1 client", clients=1),
+    dataclasses.replace(
+        _DISTINCT, name="PUT /allocations, 8 clients on distinct hosts", clients=8
+    ),
+    _DISTINCT,
+    Loading(
+        "PUT /allocations, 16 clients on one shared provider",
+        _ONE_POOL,
+        CLIENTS,
+        lambda number: loads.Claims(_with_pool(number)),
+        rows.Goal(100),
+        allows_conflicts=False,
+    ),
+    Loading(
+        "POST /allocations, 2 consumers (a move)",
+        _FLAT,
+        1,
+        lambda number: loads.Moves(_own(number), _other(number)),
+        rows.Goal(7),
+    ),
+    Loading(
+        "POST /allocations, 10 consumers",
+        _FLAT,
+        1,
+        lambda number: loads.Batches({_own(number): clouds.CLAIM}, 10),
+        rows.Goal(7),
+    ),
+    Loading(
+        "DELETE /allocations",
+        _FLAT,
+        1,
+        lambda number: loads.Removals({_own(number): clouds.CLAIM}),
+        rows.Goal(5),
+    ),
+    Loading(
+        "search (limit=1000) and claim, 16 clients, 1,000 hosts",
+        _FLAT,
+        CLIENTS,
+        loads.SearchesAndClaims,
+        rows.Goal(15),
+    ),
+    Loading(
+        "periodic report of a host",
+        _FLAT,
+        1,
+        lambda number: hosts.Reports(_own(number)),
+        rows.Goal(5),
+    ),
+    Loading("creating a host", _FLAT, 1, lambda _: hosts.Creations(), rows.Goal(5)),
+    Loading(
+        "POST /reshaper, a host with 10 consumers",
+        _FLAT,
+        1,
+        lambda _: hosts.Reshapes(),
+        rows.Goal(10),
+    ),
+]
+
+
+class Clients:
+    """Clients that work at the same time; conflicts are counted over all turns."""
+
+    def __init__(self, url: str, loading: Loading, timeout_seconds: float) -> None:
+        self._url = url
+        self._scripts = [loading.script(number) for number in range(loading.clients)]
+        self._timeout_seconds = timeout_seconds
+        self._tallies: collections.Counter[str] = collections.Counter()
+
+    def prepare(self, times: int) -> None:
+        with self._connection() as api:
+            for script in self._scripts:
+                script.prepare(api, times)
+
+    def run(self, times: int) -> Done[list[Tally]]:
+        deadline = time.monotonic() + self._timeout_seconds
+        work = functools.partial(self._work, times, deadline)
+        with concurrent.futures.ThreadPoolExecutor(len(self._scripts)) as pool:
+            tallies = list(pool.map(work, self._scripts))
+        through = sum(tally.through for tally in tallies)
+        if not through:
+            raise TimeoutError
+        return Done(through, tallies)
+
+    def outcome(self, answers: list[Tally]) -> Tally:
+        with self._connection() as api:
+            for script in self._scripts:
+                script.clean_up(api)
+        for tally in answers:
+            self._tallies.update(tally._asdict())
+        return Tally(**{name: self._tallies[name] for name in Tally._fields})
+
+    def _work(self, times: int, deadline: float, script: Script) -> Tally:
+        conflicts = 0
+        with self._connection() as api:
+            for done in range(times):
+                while (status := script.attempt(api).status) == 409:
+                    conflicts += 1
+                    if time.monotonic() > deadline:
+                        return Tally(done, conflicts, times - done)
+                if status not in SUCCESSES:
+                    raise RuntimeError(f"{type(script).__name__}: {status}")
+        return Tally(times, conflicts, 0)
+
+    def _connection(self) -> Connection:
+        return Connection(self._url, VERSION, self._timeout_seconds)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pgbench:
+    """Transactions of the database's own benchmark, without its hot rows (-N)."""
+
+    url: str
+
+    def prepare(self, times: int) -> None:
+        """The tables are there."""
+
+    def run(self, times: int) -> Done[None]:
+        self.call("-N", "-n", "-c", str(CLIENTS), "-j", "2", "-t", str(times))
+        return Done(times * CLIENTS, None)
+
+    def outcome(self, answers: None) -> None:
+        """Nothing to compare with."""
+
+    def call(self, *options: str) -> None:
+        """Run it. Raises CalledProcessError when it fails."""
+        url = sa.make_url(self.url)
+        # A program on the path may be a link to where all of them are.
+        program = (postgresql.programs() / "postgres").resolve().with_name("pgbench")
+        subprocess.run(
+            [
+                program,
+                *("-h", str(url.host), "-p", str(url.port), "-U", str(url.username)),
+                *options,
+                str(url.database),
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+
+def against_peer(
+    stage: Stage, loading: Loading, limits: Limits, timeout_seconds: float
+) -> list[rows.Row]:
+    """Let the peer and us carry a load in turns."""
+    compared = [services.ours(), services.peer()]
+    with _running(stage, compared, loading.shape) as running:
+        sides = [
+            Side(each.name, each.pids, Clients(each.url, loading, timeout_seconds))
+            for each in running
+        ]
+        figures = turns.take(sides, limits)
+    ours, peer = (figures[service.name] for service in compared)
+    if not isinstance(ours, Figures):
+        raise RuntimeError(f"our own service: {ours.reason}")
+    ratios = {}
+    if isinstance(peer, Figures):
+        ratios["peer"] = rows.ratio(peer.sample, ours.sample)
+    is_spoilt = not loading.allows_conflicts and ours.outcome.conflicts > 0
+    return [
+        rows.Row(
+            loading.name,
+            loading.goal,
+            figures,
+            ratios,
+            remark=_remark(figures),
+            is_spoilt=is_spoilt or ours.outcome.given_up > 0,
+        )
+    ]
+
+
+def against_database(
+    stage: Stage, limits: Limits, timeout_seconds: float
+) -> list[rows.Row]:
+    """Let us claim, and the database's own benchmark run, in turns."""
+    ours = services.ours()
+    with _running(stage, [ours], _FLAT) as [running]:
+        name = "pgbench -N"
+        pgbench = Pgbench(stage.database(ours, _FLAT))
+        pgbench.call("-i", "-s", str(_PGBENCH_SCALE))
+        clients = Clients(running.url, _DISTINCT, timeout_seconds)
+        sides = [
+            Side(ours.name, running.pids, clients),
+            Side(name, [stage.cluster.pid], pgbench),
+        ]
+        figures = turns.take(sides, limits)
+    claimed, alone = figures[ours.name], figures[name]
+    if not (isinstance(claimed, Figures) and isinstance(alone, Figures)):
+        raise RuntimeError(f"no answers: {figures}")
+    return [
+        rows.Row(
+            "claims per second, as a part of pgbench -N, 16 clients",
+            rows.Goal(0.2, by_wall_only=True),
+            figures,
+            {"rates": rows.ratio(alone.sample, claimed.sample)},
+        )
+    ]
+
+
+def measurements(limits: Limits, timeout_seconds: float) -> rows.Measurements:
+    """Return what makes the rows, by name, in the order of the table."""
+    made: rows.Measurements = {
+        loading.name: functools.partial(
+            against_peer,
+            loading=loading,
+            limits=limits,
+            timeout_seconds=timeout_seconds,
+        )
+        for loading in LOADS
+    }
+    made["claims per second, as a part of pgbench -N"] = functools.partial(
+        against_database, limits=limits, timeout_seconds=timeout_seconds
+    )
+    return made
+
+
+@contextlib.contextmanager
+def _running(
+    stage: Stage, compared: list[services.Service], shape: clouds.Shape
+) -> collections.abc.Iterator[list[Running]]:
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(stage.serving(each, shape)) for each in compared]
+
+
+def _remark(figures: collections.abc.Mapping[str, object]) -> str:
+    """Say who was refused, or got nothing; nothing if nobody was."""
+    return "; ".join(
+        f"{name}: {tally.conflicts} conflicts and {tally.given_up} given up for "
+        f"{tally.through} done"
+        for name, each in figures.items()
+        if isinstance(each, Figures)
+        and isinstance(tally := each.outcome, Tally)
+        and (tally.conflicts or tally.given_up)
+    )

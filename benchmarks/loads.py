@@ -1,0 +1,161 @@
+"""What clients of a scheduler do, each over one connection, again and again.
+
+A script is what one client does; its requests leave nothing to be read but a status,
+so that the client is not what is measured.
+"""
+
+import collections.abc
+import random
+import re
+import typing
+import uuid
+
+from benchmarks import clouds, questions
+from tests.functional.connection import Answer, Connection
+
+PROJECT = str(uuid.UUID(int=1))
+USER = str(uuid.UUID(int=2))
+
+Amounts = collections.abc.Mapping[str, int]
+Allocations = collections.abc.Mapping[str, Amounts]
+
+# The first provider of a candidate, which on a flat cloud is its only one.
+_CANDIDATE = re.compile(rb'"allocations": ?\{"([0-9a-f-]{36})"')
+
+
+class Script(typing.Protocol):
+    """What one client does."""
+
+    def prepare(self, api: Connection, times: int) -> None:
+        """Make ready what it needs to be done so many times; not measured."""
+
+    def attempt(self, api: Connection) -> Answer:
+        """Do it once. Answered with 409, it is done again, maybe otherwise."""
+
+    def clean_up(self, api: Connection) -> None:
+        """Leave the cloud as it was before ``prepare``; not measured."""
+
+
+def claim_body(allocations: Allocations, generation: int | None = None) -> typing.Any:
+    """Return the body that gives a consumer these amounts by provider and class."""
+    return {
+        "allocations": {
+            provider: {"resources": dict(amounts)}
+            for provider, amounts in allocations.items()
+        },
+        "consumer_generation": generation,
+        "consumer_type": "INSTANCE",
+        "project_id": PROJECT,
+        "user_id": USER,
+    }
+
+
+class Claims:
+    """PUT the allocations of a new consumer."""
+
+    def __init__(self, allocations: Allocations) -> None:
+        self._body = claim_body(allocations)
+        self._consumers: list[str] = []
+
+    def prepare(self, api: Connection, times: int) -> None:
+        """Nothing is needed."""
+
+    def attempt(self, api: Connection) -> Answer:
+        return self._claim(api, self._body)
+
+    def clean_up(self, api: Connection) -> None:
+        for consumer in self._consumers:
+            api.send("DELETE", f"/allocations/{consumer}")
+        self._consumers = []
+
+    def _claim(self, api: Connection, body: object) -> Answer:
+        consumer = str(uuid.uuid4())
+        answer = api.send("PUT", f"/allocations/{consumer}", body)
+        if answer.status == 204:
+            self._consumers.append(consumer)
+        return answer
+
+
+class SearchesAndClaims(Claims):
+    """Ask for candidates, take any of them, and claim it."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__({})
+        self._chance = random.Random(seed)
+
+    def attempt(self, api: Connection) -> Answer:
+        candidates = api.send("GET", questions.FLAT.path).content
+        # From anywhere in the first tenth, where no summaries are yet.
+        start = self._chance.randrange(len(candidates) // 10)
+        found = _CANDIDATE.search(candidates, start) or _CANDIDATE.search(candidates)
+        if found is None:
+            raise RuntimeError("there are no candidates")
+        return self._claim(api, claim_body({found[1].decode(): clouds.CLAIM}))
+
+
+class Removals(Claims):
+    """DELETE the allocations of a consumer."""
+
+    def prepare(self, api: Connection, times: int) -> None:
+        for _ in range(times):
+            super().attempt(api).document()
+
+    def attempt(self, api: Connection) -> Answer:
+        answer = api.send("DELETE", f"/allocations/{self._consumers[-1]}")
+        if answer.status == 204:
+            self._consumers.pop()
+        return answer
+
+
+class Moves:
+    """POST two consumers: one goes to another host, one stands in for it meanwhile.
+
+    Every second time it goes back and the other one goes.
+    """
+
+    def __init__(self, source: str, destination: str) -> None:
+        self._hosts = [source, destination]
+        self._instance = self._migration = ""
+        self._moved = 0
+
+    def prepare(self, api: Connection, times: int) -> None:
+        self._instance, self._migration = str(uuid.uuid4()), str(uuid.uuid4())
+        self._moved = 0
+        body = claim_body({self._hosts[0]: clouds.CLAIM})
+        api.send("PUT", f"/allocations/{self._instance}", body).document()
+
+    def attempt(self, api: Connection) -> Answer:
+        goes_back = self._moved % 2
+        here, there = self._hosts[:: -1 if goes_back else 1]
+        held = {} if goes_back else {here: clouds.CLAIM}
+        answer = api.send(
+            "POST",
+            "/allocations",
+            {
+                self._instance: claim_body({there: clouds.CLAIM}, self._moved + 1),
+                self._migration: claim_body(held, 1 if goes_back else None),
+            },
+        )
+        if answer.status == 204:
+            self._moved += 1
+        return answer
+
+    def clean_up(self, api: Connection) -> None:
+        for consumer in (self._instance, self._migration):
+            api.send("DELETE", f"/allocations/{consumer}")
+
+
+class Batches(Claims):
+    """POST the allocations of several new consumers."""
+
+    def __init__(self, allocations: Allocations, size: int) -> None:
+        super().__init__(allocations)
+        self._size = size
+
+    def attempt(self, api: Connection) -> Answer:
+        consumers = [str(uuid.uuid4()) for _ in range(self._size)]
+        bodies = dict.fromkeys(consumers, self._body)
+        answer = api.send("POST", "/allocations", bodies)
+        if answer.status == 204:
+            self._consumers += consumers
+        return answer
