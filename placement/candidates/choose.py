@@ -51,9 +51,11 @@ def choices(
 ) -> Choices | None:
     """Return, for each slot, the providers that can fill it below this anchor.
 
-    They ascend by id. None: some slot cannot be filled. What the root alone decides
-    (its traits, and aggregates that it must not be in) ``select`` has seen to.
+    They ascend by id. None: some slot cannot be filled, or the root may not be an
+    anchor.
     """
+    if not may_anchor(plan, tree.root):
+        return None
     found: Choices = []
     for slot in plan.slots:
         providers = _own_choices(slot, tree, listener)
@@ -66,6 +68,19 @@ def choices(
             return None
         found.append(providers)
     return found
+
+
+def may_anchor(plan: Plan, root: ProviderView) -> bool:
+    """The root's own traits and aggregates let it be an anchor."""
+    if (
+        root.traits & plan.root_required_bits != plan.root_required_bits
+        or root.traits & plan.root_forbidden_bits
+    ):
+        return False
+    return not any(
+        group.is_spread and group.not_member_of and is_barred(group, root)
+        for group in plan.groups
+    )
 
 
 def refusal(slot: Slot, provider: ProviderView, in_all: bool = False) -> str | None:

@@ -13,6 +13,9 @@ Lines = collections.abc.Callable[[ProviderView], frozenset[int]]
 
 Requests = collections.abc.Iterator[AllocationRequest]
 
+# A tuple where all are known at once.
+Combinations = Requests | tuple[AllocationRequest, ...]
+
 
 def _never() -> None:
     """Nothing to count."""
@@ -25,7 +28,7 @@ def combinations(
     one_per_tree: bool = False,
     tick: collections.abc.Callable[[], None] = _never,
     listener: Listener | None = None,
-) -> Requests:
+) -> Combinations:
     """Yield one provider per slot for every way that the slots fit together.
 
     Each provider fills its slot alone; together they may ask too much of an
@@ -50,15 +53,15 @@ def combinations(
 
 def _by_one_provider(
     plan: Plan, provider: ProviderView, listener: Listener | None
-) -> Requests:
+) -> tuple[AllocationRequest, ...]:
     """The only choice for every slot is the same provider; short for the search."""
     rule = _refusal_of_all(plan, provider)
     if rule is None:
         everything = ((provider, plan.total),) if plan.total else ()
-        return iter((AllocationRequest(everything, ((provider,),) * len(plan.groups)),))
+        return (AllocationRequest(everything, ((provider,),) * len(plan.groups)),)
     if listener is not None:
         listener.drop(rule, plan.slots[-1], provider)
-    return iter(())
+    return ()
 
 
 def _refusal_of_all(plan: Plan, provider: ProviderView) -> str | None:

@@ -1,6 +1,7 @@
 """The stages of a search, in order."""
 
 import dataclasses
+import functools
 import itertools
 import random
 import typing
@@ -16,22 +17,25 @@ from placement.candidates import (
     plan,
     summaries,
 )
-from placement.candidates.anchors import Anchors
+from placement.candidates import memory as memory_of
+from placement.candidates.anchors import Anchor
 from placement.candidates.budget import Budget
-from placement.candidates.combine import Requests
+from placement.candidates.choose import Sharers
+from placement.candidates.combine import Combinations, Requests
+from placement.candidates.memory import Memory, Remembered
 from placement.candidates.model import AllocationRequest, ProviderView, SearchRequest
 from placement.candidates.order import Strategy
 from placement.candidates.plan import Plan
-from placement.candidates.trees import Forest
-from placement.candidates.views import KeptViews, Views
+from placement.candidates.trees import Forest, Tree
+from placement.candidates.views import Views
 from placement.db import transaction
 
 if typing.TYPE_CHECKING:
     from placement.conf.settings import PlacementSettings
     from placement.context import RequestContext
 
-# What the views of a process are kept under.
-_KEPT = "placement.candidates.views"
+# What the memory of a process is kept under.
+_KEPT = "placement.candidates"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,25 +79,34 @@ def _find(
     chance: random.Random,
 ) -> Found:
     settings = context.settings.placement
-    kept: KeptViews = context.service.kept.setdefault(_KEPT, KeptViews())
+    memory: Memory = context.service.kept.setdefault(_KEPT, Memory())
     names = context.names
     root_traits = request.root_required | request.root_forbidden
     ids = lookup.look_up(conn, names, request.groups, root_traits)
-    planned = plan.plan(request, ids, kept.bits)
+    planned = plan.plan(request, ids, memory.bits)
     if planned is None:
         return Found()
     sharing_trait_id = lookup.find_sharing_trait(conn, names)
-    forest = Forest(conn, Views(conn, names, kept, sharing_trait_id))
-    is_random = settings.randomize_allocation_candidates
-    viable = anchors.find(
-        conn,
-        planned,
-        forest,
-        sharing_trait_id,
-        wanted=_fewest(request.limit, _most(settings)),
-        chance=chance if is_random else None,
+    views = Views(conn, names, memory.bits, sharing_trait_id)
+    forest = Forest(conn, views, memory.trees)
+    sharing = forest.get_sharing(sharing_trait_id) if sharing_trait_id else []
+    sharers = choose.find_sharers(planned, sharing)
+    most = _most(settings)
+    one_per_tree = not request.nested_aware and most is None
+    signature = memory_of.signature(
+        planned, ids.resource_classes, one_per_tree, sharing if sharers else []
     )
-    found = _take(planned, viable, forest, request, settings, chance)
+    search = _Search(
+        plan=planned,
+        forest=forest,
+        sharers=sharers,
+        remembered=Remembered(memory, memory.question(signature)),
+        one_per_tree=one_per_tree,
+        budget=Budget(settings.candidates_search_seconds_max),
+        chance=chance if settings.randomize_allocation_candidates else None,
+    )
+    streams = search.streams(conn, _fewest(request.limit, most))
+    found = _take(streams, search, request, settings)
     return Found(
         suffixes=tuple(group.suffix for group in planned.groups),
         resource_classes={id_: name for name, id_ in ids.resource_classes.items()},
@@ -101,66 +114,90 @@ def _find(
         providers=tuple(
             summaries.of_trees(found, forest)
             if request.nested_aware
-            else summaries.of_providers(found)
+            else summaries.of_providers(found, forest)
         ),
     )
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Search:
+    """What the stages of one search have in common."""
+
+    plan: Plan
+    forest: Forest
+    sharers: Sharers
+    remembered: Remembered
+    one_per_tree: bool
+    budget: Budget
+    chance: random.Random | None
+
+    def streams(
+        self, conn: sa.Connection, wanted: int | None
+    ) -> typing.Iterator[Requests]:
+        """Yield one lazy stream of candidates per anchor."""
+        pages = anchors.find(
+            conn,
+            self.plan,
+            self.forest,
+            self.sharers,
+            self.remembered,
+            wanted=wanted,
+            chance=self.chance,
+        )
+        for page in self.budget.outside(pages):
+            for anchor in page:
+                if self.chance is not None:
+                    yield self._by_chance(anchor, self.chance)
+                elif isinstance(anchor, Tree):
+                    combine_now = functools.partial(self._combinations, anchor)
+                    yield self.remembered.stream(anchor.members, combine_now)
+                else:
+                    yield iter(anchor.requests)
+
+    def _by_chance(self, anchor: Anchor, chance: random.Random) -> Requests:
+        if isinstance(anchor, Tree):
+            return iter(self._combinations(anchor))
+        return iter(chance.sample(anchor.requests, len(anchor.requests)))
+
+    def _combinations(self, tree: Tree) -> Combinations:
+        choices = choose.choices(self.plan, tree, self.sharers)
+        if choices is None:
+            return ()
+        if self.chance is not None:
+            for providers in choices:
+                self.chance.shuffle(providers)
+        return combine.combinations(
+            self.plan,
+            choices,
+            self.forest.line_of,
+            self.one_per_tree,
+            self.budget.tick,
+        )
+
+
 def _take(
-    planned: Plan,
-    viable: Anchors,
-    forest: Forest,
+    streams: typing.Iterator[Requests],
+    search: _Search,
     request: SearchRequest,
     settings: "PlacementSettings",
-    chance: random.Random,
 ) -> list[AllocationRequest]:
-    """Combine at the anchors until there are as many candidates as are wanted.
+    """Take from the streams until there are as many candidates as are wanted.
 
     Candidates that are not for those unaware of nesting count as generated; where
     nothing is counted they are not even built.
     """
-    budget = Budget(settings.candidates_search_seconds_max)
     most = _most(settings)
-    is_random = settings.randomize_allocation_candidates
-    streams = _streams(
-        planned,
-        viable,
-        forest,
-        one_per_tree=not request.nested_aware and most is None,
-        budget=budget,
-        chance=chance if is_random else None,
-    )
     strategy = _strategy(settings, _fewest(request.limit, most))
+    if search.sharers:
+        streams = order.distinct(streams)
     requests: Requests = itertools.islice(order.one_stream(streams, strategy), most)
     if not request.nested_aware:
         requests = filter(order.takes_one_per_tree, requests)
     limit = request.limit and min(request.limit, 2**31)
-    found = list(budget.bounded(itertools.islice(requests, limit)))
-    if is_random:
-        chance.shuffle(found)
+    found = list(search.budget.bounded(itertools.islice(requests, limit)))
+    if search.chance is not None:
+        search.chance.shuffle(found)
     return found
-
-
-def _streams(
-    planned: Plan,
-    viable: Anchors,
-    forest: Forest,
-    one_per_tree: bool,
-    budget: Budget,
-    chance: random.Random | None,
-) -> typing.Iterator[Requests]:
-    """Yield one lazy stream of candidates per anchor that can fill every slot."""
-    for page in budget.outside(viable.pages):
-        for tree in page:
-            choices = choose.choices(planned, tree, viable.sharers)
-            if choices is None:
-                continue
-            if chance is not None:
-                for providers in choices:
-                    chance.shuffle(providers)
-            yield combine.combinations(
-                planned, choices, forest.line_of, one_per_tree, budget.tick
-            )
 
 
 def _strategy(settings: "PlacementSettings", wanted: int | None) -> Strategy:

@@ -2,10 +2,12 @@
 
 import collections.abc
 import dataclasses
+import typing
 
 import sqlalchemy as sa
 
 from placement import exception
+from placement.candidates import rows
 from placement.candidates.model import RequestGroup
 from placement.db import tables
 from placement.db.names import Names
@@ -78,11 +80,7 @@ def _aggregate_ids(
         uuids |= group.not_member_of.union(*group.member_of)
     if not uuids:
         return {}
-    aggregates = tables.placement_aggregates
-    select = sa.select(aggregates.c.uuid, aggregates.c.id).where(
-        aggregates.c.uuid.in_(sorted(uuids))
-    )
-    return {row.uuid: row.id for row in conn.execute(select)}
+    return dict(rows.read(conn, _AGGREGATES, {"uuids": sorted(uuids)}))
 
 
 def _root_ids(
@@ -91,8 +89,17 @@ def _root_ids(
     uuids = {group.in_tree for group in groups if group.in_tree is not None}
     if not uuids:
         return {}
-    providers = tables.resource_providers
-    select = sa.select(providers.c.uuid, providers.c.root_provider_id).where(
-        providers.c.uuid.in_(sorted(uuids))
-    )
-    return {row.uuid: row.root_provider_id for row in conn.execute(select)}
+    return dict(rows.read(conn, _ROOTS, {"uuids": sorted(uuids)}))
+
+
+def _by_uuid(
+    table: sa.Table, column: sa.Column[int]
+) -> "sa.Select[tuple[typing.Any, int]]":
+    uuids: sa.BindParameter[list[str]] = sa.bindparam("uuids", expanding=True)
+    return sa.select(table.c.uuid, column).where(table.c.uuid.in_(uuids))
+
+
+_AGGREGATES = _by_uuid(tables.placement_aggregates, tables.placement_aggregates.c.id)
+_ROOTS = _by_uuid(
+    tables.resource_providers, tables.resource_providers.c.root_provider_id
+)

@@ -89,7 +89,7 @@ class ProviderView:
 
     ``traits`` is a set as bits (``views.TraitBits``). The last three are the parts
     of its summary as JSON: what it offers, after its own uuid as the key; its
-    traits, ascending by id; and its place in the tree.
+    traits, ascending by id; and its place in the tree, which ends the summary.
     """
 
     id: int
@@ -108,12 +108,16 @@ class ProviderView:
     place_json: bytes
 
 
-class AllocationRequest(typing.NamedTuple):
+@dataclasses.dataclass(slots=True, eq=False)
+class AllocationRequest:
     """One candidate.
 
     ``allocations`` ascends by provider id and has each provider once.
-    ``mappings`` has the providers of each group, in the order of the groups.
+    ``mappings`` has the providers of each group, in the order of the groups. They
+    are never changed, so it can be kept; ``shown`` is where ``render`` notes what it
+    made of it, and for whom.
     """
 
     allocations: tuple[tuple[ProviderView, Amounts], ...]
     mappings: tuple[tuple[ProviderView, ...], ...]
+    shown: tuple[object, bytes] | None = None

@@ -24,17 +24,13 @@ def one_stream(streams: _Streams, strategy: Strategy) -> Requests:
     each anchor in turn, so that no anchor is heard twice before all were heard
     once. That keeps the streams that have more; they are no more than the
     candidates taken.
-
-    Each candidate comes once, although several anchors may have it.
     """
-    seen: _Seen = set()
-    distinct = (_distinct(stream, seen) for stream in streams)
     if strategy is Strategy.DEPTH_FIRST:
-        for stream in distinct:
+        for stream in streams:
             yield from stream
         return
     waiting: list[Requests] = []
-    for stream in distinct:
+    for stream in streams:
         first = next(stream, None)
         if first is not None:
             yield first
@@ -47,6 +43,16 @@ def one_stream(streams: _Streams, strategy: Strategy) -> Requests:
                 yield following
                 heard.append(stream)
         waiting = heard
+
+
+def distinct(streams: _Streams) -> collections.abc.Iterator[Requests]:
+    """Yield the streams without what an earlier one has had.
+
+    Only a candidate that is made of sharing providers can have several anchors.
+    """
+    seen: _Seen = set()
+    for stream in streams:
+        yield _distinct(stream, seen)
 
 
 def takes_one_per_tree(request: AllocationRequest) -> bool:

@@ -130,11 +130,6 @@ def parse_in_tree(value: str) -> str:
 
 def _parse_one_member_of(value: str, version: Version) -> Wanted:
     is_forbidden = value.startswith(_NOT)
-    if is_forbidden and not version.matches(FORBIDDEN_AGGREGATES):
-        raise exception.BadRequest(
-            reason="Forbidden member_of parameters are not supported in the "
-            "specified microversion"
-        )
     listed = value.removeprefix(_NOT)
     if not listed.startswith(_IN) and "," in listed:
         raise exception.BadRequest(
@@ -150,6 +145,11 @@ def _parse_one_member_of(value: str, version: Version) -> Wanted:
                 f"Got: {value}"
             )
         aggregates.add(aggregate)
+    if is_forbidden and not version.matches(FORBIDDEN_AGGREGATES):
+        raise exception.BadRequest(
+            reason="Forbidden member_of parameters are not supported in the "
+            "specified microversion"
+        )
     if is_forbidden:
         return Wanted(forbidden=frozenset(aggregates))
     return Wanted(required=(frozenset(aggregates),))

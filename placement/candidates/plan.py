@@ -63,7 +63,9 @@ class Plan:
     subtrees: tuple[tuple[int, ...], ...]
     root_required: frozenset[int]
     root_forbidden: frozenset[int]
-    nested_aware: bool
+    # Both as bits.
+    root_required_bits: int
+    root_forbidden_bits: int
     total: Amounts
     repeats: bool
 
@@ -77,6 +79,8 @@ def plan(request: SearchRequest, ids: Ids, bits: TraitBits) -> Plan | None:
     slots = _slots(possible)
     of_suffix = {slot.group.suffix: slot.index for slot in slots}
     total = _sum(slots)
+    root_required = _known(request.root_required, ids.traits)
+    root_forbidden = _known(request.root_forbidden, ids.traits)
     return Plan(
         groups=possible,
         slots=slots,
@@ -86,9 +90,10 @@ def plan(request: SearchRequest, ids: Ids, bits: TraitBits) -> Plan | None:
             for suffixes in request.same_subtree
             if len(suffixes) > 1
         ),
-        root_required=frozenset(ids.traits[name] for name in request.root_required),
-        root_forbidden=frozenset(ids.traits[name] for name in request.root_forbidden),
-        nested_aware=request.nested_aware,
+        root_required=root_required,
+        root_forbidden=root_forbidden,
+        root_required_bits=bits.of(root_required),
+        root_forbidden_bits=bits.of(root_forbidden),
         total=total,
         repeats=len(total) < sum(len(slot.amounts) for slot in slots),
     )

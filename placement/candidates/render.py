@@ -5,6 +5,8 @@ inventory; 1.29 the place in the tree; 1.34 mappings.
 """
 
 import collections.abc
+import enum
+import itertools
 
 import orjson
 
@@ -23,18 +25,40 @@ def document(found: Found, version: Version) -> bytes:
     """Return the document, encoded.
 
     Summaries are put together from what the views have ready, so that the cost of
-    one does not follow its traits.
+    one does not follow its traits. A candidate that is kept is encoded once.
     """
-    requests = ",".join(_requests(found, version))
-    parts = [b'{"allocation_requests":[', requests.encode(), b"]"]
-    parts.append(b',"provider_summaries":{')
-    separator = b""
-    for provider in found.providers:
-        parts.append(separator)
-        parts.extend(_summary(provider, found.resource_classes, version))
-        separator = b","
+    form = _form(version)
+    resources = _Resources(found.resource_classes)
+    requests = []
+    for request in found.requests:
+        shown = request.shown
+        if shown is None or shown[0] is not form:
+            made = _request(request, found.suffixes, resources, form)
+            request.shown = shown = (form, made)
+        requests.append(shown[1])
+    parts = [b'{"allocation_requests":[', b",".join(requests)]
+    parts.append(b'],"provider_summaries":{')
+    first = len(parts)
+    parts.extend(_summaries(found, version))
+    if len(parts) > first:
+        # Each begins with a comma. One join of the whole is the only copy made.
+        parts[first] = b""
     parts.append(b"}}")
     return b"".join(parts)
+
+
+class _Form(enum.Enum):
+    """How a candidate is shown."""
+
+    AS_LIST = enum.auto()
+    BY_PROVIDER = enum.auto()
+    WITH_MAPPINGS = enum.auto()
+
+
+def _form(version: Version) -> _Form:
+    if version.matches(_MAPPINGS):
+        return _Form.WITH_MAPPINGS
+    return _Form.BY_PROVIDER if version.matches(_BY_PROVIDER) else _Form.AS_LIST
 
 
 class _Resources:
@@ -52,21 +76,21 @@ class _Resources:
         return text
 
 
-def _requests(found: Found, version: Version) -> collections.abc.Iterator[str]:
-    resources = _Resources(found.resource_classes)
-    allocations = (
-        _allocations_by_provider
-        if version.matches(_BY_PROVIDER)
-        else _allocations_as_list
-    )
-    shows_mappings = version.matches(_MAPPINGS)
-    for request in found.requests:
-        shown = allocations(request, resources)
-        if shows_mappings:
-            mappings = _mappings(found.suffixes, request)
-            yield f'{{"allocations":{shown},"mappings":{mappings}}}'
-        else:
-            yield f'{{"allocations":{shown}}}'
+def _request(
+    request: AllocationRequest,
+    suffixes: tuple[str, ...],
+    resources: _Resources,
+    form: _Form,
+) -> bytes:
+    if form is _Form.AS_LIST:
+        shown = f'{{"allocations":{_allocations_as_list(request, resources)}}}'
+    else:
+        allocations = _allocations_by_provider(request, resources)
+        shown = f'{{"allocations":{allocations}}}'
+        if form is _Form.WITH_MAPPINGS:
+            mappings = _mappings(suffixes, request)
+            shown = f'{{"allocations":{allocations},"mappings":{mappings}}}'
+    return shown.encode()
 
 
 def _allocations_by_provider(request: AllocationRequest, resources: _Resources) -> str:
@@ -97,22 +121,28 @@ def _mappings(suffixes: tuple[str, ...], request: AllocationRequest) -> str:
     return f"{{{','.join(entries)}}}"
 
 
-def _summary(
-    provider: ProviderView, asked: dict[int, str], version: Version
-) -> tuple[bytes, ...]:
+def _summaries(found: Found, version: Version) -> collections.abc.Iterator[bytes]:
+    """Yield the parts of the summaries; each summary begins with a comma."""
+    providers = found.providers
     if version.matches(_PLACES):
-        return (
-            provider.resources_json,
-            provider.traits_json,
-            provider.place_json,
-            b"}",
-        )
-    if version.matches(_WHOLE_INVENTORY):
-        return (provider.resources_json, provider.traits_json, b"}")
-    resources = _asked_resources_json(provider, asked)
-    if version.matches(_TRAITS):
-        return (resources, provider.traits_json, b"}")
-    return (resources, b"}")
+        parts = [
+            (b",", one.resources_json, one.traits_json, one.place_json)
+            for one in providers
+        ]
+    elif version.matches(_WHOLE_INVENTORY):
+        parts = [(b",", one.resources_json, one.traits_json, b"}") for one in providers]
+    else:
+        shows_traits = version.matches(_TRAITS)
+        parts = [
+            (
+                b",",
+                _asked_resources_json(one, found.resource_classes),
+                one.traits_json if shows_traits else b"",
+                b"}",
+            )
+            for one in providers
+        ]
+    return itertools.chain.from_iterable(parts)
 
 
 def _asked_resources_json(provider: ProviderView, asked: dict[int, str]) -> bytes:

@@ -14,21 +14,24 @@ _providers = tables.resource_providers
 _inventories = tables.inventories
 _traits = tables.resource_provider_traits
 _aggregates = tables.resource_provider_aggregates
-_child = _providers.alias("child")
 _sharer = _providers.alias("sharer")
 
 
-def trees(root_ids: collections.abc.Sequence[int]) -> Select:
-    """Select (id, root_provider_id, revision) of all providers of some trees."""
-    return (
-        sa.select(_providers.c.id, _providers.c.root_provider_id, _providers.c.revision)
-        .where(is_one_of(_providers.c.root_provider_id, root_ids))
-        .order_by(_providers.c.root_provider_id, _providers.c.id)
-    )
+def members_after() -> Select:
+    """Select (root id, id, revision) of the next ``size`` providers, tree by tree.
+
+    ``size`` and ``after``, the root that they follow, are parameters.
+    """
+    return _MEMBERS_AFTER
+
+
+def members_of(root_ids: collections.abc.Sequence[int]) -> Select:
+    """Select (root id, id, revision) of all providers of some trees."""
+    return _MEMBERS.where(is_one_of(_providers.c.root_provider_id, root_ids))
 
 
 def sharing_trees() -> Select:
-    """Select (id, root_provider_id, revision) of the trees of sharing providers.
+    """Select (root id, id, revision) of the trees of sharing providers.
 
     Those are in some aggregate and have the trait ``sharing_trait_id``, which is a
     parameter. The cost follows how many there are.
@@ -36,28 +39,22 @@ def sharing_trees() -> Select:
     return _SHARING_TREES
 
 
-def anchors(
-    plan: Plan,
-    shared: Shared,
-    after: int,
-    size: int,
-    among: collections.abc.Sequence[int] | None = None,
-) -> Select:
-    """Select the next ``size`` roots, ascending, that may anchor a candidate.
+def anchors(plan: Plan, shared: Shared, after: int, size: int) -> Select:
+    """Select the ids of the next ``size`` roots that may anchor a candidate.
 
-    ``shared`` has, by the index of a slot, the aggregates of sharing providers that
-    can fill it. ``among`` are the only roots that can be meant, if few are known.
-
-    Yields (id, revision, has_children). The cost follows the roots that are looked
-    at until ``size`` are found.
+    They ascend. ``shared`` has, by the index of a slot, the aggregates of sharing
+    providers that can fill it. The cost follows the roots that are looked at until
+    ``size`` are found.
     """
-    return (
-        _anchors(plan, shared)
-        .where(ROOT.c.id > after)
-        .where(*([] if among is None else [is_one_of(ROOT.c.id, among)]))
-        .order_by(ROOT.c.id)
-        .limit(size)
-    )
+    anchors = _anchors(plan, shared).where(ROOT.c.id > after)
+    return anchors.order_by(ROOT.c.id).limit(size)
+
+
+def anchors_among(
+    plan: Plan, shared: Shared, roots: collections.abc.Sequence[int]
+) -> Select:
+    """Select, as ``anchors``, those of some roots, in any order."""
+    return _anchors(plan, shared).where(is_one_of(ROOT.c.id, roots))
 
 
 def anchors_of_residues(
@@ -65,7 +62,6 @@ def anchors_of_residues(
     shared: Shared,
     modulus: int,
     residues: collections.abc.Sequence[int],
-    among: collections.abc.Sequence[int] | None = None,
 ) -> Select:
     """Select, as ``anchors``, all roots with one of ``residues`` modulo ``modulus``.
 
@@ -75,7 +71,6 @@ def anchors_of_residues(
     return (
         _anchors(plan, shared)
         .where(is_one_of(ROOT.c.id % sa.literal(modulus, sa.Integer), residues))
-        .where(*([] if among is None else [is_one_of(ROOT.c.id, among)]))
         .order_by(ROOT.c.id)
     )
 
@@ -162,25 +157,24 @@ def providers(group: Group, name: str | None = None, uuid: str | None = None) ->
 
 
 def _anchors(plan: Plan, shared: Shared) -> Select:
-    has_children = conditions.found(
-        sa.select(_child.c.id).where(_child.c.parent_provider_id == ROOT.c.id), _child
-    )
     return (
-        sa.select(ROOT.c.id, ROOT.c.revision, has_children.label("has_children"))
+        sa.select(ROOT.c.id)
         .where(ROOT.c.parent_provider_id.is_(None))
         .where(*conditions.of_anchor(plan, shared))
     )
 
 
-_SHARING_TREES: Select = (
-    sa.select(_providers.c.id, _providers.c.root_provider_id, _providers.c.revision)
-    .where(
-        _providers.c.root_provider_id.in_(
-            sa.select(_sharer.c.root_provider_id)
-            .join(_traits, _traits.c.resource_provider_id == _sharer.c.id)
-            .where(_traits.c.trait_id == sa.bindparam("sharing_trait_id"))
-            .where(conditions.in_any(_aggregates, _sharer.c.id))
-        )
+_MEMBERS: Select = sa.select(
+    _providers.c.root_provider_id, _providers.c.id, _providers.c.revision
+).order_by(_providers.c.root_provider_id, _providers.c.id)
+_MEMBERS_AFTER: Select = _MEMBERS.where(
+    _providers.c.root_provider_id > sa.bindparam("after")
+).limit(sa.bindparam("size", type_=sa.Integer))
+_SHARING_TREES: Select = _MEMBERS.where(
+    _providers.c.root_provider_id.in_(
+        sa.select(_sharer.c.root_provider_id)
+        .join(_traits, _traits.c.resource_provider_id == _sharer.c.id)
+        .where(_traits.c.trait_id == sa.bindparam("sharing_trait_id"))
+        .where(conditions.in_any(_aggregates, _sharer.c.id))
     )
-    .order_by(_providers.c.root_provider_id, _providers.c.id)
 )

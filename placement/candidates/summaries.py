@@ -13,23 +13,27 @@ def of_trees(
 
     Trees come in the order of the candidates, providers ascend by id.
     """
-    roots = {
-        provider.root_id: provider
+    root_ids = {
+        provider.root_id: None
         for request in requests
         for provider, _ in request.allocations
     }
-    return [
-        one for provider in roots.values() for one in forest.tree_of(provider).providers
-    ]
+    return [one for tree in forest.trees(root_ids) for one in tree.providers]
 
 
 def of_providers(
-    requests: collections.abc.Iterable[AllocationRequest],
+    requests: collections.abc.Iterable[AllocationRequest], forest: Forest
 ) -> list[ProviderView]:
-    """Return the providers that give resources (before 1.29)."""
-    found = {
-        provider.id: provider
+    """Return the providers that give resources (before 1.29).
+
+    Candidates are kept longer than names of classes hold, so they are asked for the
+    ids only.
+    """
+    root_ids = {
+        provider.id: provider.root_id
         for request in requests
         for provider, _ in request.allocations
     }
-    return list(found.values())
+    trees = forest.trees(dict.fromkeys(root_ids.values()))
+    views = {one.id: one for tree in trees for one in tree.providers}
+    return [views[id_] for id_ in root_ids]

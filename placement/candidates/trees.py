@@ -1,25 +1,36 @@
-"""Provider trees as a search sees them."""
+"""Provider trees as a search sees them, read when they have changed and then kept."""
 
 import collections.abc
 import dataclasses
 import functools
-import typing
+import itertools
+import operator
 
 import sqlalchemy as sa
 
-from placement.candidates import select
+from placement.candidates import rows, select
 from placement.candidates.model import ProviderView
+from placement.candidates.recent import Recent
 from placement.candidates.views import Views
 
-_Rows = collections.abc.Sequence[typing.Any]
+# (root id, id, revision) of every provider of one tree, ascending by id. Any change
+# of what a search sees of the tree changes some of these numbers.
+Members = tuple[rows.Row, ...]
+
+_root_id_of = operator.itemgetter(0)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Tree:
-    """One tree; ``providers`` ascend by id and include the root."""
+    """One tree; ``providers`` ascend by id and include the root.
 
+    ``names_revision`` is that of the views; None if none of them has one.
+    """
+
+    members: Members
     root: ProviderView
     providers: tuple[ProviderView, ...]
+    names_revision: int | None
 
     @functools.cached_property
     def aggregates(self) -> frozenset[int]:
@@ -28,70 +39,132 @@ class Tree:
             return self.root.aggregates
         return frozenset().union(*(one.aggregates for one in self.providers))
 
+    @functools.cached_property
+    def lines(self) -> dict[int, frozenset[int]]:
+        """The ids of each provider and its ancestors, by the id of the provider."""
+        parents = {one.id: one.parent_id for one in self.providers}
+        lines = {}
+        for id_ in parents:
+            line = set()
+            above: int | None = id_
+            while above is not None:
+                line.add(above)
+                above = parents[above]
+            lines[id_] = frozenset(line)
+        return lines
+
+
+def weight(tree: Tree) -> int:
+    """How many views a tree keeps in memory."""
+    return len(tree.providers)
+
 
 class Forest:
-    """The trees that one search has met."""
+    """The trees that one search has met, in its snapshot."""
 
-    def __init__(self, conn: sa.Connection, views: Views) -> None:
+    def __init__(
+        self, conn: sa.Connection, views: Views, kept: Recent[int, Tree]
+    ) -> None:
         self._conn = conn
         self._views = views
+        self._kept = kept
+        self._members: dict[int, Members] = {}
         self._trees: dict[int, Tree] = {}
-        self._lines: dict[int, frozenset[int]] = {}
 
-    def get_all(self, roots: _Rows) -> list[Tree]:
-        """Return the trees of ``roots``, in their order.
+    def members_after(self, root_id: int, size: int) -> tuple[list[Members], bool]:
+        """Return the trees whose roots follow ``root_id``, and if these are the last.
 
-        A root is (id, revision, has_children). Trees that are all roots cost no
-        statement but for what changed; others cost one for all of them.
+        They ascend, and have ``size`` providers at most, unless the first has more.
         """
-        members = {root_id: {root_id: revision} for root_id, revision, _ in roots}
-        grown = [root_id for root_id, _, has_children in roots if has_children]
-        if grown:
-            for row in self._conn.execute(select.trees(grown)):
-                members[row.root_provider_id][row.id] = row.revision
-        return self._read(members)
+        # One more tells whether the last tree is whole.
+        after = {"after": root_id, "size": size + 1}
+        members = _by_root(rows.read(self._conn, select.members_after(), after))
+        if sum(map(len, members)) <= size:
+            return self._met(members), True
+        cut = members.pop()
+        return self._met(members or self._members_of([cut[0][0]])), False
+
+    def members_of(self, root_ids: collections.abc.Sequence[int]) -> list[Members]:
+        """Return the trees with these roots, ascending."""
+        return self._met(self._members_of(root_ids))
+
+    def _members_of(self, root_ids: collections.abc.Sequence[int]) -> list[Members]:
+        if not root_ids:
+            return []
+        return _by_root(rows.read(self._conn, select.members_of(root_ids)))
+
+    def _met(self, members: list[Members]) -> list[Members]:
+        self._members.update({of_tree[0][0]: of_tree for of_tree in members})
+        return members
 
     def get_sharing(self, sharing_trait_id: int) -> list[Tree]:
         """Return the trees in which a provider with the trait may share."""
-        members: dict[int, dict[int, int]] = {}
-        selected = self._conn.execute(
-            select.sharing_trees(), {"sharing_trait_id": sharing_trait_id}
+        members = _by_root(
+            rows.read(
+                self._conn,
+                select.sharing_trees(),
+                {"sharing_trait_id": sharing_trait_id},
+            )
         )
-        for row in selected:
-            members.setdefault(row.root_provider_id, {})[row.id] = row.revision
-        return self._read(members)
+        self.read(self._met(members))
+        return [self.tree(of_tree) for of_tree in members]
 
-    def _read(self, members: dict[int, dict[int, int]]) -> list[Tree]:
-        revisions: dict[int, int] = {}
-        for of_tree in members.values():
-            revisions.update(of_tree)
-        views = self._views.get_all(revisions)
-        found = []
-        for root_id, of_tree in members.items():
-            root = views[root_id]
-            if len(of_tree) == 1:
-                tree = Tree(root, (root,))
-            else:
-                tree = Tree(root, tuple(views[id_] for id_ in sorted(of_tree)))
+    def find(self, members: Members) -> Tree | None:
+        """Return the tree if it is known as it is in this snapshot."""
+        root_id = members[0][0]
+        tree = self._trees.get(root_id)
+        if tree is None:
+            tree = self._kept.find(root_id)
+            if tree is None or not self._is_as_now(tree, members):
+                return None
             self._trees[root_id] = tree
-            found.append(tree)
-        return found
+        return tree
 
-    def tree_of(self, provider: ProviderView) -> Tree:
-        """Return the tree of a provider that the search has met."""
-        return self._trees[provider.root_id]
+    def _is_as_now(self, tree: Tree, members: Members) -> bool:
+        return tree.members == members and self._views.shows_names_as_now(
+            tree.names_revision
+        )
+
+    def read(self, members: collections.abc.Iterable[Members]) -> None:
+        """Make sure that the trees are known; what changed is read, all at once."""
+        missing = [of_tree for of_tree in members if self.find(of_tree) is None]
+        if not missing:
+            return
+        known = {}
+        for of_tree in missing:
+            before = self._kept.find(of_tree[0][0])
+            if before is not None:
+                known.update({one.id: one for one in before.providers})
+        revisions = {
+            id_: revision for of_tree in missing for _, id_, revision in of_tree
+        }
+        views = self._views.get_all(revisions, known)
+        for of_tree in missing:
+            self._add(of_tree, views)
+
+    def _add(self, members: Members, views: dict[int, ProviderView]) -> None:
+        root_id = members[0][0]
+        providers = tuple([views[id_] for _, id_, _ in members])
+        shown = [one.names_revision for one in providers]
+        names_revision = next((one for one in shown if one is not None), None)
+        tree = Tree(members, views[root_id], providers, names_revision)
+        self._trees[root_id] = tree
+        self._kept.add(root_id, tree)
+
+    def trees(self, root_ids: collections.abc.Iterable[int]) -> list[Tree]:
+        """Return trees that the search has met, in the order of ``root_ids``."""
+        members = [self._members[root_id] for root_id in root_ids]
+        self.read(members)
+        return [self.tree(of_tree) for of_tree in members]
+
+    def tree(self, members: Members) -> Tree:
+        """Return a tree that the search has found or read."""
+        return self._trees[members[0][0]]
 
     def line_of(self, provider: ProviderView) -> frozenset[int]:
-        """Return the ids of the provider and of its ancestors."""
-        line = self._lines.get(provider.id)
-        if line is None:
-            parents = {
-                one.id: one.parent_id for one in self.tree_of(provider).providers
-            }
-            ids = set()
-            id_: int | None = provider.id
-            while id_ is not None:
-                ids.add(id_)
-                id_ = parents[id_]
-            line = self._lines[provider.id] = frozenset(ids)
-        return line
+        """Return the ids of the provider and of its ancestors, in a tree met."""
+        return self._trees[provider.root_id].lines[provider.id]
+
+
+def _by_root(found: list[rows.Row]) -> list[Members]:
+    return [tuple(of_tree) for _, of_tree in itertools.groupby(found, _root_id_of)]

@@ -1,11 +1,12 @@
-"""Providers as a search sees them, read once per revision and then kept.
+"""Providers as a search sees them, read once per revision.
 
 A provider's revision moves with every change of what is read here, and every
-statement of a search sees one snapshot; so a view that is kept under (id, revision)
+statement of a search sees one snapshot; so a view that is known under (id, revision)
 is never stale. Custom resource classes alone can be renamed without such a move:
 views that show one also hold the count of changed names that they were made at.
 """
 
+import collections
 import collections.abc
 import itertools
 import typing
@@ -13,6 +14,7 @@ import typing
 import orjson
 import sqlalchemy as sa
 
+from placement.candidates import rows
 from placement.candidates.model import Offer, ProviderView
 from placement.db import names as name_kinds
 from placement.db import tables
@@ -20,14 +22,20 @@ from placement.db.names import Names
 from placement.objects import inventory
 from placement.objects.inventory import Inventory
 
-# How many views a process keeps; with 60 traits each they take some 80 MB.
-KEPT_MAX = 24_000
-
 # How many ids one statement names.
 _IDS_PER_STATEMENT = 10_000
 
+# Providers are read by the range of their ids, if that has not so many times more.
+_SPARSE = 2
+
+# How many kinds of providers, by their traits, are told apart for the memory's sake.
+_TRAIT_SETS_MAX = 1000
+
 _Ids = collections.abc.Sequence[int]
-_Rows = dict[int, list[typing.Any]]
+
+_inventories = tables.inventories
+_traits = tables.resource_provider_traits
+_aggregates = tables.resource_provider_aggregates
 
 
 class TraitBits:
@@ -36,6 +44,7 @@ class TraitBits:
     def __init__(self) -> None:
         self._bits: dict[int, int] = {}
         self._unused = itertools.count()
+        self._json: dict[bytes, bytes] = {}
 
     def of(self, trait_ids: collections.abc.Iterable[int]) -> int:
         """Return the set of ``trait_ids`` as bits."""
@@ -48,69 +57,46 @@ class TraitBits:
             bits |= bit
         return bits
 
-
-class KeptViews:
-    """The views that a process keeps: those used last, in two generations.
-
-    When the young generation is full it becomes the old one, and what was not used
-    meanwhile is forgotten. That needs no lock and no bookkeeping per use.
-    """
-
-    def __init__(self, size_max: int = KEPT_MAX) -> None:
-        self.bits = TraitBits()
-        # Many providers have the same traits; their JSON is kept once.
-        self.traits_json: dict[tuple[str, ...], bytes] = {}
-        self._young_max = max(1, size_max // 2)
-        self._young: dict[int, ProviderView] = {}
-        self._old: dict[int, ProviderView] = {}
-
-    def find(self, provider_id: int) -> ProviderView | None:
-        view = self._young.get(provider_id)
-        if view is None:
-            view = self._old.get(provider_id)
-            if view is not None:
-                self.add(view)
-        return view
-
-    def add(self, view: ProviderView) -> None:
-        if len(self._young) >= self._young_max:
-            self._old, self._young = self._young, {}
-            self.traits_json = {}
-        self._young[view.id] = view
+    def shared(self, json: bytes) -> bytes:
+        """Return the same bytes for all providers that have the same traits."""
+        if len(self._json) >= _TRAIT_SETS_MAX:
+            self._json = {}
+        return self._json.setdefault(json, json)
 
 
 class Views:
-    """The views of one search, which runs in one snapshot."""
+    """Makes the views of one search, which runs in one snapshot."""
 
     def __init__(
         self,
         conn: sa.Connection,
         names: Names,
-        kept: KeptViews,
+        bits: TraitBits,
         sharing_trait_id: int | None,
     ) -> None:
         self._conn = conn
         self._names = names
-        self._kept = kept
-        self._sharing_bit = kept.bits.of(
+        self._bits = bits
+        self._sharing_bit = bits.of(
             [] if sharing_trait_id is None else [sharing_trait_id]
         )
         self._names_revision_read: int | None = None
 
-    def get_all(self, revisions: dict[int, int]) -> dict[int, ProviderView]:
-        """Return the views of the providers of ``revisions``, which is by id."""
-        find = self._kept.find
+    def get_all(
+        self, revisions: dict[int, int], known: dict[int, ProviderView]
+    ) -> dict[int, ProviderView]:
+        """Return the views of the providers of ``revisions``, which is by id.
+
+        ``known`` are some that may still hold, by id.
+        """
         found = {}
         missing = []
         for provider_id, revision in revisions.items():
-            view = find(provider_id)
+            view = known.get(provider_id)
             if (
                 view is not None
                 and view.revision == revision
-                and (
-                    view.names_revision is None
-                    or view.names_revision == self._names_revision()
-                )
+                and self.shows_names_as_now(view.names_revision)
             ):
                 found[provider_id] = view
             else:
@@ -118,8 +104,11 @@ class Views:
         for start in range(0, len(missing), _IDS_PER_STATEMENT):
             for view in self._load(missing[start : start + _IDS_PER_STATEMENT]):
                 found[view.id] = view
-                self._kept.add(view)
         return found
+
+    def shows_names_as_now(self, names_revision: int | None) -> bool:
+        """What was made at ``names_revision`` has no name that has changed since."""
+        return names_revision is None or names_revision == self._names_revision()
 
     def _names_revision(self) -> int:
         if self._names_revision_read is None:
@@ -129,76 +118,95 @@ class Views:
 
     def _load(self, ids: _Ids) -> collections.abc.Iterator[ProviderView]:
         """Read providers: four statements, and names that are not known yet."""
-        inventories = self._rows_by_provider(
-            sa.select(
-                tables.inventories.c.resource_provider_id, *inventory.COLUMNS
-            ).order_by(tables.inventories.c.resource_class_id),
-            tables.inventories,
-            ids,
-        )
-        traits = self._rows_by_provider(
-            sa.select(
-                tables.resource_provider_traits.c.resource_provider_id,
-                tables.resource_provider_traits.c.trait_id,
-            ).order_by(tables.resource_provider_traits.c.trait_id),
-            tables.resource_provider_traits,
-            ids,
-        )
-        aggregates = self._rows_by_provider(
-            sa.select(
-                tables.resource_provider_aggregates.c.resource_provider_id,
-                tables.resource_provider_aggregates.c.aggregate_id,
-            ),
-            tables.resource_provider_aggregates,
-            ids,
-        )
+        inventories = self._rows_by_provider(_INVENTORIES, ids)
+        trait_sets = self._trait_sets(ids)
+        aggregates = self._rows_by_provider(_AGGREGATES, ids)
         class_names = self._names.resource_classes(
-            self._conn, {row[1] for rows in inventories.values() for row in rows}
+            self._conn, {row[1] for of in inventories.values() for row in of}
         )
-        trait_names = self._names.traits(
-            self._conn, {row[1] for rows in traits.values() for row in rows}
-        )
-        for row in self._conn.execute(_providers(ids)):
-            offers = [Inventory(*found[1:]) for found in inventories.get(row.id, ())]
-            trait_ids = [found[1] for found in traits.get(row.id, ())]
-            bits = self._kept.bits.of(trait_ids)
+        no_traits = self._trait_set((), {})
+        wanted = set(ids)
+        for (
+            id_,
+            uuid,
+            root_id,
+            parent_id,
+            revision,
+            parent_uuid,
+            root_uuid,
+        ) in list(self._rows(_PROVIDERS, ids)):
+            if id_ not in wanted:
+                continue
+            offers = {row[1]: _offer(row) for row in inventories.get(id_, ())}
+            trait_set = trait_sets.get(id_, no_traits)
             yield ProviderView(
-                id=row.id,
-                uuid=row.uuid,
-                root_id=row.root_provider_id,
-                parent_id=row.parent_provider_id,
-                revision=row.revision,
+                id=id_,
+                uuid=uuid,
+                root_id=root_id,
+                parent_id=parent_id,
+                revision=revision,
                 names_revision=self._names_revision_of(offers, class_names),
-                offers={one.resource_class_id: _offer(one) for one in offers},
-                traits=bits,
-                aggregates=frozenset(found[1] for found in aggregates.get(row.id, ())),
-                is_sharing=bool(bits & self._sharing_bit),
-                resources_json=_resources_json(row.uuid, offers, class_names),
-                traits_json=self._traits_json(trait_names[id_] for id_ in trait_ids),
-                place_json=_place_json(row.parent_uuid, row.root_uuid),
+                offers=offers,
+                traits=trait_set.bits,
+                aggregates=frozenset([row[1] for row in aggregates.get(id_, ())]),
+                is_sharing=bool(trait_set.bits & self._sharing_bit),
+                resources_json=_resources_json(uuid, offers, class_names),
+                traits_json=trait_set.json,
+                place_json=_place_json(parent_uuid, root_uuid),
             )
 
+    def _trait_sets(self, ids: _Ids) -> dict[int, "_TraitSet"]:
+        """Return the traits of each provider that has some.
+
+        Many providers have the same ones, of which what they come to is made once.
+        """
+        trait_ids: dict[int, list[int]] = collections.defaultdict(list)
+        for provider_id, trait_id in self._rows(_TRAITS, ids):
+            trait_ids[provider_id].append(trait_id)
+        of_providers = {provider_id: tuple(of) for provider_id, of in trait_ids.items()}
+        distinct = dict.fromkeys(of_providers.values())
+        names = self._names.traits(self._conn, set().union(*distinct))
+        made = {of: self._trait_set(of, names) for of in distinct}
+        return {provider_id: made[of] for provider_id, of in of_providers.items()}
+
+    def _trait_set(
+        self, trait_ids: tuple[int, ...], names: dict[int, str]
+    ) -> "_TraitSet":
+        shown = [names[trait_id] for trait_id in trait_ids]
+        json = self._bits.shared(b',"traits":' + orjson.dumps(shown))
+        return _TraitSet(self._bits.of(trait_ids), json)
+
     def _rows_by_provider(
-        self, select: "sa.Select[typing.Any]", table: sa.Table, ids: _Ids
-    ) -> _Rows:
-        rows: _Rows = {}
-        named = select.where(is_one_of(table.c.resource_provider_id, ids))
-        for row in self._conn.execute(named):
-            rows.setdefault(row[0], []).append(row)
-        return rows
+        self, selects: "_Selects", ids: _Ids
+    ) -> dict[int, list[rows.Row]]:
+        found: dict[int, list[rows.Row]] = {}
+        for row in self._rows(selects, ids):
+            found.setdefault(row[0], []).append(row)
+        return found
+
+    def _rows(
+        self, selects: "_Selects", ids: _Ids
+    ) -> collections.abc.Iterable[rows.Row]:
+        """Return rows that begin with one of ``ids``, and maybe with others."""
+        least, greatest = min(ids), max(ids)
+        if greatest - least < _SPARSE * len(ids):
+            between = {"least": least, "greatest": greatest}
+            return rows.each(self._conn, selects.between, between)
+        return rows.each(self._conn, selects.named, {"ids": list(ids)})
 
     def _names_revision_of(
-        self, offers: list[Inventory], class_names: dict[int, str]
+        self, class_ids: collections.abc.Iterable[int], class_names: dict[int, str]
     ) -> int | None:
-        if any(
-            name_kinds.is_custom(class_names[one.resource_class_id]) for one in offers
-        ):
+        if any(name_kinds.is_custom(class_names[class_id]) for class_id in class_ids):
             return self._names_revision()
         return None
 
-    def _traits_json(self, names: collections.abc.Iterable[str]) -> bytes:
-        key = tuple(names)
-        return self._kept.traits_json.setdefault(key, b',"traits":' + orjson.dumps(key))
+
+class _TraitSet(typing.NamedTuple):
+    """The traits of a provider: as bits, and as a part of its summary."""
+
+    bits: int
+    json: bytes
 
 
 def is_one_of(column: sa.ColumnElement[int], ids: _Ids) -> sa.ColumnElement[bool]:
@@ -211,11 +219,33 @@ def is_one_of(column: sa.ColumnElement[int], ids: _Ids) -> sa.ColumnElement[bool
     )
 
 
-def _providers(ids: _Ids) -> "sa.Select[typing.Any]":
+class _Selects(typing.NamedTuple):
+    """Two statements for the same: of the ``ids``, or between ``least`` and
+    ``greatest``, which is much cheaper where there are few others."""
+
+    named: "sa.Select[typing.Any]"
+    between: "sa.Select[typing.Any]"
+
+
+def _selects(
+    select: "sa.Select[typing.Any]", provider_id: sa.ColumnElement[int]
+) -> _Selects:
+    ids: sa.BindParameter[list[int]] = sa.bindparam(
+        "ids", expanding=True, literal_execute=True
+    )
+    least: sa.BindParameter[int] = sa.bindparam("least")
+    greatest: sa.BindParameter[int] = sa.bindparam("greatest")
+    return _Selects(
+        named=select.where(provider_id.in_(ids)),
+        between=select.where(provider_id.between(least, greatest)),
+    )
+
+
+def _select_providers() -> _Selects:
     provider = tables.resource_providers.alias("provider")
     parent = tables.resource_providers.alias("parent")
     root = tables.resource_providers.alias("root")
-    return (
+    return _selects(
         sa.select(
             provider.c.id,
             provider.c.uuid,
@@ -226,34 +256,53 @@ def _providers(ids: _Ids) -> "sa.Select[typing.Any]":
             root.c.uuid.label("root_uuid"),
         )
         .join(root, root.c.id == provider.c.root_provider_id)
-        .outerjoin(parent, parent.c.id == provider.c.parent_provider_id)
-        .where(is_one_of(provider.c.id, ids))
+        .outerjoin(parent, parent.c.id == provider.c.parent_provider_id),
+        provider.c.id,
     )
 
 
-def _offer(offered: Inventory) -> Offer:
+_PROVIDERS = _select_providers()
+_INVENTORIES = _selects(
+    # Not the last, which says when it was changed.
+    sa.select(_inventories.c.resource_provider_id, *inventory.COLUMNS[:-1]).order_by(
+        _inventories.c.resource_class_id
+    ),
+    _inventories.c.resource_provider_id,
+)
+_TRAITS = _selects(
+    sa.select(_traits.c.resource_provider_id, _traits.c.trait_id).order_by(
+        _traits.c.resource_provider_id, _traits.c.trait_id
+    ),
+    _traits.c.resource_provider_id,
+)
+_AGGREGATES = _selects(
+    sa.select(_aggregates.c.resource_provider_id, _aggregates.c.aggregate_id),
+    _aggregates.c.resource_provider_id,
+)
+
+
+def _offer(row: rows.Row) -> Offer:
+    offered = Inventory(*row[1:])
+    capacity = offered.capacity
     return Offer(
         min_unit=offered.min_unit,
         step_size=offered.step_size,
-        room=min(offered.max_unit, offered.capacity - offered.used),
-        capacity=offered.capacity,
+        room=min(offered.max_unit, capacity - offered.used),
+        capacity=capacity,
         used=offered.used,
     )
 
 
 def _resources_json(
-    uuid: str, offers: list[Inventory], class_names: dict[int, str]
+    uuid: str, offers: dict[int, Offer], class_names: dict[int, str]
 ) -> bytes:
     resources = {
-        class_names[one.resource_class_id]: {
-            "capacity": one.capacity,
-            "used": one.used,
-        }
-        for one in offers
+        class_names[class_id]: {"capacity": offer.capacity, "used": offer.used}
+        for class_id, offer in offers.items()
     }
     return b'"%b":{"resources":%b' % (uuid.encode(), orjson.dumps(resources))
 
 
 def _place_json(parent_uuid: str | None, root_uuid: str) -> bytes:
     place = {"parent_provider_uuid": parent_uuid, "root_provider_uuid": root_uuid}
-    return b"," + orjson.dumps(place)[1:-1]
+    return b"," + orjson.dumps(place)[1:]

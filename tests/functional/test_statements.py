@@ -74,7 +74,7 @@ def test_a_claim_takes_few_statements_however_full_the_host(api: client.Client) 
     assert len(AMOUNTS) <= len(with_ten) <= MAX_PER_CLAIM, "\n\n".join(with_ten)
 
 
-def test_a_search_takes_as_many_statements_for_ten_times_the_hosts(
+def test_a_search_takes_no_more_statements_for_ten_times_the_hosts(
     api: client.Client,
 ) -> None:
     add_hosts(api, 5)
@@ -82,10 +82,10 @@ def test_a_search_takes_as_many_statements_for_ten_times_the_hosts(
     add_hosts(api, 45)
     with_fifty = statements_of_a_search(api, found=50)
 
-    assert len(with_fifty) == len(with_five) > 0
+    assert 0 < len(with_fifty) <= len(with_five)
 
 
-def test_a_limited_search_takes_as_many_statements_for_ten_times_the_hosts(
+def test_a_limited_search_takes_no_more_statements_for_ten_times_the_hosts(
     api: client.Client,
 ) -> None:
     add_hosts(api, 10)
@@ -93,4 +93,4 @@ def test_a_limited_search_takes_as_many_statements_for_ten_times_the_hosts(
     add_hosts(api, 90)
     with_a_hundred = statements_of_a_search(api, found=5, limit=5)
 
-    assert len(with_a_hundred) == len(with_ten) > 0
+    assert 0 < len(with_a_hundred) <= len(with_ten)

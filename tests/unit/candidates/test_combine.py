@@ -78,7 +78,8 @@ def plan_of(groups, isolates=False, subtrees=()):
         subtrees=tuple(subtrees),
         root_required=frozenset(),
         root_forbidden=frozenset(),
-        nested_aware=True,
+        root_required_bits=0,
+        root_forbidden_bits=0,
         total=tuple(sorted(total.items())),
         repeats=len(total) < sum(len(slot.amounts) for slot in slots),
     )

@@ -67,7 +67,8 @@ def test_a_search_finds_what_trying_everything_finds(engine, seed, nested):
     worlds.store(engine, providers)
     names = {worlds.uuid_of(one.name): one.name for one in providers}
 
-    answer = worlds.Answer.of(worlds.context_of(engine), question, nested)
+    context = worlds.context_of(engine)
+    answer = worlds.Answer.of(context, question, nested)
 
     found = worlds.shown(answer.document, names)
     assert len(found) == len(set(found))
@@ -76,6 +77,14 @@ def test_a_search_finds_what_trying_everything_finds(engine, seed, nested):
     assert {names[of] for of in told} == model.told_about(expected, nested)
     for of, summary in told.items():
         assert summary == worlds.summary_of(model, names[of])
+
+    # Whoever knows the trees, or the answer, says the same.
+    knows_trees = worlds.context_of(engine)
+    for resource_class in worlds.ASKED_CLASSES:
+        worlds.ask(knows_trees, f"resources={resource_class}:1")
+    for knowing in (knows_trees, context):
+        again = worlds.Answer.of(knowing, question, nested)
+        assert again.text == answer.text
 
 
 @pytest.mark.parametrize("home", ["ss", "cn"])

@@ -77,7 +77,8 @@ def test_what_several_anchors_have_comes_once():
             yield iter([request(7, 1, is_sharing=True), request(7, 2, is_sharing=True)])
 
     for strategy in Strategy:
-        found = list(order.one_stream(below_two_anchors(), strategy))
+        streams = order.distinct(below_two_anchors())
+        found = list(order.one_stream(streams, strategy))
         assert sorted(name(one) for one in found) == [(7, 1), (7, 2)]
 
 

@@ -52,9 +52,26 @@ def test_anchors_of_flat_providers(dialect):
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_anchors_with_filters(dialect):
-    statement = select.anchors(plan_of(FILTERED), {}, 7, 10, among=[8, 9])
+    statement = select.anchors(plan_of(FILTERED), {}, 7, 10)
 
     assert_sql(statement, "anchors_filtered", dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_anchors_among_some_roots(dialect):
+    statement = select.anchors_among(plan_of(FLAT), {}, [8, 9])
+
+    assert_sql(statement, "anchors_among", dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_members_of_the_next_trees(dialect):
+    assert_sql(select.members_after(), "members_after", dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_members_of_some_trees(dialect):
+    assert_sql(select.members_of([8, 9]), "members_of", dialect)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

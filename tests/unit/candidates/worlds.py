@@ -185,6 +185,7 @@ def ask(context, query, version="1.39", chance=None):
 class Answer:
     """A parsed document, without the form of its version."""
 
+    text: bytes
     document: dict
 
     @classmethod
@@ -197,7 +198,8 @@ class Answer:
         asked = request.parse(Query.parse(query_of(question).encode()), LATEST)
         asked = dataclasses.replace(asked, nested_aware=nested)
         found = find.find(context, asked)
-        return cls(json.loads(render.document(found, LATEST)))
+        text = render.document(found, LATEST)
+        return cls(text, json.loads(text))
 
 
 def summary_of(model, name):
@@ -273,7 +275,7 @@ def query_of(question):
 
 
 _FILTER_TRAITS = ("CUSTOM_T1", "CUSTOM_T2", "CUSTOM_T3")
-_ASKED_CLASSES = ("VCPU", "MEMORY_MB", "CUSTOM_A")
+ASKED_CLASSES = ("VCPU", "MEMORY_MB", "CUSTOM_A")
 _SUFFIXES = ("_A", "_B", "_C", "_D")
 _UNIT_MAX = 2**31 - 1
 
@@ -324,7 +326,7 @@ class Drawn:
             if sharing < 3 and self.is_one_in(3):
                 traits |= {SHARING}
                 sharing += 1
-            offered = sorted(self.some(_ASKED_CLASSES, 3)) if index % 5 != 4 else []
+            offered = sorted(self.some(ASKED_CLASSES, 3)) if index % 5 != 4 else []
             providers.append(
                 Provider(
                     name=f"p{index}",
@@ -341,7 +343,7 @@ class Drawn:
         return providers
 
     def group(self, suffix, may_be_empty, filters):
-        classes = self.some(_ASKED_CLASSES, 1 + self.is_one_in(2))
+        classes = self.some(ASKED_CLASSES, 1 + self.is_one_in(2))
         if may_be_empty and self.is_one_in(2):
             classes = ()
         resources = {

@@ -1,7 +1,4 @@
-SELECT root.id, root.revision, (SELECT child.id
-FROM resource_providers AS child
-WHERE child.parent_provider_id = root.id
- LIMIT ? OFFSET ?) IS NOT NULL AS has_children
+SELECT root.id
 FROM resource_providers AS root
 WHERE root.parent_provider_id IS NULL AND (SELECT held_traits.resource_provider_id
 FROM resource_provider_traits AS held_traits
@@ -26,5 +23,5 @@ WHERE provider.root_provider_id = root.id AND (SELECT held_traits.resource_provi
 FROM resource_provider_traits AS held_traits
 WHERE held_traits.resource_provider_id = provider.id AND held_traits.trait_id IN (?)
  LIMIT ? OFFSET ?) IS NOT NULL AND offer.resource_class_id IN (?, ?) AND (offer.resource_class_id = ? AND offer.min_unit <= ? AND offer.max_unit >= ? AND ? % offer.step_size < ? AND offer.used + ? <= (offer.total - offer.reserved) * offer.allocation_ratio OR offer.resource_class_id = ? AND offer.min_unit <= ? AND offer.max_unit >= ? AND ? % offer.step_size < ? AND offer.used + ? <= (offer.total - offer.reserved) * offer.allocation_ratio)
- LIMIT ? OFFSET ?) IS NOT NULL AND root.id > ? AND root.id IN (8, 9) ORDER BY root.id
+ LIMIT ? OFFSET ?) IS NOT NULL AND root.id > ? ORDER BY root.id
  LIMIT ? OFFSET ?

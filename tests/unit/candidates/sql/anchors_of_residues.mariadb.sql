@@ -1,7 +1,4 @@
-SELECT root.id, root.revision, (SELECT child.id
-FROM resource_providers AS child
-WHERE child.parent_provider_id = root.id
- LIMIT %s) IS NOT NULL AS has_children
+SELECT root.id
 FROM resource_providers AS root
 WHERE root.parent_provider_id IS NULL AND (SELECT count(DISTINCT offer.resource_class_id) AS count_1
 FROM resource_providers AS provider INNER JOIN inventories AS offer ON offer.resource_provider_id = provider.id

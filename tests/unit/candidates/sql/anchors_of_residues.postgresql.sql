@@ -1,8 +1,5 @@
-SELECT root.id, root.revision, (SELECT child.id
-FROM resource_providers AS child
-WHERE child.parent_provider_id = root.id
- LIMIT %(param_1)s) IS NOT NULL AS has_children
+SELECT root.id
 FROM resource_providers AS root
 WHERE root.parent_provider_id IS NULL AND (SELECT count(DISTINCT offer.resource_class_id) AS count_1
 FROM resource_providers AS provider JOIN inventories AS offer ON offer.resource_provider_id = provider.id
-WHERE provider.root_provider_id = root.id AND offer.resource_class_id IN (%(resource_class_id_1_1)s, %(resource_class_id_1_2)s) AND (offer.resource_class_id = %(resource_class_id_2)s AND offer.min_unit <= %(param_2)s AND offer.max_unit >= %(param_2)s AND %(param_2)s %% offer.step_size < %(param_3)s AND offer.used + %(used_1)s <= (offer.total - offer.reserved) * offer.allocation_ratio OR offer.resource_class_id = %(resource_class_id_3)s AND offer.min_unit <= %(param_4)s AND offer.max_unit >= %(param_4)s AND %(param_4)s %% offer.step_size < %(param_5)s AND offer.used + %(used_2)s <= (offer.total - offer.reserved) * offer.allocation_ratio)) >= %(param_6)s AND root.id %% %(param_7)s IN (3, 5) ORDER BY root.id
+WHERE provider.root_provider_id = root.id AND offer.resource_class_id IN (%(resource_class_id_1_1)s, %(resource_class_id_1_2)s) AND (offer.resource_class_id = %(resource_class_id_2)s AND offer.min_unit <= %(param_1)s AND offer.max_unit >= %(param_1)s AND %(param_1)s %% offer.step_size < %(param_2)s AND offer.used + %(used_1)s <= (offer.total - offer.reserved) * offer.allocation_ratio OR offer.resource_class_id = %(resource_class_id_3)s AND offer.min_unit <= %(param_3)s AND offer.max_unit >= %(param_3)s AND %(param_3)s %% offer.step_size < %(param_4)s AND offer.used + %(used_2)s <= (offer.total - offer.reserved) * offer.allocation_ratio)) >= %(param_5)s AND root.id %% %(param_6)s IN (3, 5) ORDER BY root.id

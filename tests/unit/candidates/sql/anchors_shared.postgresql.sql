@@ -1,16 +1,13 @@
-SELECT root.id, root.revision, (SELECT child.id
-FROM resource_providers AS child
-WHERE child.parent_provider_id = root.id
- LIMIT %(param_1)s) IS NOT NULL AS has_children
+SELECT root.id
 FROM resource_providers AS root
 WHERE root.parent_provider_id IS NULL AND ((SELECT provider.id
 FROM resource_providers AS provider JOIN inventories AS offer ON offer.resource_provider_id = provider.id
-WHERE provider.root_provider_id = root.id AND offer.resource_class_id = %(resource_class_id_1)s AND offer.min_unit <= %(param_2)s AND offer.max_unit >= %(param_2)s AND %(param_2)s %% offer.step_size < %(param_3)s AND offer.used + %(used_1)s <= (offer.total - offer.reserved) * offer.allocation_ratio
- LIMIT %(param_4)s) IS NOT NULL OR (SELECT member.id
+WHERE provider.root_provider_id = root.id AND offer.resource_class_id = %(resource_class_id_1)s AND offer.min_unit <= %(param_1)s AND offer.max_unit >= %(param_1)s AND %(param_1)s %% offer.step_size < %(param_2)s AND offer.used + %(used_1)s <= (offer.total - offer.reserved) * offer.allocation_ratio
+ LIMIT %(param_3)s) IS NOT NULL OR (SELECT member.id
 FROM resource_providers AS member JOIN resource_provider_aggregates ON resource_provider_aggregates.resource_provider_id = member.id
 WHERE member.root_provider_id = root.id AND resource_provider_aggregates.aggregate_id IN (%(aggregate_id_1_1)s)
- LIMIT %(param_5)s) IS NOT NULL) AND (SELECT provider.id
+ LIMIT %(param_4)s) IS NOT NULL) AND (SELECT provider.id
 FROM resource_providers AS provider JOIN inventories AS offer ON offer.resource_provider_id = provider.id
-WHERE provider.root_provider_id = root.id AND offer.resource_class_id = %(resource_class_id_2)s AND offer.min_unit <= %(param_6)s AND offer.max_unit >= %(param_6)s AND %(param_6)s %% offer.step_size < %(param_7)s AND offer.used + %(used_2)s <= (offer.total - offer.reserved) * offer.allocation_ratio
- LIMIT %(param_8)s) IS NOT NULL AND root.id > %(id_1)s ORDER BY root.id
- LIMIT %(param_9)s
+WHERE provider.root_provider_id = root.id AND offer.resource_class_id = %(resource_class_id_2)s AND offer.min_unit <= %(param_5)s AND offer.max_unit >= %(param_5)s AND %(param_5)s %% offer.step_size < %(param_6)s AND offer.used + %(used_2)s <= (offer.total - offer.reserved) * offer.allocation_ratio
+ LIMIT %(param_7)s) IS NOT NULL AND root.id > %(id_1)s ORDER BY root.id
+ LIMIT %(param_8)s

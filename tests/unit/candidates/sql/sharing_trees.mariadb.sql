@@ -1,4 +1,4 @@
-SELECT resource_providers.id, resource_providers.root_provider_id, resource_providers.revision
+SELECT resource_providers.root_provider_id, resource_providers.id, resource_providers.revision
 FROM resource_providers
 WHERE resource_providers.root_provider_id IN (SELECT sharer.root_provider_id
 FROM resource_providers AS sharer INNER JOIN resource_provider_traits ON resource_provider_traits.resource_provider_id = sharer.id

@@ -1,0 +1,186 @@
+"""What a process keeps of its searches, so that it is not worked out again.
+
+The candidates of an anchor follow from the question, from the anchor's tree and from
+the trees that share with others. They are kept under all three, trees being told by
+the ids and revisions of their providers; so what is kept can be forgotten, but it
+cannot be stale.
+"""
+
+import collections.abc
+import itertools
+import typing
+
+from placement.candidates.combine import Combinations, Requests
+from placement.candidates.conditions import Select
+from placement.candidates.model import AllocationRequest
+from placement.candidates.plan import Plan
+from placement.candidates.recent import Recent
+from placement.candidates.trees import Members, Tree, weight
+from placement.candidates.views import TraitBits
+
+# How many views of providers are kept; with 60 traits each they take some 60 MB.
+VIEWS_MAX = 24_000
+
+# How many providers the candidates that are kept name, in some 30 MB; a tree without
+# candidates counts as one.
+PROVIDERS_NAMED_MAX = 100_000
+
+# Of an anchor that has more, the first so many candidates are kept.
+PER_ANCHOR_MAX = 50
+
+# How many questions are told apart.
+_QUESTIONS_MAX = 1000
+
+
+class Worked(typing.NamedTuple):
+    """What came of one anchor, as its tree was: all of it, or the beginning."""
+
+    members: Members
+    requests: tuple[AllocationRequest, ...]
+    is_all: bool
+
+
+class Question:
+    """One question, in one state of the trees that share.
+
+    ``is_common``: when it was asked last, many of the trees had an answer; None if
+    that is not known. ``rarest`` selects the roots that have what was rarest then;
+    None: nothing was rare. ``tree_size`` is about how many providers a tree has.
+    They tell which way is short, and nothing else.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.is_common: bool | None = None
+        self.rarest: Select | None = None
+        self.tree_size = 1
+
+    def note_sizes(self, sizes: collections.abc.Iterable[int]) -> int:
+        """Note how many providers the trees of a page have; returns their sum."""
+        of_trees = list(sizes)
+        if of_trees:
+            self.tree_size = -(-sum(of_trees) // len(of_trees))
+        return sum(of_trees)
+
+
+class Memory:
+    """All that is kept for the searches of a process."""
+
+    def __init__(self) -> None:
+        self.bits = TraitBits()
+        self.trees: Recent[int, Tree] = Recent(VIEWS_MAX, weight)
+        self.worked: Recent[tuple[int, int], Worked] = Recent(
+            PROVIDERS_NAMED_MAX, _providers_named
+        )
+        self._questions: Recent[object, Question] = Recent(
+            _QUESTIONS_MAX, lambda question: 1
+        )
+        self._numbers = itertools.count()
+
+    def question(self, signature: object) -> Question:
+        """Return the question that ``signature`` stands for."""
+        question = self._questions.find(signature)
+        if question is None:
+            question = Question(next(self._numbers))
+            self._questions.add(signature, question)
+        return question
+
+
+def _providers_named(worked: Worked) -> int:
+    return 1 + sum(len(request.mappings) for request in worked.requests)
+
+
+def signature(
+    plan: Plan,
+    resource_classes: dict[str, int],
+    one_per_tree: bool,
+    sharing: collections.abc.Iterable[Tree],
+) -> object:
+    """Return a value that is equal for searches with equal candidates in a tree.
+
+    ``resource_classes`` are the ids of those asked for, by the name that is shown.
+    ``sharing`` are the trees whose providers give to others.
+    """
+    return (
+        tuple(
+            (
+                group.suffix,
+                group.amounts,
+                group.required,
+                group.forbidden,
+                group.member_of,
+                group.not_member_of,
+                group.root_id,
+            )
+            for group in plan.groups
+        ),
+        plan.isolates,
+        plan.subtrees,
+        plan.root_required,
+        plan.root_forbidden,
+        tuple(sorted(resource_classes.items())),
+        one_per_tree,
+        tuple(tree.members for tree in sharing),
+    )
+
+
+class Remembered:
+    """The candidates of one question, by anchor."""
+
+    def __init__(self, memory: Memory, question: Question) -> None:
+        self._worked = memory.worked
+        self.question = question
+
+    def find(self, members: Members) -> Worked | None:
+        """Return what is kept of the anchor with this tree."""
+        worked = self._worked.find((self.question.number, members[0][0]))
+        if worked is None or worked.members != members:
+            return None
+        return worked
+
+    def keep(self, worked: Worked) -> None:
+        key = (self.question.number, worked.members[0][0])
+        self._worked.add(key, worked)
+
+    def stream(
+        self, members: Members, search: collections.abc.Callable[[], Combinations]
+    ) -> Requests:
+        """Return what ``search`` returns, which is called for what is not kept.
+
+        What is taken of it is kept.
+        """
+        worked = self.find(members)
+        if worked is not None and worked.is_all:
+            return iter(worked.requests)
+        if worked is None:
+            found = search()
+            if isinstance(found, tuple):
+                self.keep(Worked(members, found, is_all=True))
+                return iter(found)
+            return self._kept_on_the_way(members, (), found)
+        return self._continued(worked, search)
+
+    def _continued(
+        self, worked: Worked, search: collections.abc.Callable[[], Combinations]
+    ) -> Requests:
+        yield from worked.requests
+        more = itertools.islice(search(), len(worked.requests), None)
+        yield from self._kept_on_the_way(worked.members, worked.requests, more)
+
+    def _kept_on_the_way(
+        self, members: Members, known: tuple[AllocationRequest, ...], more: Requests
+    ) -> Requests:
+        kept = list(known)
+        count, ended = len(known), False
+        try:
+            for request in more:
+                count += 1
+                if len(kept) < PER_ANCHOR_MAX:
+                    kept.append(request)
+                yield request
+            ended = True
+        finally:
+            # Also where the caller takes no more.
+            is_all = ended and len(kept) == count
+            if is_all or len(kept) > len(known):
+                self.keep(Worked(members, tuple(kept), is_all))

@@ -1,0 +1,310 @@
+"""What a process remembers of searches saves work, and is never a stale answer."""
+
+import itertools
+import json
+
+import pytest
+import sqlalchemy as sa
+
+from placement.candidates import anchors, memory
+from placement.candidates.combine import AllocationRequest
+from placement.candidates.memory import Memory, Remembered, Worked
+from tests.unit.candidates import worlds
+from tests.unit.candidates.model import Inventory, Provider
+from tests.unit.candidates.test_find import counted, flat_cloud, nested_cloud
+
+A, B, C = "ABC"
+HOST, CHILD, OTHER, STORE = 1, 2, 3, 4
+
+
+def small_cloud():
+    """A host with a device, another host, and storage that the hosts share."""
+    return [
+        Provider("host", None, {"VCPU": Inventory(8)}, aggregates=frozenset(A)),
+        Provider("device", "host", {"CUSTOM_A": Inventory(2)}),
+        Provider(
+            "other",
+            None,
+            {"VCPU": Inventory(8), "CUSTOM_A": Inventory(2)},
+            aggregates=frozenset(A),
+        ),
+        Provider(
+            "store",
+            None,
+            {"DISK_GB": Inventory(90)},
+            traits=frozenset([worlds.SHARING]),
+            aggregates=frozenset(A),
+        ),
+    ]
+
+
+COMPUTE = "resources=VCPU:1,DISK_GB:10&resources1=CUSTOM_A:1"
+REVISION = "UPDATE resource_providers SET revision = revision + 1 WHERE id IN ({})"
+
+# What happens, and to whom; each is a change that the service writes, with the
+# revisions that it moves.
+CHANGES = {
+    "less room": (
+        ["UPDATE inventories SET used = 8 WHERE resource_provider_id = 3"],
+        [OTHER],
+    ),
+    "less shown room, and still enough": (
+        ["UPDATE inventories SET used = 1 WHERE resource_provider_id = 3"],
+        [OTHER],
+    ),
+    "less room where a child gives": (
+        ["UPDATE inventories SET used = 2 WHERE resource_provider_id = 2"],
+        [CHILD],
+    ),
+    "less room in what is shared": (
+        ["UPDATE inventories SET used = 85 WHERE resource_provider_id = 4"],
+        [STORE],
+    ),
+    "another inventory": (
+        [
+            "UPDATE inventories SET resource_class_id = 10001"
+            " WHERE resource_provider_id = 2"
+        ],
+        [CHILD],
+    ),
+    "another trait": (
+        [
+            "INSERT INTO resource_provider_traits (resource_provider_id, trait_id)"
+            " VALUES (1, 12)"
+        ],
+        [HOST],
+    ),
+    "a trait less, so that nothing is shared": (
+        ["DELETE FROM resource_provider_traits WHERE resource_provider_id = 4"],
+        [STORE],
+    ),
+    "the sharing provider leaves the aggregate": (
+        [
+            "UPDATE resource_provider_aggregates SET aggregate_id = 1"
+            " WHERE resource_provider_id = 4"
+        ],
+        [STORE],
+    ),
+    "a host leaves the aggregate": (
+        ["DELETE FROM resource_provider_aggregates WHERE resource_provider_id = 1"],
+        [HOST],
+    ),
+    "a child gets another parent": (
+        [
+            "UPDATE resource_providers SET parent_provider_id = 3,"
+            " root_provider_id = 3 WHERE id = 2"
+        ],
+        [CHILD],
+    ),
+    "a child becomes a root": (
+        [
+            "UPDATE resource_providers SET parent_provider_id = NULL,"
+            " root_provider_id = 2 WHERE id = 2"
+        ],
+        [CHILD],
+    ),
+    "a child goes": (
+        [
+            "DELETE FROM inventories WHERE resource_provider_id = 2",
+            "DELETE FROM resource_providers WHERE id = 2",
+        ],
+        [],
+    ),
+    "a child comes": (
+        [
+            "INSERT INTO resource_providers (id, uuid, name, generation, revision,"
+            " root_provider_id, parent_provider_id)"
+            f" VALUES (9, '{worlds.uuid_of('9')}', 'new', 0, 7, 3, 3)"
+        ],
+        [],
+    ),
+    "an id is used again": (
+        [f"UPDATE resource_providers SET uuid = '{worlds.uuid_of('9')}' WHERE id = 2"],
+        [CHILD],
+    ),
+}
+
+
+@pytest.mark.parametrize("version", ["1.39", "1.28"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_is_kept_is_not_served_after_a_change(engine, change, version):
+    statements, moved = CHANGES[change]
+    query = COMPUTE if version == "1.39" else "resources=VCPU:1,DISK_GB:10"
+    question = f"{query}&group_policy=none" if version == "1.39" else query
+    worlds.store(engine, small_cloud())
+    context = worlds.context_of(engine)
+    before = worlds.ask(context, question, version)
+    assert worlds.ask(context, question, version) == before
+    assert json.loads(before)["allocation_requests"]
+
+    with engine.begin() as conn:
+        for statement in statements:
+            conn.execute(sa.text(statement))
+        if moved:
+            conn.execute(sa.text(REVISION.format(",".join(map(str, moved)))))
+
+    fresh = worlds.ask(worlds.context_of(engine), question, version)
+    assert worlds.ask(context, question, version) == fresh
+    assert worlds.ask(context, question, version) == fresh
+    if version == "1.39":
+        assert fresh != before
+
+
+@pytest.mark.parametrize("version", ["1.26", "1.28", "1.39"])
+def test_a_renamed_class_is_not_served_by_its_old_name(engine, version):
+    worlds.store(engine, nested_cloud(2))
+    context = worlds.context_of(engine)
+    rename = "UPDATE resource_classes SET name = 'CUSTOM_{}' WHERE id = 10000"
+    changed = "UPDATE placement_name_changes SET revision = revision + 1"
+    before = worlds.ask(context, "resources=CUSTOM_A:1", version)
+    try:
+        with engine.begin() as conn:
+            conn.execute(sa.text(rename.format("NEW")))
+            conn.execute(sa.text(changed))
+        after = worlds.ask(context, "resources=CUSTOM_NEW:1", version)
+        assert after == before.replace(b"CUSTOM_A", b"CUSTOM_NEW") != before
+    finally:
+        with engine.begin() as conn:
+            conn.execute(sa.text(rename.format("A")))
+            conn.execute(sa.text(changed))
+    assert worlds.ask(context, "resources=CUSTOM_A:1", version) == before
+
+
+@pytest.mark.parametrize("make", [flat_cloud, nested_cloud])
+def test_what_has_not_changed_is_not_read_again(engine, make):
+    worlds.store(engine, make(5))
+    context = worlds.context_of(engine)
+    before = worlds.ask(context, "resources=VCPU:1&limit=3")
+
+    with counted(engine) as statements:
+        assert worlds.ask(context, "resources=VCPU:1&limit=3") == before
+
+    assert not [one for one in statements if "inventories" in one]
+    # Sharing providers; trees; how many names have changed, where one is shown.
+    assert len(statements) == (2 if make is flat_cloud else 3)
+
+
+@pytest.mark.parametrize("changed", [[3], [2, 3], [1, 4], [1, 6], [1, 3, 6], [2, 60]])
+def test_those_that_changed_are_read_wherever_they_are(engine, changed):
+    cloud = flat_cloud(60)
+    for index, provider in enumerate(cloud):
+        provider.traits = frozenset(["CUSTOM_T1"] if index % 2 else [])
+        provider.aggregates = frozenset(A if index % 3 else B)
+    worlds.store(engine, cloud)
+    context = worlds.context_of(engine)
+    query = f"resources=VCPU:1&member_of=!{worlds.uuid_of(C)}"
+    before = worlds.ask(context, query)
+
+    ids = ",".join(map(str, changed))
+    with engine.begin() as conn:
+        conn.execute(
+            sa.text(
+                f"UPDATE inventories SET used = 1 WHERE resource_provider_id IN ({ids})"
+            )
+        )
+        conn.execute(sa.text(REVISION.format(ids)))
+
+    after = worlds.ask(context, query)
+    assert after == worlds.ask(worlds.context_of(engine), query)
+    told, was = (json.loads(one)["provider_summaries"] for one in (after, before))
+    assert sum(told[of] != was[of] for of in was) == len(changed)
+
+
+def test_each_version_is_shown_what_is_kept_in_its_own_form(engine):
+    worlds.store(engine, flat_cloud(2))
+    versions = ("1.10", "1.12", "1.17", "1.27", "1.29", "1.34")
+    fresh = {
+        version: worlds.ask(worlds.context_of(engine), "resources=VCPU:1", version)
+        for version in versions
+    }
+    context = worlds.context_of(engine)
+
+    for version in (*versions, *reversed(versions)):
+        assert worlds.ask(context, "resources=VCPU:1", version) == fresh[version]
+
+
+@pytest.mark.parametrize("per_anchor", [1, 3, 50])
+def test_the_beginning_of_an_answer_is_continued(engine, monkeypatch, per_anchor):
+    monkeypatch.setattr(memory, "PER_ANCHOR_MAX", per_anchor)
+    worlds.store(engine, nested_cloud(3, devices=3))
+    query = "resources1=CUSTOM_A:1&resources2=CUSTOM_A:1&group_policy=isolate"
+    context = worlds.context_of(engine)
+
+    for limit in ("&limit=1", "&limit=7", "&limit=4", "", "&limit=11", ""):
+        fresh = worlds.ask(worlds.context_of(engine), query + limit)
+        assert worlds.ask(context, query + limit) == fresh
+
+
+@pytest.mark.parametrize("few", [0, 500])
+@pytest.mark.parametrize("able", [1, 2, 12, 30])
+def test_every_way_to_the_anchors_leads_to_the_same(engine, monkeypatch, few, able):
+    monkeypatch.setattr(anchors, "FEW", few)
+    monkeypatch.setattr(anchors, "PAGE_MIN", 1)
+    monkeypatch.setattr(anchors, "PAGE_MAX", 4)
+    cloud = flat_cloud(60)
+    for index, provider in enumerate(cloud):
+        if index % (60 // able):
+            provider.inventory = {}
+    worlds.store(engine, cloud)
+    context = worlds.context_of(engine)
+
+    def hosts(limit):
+        found = json.loads(worlds.ask(context, f"resources=VCPU:1{limit}"))
+        return [next(iter(one["allocations"])) for one in found["allocation_requests"]]
+
+    expected = [worlds.uuid_of(f"h{i}") for i in range(0, 60, 60 // able)][:able]
+    for limit in (1, 1, 5, 60, 60):
+        assert hosts(f"&limit={limit}") == expected[:limit]
+    assert hosts("") == expected
+    # What was rare is not: everybody can.
+    worlds.store(engine, flat_cloud(60))
+    with engine.begin() as conn:
+        conn.execute(sa.text("UPDATE resource_providers SET revision = 2"))
+    for _ in range(3):
+        assert hosts("") == [worlds.uuid_of(f"h{i}") for i in range(60)]
+
+
+def request_of(number):
+    return AllocationRequest((), ((number,),))
+
+
+def test_a_stream_that_is_left_is_kept_as_far_as_it_went():
+    remembered = Remembered(Memory(), Memory().question("question"))
+    members = ((1, 1, 5),)
+    requests = [request_of(number) for number in range(4)]
+    searched = []
+
+    def search():
+        searched.append(1)
+        yield from requests
+
+    assert list(itertools.islice(remembered.stream(members, search), 2)) == requests[:2]
+    assert remembered.find(members) == Worked(members, tuple(requests[:2]), False)
+    assert list(remembered.stream(members, search)) == requests
+    assert remembered.find(members) == Worked(members, tuple(requests), True)
+    assert list(remembered.stream(members, search)) == requests
+    assert len(searched) == 2
+    assert remembered.find(((1, 1, 6),)) is None
+
+
+def test_a_stream_that_fails_is_not_taken_for_all():
+    remembered = Remembered(Memory(), Memory().question("question"))
+    members = ((1, 1, 5),)
+
+    def search():
+        yield request_of(1)
+        raise ValueError("on the way")
+
+    with pytest.raises(ValueError, match="on the way"):
+        list(remembered.stream(members, search))
+
+    worked = remembered.find(members)
+    assert worked is not None
+    assert not worked.is_all
+
+
+def test_questions_are_told_apart():
+    kept = Memory()
+
+    assert kept.question("one") is kept.question("one")
+    assert kept.question("one").number != kept.question("two").number
