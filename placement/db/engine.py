@@ -16,6 +16,9 @@ if typing.TYPE_CHECKING:
 # How long a SQLite writer waits for the one before it, in milliseconds.
 SQLITE_WAIT_MS = 20_000
 
+# How long until SQLite is asked again where it does not wait by itself.
+SQLITE_PAUSE_SECONDS = 0.02
+
 # An option of a connection: its transaction is going to write.
 WRITES = "placement_writes"
 
@@ -145,11 +148,29 @@ def _opens_sqlite(synchronous: bool) -> typing.Callable[..., None]:
         connection.isolation_level = None
         # Before anything that may have to wait for another process.
         connection.execute(f"PRAGMA busy_timeout = {SQLITE_WAIT_MS}")
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_wal(connection)
         if not synchronous:
             connection.execute("PRAGMA synchronous = OFF")
 
     return opened
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Let readers go on while another process writes.
+
+    The first connection to a new file changes it, and SQLite does not wait with
+    that for another process that does the same; so it is tried again.
+    """
+    deadline = time.monotonic() + SQLITE_WAIT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as failure:
+            is_busy = failure.sqlite_errorname.startswith("SQLITE_BUSY")
+            if not is_busy or time.monotonic() > deadline:
+                raise
+        time.sleep(SQLITE_PAUSE_SECONDS)
 
 
 def _begin_sqlite(conn: sa.Connection) -> None:

@@ -138,3 +138,37 @@ def test_a_file_that_cannot_be_opened_is_not_waited_for(tmp_path, monkeypatch):
         engines.wait_until_reachable(engines.create_engine(settings), settings)
 
     assert isinstance(no.value.__cause__.orig, sqlite3.Error)
+
+
+class Busy:
+    """A connection to a file that another process changes, for some questions."""
+
+    def __init__(self, times, errorname="SQLITE_BUSY"):
+        self.asked = 0
+        self._times = times
+        self._errorname = errorname
+
+    def execute(self, _statement):
+        self.asked += 1
+        if self.asked <= self._times:
+            failure = sqlite3.OperationalError("database is locked")
+            failure.sqlite_errorname = self._errorname
+            raise failure
+
+
+def test_a_file_that_two_processes_make_at_once_is_waited_for(monkeypatch):
+    monkeypatch.setattr(engines, "SQLITE_PAUSE_SECONDS", 0)
+    connection = Busy(times=3)
+
+    engines._use_wal(connection)
+
+    assert connection.asked == 4
+
+
+def test_a_file_that_cannot_be_written_is_not_waited_for():
+    connection = Busy(times=3, errorname="SQLITE_READONLY")
+
+    with pytest.raises(sqlite3.OperationalError):
+        engines._use_wal(connection)
+
+    assert connection.asked == 1
