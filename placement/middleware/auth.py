@@ -83,15 +83,20 @@ def _identifying(
 
 
 def _refuse(environ: "WSGIEnvironment", start_response: "StartResponse") -> typing.Any:
-    body = orjson.dumps(
-        {
-            "message": "This server could not verify that you are authorized to access "
-            "the document you requested: the header X-Auth-Token is missing or its "
-            "value is not valid.",
-            "code": "401 Unauthorized",
-            "title": "Unauthorized",
-        }
-    )
+    document = {
+        "message": "This server could not verify that you are authorized to access "
+        "the document you requested: the header X-Auth-Token is missing or its "
+        "value is not valid.",
+        "code": "401 Unauthorized",
+        "title": "Unauthorized",
+    }
+    return _unauthorized(document, start_response)
+
+
+def _unauthorized(
+    document: dict[str, typing.Any], start_response: "StartResponse"
+) -> list[bytes]:
+    body = orjson.dumps(document)
     headers = [
         ("content-type", "application/json"),
         ("content-length", str(len(body))),
@@ -235,18 +240,9 @@ def _refuse_for_keystone(
     _environ: "WSGIEnvironment", start_response: "StartResponse"
 ) -> typing.Any:
     """Refuse; the middleware around adds where to get a token."""
-    body = orjson.dumps(
-        {
-            "error": {
-                "code": 401,
-                "title": "Unauthorized",
-                "message": "The request you have made requires authentication.",
-            }
-        }
-    )
-    headers = [
-        ("content-type", "application/json"),
-        ("content-length", str(len(body))),
-    ]
-    start_response("401 Unauthorized", headers)
-    return [body]
+    error = {
+        "code": 401,
+        "title": "Unauthorized",
+        "message": "The request you have made requires authentication.",
+    }
+    return _unauthorized({"error": error}, start_response)
