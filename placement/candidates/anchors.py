@@ -1,14 +1,17 @@
 """Trees around which candidates can be built, page by page as they are pulled."""
 
 import collections.abc
+import itertools
 import random
+import typing
 
 import sqlalchemy as sa
 
-from placement.candidates import select
+from placement.candidates import memory, select
 from placement.candidates.choose import Sharers
-from placement.candidates.memory import Remembered, Worked
+from placement.candidates.memory import Rare, Remembered, Stretch, Worked
 from placement.candidates.plan import Plan
+from placement.candidates.rows import Row
 from placement.candidates.trees import Forest, Members, Tree
 
 # Roots of one page: the first has as many as the caller wants, the next ones more.
@@ -27,13 +30,11 @@ _RARE = 4
 # A random sample takes whole residues of ids; there are at most so many.
 _RESIDUES_MAX = 4096
 
-# What is known of an anchor: its candidates, or if not all of them are, its tree.
-Anchor = Worked | Tree
+# What is known of an anchor: its candidates, or if not all of them are, its tree; or
+# the candidates of several that follow each other.
+Anchor = Worked | Tree | Stretch
 
-Pages = collections.abc.Iterator[list[Anchor]]
-
-_MembersPages = collections.abc.Iterator[list[Members]]
-_Among = list[int] | None
+Pages = collections.abc.Iterator[collections.abc.Sequence[Anchor]]
 
 
 def find(
@@ -57,6 +58,14 @@ def find(
     }
     first = PAGE_MAX if wanted is None else max(PAGE_MIN, min(wanted, PAGE_MAX))
     return _Search(conn, plan, shared, forest, remembered, first).pages(chance)
+
+
+class _Page(typing.NamedTuple):
+    """What came of ``tree_count`` trees: those that have or may have an answer."""
+
+    anchors: list[Anchor]
+    tree_count: int
+    answers: int
 
 
 class _Search:
@@ -87,13 +96,17 @@ class _Search:
         after the other, which is cheap; otherwise the database narrows them.
         """
         question = self._remembered.question
-        few = self._bound_roots()
-        if few is None and (chance is not None or not question.is_common):
-            few = self._few_roots()
-        if few is not None:
-            yield from self._of_roots(few, chance)
-        elif chance is not None:
-            yield from self._by_chance(chance)
+        bound = self._bound_roots()
+        if bound is not None:
+            yield from self._of_roots(bound, chance)
+            return
+        rarest = None
+        if chance is not None or not question.is_common:
+            rarest = self._find_rarest()
+        if chance is not None:
+            yield from self._by_chance(chance, rarest)
+        elif rarest is not None:
+            yield from self._rare(rarest)
         else:
             after: int | None = 0
             if question.is_common is not False:
@@ -112,48 +125,52 @@ class _Search:
             return None
         return list(bound) if len(bound) == 1 else []
 
-    def _few_roots(self) -> list[int] | None:
-        """Return the roots that what is rare leaves; None: nothing asked for is rare.
+    def _find_rarest(self) -> Rare | None:
+        """Return what is rare; None: nothing is.
 
-        Two statements find out, and the first stops at a few rows of each kind; one
-        is enough where the same was rare when the question was asked last.
+        One statement finds out, which stops at a few rows of each kind. What was
+        rare when the question was asked last is taken for rare.
         """
-        few = max(FEW, _RARE * self._first)
         question = self._remembered.question
         if question.rarest is not None:
-            roots = list(self._conn.scalars(question.rarest.limit(few + 1)))
-            if len(roots) <= few:
-                return roots
-            question.rarest = None
+            return question.rarest
         needs = select.needs(self._plan, self._shared)
-        if not needs:
-            return None
-        counts = list(self._conn.execute(select.rarity(needs, few)).one())
-        rarest = min(range(len(needs)), key=counts.__getitem__)
-        if counts[rarest] > few:
-            return None
-        question.rarest = select.roots_of(needs[rarest])
-        return list(self._conn.scalars(question.rarest)) if counts[rarest] else []
+        if needs:
+            few = self._few()
+            counts = list(self._conn.execute(select.rarity(needs, few)).one())
+            rarest = min(range(len(needs)), key=counts.__getitem__)
+            if counts[rarest] <= few:
+                roots = select.roots_of(needs[rarest])
+                question.rarest = Rare(roots, select.members_among(roots))
+        return question.rarest
 
-    def _of_roots(self, roots: list[int], chance: random.Random | None) -> Pages:
-        if chance is not None:
-            chance.shuffle(roots)
-        after = 0
-        for start in range(0, len(roots), self._first):
-            page = roots[start : start + self._first]
-            members = self._forest.members_of(page)
-            if chance is not None:
-                chance.shuffle(members)
-            else:
-                self._note_how_common(members, after)
-                after = page[-1]
-            yield self._settled(members)
+    def _few(self) -> int:
+        return max(FEW, _RARE * self._first)
 
-    def _note_how_common(self, members: list[Members], after: int) -> None:
-        """Judge by ids how many providers there are between those found."""
+    def _rare(self, rarest: Rare) -> Pages:
+        """Yield the trees that have what is rare."""
         question = self._remembered.question
-        found = question.note_sizes(map(len, members))
-        question.is_common = bool(found and found * _RARE >= members[-1][-1][1] - after)
+        # Some more than would do if there are as many answers as last time.
+        size = min(int(self._first * question.per_answer * 1.05), PAGE_MAX)
+        after = looked_at = 0
+        while True:
+            found = self._forest.rows_among(rarest.members, after, size)
+            page = self._settled(found)
+            self._note_how_common(found, after)
+            question.per_answer = max(1, page.tree_count / max(1, page.answers))
+            looked_at += page.tree_count
+            if looked_at > self._few():
+                question.rarest = None
+            yield page.anchors
+            if page.tree_count < size:
+                return
+            after, size = found[-1][0], min(2 * size, PAGE_MAX)
+
+    def _note_how_common(self, found: list[Row], after: int) -> None:
+        """Judge by ids how many providers there are between those found."""
+        self._remembered.question.is_common = bool(
+            found and len(found) * _RARE >= found[-1][1] - after
+        )
 
     def _after(
         self, root_id: int
@@ -165,16 +182,15 @@ class _Search:
         size = self._first
         question = self._remembered.question
         while True:
-            page, is_last = self._forest.members_after(
+            found, is_last = self._forest.rows_after(
                 root_id, min(size * question.tree_size, _PROVIDERS_MAX)
             )
-            question.note_sizes(map(len, page))
-            anchors = self._settled(page)
-            question.is_common = len(anchors) * _RARE >= len(page)
-            yield anchors
+            page = self._settled(found)
+            question.is_common = page.answers * _RARE >= page.tree_count
+            yield page.anchors
             if is_last:
                 return None
-            root_id, size = page[-1][0][0], min(2 * size, PAGE_MAX)
+            root_id, size = found[-1][0], min(2 * size, PAGE_MAX)
             if not question.is_common:
                 return root_id
 
@@ -183,20 +199,24 @@ class _Search:
         size = self._first
         while True:
             select_page = select.anchors(self._plan, self._shared, root_id, size)
-            page = list(self._conn.scalars(select_page))
-            members = self._forest.members_of(page)
-            self._note_how_common(members, root_id)
-            yield self._settled(members, is_narrowed=True)
-            if len(page) < size:
+            roots = list(self._conn.scalars(select_page))
+            found = self._forest.rows_of(roots)
+            self._note_how_common(found, root_id)
+            yield self._settled(found, is_narrowed=True).anchors
+            if len(roots) < size:
                 return
-            root_id, size = page[-1], min(2 * size, PAGE_MAX)
+            root_id, size = roots[-1], min(2 * size, PAGE_MAX)
 
-    def _by_chance(self, chance: random.Random) -> Pages:
-        """Yield samples, growing, until all roots have come.
+    def _by_chance(self, chance: random.Random, rarest: Rare | None) -> Pages:
+        """Yield samples, growing, until all roots have come; what is rare is one.
 
         A sample has about as many ids as two pages have roots, and then four times
-        more; it comes in pages, so that no more trees are read than are taken.
+        more.
         """
+        if rarest is not None:
+            roots = list(self._conn.scalars(rarest.roots))
+            yield from self._of_roots(roots, chance)
+            return
         greatest = self._conn.scalar(select.greatest_id()) or 0
         modulus = min(_RESIDUES_MAX, max(1, greatest // PAGE_MIN))
         residues = list(range(modulus))
@@ -208,15 +228,74 @@ class _Search:
                 self._plan, self._shared, modulus, sample
             )
             roots = list(self._conn.scalars(select_sample))
-            chance.shuffle(roots)
-            for start in range(0, len(roots), self._first):
-                members = self._forest.members_of(roots[start : start + self._first])
-                chance.shuffle(members)
-                yield self._settled(members, is_narrowed=True)
+            yield from self._of_roots(roots, chance, is_narrowed=True)
             size *= 4
 
-    def _settled(self, page: list[Members], is_narrowed: bool = False) -> list[Anchor]:
-        """Return what is known of each tree, in order; those without answer are out.
+    def _of_roots(
+        self,
+        roots: list[int],
+        chance: random.Random | None,
+        is_narrowed: bool = False,
+    ) -> Pages:
+        """Yield pages of ``roots``, so that no more trees are read than are taken.
+
+        With ``chance`` they are shuffled, and each tree is on its own.
+        """
+        if chance is not None:
+            chance.shuffle(roots)
+        for start in range(0, len(roots), self._first):
+            found = self._forest.rows_of(roots[start : start + self._first])
+            if chance is None:
+                yield self._settled(found, is_narrowed).anchors
+                continue
+            members = self._forest.met(found)
+            page = list(self._each_settled(members, is_narrowed).values())
+            chance.shuffle(page)
+            yield page
+
+    def _settled(self, found: list[Row], is_narrowed: bool = False) -> _Page:
+        """Return what is known of trees, in order; those without answer are out.
+
+        Stretches in which nothing has changed are taken whole.
+        """
+        parts = [(rows, self._find_stretch(rows)) for rows in memory.stretches(found)]
+        new = {
+            index: self._forest.met(rows)
+            for index, (rows, stretch) in enumerate(parts)
+            if stretch is None
+        }
+        settled = self._each_settled(
+            list(itertools.chain.from_iterable(new.values())), is_narrowed
+        )
+        anchors: list[Anchor] = []
+        count = answers = 0
+        for index, (rows, stretch) in enumerate(parts):
+            if stretch is not None:
+                anchors.append(stretch)
+                count += stretch.tree_count
+                answers += len(stretch.anchors)
+                continue
+            roots = [members[0][0] for members in new[index]]
+            of_part = [settled[root_id] for root_id in roots if root_id in settled]
+            self._remembered.keep_stretch(rows, len(roots), of_part, self._forest)
+            anchors.extend(of_part)
+            count += len(roots)
+            answers += len(of_part)
+        if count:
+            self._remembered.question.tree_size = -(-len(found) // count)
+        return _Page(anchors, count, answers)
+
+    def _find_stretch(self, rows: list[Row]) -> Stretch | None:
+        stretch = self._remembered.find_stretch(rows)
+        if stretch is None:
+            return None
+        shows_as_now = self._forest.adopt(stretch.trees, stretch.names_revision)
+        return stretch if shows_as_now else None
+
+    def _each_settled(
+        self, page: list[Members], is_narrowed: bool
+    ) -> dict[int, Worked | Tree]:
+        """Return what is known of each tree, by root id; those without answer are out.
 
         Trees that have changed are read, all at once; unless the page is narrowed
         already, the database is asked first which of them can have an answer.
@@ -234,16 +313,17 @@ class _Search:
             self._forest.read(
                 [members for members in unknown if members[0][0] not in left_out]
             )
-        anchors: list[Anchor] = []
+        settled: dict[int, Worked | Tree] = {}
         for members, worked in zip(page, known, strict=True):
+            root_id = members[0][0]
             if worked is not None and worked.is_all:
                 if worked.requests:
-                    anchors.append(worked)
-            elif members[0][0] in left_out:
+                    settled[root_id] = worked
+            elif root_id in left_out:
                 self._remembered.keep(Worked(members, (), is_all=True))
             else:
-                anchors.append(self._forest.tree(members))
-        return anchors
+                settled[root_id] = self._forest.tree(members)
+        return settled
 
     def _without_answer(self, unknown: list[Members]) -> set[int]:
         """Return the roots of which the database knows that they have no answer."""

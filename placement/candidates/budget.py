@@ -68,7 +68,7 @@ class Budget:
         """
         left = self._providers_named_max
         for request in requests:
-            left -= max(1, len(request.allocations))
+            left -= len(request.allocations) or 1
             if left < 0:
                 raise exception.BadRequest(
                     reason="The answer would be too large: its candidates would name "

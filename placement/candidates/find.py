@@ -18,13 +18,12 @@ from placement.candidates import (
     summaries,
 )
 from placement.candidates import memory as memory_of
-from placement.candidates.anchors import Anchor
 from placement.candidates.budget import Budget
 from placement.candidates.choose import Sharers
 from placement.candidates.combine import Combinations, Requests
-from placement.candidates.memory import Memory, Remembered
+from placement.candidates.memory import Memory, Remembered, Stretch, Worked
 from placement.candidates.model import AllocationRequest, ProviderView, SearchRequest
-from placement.candidates.order import Strategy
+from placement.candidates.order import Heads, Strategy, Stream
 from placement.candidates.plan import Plan
 from placement.candidates.trees import Forest, Tree
 from placement.candidates.views import Views
@@ -133,8 +132,8 @@ class _Search:
 
     def streams(
         self, conn: sa.Connection, wanted: int | None
-    ) -> typing.Iterator[Requests]:
-        """Yield one lazy stream of candidates per anchor."""
+    ) -> typing.Iterator[Stream]:
+        """Yield lazy streams of candidates, one after the other."""
         pages = anchors.find(
             conn,
             self.plan,
@@ -146,15 +145,26 @@ class _Search:
         )
         for page in self.budget.outside(pages):
             for anchor in page:
-                if self.chance is not None:
+                if isinstance(anchor, Stretch):
+                    yield self._heads(anchor)
+                elif self.chance is not None:
                     yield self._by_chance(anchor, self.chance)
-                elif isinstance(anchor, Tree):
-                    combine_now = functools.partial(self._combinations, anchor)
-                    yield self.remembered.stream(anchor.members, combine_now)
                 else:
-                    yield iter(anchor.requests)
+                    yield self._stream(anchor)
 
-    def _by_chance(self, anchor: Anchor, chance: random.Random) -> Requests:
+    def _heads(self, stretch: Stretch) -> Heads:
+        streams = functools.partial(map, self._stream, stretch.anchors)
+        return Heads(
+            stretch.firsts, None if stretch.are_all else streams, stretch.may_repeat
+        )
+
+    def _stream(self, anchor: Worked | Tree) -> Requests:
+        if isinstance(anchor, Worked):
+            return iter(anchor.requests)
+        combine_now = functools.partial(self._combinations, anchor)
+        return self.remembered.stream(anchor.members, combine_now)
+
+    def _by_chance(self, anchor: Worked | Tree, chance: random.Random) -> Requests:
         if isinstance(anchor, Tree):
             return iter(self._combinations(anchor))
         return iter(chance.sample(anchor.requests, len(anchor.requests)))
@@ -176,7 +186,7 @@ class _Search:
 
 
 def _take(
-    streams: typing.Iterator[Requests],
+    streams: typing.Iterator[Stream],
     search: _Search,
     request: SearchRequest,
     settings: "PlacementSettings",

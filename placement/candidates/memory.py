@@ -6,6 +6,7 @@ the ids and revisions of their providers; so what is kept can be forgotten, but 
 cannot be stale.
 """
 
+import bisect
 import collections.abc
 import itertools
 import typing
@@ -13,9 +14,11 @@ import typing
 from placement.candidates.combine import Combinations, Requests
 from placement.candidates.conditions import Select
 from placement.candidates.model import AllocationRequest
+from placement.candidates.order import is_shared
 from placement.candidates.plan import Plan
 from placement.candidates.recent import Recent
-from placement.candidates.trees import Members, Tree, weight
+from placement.candidates.rows import Row
+from placement.candidates.trees import Forest, Members, Tree, weight
 from placement.candidates.views import TraitBits
 
 # How many views of providers are kept; with 60 traits each they take some 60 MB.
@@ -27,6 +30,13 @@ PROVIDERS_NAMED_MAX = 100_000
 
 # Of an anchor that has more, the first so many candidates are kept.
 PER_ANCHOR_MAX = 50
+
+# A stretch has trees whose roots have ids of so many.
+_STRETCH_IDS = 64
+
+# How many providers the trees of the stretches that are kept have; most of their
+# views are those that are kept anyway.
+_STRETCHED_MAX = 24_000
 
 # How many questions are told apart.
 _QUESTIONS_MAX = 1000
@@ -40,27 +50,48 @@ class Worked(typing.NamedTuple):
     is_all: bool
 
 
+class Stretch(typing.NamedTuple):
+    """Trees that follow each other, with what came of them.
+
+    ``rows`` are the members of all ``tree_count`` trees. The others are about those
+    that have an answer: each anchor, its first candidate, whether those are all
+    there are, and whether one of them may be another anchor's, too; the trees by
+    root id, and what they have as ``names_revision``.
+    """
+
+    rows: list[Row]
+    tree_count: int
+    anchors: tuple[Worked | Tree, ...]
+    firsts: tuple[AllocationRequest, ...]
+    are_all: bool
+    may_repeat: bool
+    trees: dict[int, Tree]
+    names_revision: int | None
+
+
+class Rare(typing.NamedTuple):
+    """What is rare: the statements for the roots that have it, and their trees."""
+
+    roots: Select
+    members: Select
+
+
 class Question:
     """One question, in one state of the trees that share.
 
     ``is_common``: when it was asked last, many of the trees had an answer; None if
-    that is not known. ``rarest`` selects the roots that have what was rarest then;
-    None: nothing was rare. ``tree_size`` is about how many providers a tree has.
-    They tell which way is short, and nothing else.
+    that is not known. ``rarest`` is what was rarest then; None: nothing was rare.
+    ``tree_size`` is about how many providers a tree has, and ``per_answer`` how many
+    trees are looked at to find one with an answer. They tell which way is short, and
+    nothing else.
     """
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.is_common: bool | None = None
-        self.rarest: Select | None = None
+        self.rarest: Rare | None = None
         self.tree_size = 1
-
-    def note_sizes(self, sizes: collections.abc.Iterable[int]) -> int:
-        """Note how many providers the trees of a page have; returns their sum."""
-        of_trees = list(sizes)
-        if of_trees:
-            self.tree_size = -(-sum(of_trees) // len(of_trees))
-        return sum(of_trees)
+        self.per_answer = 1.0
 
 
 class Memory:
@@ -71,6 +102,9 @@ class Memory:
         self.trees: Recent[int, Tree] = Recent(VIEWS_MAX, weight)
         self.worked: Recent[tuple[int, int], Worked] = Recent(
             PROVIDERS_NAMED_MAX, _providers_named
+        )
+        self.stretches: Recent[tuple[int, int], Stretch] = Recent(
+            _STRETCHED_MAX, lambda stretch: len(stretch.rows)
         )
         self._questions: Recent[object, Question] = Recent(
             _QUESTIONS_MAX, lambda question: 1
@@ -84,6 +118,16 @@ class Memory:
             question = Question(next(self._numbers))
             self._questions.add(signature, question)
         return question
+
+
+def stretches(rows: list[Row]) -> collections.abc.Iterator[list[Row]]:
+    """Cut the members of trees, ascending, where one stretch of ids ends."""
+    start = 0
+    while start < len(rows):
+        following = (rows[start][0] // _STRETCH_IDS + 1) * _STRETCH_IDS
+        end = bisect.bisect_left(rows, (following,), start)
+        yield rows[start:end]
+        start = end
 
 
 def _providers_named(worked: Worked) -> int:
@@ -129,6 +173,7 @@ class Remembered:
 
     def __init__(self, memory: Memory, question: Question) -> None:
         self._worked = memory.worked
+        self._stretches = memory.stretches
         self.question = question
 
     def find(self, members: Members) -> Worked | None:
@@ -141,6 +186,50 @@ class Remembered:
     def keep(self, worked: Worked) -> None:
         key = (self.question.number, worked.members[0][0])
         self._worked.add(key, worked)
+
+    def find_stretch(self, rows: list[Row]) -> Stretch | None:
+        """Return what is kept of the trees with these members."""
+        stretch = self._stretches.find(self._key_of_stretch(rows))
+        return None if stretch is None or stretch.rows != rows else stretch
+
+    def keep_stretch(
+        self,
+        rows: list[Row],
+        tree_count: int,
+        anchors: list[Worked | Tree],
+        forest: Forest,
+    ) -> None:
+        """Keep what is known of ``tree_count`` trees.
+
+        ``anchors`` are those with an answer. Nothing is kept unless the first
+        candidate of each is known, and the forest knows their trees.
+        """
+        firsts: list[AllocationRequest] = []
+        trees = {}
+        are_all = True
+        for anchor in anchors:
+            worked = self.find(anchor.members)
+            tree = forest.find(anchor.members)
+            if worked is None or not worked.requests or tree is None:
+                return
+            firsts.append(worked.requests[0])
+            trees[tree.root.id] = tree
+            are_all = are_all and worked.is_all and len(worked.requests) == 1
+        shown = (tree.names_revision for tree in trees.values())
+        stretch = Stretch(
+            rows,
+            tree_count,
+            tuple(anchors),
+            tuple(firsts),
+            are_all,
+            may_repeat=any(map(is_shared, firsts)),
+            trees=trees,
+            names_revision=next((one for one in shown if one is not None), None),
+        )
+        self._stretches.add(self._key_of_stretch(rows), stretch)
+
+    def _key_of_stretch(self, rows: list[Row]) -> tuple[int, int]:
+        return self.question.number, rows[0][0] // _STRETCH_IDS
 
     def stream(
         self, members: Members, search: collections.abc.Callable[[], Combinations]

@@ -30,6 +30,25 @@ def members_of(root_ids: collections.abc.Sequence[int]) -> Select:
     return _MEMBERS.where(is_one_of(_providers.c.root_provider_id, root_ids))
 
 
+def members_among(roots: Select) -> Select:
+    """Select, as ``members_after``, trees with the ids that ``roots`` selects.
+
+    ``size`` is how many trees. All that ``roots`` selects is read each time.
+    """
+    root_id = _providers.c.root_provider_id
+    few = (
+        roots.where(root_id > sa.bindparam("after"))
+        .limit(sa.bindparam("size", type_=sa.Integer))
+        .subquery("few")
+    )
+    return _MEMBERS.join(few, few.c.root_provider_id == root_id)
+
+
+def any_sharing() -> Select:
+    """Select one row if any provider has the trait ``sharing_trait_id``."""
+    return _ANY_SHARING
+
+
 def sharing_trees() -> Select:
     """Select (root id, id, revision) of the trees of sharing providers.
 
@@ -170,6 +189,11 @@ _MEMBERS: Select = sa.select(
 _MEMBERS_AFTER: Select = _MEMBERS.where(
     _providers.c.root_provider_id > sa.bindparam("after")
 ).limit(sa.bindparam("size", type_=sa.Integer))
+_ANY_SHARING: Select = (
+    sa.select(_traits.c.resource_provider_id)
+    .where(_traits.c.trait_id == sa.bindparam("sharing_trait_id"))
+    .limit(1)
+)
 _SHARING_TREES: Select = _MEMBERS.where(
     _providers.c.root_provider_id.in_(
         sa.select(_sharer.c.root_provider_id)

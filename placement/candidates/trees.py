@@ -9,6 +9,7 @@ import operator
 import sqlalchemy as sa
 
 from placement.candidates import rows, select
+from placement.candidates.conditions import Select
 from placement.candidates.model import ProviderView
 from placement.candidates.recent import Recent
 from placement.candidates.views import Views
@@ -17,7 +18,7 @@ from placement.candidates.views import Views
 # of what a search sees of the tree changes some of these numbers.
 Members = tuple[rows.Row, ...]
 
-_root_id_of = operator.itemgetter(0)
+root_of = operator.itemgetter(0)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -71,42 +72,58 @@ class Forest:
         self._members: dict[int, Members] = {}
         self._trees: dict[int, Tree] = {}
 
-    def members_after(self, root_id: int, size: int) -> tuple[list[Members], bool]:
+    def rows_after(self, root_id: int, size: int) -> tuple[list[rows.Row], bool]:
         """Return the trees whose roots follow ``root_id``, and if these are the last.
 
-        They ascend, and have ``size`` providers at most, unless the first has more.
+        They have ``size`` providers at most, unless the first has more.
         """
         # One more tells whether the last tree is whole.
         after = {"after": root_id, "size": size + 1}
-        members = _by_root(rows.read(self._conn, select.members_after(), after))
-        if sum(map(len, members)) <= size:
-            return self._met(members), True
-        cut = members.pop()
-        return self._met(members or self._members_of([cut[0][0]])), False
+        found = rows.read(self._conn, select.members_after(), after)
+        if len(found) <= size:
+            return found, True
+        cut = found.pop()[0]
+        while found and found[-1][0] == cut:
+            found.pop()
+        return found or self.rows_of([cut]), False
 
-    def members_of(self, root_ids: collections.abc.Sequence[int]) -> list[Members]:
-        """Return the trees with these roots, ascending."""
-        return self._met(self._members_of(root_ids))
-
-    def _members_of(self, root_ids: collections.abc.Sequence[int]) -> list[Members]:
+    def rows_of(self, root_ids: collections.abc.Sequence[int]) -> list[rows.Row]:
+        """Return the trees with these roots."""
         if not root_ids:
             return []
-        return _by_root(rows.read(self._conn, select.members_of(root_ids)))
+        return rows.read(self._conn, select.members_of(root_ids))
 
-    def _met(self, members: list[Members]) -> list[Members]:
+    def rows_among(self, members: Select, after: int, size: int) -> list[rows.Row]:
+        """Return the next trees of a selection, ``size`` at most.
+
+        Their roots follow ``after``; ``members`` is by ``select.members_among``.
+        """
+        return rows.read(self._conn, members, {"after": after, "size": size})
+
+    def met(self, found: collections.abc.Iterable[rows.Row]) -> list[Members]:
+        """Return trees from their rows, to be asked for from now on."""
+        members = [tuple(of_tree) for _, of_tree in itertools.groupby(found, root_of)]
         self._members.update({of_tree[0][0]: of_tree for of_tree in members})
         return members
 
+    def adopt(self, trees: dict[int, Tree], names_revision: int | None) -> bool:
+        """Take trees, by root id, whose members are as in this snapshot.
+
+        Returns False, and does not, if a name that they show is another one now.
+        """
+        if not self._views.shows_names_as_now(names_revision):
+            return False
+        self._trees.update(trees)
+        return True
+
     def get_sharing(self, sharing_trait_id: int) -> list[Tree]:
         """Return the trees in which a provider with the trait may share."""
-        members = _by_root(
-            rows.read(
-                self._conn,
-                select.sharing_trees(),
-                {"sharing_trait_id": sharing_trait_id},
-            )
-        )
-        self.read(self._met(members))
+        has_trait = {"sharing_trait_id": sharing_trait_id}
+        # Most clouds have none, which a much shorter statement tells.
+        if not rows.read(self._conn, select.any_sharing(), has_trait):
+            return []
+        members = self.met(rows.read(self._conn, select.sharing_trees(), has_trait))
+        self.read(members)
         return [self.tree(of_tree) for of_tree in members]
 
     def find(self, members: Members) -> Tree | None:
@@ -153,9 +170,10 @@ class Forest:
 
     def trees(self, root_ids: collections.abc.Iterable[int]) -> list[Tree]:
         """Return trees that the search has met, in the order of ``root_ids``."""
-        members = [self._members[root_id] for root_id in root_ids]
-        self.read(members)
-        return [self.tree(of_tree) for of_tree in members]
+        wanted = list(root_ids)
+        missing = [root_id for root_id in wanted if root_id not in self._trees]
+        self.read([self._members[root_id] for root_id in missing])
+        return [self._trees[root_id] for root_id in wanted]
 
     def tree(self, members: Members) -> Tree:
         """Return a tree that the search has found or read."""
@@ -164,7 +182,3 @@ class Forest:
     def line_of(self, provider: ProviderView) -> frozenset[int]:
         """Return the ids of the provider and of its ancestors, in a tree met."""
         return self._trees[provider.root_id].lines[provider.id]
-
-
-def _by_root(found: list[rows.Row]) -> list[Members]:
-    return [tuple(of_tree) for _, of_tree in itertools.groupby(found, _root_id_of)]

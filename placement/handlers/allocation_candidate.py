@@ -1,18 +1,40 @@
 """Handler for /allocation_candidates."""
 
+import functools
+
 from placement import reply
 from placement.candidates import find, render, request
+from placement.candidates.model import SearchRequest
+from placement.microversion import Version
+from placement.querystring import Query
 from placement.reply import Reply
 from placement.request import Request
 from placement.schemas import allocation_candidate as schema
+
+# Schedulers ask the same for every instance of a flavor. Only what is not longer is
+# kept, so that it is bounded in memory.
+_KEPT_LENGTH_MAX = 4096
+_KEPT_MAX = 500
 
 
 def get_allocation_candidates(req: Request) -> Reply:
     """Search for ways to serve a request, since 1.10.
 
-    Errors: 400 for malformed or contradictory parameters, for an unknown resource
-    class or trait, and for a request that can be combined in too many ways.
+    Errors, the first that applies: 400 for a parameter that does not exist at the
+    version or breaks the schema, for malformed or contradictory ones in the order
+    that ``candidates.request`` promises, for an unknown resource class, for an unknown
+    trait, and for a request that can be combined in too many ways.
     """
-    query = req.validated_query(schema.LIST_QUERY)
-    found = find.find(req.context, request.parse(query, req.version))
+    is_kept = len(req.query_string) <= _KEPT_LENGTH_MAX
+    parse = _parse_once if is_kept else _parse
+    found = find.find(req.context, parse(req.query_string, req.version))
     return reply.ok(render.document(found, req.version), reply.now())
+
+
+def _parse(query_string: bytes, version: Version) -> SearchRequest:
+    query = Query.parse(query_string)
+    schema.LIST_QUERY.validate_query(query.last_values(), version)
+    return request.parse(query, version)
+
+
+_parse_once = functools.lru_cache(_KEPT_MAX)(_parse)

@@ -3,6 +3,8 @@
 import pytest
 import sqlalchemy as sa
 
+from placement.conf.settings import DatabaseSettings
+from placement.db import engine as engines
 from tests.functional import databases
 from tests.functional.conftest import database_server  # noqa: F401
 from tests.unit.candidates import worlds
@@ -18,7 +20,7 @@ def engine(database_kind, request):
         return
     server = request.getfixturevalue("database_server")
     with server.empty() as url:
-        engine = sa.create_engine(url)
+        engine = engines.create_engine(DatabaseSettings(url))
         worlds.make_tables(engine)
         yield engine
         engine.dispose()

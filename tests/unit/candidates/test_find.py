@@ -1,7 +1,6 @@
 """The engine finds what its definition says: examples, drawn worlds, order, cost."""
 
 import collections
-import contextlib
 import itertools
 import json
 import os
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 
 from placement import exception
 from placement.candidates import anchors
+from tests.functional import statements
 from tests.unit.candidates import examples, worlds
 from tests.unit.candidates.model import Inventory, Model, Provider
 
@@ -82,7 +82,7 @@ def test_a_search_finds_what_trying_everything_finds(engine, seed, nested):
     knows_trees = worlds.context_of(engine)
     for resource_class in worlds.ASKED_CLASSES:
         worlds.ask(knows_trees, f"resources={resource_class}:1")
-    for knowing in (knows_trees, context):
+    for knowing in (knows_trees, context, context, context):
         again = worlds.Answer.of(knowing, question, nested)
         assert again.text == answer.text
 
@@ -235,18 +235,6 @@ def nested_cloud(hosts, devices=2):
     return cloud
 
 
-@contextlib.contextmanager
-def counted(engine):
-    statements = []
-
-    def hear(conn, cursor, statement, *others):
-        statements.append(statement)
-
-    sa.event.listen(engine, "before_cursor_execute", hear)
-    yield statements
-    sa.event.remove(engine, "before_cursor_execute", hear)
-
-
 @pytest.mark.parametrize("make", [flat_cloud, nested_cloud])
 def test_statements_do_not_grow_with_hosts_or_candidates(engine, make):
     counts = {}
@@ -256,9 +244,9 @@ def test_statements_do_not_grow_with_hosts_or_candidates(engine, make):
         resource_class = "VCPU" if make is flat_cloud else "CUSTOM_A"
         query = f"resources1={resource_class}:1&limit={limit}"
         for state in ("cold", "warm"):
-            with counted(engine) as statements:
+            with statements.recorded() as sent:
                 worlds.ask(context, query)
-            counts[(state, hosts, limit)] = len(statements)
+            counts[(state, hosts, limit)] = len(sent)
 
     cold = {count for (state, _, _), count in counts.items() if state == "cold"}
     warm = {count for (state, _, _), count in counts.items() if state == "warm"}
@@ -272,11 +260,11 @@ def test_statements_do_not_grow_with_groups(engine):
     counts = set()
     for groups in (1, 2, 6):
         query = "&".join(f"resources{n}=CUSTOM_A:1" for n in range(1, groups + 1))
-        with counted(engine) as statements:
+        with statements.recorded() as sent:
             worlds.ask(
                 worlds.context_of(engine), f"{query}&group_policy=isolate&limit=4"
             )
-        counts.add(len(statements))
+        counts.add(len(sent))
 
     assert len(counts) == 1
 

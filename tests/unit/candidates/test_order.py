@@ -2,9 +2,11 @@
 
 import itertools
 
+import pytest
+
 from placement.candidates import order
 from placement.candidates.model import AllocationRequest
-from placement.candidates.order import Strategy
+from placement.candidates.order import Heads, Strategy
 from tests.unit.candidates.test_combine import GPU, provider
 
 
@@ -55,6 +57,51 @@ def test_breadth_first_hears_every_anchor_once_before_any_twice():
         (102, 1),
         (102, 2),
     ]
+
+
+def heads(*sizes, may_repeat=False, is_sharing=False):
+    """Anchors with so many candidates each, none with none."""
+    anchors = [
+        [request(100 + index, amount, is_sharing) for amount in range(size)]
+        for index, size in enumerate(sizes)
+    ]
+    return Heads(
+        tuple(of_anchor[0] for of_anchor in anchors),
+        None if set(sizes) == {1} else lambda: map(iter, anchors),
+        may_repeat,
+    )
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("is_distinct", [False, True])
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (1, 3, 2), (2,)])
+def test_heads_are_heard_as_their_anchors_would_be(strategy, is_distinct, sizes):
+    def heard(*found):
+        found = order.distinct(found) if is_distinct else found
+        return [name(one) for one in order.one_stream(found, strategy)]
+
+    before, after = heads(1, 2).streams, heads(2, 1).streams
+    expected = heard(*before(), *streams(*sizes), *after())
+
+    assert heard(*before(), heads(*sizes), *after()) == expected
+    assert heard(*before(), heads(*sizes, may_repeat=True), *after()) == expected
+
+
+def test_heads_that_may_repeat_come_once():
+    for strategy in Strategy:
+        twice = [heads(2, 1, may_repeat=True, is_sharing=True) for _ in range(2)]
+        found = order.one_stream(order.distinct(twice), strategy)
+        assert sorted(name(one) for one in found) == [(100, 0), (100, 1), (101, 0)]
+
+
+def test_what_follows_heads_comes_once():
+    def anchors():
+        return iter([iter([request(1), request(9, 5, is_sharing=True)])])
+
+    for strategy in Strategy:
+        twice = [Heads((request(1),), anchors, may_repeat=False) for _ in range(2)]
+        found = order.one_stream(order.distinct(twice), strategy)
+        assert sorted(map(name, found)) == [(1, 1), (1, 1), (9, 5)]
 
 
 def test_anchors_are_pulled_only_as_far_as_candidates_are_taken():

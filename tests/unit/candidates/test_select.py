@@ -110,6 +110,20 @@ def test_roots_of_a_need(dialect):
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
+def test_members_among_selected_roots(dialect):
+    need = select.needs(plan_of(FILTERED), {})[-1]
+    statement = select.members_among(select.roots_of(need))
+
+    statement = statement.params(after=7, size=10)
+    assert_sql(statement, "members_among", dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_any_sharing(dialect):
+    assert_sql(select.any_sharing(), "any_sharing", dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_sharing_trees(dialect):
     assert_sql(select.sharing_trees(), "sharing_trees", dialect)
 

@@ -1,0 +1,4 @@
+SELECT resource_provider_traits.resource_provider_id
+FROM resource_provider_traits
+WHERE resource_provider_traits.trait_id = %s
+ LIMIT %s
