@@ -1,5 +1,6 @@
 """Which providers can fill a slot, for one anchor."""
 
+import collections
 import collections.abc
 import typing
 
@@ -44,6 +45,36 @@ def _may_share(slot: Slot, provider: ProviderView) -> bool:
     if group.is_spread and group.root_id is not None:
         return False
     return group.root_id in (None, provider.root_id) and refusal(slot, provider) is None
+
+
+def facts_of(
+    plan: Plan,
+    sharers: Sharers,
+    line_of: collections.abc.Callable[[ProviderView], frozenset[int]],
+) -> collections.abc.Hashable:
+    """Return what candidates can depend on of the sharing providers.
+
+    Of their room that is no more than all slots together ask for, so that most
+    claims change nothing. ``line_of`` returns the ids of a provider and of its
+    ancestors.
+    """
+    most: collections.Counter[int] = collections.Counter()
+    for slot in plan.slots:
+        for resource_class_id, amount in slot.amounts:
+            most[resource_class_id] += amount
+    providers = {one.id: one for of_slot in sharers.values() for one in of_slot}
+    return (
+        tuple((index, *(one.id for one in of)) for index, of in sharers.items()),
+        tuple(
+            (id_, one.uuid, one.root_id, one.traits, one.aggregates, line_of(one))
+            for id_, one in providers.items()
+        ),
+        tuple(
+            (id_, resource_class_id, min(offer.room, most[resource_class_id]))
+            for id_, one in providers.items()
+            for resource_class_id, offer in one.offers.items()
+        ),
+    )
 
 
 def choices(

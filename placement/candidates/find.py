@@ -93,7 +93,10 @@ def _find(
     most = _most(settings)
     one_per_tree = not request.nested_aware and most is None
     signature = memory_of.signature(
-        planned, ids.resource_classes, one_per_tree, sharing if sharers else []
+        planned,
+        ids.resource_classes,
+        one_per_tree,
+        choose.facts_of(planned, sharers, forest.line_of),
     )
     search = _Search(
         plan=planned,

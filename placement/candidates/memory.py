@@ -1,9 +1,9 @@
 """What a process keeps of its searches, so that it is not worked out again.
 
-The candidates of an anchor follow from the question, from the anchor's tree and from
-the trees that share with others. They are kept under all three, trees being told by
-the ids and revisions of their providers; so what is kept can be forgotten, but it
-cannot be stale.
+The candidates of an anchor follow from the question, from what is shared with the
+anchor's tree and from the tree itself. They are kept under all three, the tree being
+told by the ids and revisions of its providers; so what is kept can be forgotten, but
+it cannot be stale.
 """
 
 import bisect
@@ -77,7 +77,7 @@ class Rare(typing.NamedTuple):
 
 
 class Question:
-    """One question, in one state of the trees that share.
+    """One question, in one state of what is shared.
 
     ``is_common``: when it was asked last, many of the trees had an answer; None if
     that is not known. ``rarest`` is what was rarest then; None: nothing was rare.
@@ -138,12 +138,12 @@ def signature(
     plan: Plan,
     resource_classes: dict[str, int],
     one_per_tree: bool,
-    sharing: collections.abc.Iterable[Tree],
-) -> object:
+    sharing: collections.abc.Hashable,
+) -> collections.abc.Hashable:
     """Return a value that is equal for searches with equal candidates in a tree.
 
     ``resource_classes`` are the ids of those asked for, by the name that is shown.
-    ``sharing`` are the trees whose providers give to others.
+    ``sharing`` is what they depend on of the providers that give to other trees.
     """
     return (
         tuple(
@@ -164,7 +164,7 @@ def signature(
         plan.root_forbidden,
         tuple(sorted(resource_classes.items())),
         one_per_tree,
-        tuple(tree.members for tree in sharing),
+        sharing,
     )
 
 

@@ -33,6 +33,7 @@ _TRAIT_SETS_MAX = 1000
 
 _Ids = collections.abc.Sequence[int]
 
+_providers = tables.resource_providers
 _inventories = tables.inventories
 _traits = tables.resource_provider_traits
 _aggregates = tables.resource_provider_aggregates
@@ -87,7 +88,7 @@ class Views:
     ) -> dict[int, ProviderView]:
         """Return the views of the providers of ``revisions``, which is by id.
 
-        ``known`` are some that may still hold, by id.
+        They are those of whole trees. ``known`` are some that may still hold, by id.
         """
         found = {}
         missing = []
@@ -101,10 +102,25 @@ class Views:
                 found[provider_id] = view
             else:
                 missing.append(provider_id)
-        for start in range(0, len(missing), _IDS_PER_STATEMENT):
-            for view in self._load(missing[start : start + _IDS_PER_STATEMENT]):
+        batches = [
+            missing[start : start + _IDS_PER_STATEMENT]
+            for start in range(0, len(missing), _IDS_PER_STATEMENT)
+        ]
+        stored = [self._read_providers(ids) for ids in batches]
+        # A tree's providers refer to each other, and some of them may be known.
+        uuids = {id_: view.uuid for id_, view in found.items()}
+        for providers in stored:
+            uuids.update({provider.id: provider.uuid for provider in providers})
+        for ids, providers in zip(batches, stored, strict=True):
+            for view in self._load(ids, providers, uuids):
                 found[view.id] = view
         return found
+
+    def _read_providers(self, ids: _Ids) -> "list[_Provider]":
+        wanted = set(ids)
+        return [
+            _Provider(*row) for row in self._rows(_PROVIDERS, ids) if row[0] in wanted
+        ]
 
     def shows_names_as_now(self, names_revision: int | None) -> bool:
         """What was made at ``names_revision`` has no name that has changed since."""
@@ -112,12 +128,16 @@ class Views:
 
     def _names_revision(self) -> int:
         if self._names_revision_read is None:
-            select = sa.select(tables.name_changes.c.revision)
-            self._names_revision_read = self._conn.scalar(select) or 0
+            self._names_revision_read = self._conn.scalar(name_kinds.REVISION) or 0
         return self._names_revision_read
 
-    def _load(self, ids: _Ids) -> collections.abc.Iterator[ProviderView]:
-        """Read providers: four statements, and names that are not known yet."""
+    def _load(
+        self,
+        ids: _Ids,
+        providers: "collections.abc.Iterable[_Provider]",
+        uuids: dict[int, str],
+    ) -> collections.abc.Iterator[ProviderView]:
+        """Read what providers have: three statements, and names not known yet."""
         inventories = self._rows_by_provider(_INVENTORIES, ids)
         trait_sets = self._trait_sets(ids)
         aggregates = self._rows_by_provider(_AGGREGATES, ids)
@@ -125,18 +145,7 @@ class Views:
             self._conn, {row[1] for of in inventories.values() for row in of}
         )
         no_traits = self._trait_set((), {})
-        wanted = set(ids)
-        for (
-            id_,
-            uuid,
-            root_id,
-            parent_id,
-            revision,
-            parent_uuid,
-            root_uuid,
-        ) in list(self._rows(_PROVIDERS, ids)):
-            if id_ not in wanted:
-                continue
+        for id_, uuid, root_id, parent_id, revision in providers:
             offers = {row[1]: _offer(row) for row in inventories.get(id_, ())}
             trait_set = trait_sets.get(id_, no_traits)
             yield ProviderView(
@@ -152,7 +161,9 @@ class Views:
                 is_sharing=bool(trait_set.bits & self._sharing_bit),
                 resources_json=_resources_json(uuid, offers, class_names),
                 traits_json=trait_set.json,
-                place_json=_place_json(parent_uuid, root_uuid),
+                place_json=_place_json(
+                    None if parent_id is None else uuids[parent_id], uuids[root_id]
+                ),
             )
 
     def _trait_sets(self, ids: _Ids) -> dict[int, "_TraitSet"]:
@@ -202,6 +213,16 @@ class Views:
         return None
 
 
+class _Provider(typing.NamedTuple):
+    """The row of a provider."""
+
+    id: int
+    uuid: str
+    root_id: int
+    parent_id: int | None
+    revision: int
+
+
 class _TraitSet(typing.NamedTuple):
     """The traits of a provider: as bits, and as a part of its summary."""
 
@@ -241,27 +262,16 @@ def _selects(
     )
 
 
-def _select_providers() -> _Selects:
-    provider = tables.resource_providers.alias("provider")
-    parent = tables.resource_providers.alias("parent")
-    root = tables.resource_providers.alias("root")
-    return _selects(
-        sa.select(
-            provider.c.id,
-            provider.c.uuid,
-            provider.c.root_provider_id,
-            provider.c.parent_provider_id,
-            provider.c.revision,
-            parent.c.uuid.label("parent_uuid"),
-            root.c.uuid.label("root_uuid"),
-        )
-        .join(root, root.c.id == provider.c.root_provider_id)
-        .outerjoin(parent, parent.c.id == provider.c.parent_provider_id),
-        provider.c.id,
-    )
-
-
-_PROVIDERS = _select_providers()
+_PROVIDERS = _selects(
+    sa.select(
+        _providers.c.id,
+        _providers.c.uuid,
+        _providers.c.root_provider_id,
+        _providers.c.parent_provider_id,
+        _providers.c.revision,
+    ),
+    _providers.c.id,
+)
 _INVENTORIES = _selects(
     # Not the last, which says when it was changed.
     sa.select(_inventories.c.resource_provider_id, *inventory.COLUMNS[:-1]).order_by(

@@ -26,6 +26,12 @@ _Ids = collections.abc.Iterable[int]
 _Names = collections.abc.Iterable[str]
 
 
+# What a process remembers holds while this stays the same.
+REVISION = sa.select(tables.name_changes.c.revision).where(
+    tables.name_changes.c.id == 1
+)
+
+
 def is_custom(name: str) -> bool:
     return name.startswith(CUSTOM)
 
@@ -82,7 +88,7 @@ class _Table:
         has_all: collections.abc.Callable[[_Known], bool],
     ) -> _Known:
         known = self._known
-        revision = conn.scalar(sa.select(tables.name_changes.c.revision)) or 0
+        revision = conn.scalar(REVISION) or 0
         if known.revision == revision and has_all(known):
             return known
         rows = conn.execute(sa.select(self._table.c.id, self._table.c.name)).all()

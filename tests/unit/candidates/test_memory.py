@@ -213,6 +213,84 @@ def test_trees_in_which_nothing_has_changed_are_taken_together(engine, monkeypat
     assert set(looked_at) == set(range(64, 128))
 
 
+def test_a_claim_of_what_is_shared_leaves_the_hosts_known(engine):
+    worlds.store(engine, small_cloud())
+    context = worlds.context_of(engine)
+    query = "resources=VCPU:1,DISK_GB:10&limit=2"
+    use = "UPDATE inventories SET used = {} WHERE resource_provider_id = 4"
+
+    def ask_with(used):
+        with engine.begin() as conn:
+            conn.execute(sa.text(use.format(used)))
+            conn.execute(sa.text(REVISION.format(STORE)))
+        fresh = worlds.ask(worlds.context_of(engine), query)
+        with statements.recorded() as sent:
+            assert worlds.ask(context, query) == fresh
+        read = sum("inventories" in one for one in sent)
+        return read, len(json.loads(fresh)["allocation_requests"])
+
+    read, found = ask_with(0)
+    assert found == 2
+    assert read > 1
+    # What shares is read again, and of the hosts only their revisions.
+    assert [ask_with(used) for used in (10, 70, 80)] == [(1, 2)] * 3
+    assert ask_with(81)[1] == 0
+    assert ask_with(80) == (1, 2)
+
+
+def sharing(name, parent, resource_class, traits=()):
+    return Provider(
+        name,
+        parent,
+        {resource_class: Inventory(90)},
+        traits=frozenset([worlds.SHARING, *traits]),
+        aggregates=frozenset(A),
+    )
+
+
+# Of providers that share: who they are, the question, and the change of one.
+SHARED = {
+    "it had what is asked for twice": (
+        [sharing("store", None, "DISK_GB")],
+        "resources=VCPU:1,DISK_GB:10&resources1=DISK_GB:10&group_policy=none",
+        "UPDATE inventories SET used = 75 WHERE resource_provider_id = 2",
+    ),
+    "it had a trait that is asked for": (
+        [sharing("store", None, "DISK_GB", ["CUSTOM_T1"])],
+        "resources=VCPU:1,DISK_GB:10&required=CUSTOM_T1",
+        "DELETE FROM resource_provider_traits WHERE resource_provider_id = 2"
+        " AND trait_id IN (SELECT id FROM traits WHERE name = 'CUSTOM_T1')",
+    ),
+    "it was below another one": (
+        [
+            sharing("store", None, "DISK_GB"),
+            sharing("part", "store", "VGPU"),
+            sharing("other", "part", "CUSTOM_A"),
+        ],
+        "resources=VCPU:1&resources_S=VGPU:1&resources_P=CUSTOM_A:1"
+        "&same_subtree=_S,_P&group_policy=none",
+        "UPDATE resource_providers SET parent_provider_id = 2 WHERE id = 4",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SHARED)
+def test_what_hosts_have_follows_what_is_shared(engine, case):
+    providers, query, change = SHARED[case]
+    host = Provider("host", None, {"VCPU": Inventory(8)}, aggregates=frozenset(A))
+    worlds.store(engine, [host, *providers])
+    context = worlds.context_of(engine)
+    for _ in range(3):
+        assert json.loads(worlds.ask(context, query))["allocation_requests"]
+
+    with engine.begin() as conn:
+        conn.execute(sa.text(change))
+        conn.execute(sa.text(REVISION.format("2, 3, 4")))
+
+    for _ in range(3):
+        assert not json.loads(worlds.ask(context, query))["allocation_requests"]
+
+
 WALK_QUERIES = (
     "resources=VCPU:1",
     "resources=VCPU:1&resources1=CUSTOM_A:1",
