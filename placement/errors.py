@@ -54,8 +54,8 @@ def document(
     sentence = _sentence(status, environ)
     line = _LINE_BREAK.sub(" ", _TAG.sub("", message)).strip()
     detail = f"{sentence}\n\n {line}  "
-    content_type = _content_type(environ.get("HTTP_ACCEPT"))
-    if content_type == "application/json":
+    wanted = content_type(environ.get("HTTP_ACCEPT"))
+    if wanted == "application/json":
         error: dict[str, typing.Any] = {
             "status": status,
             "title": kind.title,
@@ -66,12 +66,28 @@ def document(
             error["code"] = code
         if tells_versions:
             error |= {"max_version": str(MAX_VERSION), "min_version": str(MIN_VERSION)}
-        return Document(content_type, orjson.dumps({"errors": [error]}))
-    title = f"{status} {kind.title}"
+        return Document(wanted, orjson.dumps({"errors": [error]}))
+    return page(wanted, f"{status} {kind.title}", sentence, line)
+
+
+def content_type(accept: str | None) -> str:
+    """Return the type that the header ``Accept`` likes best of those there are.
+
+    JSON if nothing that is offered is liked better.
+    """
+    header = acceptparse.create_accept_header(accept)
+    liked: collections.abc.Sequence[tuple[str, float]]
+    liked = header.acceptable_offers(list(_OFFERED))
+    return liked[0][0] if liked else "text/plain"
+
+
+def page(content_type: str, title: str, sentence: str, line: str) -> Document:
+    """Return the document for people: HTML, or text for any other type."""
     if content_type == "text/html":
-        return Document(f"{content_type}; charset=UTF-8", _html(title, sentence, line))
-    text = f"{title}\n\n{sentence}\n\n {line}  "
-    return Document(f"{content_type}; charset=UTF-8", text.encode())
+        body = _html(title, sentence, line)
+    else:
+        body = f"{title}\n\n{sentence}\n\n {line}  ".encode()
+    return Document(f"{content_type}; charset=UTF-8", body)
 
 
 def _sentence(status: int, environ: collections.abc.Mapping[str, typing.Any]) -> str:
@@ -80,14 +96,6 @@ def _sentence(status: int, environ: collections.abc.Mapping[str, typing.Any]) ->
     facts = ("REQUEST_METHOD", "HTTP_ACCEPT", "CONTENT_TYPE")
     said = {name: environ.get(name) or None for name in facts}
     return _SENTENCES[status].format_map(said)
-
-
-def _content_type(accept: str | None) -> str:
-    """JSON if nothing that is offered is liked better."""
-    header = acceptparse.create_accept_header(accept)
-    liked: collections.abc.Sequence[tuple[str, float]]
-    liked = header.acceptable_offers(list(_OFFERED))
-    return liked[0][0] if liked else "text/plain"
 
 
 def _html(title: str, sentence: str, line: str) -> bytes:

@@ -179,7 +179,7 @@ class ConsumerGenerationConflict(ConcurrentUpdate):
 
     template = "consumer generation conflict - expected {expected} but got {given}"
 
-    def __init__(self, expected: int | None, given: int | None) -> None:
+    def __init__(self, expected: int | None, given: float | None) -> None:
         stored = "null" if expected is None else expected
         super().__init__(expected=stored, given=given)
 

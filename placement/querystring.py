@@ -17,13 +17,14 @@ class Query:
     def parse(cls, query_string: bytes) -> "Query":
         """Take apart ``query_string``, as it stands in the URL.
 
-        Empty pairs count as nothing, ``+`` is a space.
+        Pairs end at ``&`` and also at ``;``, as it once was usual; empty ones count
+        as nothing. ``+`` is a space.
 
         Raises QueryInvalid when it is not UTF-8.
         """
         try:
             pairs = urllib.parse.parse_qsl(
-                query_string.decode("utf-8"),
+                query_string.replace(b";", b"&").decode("utf-8"),
                 keep_blank_values=True,
                 errors="strict",
             )

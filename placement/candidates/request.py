@@ -227,17 +227,17 @@ def _check_subtrees(
             reason="There must be at least one resources or resources[$S] parameter."
         )
     named: frozenset[str] = frozenset().union(*subtrees)
-    suffixes = {group.suffix for group in groups}
-    if not named <= suffixes:
-        raise exception.QueryBadValue(
-            reason="Real suffixes should be specified in `same_subtree`: "
-            f"{sorted(named - suffixes)} not found in {sorted(suffixes)}."
-        )
     bad = {group.suffix for group in groups if not group.resources} - named
     if bad:
         raise exception.QueryBadValue(
             reason="Resourceless suffixed group request should be specified in "
             f"`same_subtree` query param: bad group(s) - {sorted(bad)}."
+        )
+    suffixes = {group.suffix for group in groups}
+    if not named <= suffixes:
+        raise exception.QueryBadValue(
+            reason="Real suffixes should be specified in `same_subtree`: "
+            f"{sorted(named - suffixes)} not found in {sorted(suffixes)}."
         )
 
 

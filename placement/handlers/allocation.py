@@ -96,9 +96,9 @@ def set_allocations(req: Request, consumer_uuid: str) -> Reply:
     consumer's generation, since 1.34 with mappings, which are not kept, since
     1.38 with a type.
 
-    Errors, the first that applies: 400 for a consumer that is no uuid or a body that
-    breaks the schema, 409 when the consumer's generation is stale, 400 for
-    an unknown provider or class, 409 when the amounts cannot be had.
+    Errors, the first that applies: 400 for a consumer that is no uuid, 400 for a body
+    that breaks the schema, 409 when the consumer's generation is stale, 400 for an
+    unknown provider, 400 for an unknown class, 409 when the amounts cannot be had.
     """
     uuid = uuids.canonical(consumer_uuid)
     if uuid is None:
@@ -117,7 +117,8 @@ def set_allocations_of_several(req: Request) -> Reply:
 
     All of them are written or none.
 
-    Errors: as for one consumer.
+    Errors, the first that applies: 400 for a body that breaks the schema, then as for
+    one consumer, each kind for all consumers before the next.
     """
     body = req.json(schema.REPLACE_SEVERAL)
     _write(req, claims_from_body(req, body), "Unable to allocate inventory ")
@@ -190,8 +191,9 @@ def _owner(req: Request, body: _Body) -> consumer.Owner:
     )
 
 
-def _generation(req: Request, body: _Body) -> int | consumer.Unchecked | None:
+def _generation(req: Request, body: _Body) -> float | consumer.Unchecked | None:
+    """Return the generation as it was given, be it 2.0 for 2."""
     if not req.version.matches((1, 28)):
         return consumer.UNCHECKED
-    given = body["consumer_generation"]
-    return None if given is None else int(given)
+    given: float | None = body["consumer_generation"]
+    return given

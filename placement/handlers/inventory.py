@@ -31,7 +31,7 @@ def get_inventories(req: Request, uuid: str) -> Reply:
         names = req.context.names.resource_classes(
             conn, [offer.resource_class_id for offer in offers]
         )
-        by_name = {names[offer.resource_class_id]: offer for offer in offers}
+        by_name = {names[offer.resource_class_id]: _record(offer) for offer in offers}
         modified = reply.newest(offer.modified for offer in offers)
         return reply.ok(_set_body(by_name, provider.generation), modified)
 
@@ -42,8 +42,8 @@ def create_inventory(req: Request, uuid: str) -> Reply:
     """Add one class to what a provider offers.
 
     Errors, the first that applies: 404 when the provider does not exist, 400 for
-    a body that breaks the schema, an unknown class or a capacity that cannot be,
-    409 when the provider offers the class already.
+    a body that breaks the schema, for a capacity that cannot be and for an unknown
+    class, 409 when the provider offers the class already.
     """
     _require_provider(req, uuid)
     body = req.json(schema.CREATE)
@@ -59,7 +59,7 @@ def create_inventory(req: Request, uuid: str) -> Reply:
         except exception.ResourceClassNotFound as unknown:
             raise exception.BadRequest(reason=f"{refused}: {unknown}") from unknown
         offer = offer_from_body(body, ids[name])
-        return _one_body(offer, inventory.add(conn, provider, offer, name))
+        return _one_body(_given(body), inventory.add(conn, provider, offer, name))
 
     return reply.created(
         f"/resource_providers/{uuid}/inventories/{name}",
@@ -73,8 +73,8 @@ def set_inventories(req: Request, uuid: str) -> Reply:
 
     Errors, the first that applies: 404 when the provider does not exist, 400 for
     a body that breaks the schema, 409 when the generation is stale, 400 for a
-    capacity that cannot be or an unknown class, 409 when a class that would go has
-    allocations.
+    capacity that cannot be, of any record, 400 for an unknown class, 409 when a class
+    that would go has allocations.
     """
     _require_provider(req, uuid)
     body = req.json(schema.REPLACE_ALL)
@@ -86,12 +86,11 @@ def set_inventories(req: Request, uuid: str) -> Reply:
         )
         offers = _offers(req, conn, provider, body["inventories"])
         try:
-            inventory.replace_all(
-                conn, req.context.names, provider, list(offers.values())
-            )
+            inventory.replace_all(conn, req.context.names, provider, offers)
         except exception.InventoryInUse as used:
             raise exception.InventoryUpdateInUse(**used.details) from used
-        return _set_body(offers, generation)
+        given = {name: _given(one) for name, one in body["inventories"].items()}
+        return _set_body(given, generation)
 
     return reply.ok(transaction.write(req.context, replace), reply.now())
 
@@ -126,7 +125,8 @@ def get_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
                 resource_class=resource_class, uuid=provider.uuid
             )
         return reply.ok(
-            _one_body(offer, provider.generation), reply.newest([offer.modified])
+            _one_body(_record(offer), provider.generation),
+            reply.newest([offer.modified]),
         )
 
     return transaction.read(req.context, read)
@@ -158,7 +158,7 @@ def update_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
                 reason="No inventory record with resource class for "
                 f"resource provider {provider.uuid} and resource class {resource_class}"
             )
-        return _one_body(offer, generation)
+        return _one_body(_given(body), generation)
 
     return reply.ok(transaction.write(req.context, update), reply.now())
 
@@ -213,7 +213,7 @@ def _offers(
     conn: sa.Connection,
     provider: ResourceProvider,
     records: dict[str, _Body],
-) -> dict[str, Inventory]:
+) -> list[Inventory]:
     refused = f"Unable to update inventory for resource provider {provider.uuid}"
     for name, record in records.items():
         offer = offer_from_body(record)
@@ -225,19 +225,18 @@ def _offers(
             reason="Unknown resource class in inventory for resource provider "
             f"{provider.uuid}: {unknown}"
         ) from unknown
-    return {
-        name: offer_from_body(record, ids[name]) for name, record in records.items()
-    }
+    return [offer_from_body(record, ids[name]) for name, record in records.items()]
 
 
 def offer_from_body(record: _Body, class_id: int = -1) -> Inventory:
     """Return the inventory that ``record``, valid by its schema, describes."""
-    given = {name: record[name] for name in inventory.OFFERED if name in record}
     # JSON may write the integer 2 as 2.0.
-    whole = {
-        name: int(value) for name, value in given.items() if name != "allocation_ratio"
+    given: _Body = {
+        name: value if name == "allocation_ratio" else int(value)
+        for name, value in record.items()
+        if name in inventory.OFFERED
     }
-    return Inventory(class_id, **(given | whole))
+    return Inventory(class_id, **given)
 
 
 def _require_capacity(
@@ -262,18 +261,22 @@ def _require_capacity(
         )
 
 
-def _one_body(offer: Inventory, generation: int) -> _Body:
-    return _record(offer) | {"resource_provider_generation": generation}
+def _one_body(record: _Body, generation: int) -> _Body:
+    return record | {"resource_provider_generation": generation}
 
 
-def _set_body(
-    offers: collections.abc.Mapping[str, Inventory], generation: int
-) -> _Body:
-    return {
-        "resource_provider_generation": generation,
-        "inventories": {name: _record(offer) for name, offer in offers.items()},
-    }
+def _set_body(records: collections.abc.Mapping[str, _Body], generation: int) -> _Body:
+    return {"resource_provider_generation": generation, "inventories": records}
 
 
 def _record(offer: Inventory) -> _Body:
     return {name: getattr(offer, name) for name in inventory.OFFERED}
+
+
+def _given(record: _Body) -> _Body:
+    """Return the whole record that ``record`` makes, its numbers as they were given.
+
+    A write tells them so, be it 2.0 for 2; a read tells what is stored.
+    """
+    whole = _record(offer_from_body(record))
+    return whole | {name: record[name] for name in whole if name in record}

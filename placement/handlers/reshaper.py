@@ -13,16 +13,17 @@ from placement.schemas import reshaper as schema
 def reshape_providers(req: Request) -> Reply:
     """Move inventories and allocations between providers, all at once. Since 1.30.
 
-    Errors, the first that applies: 400 for a body that breaks the schema or an
-    unknown provider, 409 for a stale generation of a provider or a consumer, 400
-    for unknown providers and classes, 409 when the amounts cannot be had or a
-    class that would go is used.
+    Errors, the first that applies: 400 for a body that breaks the schema; of the
+    providers in ``inventories``, one after the other, 400 for an unknown one and 409
+    for a stale generation; 409 for a stale generation of a consumer, 400 for an
+    unknown provider in ``allocations``, 400 for an unknown class, 409 for amounts
+    that cannot be had, 409 when a class that would go is used in the end.
     """
     body = req.json(schema.RESHAPE)
     shapes = [
         Shape(
             uuids.canonical_or_same(provider_uuid),
-            int(one["resource_provider_generation"]),
+            one["resource_provider_generation"],
             {
                 name: inventory.offer_from_body(record)
                 for name, record in one["inventories"].items()

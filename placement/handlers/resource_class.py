@@ -20,7 +20,8 @@ def list_resource_classes(req: Request) -> Reply:
 def create_resource_class(req: Request) -> Reply:
     """Add a custom class. Since 1.2.
 
-    Errors: 400 for a body that breaks the schema, 409 when the class exists.
+    Errors, the first that applies: 400 for a body that breaks the schema, 409 when
+    the class exists.
     """
     name = req.json(schema.CREATE)["name"]
     if not transaction.write(

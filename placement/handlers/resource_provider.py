@@ -27,8 +27,9 @@ _LINKS_SINCE = {
 def list_resource_providers(req: Request) -> Reply:
     """List the providers that meet every filter.
 
-    Errors: 400 for a parameter that does not exist at the version, for a value
-    that cannot be read, and for an unknown class or trait.
+    Errors, the first that applies: 400 for a parameter that does not exist at the
+    version or a uuid that is none, for a value of ``member_of``, ``required`` and
+    ``resources`` that cannot be read, for an unknown class, for an unknown trait.
     """
     query = req.validated_query(schema.LIST_QUERY)
     filters = candidates_request.parse_provider_filters(query, req.version)
@@ -45,8 +46,9 @@ def list_resource_providers(req: Request) -> Reply:
 def create_resource_provider(req: Request) -> Reply:
     """Add a provider. Since 1.20 the answer has it as body.
 
-    Errors: 400 for a body that breaks the schema or a parent that cannot be, 409
-    when the name or uuid is taken.
+    Errors, the first that applies: 400 for a body that breaks the schema, 400 for a
+    parent that is the provider itself or does not exist, 409 when the uuid or the name
+    is taken.
     """
     body = req.json(schema.CREATE)
     uuid, parent = body.get("uuid"), body.get("parent_provider_uuid")
@@ -81,8 +83,8 @@ def update_resource_provider(req: Request, uuid: str) -> Reply:
     Before 1.37 only a root may get a parent; a parent that is not given stays.
 
     Errors, the first that applies: 404 when the provider does not exist, 400 for
-    a body that breaks the schema or a parent that cannot be, 409 when the name is
-    taken.
+    a body that breaks the schema, 400 for a parent that does not exist, for a change
+    that the version does not allow and for a loop, 409 when the name is taken.
     """
     transaction.read(
         req.context, lambda conn: resource_provider.get_by_uuid(conn, uuid)

@@ -21,7 +21,8 @@ _LENGTH_MAX = 255
 def list_traits(req: Request) -> Reply:
     """List the traits that meet every filter. Since 1.6.
 
-    Errors: 400 for an unknown parameter or a value that cannot be read.
+    Errors, the first that applies: 400 for an unknown parameter, for a ``name`` and
+    for an ``associated`` that cannot be read.
     """
     query = req.validated_query(schema.LIST_QUERY)
     filters: dict[str, typing.Any] = {}

@@ -12,9 +12,10 @@ import typing
 import orjson
 import webob.exc
 
-from placement import exception
+from placement import errors, exception
 from placement.context import RequestContext
-from placement.dispatch import CONTEXT
+from placement.dispatch import CONTEXT, JSON
+from placement.errors import Document
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -27,6 +28,13 @@ LOG = logging.getLogger(__name__)
 # What the holder of the token of the strategy ``token`` is.
 _TOKEN_USER = "admin"
 _TOKEN_ROLES = ("admin", "service")
+
+_TITLE = "401 Unauthorized"
+_UNVERIFIED = (
+    "This server could not verify that you are authorized to access the document you "
+    "requested."
+)
+_CAUSE = "The header X-Auth-Token is missing or its value is not valid."
 
 # Where the version document is, which is for everybody.
 _OPEN_PATHS = ("", "/")
@@ -83,26 +91,29 @@ def _identifying(
 
 
 def _refuse(environ: "WSGIEnvironment", start_response: "StartResponse") -> typing.Any:
+    """Refuse in the form that ``Accept`` likes best, as other errors do.
+
+    Source: API reference, "Errors".
+    """
+    wanted = errors.content_type(environ.get("HTTP_ACCEPT"))
+    if wanted != JSON:
+        page = errors.page(wanted, _TITLE, _UNVERIFIED, _CAUSE)
+        return _unauthorized(page, start_response)
     document = {
-        "message": "This server could not verify that you are authorized to access "
-        "the document you requested: the header X-Auth-Token is missing or its "
-        "value is not valid.",
-        "code": "401 Unauthorized",
+        "message": f"{_UNVERIFIED} {_CAUSE}",
+        "code": _TITLE,
         "title": "Unauthorized",
     }
-    return _unauthorized(document, start_response)
+    return _unauthorized(Document(JSON, orjson.dumps(document)), start_response)
 
 
-def _unauthorized(
-    document: dict[str, typing.Any], start_response: "StartResponse"
-) -> list[bytes]:
-    body = orjson.dumps(document)
+def _unauthorized(document: Document, start_response: "StartResponse") -> list[bytes]:
     headers = [
-        ("content-type", "application/json"),
-        ("content-length", str(len(body))),
+        ("content-type", document.content_type),
+        ("content-length", str(len(document.body))),
     ]
-    start_response("401 Unauthorized", headers)
-    return [body]
+    start_response(_TITLE, headers)
+    return [document.body]
 
 
 def _noauth2(environ: "WSGIEnvironment", service: "Service") -> RequestContext | None:
@@ -245,4 +256,5 @@ def _refuse_for_keystone(
         "title": "Unauthorized",
         "message": "The request you have made requires authentication.",
     }
-    return _unauthorized({"error": error}, start_response)
+    body = orjson.dumps({"error": error})
+    return _unauthorized(Document(JSON, body), start_response)

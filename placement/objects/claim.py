@@ -52,7 +52,7 @@ class Claim:
     consumer: str
     amounts: tuple[Amount, ...]
     owner: Owner
-    generation: int | Unchecked | None = UNCHECKED
+    generation: float | Unchecked | None = UNCHECKED
 
 
 class _Key(typing.NamedTuple):

@@ -71,7 +71,7 @@ def lock_all(
 
 
 def require_generation(
-    stored: Consumer | None, has_allocations: bool, given: int | Unchecked | None
+    stored: Consumer | None, has_allocations: bool, given: float | Unchecked | None
 ) -> None:
     """Compare the generation that the caller has read with the stored one.
 

@@ -17,11 +17,12 @@ from placement.objects.resource_provider import ResourceProvider
 class Shape:
     """What one provider is to offer, given the generation that was read.
 
-    ``offers`` are by the name of their class; the id in them means nothing.
+    ``generation`` is as it was given, be it 2.0 for 2. ``offers`` are by the name of
+    their class; the id in them means nothing.
     """
 
     provider_uuid: str
-    generation: int
+    generation: float
     offers: dict[str, Inventory]
 
 
@@ -45,10 +46,6 @@ def reshape(
     Source: microversion 1.30.
     """
     providers = _providers(conn, shapes)
-    for shape in shapes:
-        provider = providers[shape.provider_uuid]
-        if provider.generation != shape.generation:
-            raise _stale(provider.uuid, provider.generation, shape.generation)
     # Consumers are locked before providers, by everyone, and these all at once.
     held = claim.hold(conn, claims)
     ids = (provider.id for provider in providers.values())
@@ -58,7 +55,7 @@ def reshape(
         provider = providers[shape.provider_uuid]
         try:
             resource_provider.advance_generation(
-                conn, provider, shape.generation, by=2 if shape.offers else 1
+                conn, provider, int(shape.generation), by=2 if shape.offers else 1
             )
         except exception.ConcurrentUpdate as raced:
             raise _stale(provider.uuid, "another", shape.generation) from raced
@@ -77,15 +74,23 @@ def reshape(
 def _providers(
     conn: sa.Connection, shapes: collections.abc.Sequence[Shape]
 ) -> dict[str, ResourceProvider]:
-    wanted = [shape.provider_uuid for shape in shapes]
-    found = resource_provider.get_all_by_uuid(conn, wanted)
-    for uuid in wanted:
-        if uuid not in found:
-            raise exception.ReshapedProviderNotFound(uuid=uuid)
+    """Return the providers by uuid, each as it was when its shape was made.
+
+    Of several that are not, the first is told.
+    """
+    found = resource_provider.get_all_by_uuid(
+        conn, [shape.provider_uuid for shape in shapes]
+    )
+    for shape in shapes:
+        provider = found.get(shape.provider_uuid)
+        if provider is None:
+            raise exception.ReshapedProviderNotFound(uuid=shape.provider_uuid)
+        if provider.generation != shape.generation:
+            raise _stale(provider.uuid, provider.generation, shape.generation)
     return found
 
 
-def _stale(uuid: str, actual: int | str, given: int) -> exception.ConcurrentUpdate:
+def _stale(uuid: str, actual: int | str, given: float) -> exception.ConcurrentUpdate:
     return exception.ConcurrentUpdate(
         reason="resource provider generation conflict for provider "
         f"{uuid}: actual: {actual}, given: {given}"

@@ -104,7 +104,7 @@ def delete(conn: sa.Connection, name: str) -> None:
     if not found.is_custom:
         raise exception.BadRequest(
             reason="Error in delete resource class: "
-            f"Cannot delete standard resource class {name}"
+            f"Cannot delete standard resource class {name}."
         )
     # Who adds an inventory of the class holds it; see ``hold``.
     conn.execute(

@@ -52,13 +52,13 @@ def create(
 
 
 def _require_free(conn: sa.Connection, name: str, uuid: str) -> None:
-    taken = conn.execute(
-        sa.select(_providers.c.name, _providers.c.uuid).where(
+    taken = conn.scalars(
+        sa.select(_providers.c.uuid).where(
             sa.or_(_providers.c.name == name, _providers.c.uuid == uuid)
         )
-    ).first()
-    if taken is not None:
-        kind, value = ("uuid", uuid) if taken.uuid == uuid else ("name", name)
+    ).all()
+    if taken:
+        kind, value = ("uuid", uuid) if uuid in taken else ("name", name)
         raise exception.DuplicateName(
             reason=f"Conflicting resource provider {kind}: {value} already exists."
         )

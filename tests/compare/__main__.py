@@ -11,7 +11,6 @@ from tests.compare import report, services
 from tests.compare.compare import Finding, Tally, run_episode
 from tests.compare.pair import Pair
 from tests.compare.shrink import shrunk
-from tests.functional import databases
 
 
 @click.command()
@@ -19,7 +18,7 @@ from tests.functional import databases
 @click.option("--seeds", default=5, show_default=True, help="Their number.")
 @click.option("--first-seed", default=1, show_default=True)
 @click.option("--episode", help="Only this one, as SEED/NUMBER.")
-@click.option("--database", type=click.Choice(databases.KINDS), default="sqlite")
+@click.option("--database", type=click.Choice(services.KINDS), default="sqlite")
 @click.option("--shrink", default=0, help="Classes to find a shorter example for.")
 @click.option("--peer-twice", is_flag=True, help="Compare the peer with itself.")
 def main(

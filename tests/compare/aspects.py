@@ -11,7 +11,8 @@ _REQUEST_ID = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HTTP_DATE = re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT")
 _HEADERS = ["content-type", "openstack-api-version", "cache-control"]
 _SETS = ["allow", "vary"]
-_UNSAID = ("detail", "request_id")
+# What is prose, or another every time; a refusal of a token has a message instead.
+_UNSAID = ("detail", "request_id", "message")
 
 Aspects = dict[str, typing.Any]
 
@@ -79,19 +80,23 @@ def _without_made_uuid(request: Request, answer: Answer) -> Answer:
 def _error(answer: Answer, request_id: str) -> Aspects:
     document, error = answer.document(), answer.error
     if error:
-        said = {name: value for name, value in error.items() if name not in _UNSAID}
         return {
-            "error": said,
+            "error": _said(error),
             "error-request-id": error.get("request_id") == request_id,
             "one-line": "\n" not in answer.detail.partition("\n\n")[2].strip(),
             "generic": wording.generic_sentence(answer.detail),
             "wording": wording.phrases(answer.detail),
         }
     if document is not None:
-        return {"error": document}
+        said = wording.phrases(str(document.get("message", "")))
+        return {"error": _said(document), "wording": said}
     if not answer.content:
         return {}
     return {"wording": wording.phrases(wording.without_markup(answer.detail))}
+
+
+def _said(error: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    return {name: value for name, value in error.items() if name not in _UNSAID}
 
 
 def ordered(request: Request, document: typing.Any) -> typing.Any:

@@ -32,9 +32,9 @@ class Request(typing.NamedTuple):
 
     @property
     def query(self) -> list[tuple[str, str]]:
-        return urllib.parse.parse_qsl(
-            self.target.partition("?")[2], keep_blank_values=True
-        )
+        """The parameters in their order; both ``&`` and ``;`` are between them."""
+        query = self.target.partition("?")[2].replace(";", "&")
+        return urllib.parse.parse_qsl(query, keep_blank_values=True)
 
     @property
     def minor(self) -> int | None:

@@ -1,17 +1,31 @@
 """Properties of searches that deliberate differences depend on."""
 
 import collections
-import contextlib
+import collections.abc
 import re
 import typing
 
 from tests.compare.exchange import Answer, Exchange
 
+_SEARCHES = ("GET /allocation_candidates", "GET /resource_providers")
 _GROUPED = re.compile(r"(resources|required|member_of|in_tree)(.*)")
+
+
+# What a value of a parameter that counts once has to be.
+_SINGLE: dict[str, collections.abc.Callable[[str], object]] = {
+    "limit": re.compile("[1-9][0-9]*").fullmatch,
+    "group_policy": ("none", "isolate").__contains__,
+}
 
 
 def _is_candidates(exchange: Exchange) -> bool:
     return exchange.request.operation == "GET /allocation_candidates"
+
+
+def _are_found(exchange: Exchange) -> bool:
+    """Tell whether it is a search that both have answered."""
+    statuses = {exchange.peer.status, exchange.ours.status}
+    return _is_candidates(exchange) and statuses == {200}
 
 
 def _groups(exchange: Exchange) -> dict[str, dict[str, list[str]]]:
@@ -48,18 +62,21 @@ def has_hidden_unknown_name(exchange: Exchange) -> bool:
 
 def has_unknown_name_in_both(exchange: Exchange) -> bool:
     statuses = {exchange.peer.status, exchange.ours.status}
-    return statuses == {400} and all(
-        re.search("no such (trait|resource class)", answer.detail, re.IGNORECASE)
-        for answer in (exchange.peer, exchange.ours)
+    is_search = exchange.request.operation in _SEARCHES
+    return (
+        is_search
+        and statuses == {400}
+        and all(
+            re.search("no such (trait|resource class)", answer.detail, re.IGNORECASE)
+            for answer in (exchange.peer, exchange.ours)
+        )
     )
 
 
 def is_cut_alike(exchange: Exchange) -> bool:
     """Tell whether both answers are cut by a limit, to as many candidates."""
-    if {exchange.peer.status, exchange.ours.status} != {200}:
-        return False
     limits = [value for name, value in exchange.request.query if name == "limit"]
-    if not _is_candidates(exchange) or not limits:
+    if not _are_found(exchange) or not limits:
         return False
     counts = {len(_requests(exchange.peer)), len(_requests(exchange.ours))}
     return counts == {int(limits[0])}
@@ -67,14 +84,14 @@ def is_cut_alike(exchange: Exchange) -> bool:
 
 def loses_anchors(exchange: Exchange) -> bool:
     groups = _groups(exchange)
-    if not _is_candidates(exchange) or "" not in groups or len(groups) < 2:
+    if not _are_found(exchange) or "" not in groups or len(groups) < 2:
         return False
     return _has_fewer(exchange.peer, exchange.ours)
 
 
 def asks_twice_for_a_class(exchange: Exchange) -> bool:
     groups = _groups(exchange)
-    if not _is_candidates(exchange) or "" not in groups:
+    if not _are_found(exchange) or "" not in groups:
         return False
     policies = [each for name, each in exchange.request.query if name == "group_policy"]
     suffixed = [_classes(group) for suffix, group in groups.items() if suffix]
@@ -85,13 +102,13 @@ def asks_twice_for_a_class(exchange: Exchange) -> bool:
 def fails_on_nested_sharing(exchange: Exchange) -> bool:
     return (
         _is_candidates(exchange)
-        and exchange.peer.status == 500
+        and (exchange.peer.status, exchange.ours.status) == (500, 200)
         and len(_classes(_groups(exchange).get("", {}))) > 1
     )
 
 
 def has_bare_group(exchange: Exchange) -> bool:
-    if not _is_candidates(exchange):
+    if not _are_found(exchange):
         return False
     return any(
         suffix
@@ -107,14 +124,23 @@ def _has_wanted(group: dict[str, list[str]]) -> bool:
     return any(not item.startswith("!") for each in values for item in each.split(","))
 
 
-def repeats_single_parameter(exchange: Exchange) -> bool:
-    names = collections.Counter(name for name, _ in exchange.request.query)
-    return _is_candidates(exchange) and (
-        names["limit"] > 1 or names["group_policy"] > 1
-    )
+def has_unchecked_value(exchange: Exchange) -> bool:
+    """Tell whether ours refuses a value that a good one comes after."""
+    if not _is_candidates(exchange) or exchange.ours.status != 400:
+        return False
+    for name, is_good in _SINGLE.items():
+        values = [value for key, value in exchange.request.query if key == name]
+        for value in values[:-1]:
+            told = f"Invalid query string parameters: {value!r} "
+            if (
+                not is_good(value)
+                and is_good(values[-1])
+                and told in exchange.ours.detail
+                and told not in exchange.peer.detail
+            ):
+                return True
+    return False
 
 
 def _has_fewer(peer: Answer, ours: Answer) -> bool:
-    with contextlib.suppress(AttributeError):
-        return len(_requests(peer)) < len(_requests(ours))
-    return False
+    return len(_requests(peer)) < len(_requests(ours))

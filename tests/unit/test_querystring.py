@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from placement import exception
@@ -20,11 +22,22 @@ def test_pairs_keep_their_order():
         (b"a=b=c", [("a", "b=c")]),
         (b"a=x+y%20z", [("a", "x y z")]),
         (b"a=%C3%A4", [("a", "ä")]),
-        (b"a=1;b=2", [("a", "1;b=2")]),
+        (b"a=1;b=2&c", [("a", "1"), ("b", "2"), ("c", "")]),
+        (b";&;a;", [("a", "")]),
+        (b"a=1%3Bb=2%26c", [("a", "1;b=2&c")]),
     ],
 )
 def test_how_a_query_string_is_taken_apart(text, pairs):
     assert list(Query.parse(text)) == pairs
+
+
+@pytest.mark.parametrize("separator", [b"&", b";"])
+def test_separators_alone_cost_next_to_nothing(separator):
+    begun = time.process_time()
+
+    assert Query.parse(separator * 1_000_000).pairs == ()
+    # Time that grew with the square of the length would be minutes.
+    assert time.process_time() - begun < 5
 
 
 @pytest.mark.parametrize("text", [b"a=%FF", b"\xff=1", b"a=%ED%A0%80"])

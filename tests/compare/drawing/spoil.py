@@ -4,6 +4,7 @@ import collections.abc
 import copy
 import json
 import random
+import re
 import typing
 
 from tests.compare.drawing.draft import NO_BODY, Draft
@@ -11,6 +12,7 @@ from tests.compare.drawing.world import World
 
 Spoil = collections.abc.Callable[[random.Random, World, Draft], None]
 
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 VALUES: list[typing.Any] = [
     *(None, True, False, -1, 0, 1, 2, 2.0, 1.5, -0.5, "", "x", " ", "1", [], {}),
     *(2147483647, 2147483648, 0.0, "é漢", ["a"], [None], {"a": 1}, "a" * 256),
@@ -71,6 +73,7 @@ def spoil(rng: random.Random, world: World, draft: Draft) -> None:
         (2, _method),
         (5, _path),
         (2, _needless_body),
+        (2, _notation),
     ]
     if draft.body is not NO_BODY:
         ways += [(30, _value), (6, _raw_body), (5, _content_type)]
@@ -117,6 +120,29 @@ def _path(rng: random.Random, world: World, draft: Draft) -> None:
         known = [*world.providers, world.new_uuid(), *SEGMENTS]
         segments[rng.randint(1, len(segments) - 1)] = rng.choice(known)
     draft.path = "/".join(segments)
+
+
+def _notation(rng: random.Random, world: World, draft: Draft) -> None:
+    """Write every uuid otherwise: of the path, of the query, of the body or of all.
+
+    Not those of aggregates that are written: one service keeps them as they are.
+    """
+    is_upper = rng.random() < 0.5
+
+    def written(text: str) -> str:
+        return _UUID.sub(
+            lambda found: found[0].upper() if is_upper else found[0].replace("-", ""),
+            text,
+        )
+
+    where = rng.choice(["path", "query", "body", "all"])
+    if where in ("path", "all"):
+        draft.path = written(draft.path)
+    if where in ("query", "all"):
+        draft.query = [(name, written(value)) for name, value in draft.query]
+    is_kept = draft.operation.endswith("/aggregates")
+    if where in ("body", "all") and draft.body is not NO_BODY and not is_kept:
+        draft.body = json.loads(written(json.dumps(draft.body)))
 
 
 def _needless_body(rng: random.Random, world: World, draft: Draft) -> None:

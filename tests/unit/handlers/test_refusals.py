@@ -97,7 +97,7 @@ def test_which_refusal_of_a_reshape_comes_first(
     assert text in last_line(answer)
 
 
-def test_a_generation_that_is_written_as_a_fraction_is_answered_as_whole(send):
+def test_a_write_repeats_amounts_as_they_are_written_but_tells_whole_generations(send):
     inventories = {"VCPU": {"total": 8.0}}
     replaced = send(
         "PUT",
@@ -113,7 +113,8 @@ def test_a_generation_that_is_written_as_a_fraction_is_answered_as_whole(send):
     assert '"resource_provider_generation":1,' in replaced.text
     assert grouped.json == {"aggregates": [], "resource_provider_generation": 2}
     assert ".0" not in grouped.text
-    assert '"total":8,' in replaced.text
+    assert '"total":8.0,' in replaced.text
+    assert '"total":8,' in send("GET", f"{PATH}/inventories").text
 
 
 @pytest.mark.parametrize("generation", [2**31, 2**63, 10**30, -1])

@@ -94,6 +94,27 @@ def test_without_a_token_there_is_no_way_past(noauth2, below):
     assert document["message"]
 
 
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("application/json", "application/json"),
+        ("*/*;q=0.1", "application/json"),
+        ("text/html, application/json", "application/json"),
+        ("text/html, application/json;q=0.9", "text/html; charset=UTF-8"),
+        ("text/plain, application/json;q=0.1", "application/json"),
+        ("image/png", "text/plain; charset=UTF-8"),
+    ],
+)
+def test_a_refusal_has_the_form_that_is_liked_best(
+    noauth2, below, accept, content_type
+):
+    answer = who(noauth2, below, Accept=accept)
+
+    assert answer.headers["Content-Type"] == content_type
+    assert int(answer.headers["Content-Length"]) == len(answer.body)
+    assert b"X-Auth-Token" in answer.body
+
+
 @pytest.mark.parametrize("path", ["/", ""])
 def test_the_version_document_is_for_everybody(noauth2, below, path):
     ask(noauth2, "/", environ={"PATH_INFO": path, "SCRIPT_NAME": "/placement"})

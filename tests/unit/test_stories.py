@@ -1,0 +1,30 @@
+"""The stories that go over HTTP, as files: what must not be missing among them."""
+
+import pathlib
+
+import pytest
+import yaml
+
+from placement.microversion import MAX_VERSION
+
+STORIES = pathlib.Path(__file__).parents[1] / "functional" / "gabbits"
+HEADER = "openstack-api-version"
+
+
+def versions_of(path):
+    """Return the versions that the steps of a story ask for, and the one of most."""
+    story = yaml.safe_load(path.read_text())
+    usual = story["defaults"]["request_headers"][HEADER]
+    asked = {
+        step.get("request_headers", {}).get(HEADER, usual) for step in story["tests"]
+    }
+    return asked, usual
+
+
+@pytest.mark.parametrize("minor", range(1, MAX_VERSION.minor + 1))
+def test_a_step_of_the_versions_has_a_story_of_both_sides(minor):
+    (path,) = STORIES.glob(f"microversion-1.{minor}-*.yaml")
+    asked, usual = versions_of(path)
+
+    assert usual == f"placement 1.{minor}"
+    assert {f"placement 1.{minor - 1}", usual} <= asked
