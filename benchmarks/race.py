@@ -2,12 +2,10 @@
 
 import collections
 import contextlib
-import pathlib
-import tempfile
 import typing
 
 from benchmarks import services, stage
-from tests.functional import databases, postgresql, race, server
+from tests.functional import databases, race, server
 
 
 class Tally(typing.NamedTuple):
@@ -27,7 +25,8 @@ class Tally(typing.NamedTuple):
 def run(service: services.Service, kind: str, rounds: int, claimers: int) -> Tally:
     """Race on a new database of ``kind``, against several server processes."""
     with contextlib.ExitStack() as stack:
-        url = stack.enter_context(_database(kind))
+        made = stack.enter_context(databases.opened(kind))
+        url = stack.enter_context(made.empty())
         stage.prepare(service, url)
         listening = stack.enter_context(
             server.processes(url, workers=4, threads=4, python=service.python)
@@ -40,15 +39,3 @@ def run(service: services.Service, kind: str, rounds: int, claimers: int) -> Tal
         sum(each.collided for each in held),
         sum(claimers - each.winners - each.losers for each in held),
     )
-
-
-@contextlib.contextmanager
-def _database(kind: str) -> typing.Iterator[str]:
-    """Yield the URL of an empty database."""
-    if kind == databases.SQLITE:
-        with tempfile.TemporaryDirectory() as made:
-            yield f"sqlite:///{pathlib.Path(made) / 'race.db'}"
-    else:
-        with postgresql.running() as cluster:
-            cluster.execute("CREATE DATABASE race")
-            yield cluster.url("race")

@@ -10,7 +10,12 @@ import venv
 from tests.functional import configuration
 
 PEER_VERSION = "16.0.0"
-_PEER_PACKAGES = [f"openstack-placement=={PEER_VERSION}", "gunicorn", "psycopg2-binary"]
+_PEER_PACKAGES = [
+    f"openstack-placement=={PEER_VERSION}",
+    "gunicorn",
+    "psycopg2-binary",
+    "PyMySQL",
+]
 
 # What the peer's documentation advises for wide trees and large answers.
 _TUNED: configuration.Options = {
@@ -48,7 +53,8 @@ def peer() -> Service:
     directory = _cache() / f"peer-{PEER_VERSION}-{sys.version_info.minor}"
     python = directory / "bin" / "python"
     finished = directory / "finished"
-    if not finished.exists():
+    wanted = " ".join(_PEER_PACKAGES)
+    if not finished.exists() or finished.read_text() != wanted:
         print(f"Installing the peer into {directory}", file=sys.stderr)
         venv.create(directory, with_pip=True, clear=True)
         subprocess.run(
@@ -56,7 +62,7 @@ def peer() -> Service:
             check=True,
             cwd=directory,
         )
-        finished.touch()
+        finished.write_text(wanted)
     return Service("peer", python)
 
 

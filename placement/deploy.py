@@ -15,7 +15,7 @@ from oslo_config import cfg
 from placement import dispatch, exception, policy, routes
 from placement.conf import settings as conf_settings
 from placement.context import Service
-from placement.db import engine, migrations, standard
+from placement.db import engine, migrations, standard, upkeep
 from placement.db.names import Names
 from placement.middleware import (
     auth,
@@ -63,6 +63,7 @@ def _service(config: cfg.ConfigOpts) -> Service:
         if settings.database.sync_on_startup:
             migrations.sync(database)
         migrations.require_current(database)
+        upkeep.require_counted(database)
         standard.ensure(database)
     except sa.exc.DBAPIError as failure:
         raise exception.ConfigurationError(

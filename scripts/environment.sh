@@ -109,3 +109,36 @@ ensure_postgresql() {
     fi
     install_packages "to test on PostgreSQL" postgresql
 }
+
+# has_mariadb: whether there are server programs, and what makes a cluster of them.
+has_mariadb() {
+    local path=$PATH:/usr/sbin:/usr/local/sbin program
+    for program in mariadbd mariadb-install-db wsrep_sst_rsync rsync; do
+        PATH=$path command -v "$program" >/dev/null || return 1
+    done
+    compgen -G '/usr/lib*/galera*/libgalera_smm.so' >/dev/null
+}
+
+# ensure_mariadb: the tests start private servers, but need the programs.
+ensure_mariadb() {
+    local packages=(mariadb-server galera-4 rsync)
+    if has_mariadb; then
+        return 0
+    fi
+    if ! may_install; then
+        say "There is no MariaDB with Galera here and it may not be installed;" \
+            "the tests will skip it: sudo apt-get install ${packages[*]}"
+        return 0
+    fi
+    # Only the programs are wanted, not a server that runs from now on. Debian asks
+    # this file before it starts one.
+    local policy=/usr/sbin/policy-rc.d is_ours='' failed=0
+    if [ ! -e "$policy" ]; then
+        is_ours=1
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod +x "$policy"
+    fi
+    install_packages "to test on MariaDB" "${packages[@]}" || failed=$?
+    [ -z "$is_ours" ] || as_root rm "$policy"
+    return "$failed"
+}

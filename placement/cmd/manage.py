@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from oslo_config import cfg
 
 from placement import exception
-from placement.cmd import table
+from placement.cmd import audit, progress, table
 from placement.conf import find, log, settings
 from placement.db import engine as engines
 from placement.db import migrations, online
@@ -25,6 +25,14 @@ PROGRAM = "placement-manage"
 BATCH_ROWS = 50
 
 DONE, FAILED, MORE_TO_DO, MIGRATION_FAILED, WRONG_COUNT = 0, 1, 1, 2, 127
+# Of an audit, where 1 says that something is wrong in the database.
+UNKNOWN = 2
+
+_FAILURES = (
+    exception.PlacementError,
+    sa.exc.SQLAlchemyError,
+    alembic.util.CommandError,
+)
 
 
 def main(argv: collections.abc.Sequence[str] | None = None) -> int:
@@ -47,14 +55,14 @@ def main(argv: collections.abc.Sequence[str] | None = None) -> int:
         log.setup_for_command(config)
         status: int = config.command.run(config)
         return status
-    except (
-        exception.PlacementError,
-        sa.exc.SQLAlchemyError,
-        alembic.util.CommandError,
-    ) as failure:
-        LOG.debug("%s failed", PROGRAM, exc_info=True)
-        print(f"{PROGRAM}: {failure}", file=sys.stderr)
+    except _FAILURES as failure:
+        _tell(failure)
         return FAILED
+
+
+def _tell(failure: Exception) -> None:
+    LOG.debug("%s failed", PROGRAM, exc_info=True)
+    print(f"{PROGRAM}: {failure}", file=sys.stderr)
 
 
 def _add_commands(commands: typing.Any) -> None:
@@ -86,6 +94,17 @@ def _add_commands(commands: typing.Any) -> None:
     )
     online_data.set_defaults(run=_online_data_migrations)
 
+    audited = of_db.add_parser(
+        "audit", help="say what does not agree in the database, while the service runs"
+    )
+    audited.add_argument(
+        "--fix", action="store_true", help="mend what has one right answer, first"
+    )
+    audited.add_argument(
+        "--json", action="store_true", help="print all findings, for programs"
+    )
+    audited.set_defaults(run=_audit)
+
 
 def _shows_help(
     parser: argparse.ArgumentParser,
@@ -98,8 +117,11 @@ def _shows_help(
 
 
 def _sync(config: cfg.ConfigOpts) -> int:
-    with _database(config) as (engine, _):
-        migrations.sync(engine)
+    with (
+        _database(config) as (engine, _),
+        progress.shown("Providers counted") as report,
+    ):
+        migrations.sync(engine, report=report)
     return DONE
 
 
@@ -136,6 +158,17 @@ def _online_data_migrations(config: cfg.ConfigOpts) -> int:
         print("Some migrations failed unexpectedly. Check log for details.")
         return MIGRATION_FAILED
     return DONE
+
+
+def _audit(config: cfg.ConfigOpts) -> int:
+    try:
+        with _database(config) as (engine, loaded):
+            return audit.run(
+                engine, loaded.placement, config.command.fix, config.command.json
+            )
+    except _FAILURES as failure:
+        _tell(failure)
+        return UNKNOWN
 
 
 def _positive(text: str) -> int:

@@ -12,12 +12,20 @@ _POSTGRESQL_RETRY = {"40001", "40P01", "23505", "23503", "55P03"}
 # PostgreSQL shuts down, starts up, or is a standby that takes no writes.
 _POSTGRESQL_LOST = {"57P01", "57P02", "57P03", "25006"}
 
-# Deadlock, lock wait timeout, record changed since last read, a Galera node that
-# is not ready, duplicate entry, foreign key from either side.
-_MARIADB_RETRY = {1213, 1205, 1020, 1047, 1062, 1451, 1452}
+# Deadlock, which is also what Galera calls a change that another node was faster
+# with; lock wait timeout, record changed since last read, duplicate entry, foreign
+# key from either side.
+_MARIADB_RETRY = {1213, 1205, 1020, 1062, 1451, 1452}
 
-# The server shuts down or takes no more, or the connection was killed or broke.
-_MARIADB_LOST = {1040, 1053, 1077, 1079, 1927, 2002, 2003, 2006, 2013, 2055, 4031}
+# A Galera node that has lost its cluster or does not follow it yet.
+_MARIADB_UNREADY = {1047}
+
+# The server shuts down or takes no more, the connection was killed or broke, the
+# server is a replica that takes no writes, or a COMMIT was interrupted.
+_MARIADB_LOST = {
+    *(1040, 1053, 1077, 1079, 1180, 1290, 1927),
+    *(2002, 2003, 2006, 2013, 2055, 4031),
+}
 
 # Neither NOT NULL nor CHECK: those are mistakes of ours.
 _SQLITE_RETRY = (
@@ -35,6 +43,7 @@ class Meaning(enum.Enum):
     """What to do about a failed statement or COMMIT."""
 
     RETRY = "retry"
+    UNREADY = "unready"
     LOST = "lost"
     BUG = "bug"
 
@@ -49,14 +58,17 @@ def meaning(failure: sa.exc.SQLAlchemyError) -> Meaning:
         return Meaning.LOST
     if not isinstance(failure, sa.exc.DBAPIError):
         return Meaning.BUG
-    if failure.connection_invalidated:
-        return Meaning.LOST
     original = failure.orig
+    if failure.connection_invalidated:
+        # A node that is not ready is left, but it has said that it does nothing.
+        is_unready = _number(original) in _MARIADB_UNREADY
+        return Meaning.UNREADY if is_unready else Meaning.LOST
+    of_server = _mariadb
     if hasattr(original, "pgcode"):
-        return _postgresql(original)
-    if hasattr(original, "sqlite_errorname"):
-        return _sqlite(original)
-    return _mariadb(original)
+        of_server = _postgresql
+    elif hasattr(original, "sqlite_errorname"):
+        of_server = _sqlite
+    return of_server(original)
 
 
 def _postgresql(original: typing.Any) -> Meaning:
@@ -79,16 +91,27 @@ def _sqlite(original: typing.Any) -> Meaning:
 
 
 def _mariadb(original: typing.Any) -> Meaning:
-    number = original.args[0] if original is not None and original.args else None
+    number = _number(original)
     if number in _MARIADB_RETRY:
         return Meaning.RETRY
+    if number in _MARIADB_UNREADY:
+        return Meaning.UNREADY
     if number in _MARIADB_LOST:
         return Meaning.LOST
     return Meaning.BUG
 
 
+def _number(original: typing.Any) -> typing.Any:
+    """Return what MariaDB's failures begin with; those of others have a text there."""
+    arguments = getattr(original, "args", ())
+    return arguments[0] if arguments else None
+
+
 def mark_lost_connection(context: sa.engine.ExceptionContext) -> None:
     """Let the pool drop its connections when the server says that it stops."""
     original = context.original_exception
-    if getattr(original, "pgcode", None) in _POSTGRESQL_LOST:
+    if (
+        getattr(original, "pgcode", None) in _POSTGRESQL_LOST
+        or _number(original) in _MARIADB_LOST | _MARIADB_UNREADY
+    ):
         context.is_disconnect = True

@@ -1,5 +1,6 @@
 """Connections: how each database is opened, and what a transaction begins with."""
 
+import socket
 import sqlite3
 import time
 import typing
@@ -19,8 +20,15 @@ SQLITE_WAIT_MS = 20_000
 # How long until SQLite is asked again where it does not wait by itself.
 SQLITE_PAUSE_SECONDS = 0.02
 
-# An option of a connection: its transaction is going to write.
+# Options of a connection: its transaction is going to write; it reads one snapshot.
 WRITES = "placement_writes"
+READS = "placement_reads"
+
+# Set in the ``info`` of a connection to a node of a Galera cluster.
+_OF_CLUSTER = "placement_of_cluster"
+
+# What SQLAlchemy calls MariaDB, after the URL.
+MARIADB = ("mysql", "mariadb")
 
 # The drivers that come with the service, for URLs that name none.
 _DRIVERS = {
@@ -41,7 +49,19 @@ _POSTGRESQL_CONNECT = {
 }
 # As libpq counts versions.
 _POSTGRESQL_WITH_JIT = 110_000
-_MYSQL_CONNECT = {"connect_timeout": 10, "read_timeout": 60, "write_timeout": 60}
+# What searches read stays in memory. By default a row that an index finds is thought
+# to come from a disk, and a table of 100,000 hosts is read to find 1,000 of them.
+_POSTGRESQL_IN_MEMORY = """
+SELECT set_config('random_page_cost', '1.1', false)
+WHERE current_setting('random_page_cost') = '4'
+"""
+_MARIADB_CONNECT = {"connect_timeout": 10}
+_MARIADB_KEEPALIVE = {
+    socket.TCP_KEEPIDLE: 10,
+    socket.TCP_KEEPINTVL: 5,
+    socket.TCP_KEEPCNT: 3,
+    socket.TCP_USER_TIMEOUT: 30_000,
+}
 
 
 def create_engine(database: "DatabaseSettings") -> sa.Engine:
@@ -64,6 +84,11 @@ def create_engine(database: "DatabaseSettings") -> sa.Engine:
         ) from unusable
     _listen(engine, database)
     return engine
+
+
+def is_of_cluster(conn: sa.Connection) -> bool:
+    """Say whether the connection is to a node of a Galera cluster."""
+    return _OF_CLUSTER in conn.info
 
 
 def wait_until_reachable(engine: sa.Engine, database: "DatabaseSettings") -> None:
@@ -126,7 +151,7 @@ def _options(url: sa.URL, database: "DatabaseSettings") -> dict[str, typing.Any]
     options["connect_args"] = dict(
         _POSTGRESQL_CONNECT
         if url.get_backend_name() == "postgresql"
-        else _MYSQL_CONNECT
+        else _MARIADB_CONNECT
     )
     return options
 
@@ -138,8 +163,9 @@ def _listen(engine: sa.Engine, database: "DatabaseSettings") -> None:
         event.listen(engine, "begin", _begin_sqlite)
     elif engine.dialect.name == "postgresql":
         event.listen(engine, "connect", _opened_postgresql)
-    elif engine.dialect.name in ("mysql", "mariadb") and database.mysql_sql_mode:
-        event.listen(engine, "connect", _sets_sql_mode(database.mysql_sql_mode))
+    elif engine.dialect.name in MARIADB:
+        event.listen(engine, "connect", _opens_mariadb(database.mysql_sql_mode))
+        event.listen(engine, "begin", _begin_mariadb)
 
 
 def _opens_sqlite(synchronous: bool) -> typing.Callable[..., None]:
@@ -181,17 +207,51 @@ def _begin_sqlite(conn: sa.Connection) -> None:
 
 
 def _opened_postgresql(connection: typing.Any, _record: object) -> None:
-    # Compiling a question takes longer than answering it: all that is asked here
-    # stops at a limit.
-    if connection.server_version >= _POSTGRESQL_WITH_JIT:
-        with connection.cursor() as cursor:
+    with connection.cursor() as cursor:
+        cursor.execute(_POSTGRESQL_IN_MEMORY)
+        # Compiling a question takes longer than answering it: all that is asked
+        # here stops at a limit.
+        if connection.server_version >= _POSTGRESQL_WITH_JIT:
             cursor.execute("SET jit = off")
-        connection.commit()
+    connection.commit()
 
 
-def _sets_sql_mode(sql_mode: str) -> typing.Callable[..., None]:
-    def opened(connection: typing.Any, _record: object) -> None:
+def _opens_mariadb(sql_mode: str) -> typing.Callable[..., None]:
+    def opened(connection: typing.Any, record: typing.Any) -> None:
+        _notice_silence(connection)
         with connection.cursor() as cursor:
-            cursor.execute("SET SESSION sql_mode = %s", (sql_mode,))
+            # Or the id 0, which is VCPU's, would mean "the next free one".
+            cursor.execute(
+                "SET SESSION sql_mode = CONCAT(COALESCE(NULLIF(%s, ''), @@sql_mode), "
+                "',NO_AUTO_VALUE_ON_ZERO')",
+                (sql_mode,),
+            )
+            cursor.execute("SHOW VARIABLES WHERE variable_name = 'wsrep_on'")
+            if cursor.fetchone() == ("wsrep_on", "ON"):
+                record.info[_OF_CLUSTER] = True
+                # Whatever another node has acknowledged is there before this one
+                # is asked, by readers (1) and by the first statement of writers.
+                cursor.execute("SET SESSION wsrep_sync_wait = 7")
 
     return opened
+
+
+def _notice_silence(connection: typing.Any) -> None:
+    """Let the system notice a server that is gone, as PostgreSQL's library does.
+
+    A limit for answers would end what takes long for a good reason, such as a
+    migration.
+    """
+    # The driver has no option for it, and other drivers have no such thing.
+    opened: socket.socket | None = getattr(connection, "_sock", None)
+    if opened and opened.family in (socket.AF_INET, socket.AF_INET6):
+        for option, value in _MARIADB_KEEPALIVE.items():
+            opened.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def _begin_mariadb(conn: sa.Connection) -> None:
+    # For this transaction only, which costs less than to set it and set it back.
+    if conn.get_execution_options().get(READS):
+        conn.exec_driver_sql(
+            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+        )

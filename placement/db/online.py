@@ -10,10 +10,9 @@ from placement.db import checks, tables
 from placement.db import engine as engines
 
 if typing.TYPE_CHECKING:
-    from placement.conf.settings import Settings
+    from placement.conf.settings import PlacementSettings, Settings
 
 _providers = tables.resource_providers
-_inventories = tables.inventories
 _allocations = tables.allocations
 _consumers = tables.consumers
 
@@ -70,14 +69,22 @@ def _create_incomplete_consumers(
         .order_by(missing.c.consumer_id)
         .limit(max_count)
     ).all()
+    create_consumers(conn, uuids, settings.placement)
+    return found, len(uuids)
+
+
+def create_consumers(
+    conn: sa.Connection,
+    uuids: collections.abc.Sequence[str],
+    settings: "PlacementSettings",
+) -> None:
+    """Add records, as the settings have them for consumers that are without one."""
     if not uuids:
-        return found, 0
-    placement = settings.placement
-    project = _ensure(conn, tables.projects, placement.incomplete_consumer_project_id)
-    user = _ensure(conn, tables.users, placement.incomplete_consumer_user_id)
+        return
+    project = _ensure(conn, tables.projects, settings.incomplete_consumer_project_id)
+    user = _ensure(conn, tables.users, settings.incomplete_consumer_user_id)
     owner = {"project_id": project, "user_id": user, "generation": 0}
     conn.execute(sa.insert(_consumers), [{"uuid": uuid} | owner for uuid in uuids])
-    return found, len(uuids)
 
 
 def _ensure(conn: sa.Connection, table: sa.Table, external_id: str) -> int:
@@ -86,28 +93,6 @@ def _ensure(conn: sa.Connection, table: sa.Table, external_id: str) -> int:
         conn.execute(sa.insert(table).values(external_id=external_id))
     id_: int = conn.execute(select).scalar_one()
     return id_
-
-
-def fill_used(conn: sa.Connection) -> int:
-    """Make ``inventories.used`` the sum of the allocations; returns rows changed.
-
-    Belongs into a transaction that keeps writers of allocations away.
-    """
-    total = (
-        sa.select(sa.func.coalesce(sa.func.sum(_allocations.c.used), 0))
-        .where(
-            _allocations.c.resource_provider_id == _inventories.c.resource_provider_id,
-            _allocations.c.resource_class_id == _inventories.c.resource_class_id,
-        )
-        .scalar_subquery()
-    )
-    changed = conn.execute(
-        sa.update(_inventories)
-        .where(_inventories.c.used != total)
-        .values(used=total, updated_at=_inventories.c.updated_at)
-    )
-    rows: int = changed.rowcount
-    return rows
 
 
 MIGRATIONS: tuple[Migration, ...] = (

@@ -29,7 +29,7 @@ def ensure(engine: sa.Engine) -> None:
             with engine.connect() as fresh:
                 conn = fresh.execution_options(**{engines.WRITES: True})
                 for table, rows in _missing(conn):
-                    _insert(conn, table, rows)
+                    conn.execute(sa.insert(table), rows)
                 conn.commit()
                 return
         except sa.exc.DBAPIError as failure:
@@ -60,12 +60,3 @@ def _absent(
 ) -> list[str]:
     present = set(conn.scalars(sa.select(table.c.name)))
     return [name for name in wanted if name not in present]
-
-
-def _insert(conn: sa.Connection, table: sa.Table, rows: _Rows) -> None:
-    if conn.dialect.name in ("mysql", "mariadb"):
-        # Or the id 0, which is VCPU's, would mean "the next free one".
-        conn.exec_driver_sql(
-            "SET SESSION sql_mode = CONCAT(@@sql_mode, ',NO_AUTO_VALUE_ON_ZERO')"
-        )
-    conn.execute(sa.insert(table), rows)

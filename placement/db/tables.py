@@ -7,10 +7,20 @@ does not know them can go on.
 """
 
 import datetime
+import typing
 
 import sqlalchemy as sa
 
 metadata = sa.MetaData()
+
+# MariaDB's usual way to compare takes "a" for "A" and for "a ", which are two names.
+EXACT_CHARSET = "utf8mb4"
+EXACT_COLLATION = "utf8mb4_nopad_bin"
+_EXACT: dict[str, typing.Any] = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": EXACT_CHARSET,
+    "mysql_collate": EXACT_COLLATION,
+}
 
 
 def utcnow() -> datetime.datetime:
@@ -41,6 +51,7 @@ resource_providers = sa.Table(
     sa.UniqueConstraint("name", name="uniq_resource_providers0name"),
     sa.Index("resource_providers_root_provider_id_idx", "root_provider_id"),
     sa.Index("resource_providers_parent_provider_id_idx", "parent_provider_id"),
+    **_EXACT,
 )
 
 inventories = sa.Table(
@@ -65,6 +76,7 @@ inventories = sa.Table(
         name="uniq_inventories0resource_provider_resource_class",
     ),
     sa.Index("inventories_resource_class_id_idx", "resource_class_id"),
+    **_EXACT,
 )
 
 allocations = sa.Table(
@@ -85,6 +97,7 @@ allocations = sa.Table(
     ),
     sa.Index("allocations_resource_class_id_idx", "resource_class_id"),
     sa.Index("allocations_consumer_id_idx", "consumer_id"),
+    **_EXACT,
 )
 
 consumers = sa.Table(
@@ -104,6 +117,7 @@ consumers = sa.Table(
     sa.Index("consumers_project_id_uuid_idx", "project_id", "uuid"),
     sa.Index("consumers_project_id_user_id_uuid_idx", "project_id", "user_id", "uuid"),
     sa.Index("consumers_consumer_type_id_idx", "consumer_type_id"),
+    **_EXACT,
 )
 
 consumer_types = sa.Table(
@@ -113,6 +127,7 @@ consumer_types = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("name", sa.String(255), nullable=False),
     sa.UniqueConstraint("name", name="uniq_consumer_types0name"),
+    **_EXACT,
 )
 
 projects = sa.Table(
@@ -122,6 +137,7 @@ projects = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("external_id", sa.String(255), nullable=False),
     sa.UniqueConstraint("external_id", name="uniq_projects0external_id"),
+    **_EXACT,
 )
 
 users = sa.Table(
@@ -131,6 +147,7 @@ users = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("external_id", sa.String(255), nullable=False),
     sa.UniqueConstraint("external_id", name="uniq_users0external_id"),
+    **_EXACT,
 )
 
 resource_classes = sa.Table(
@@ -141,6 +158,7 @@ resource_classes = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("name", sa.String(255), nullable=False),
     sa.UniqueConstraint("name", name="uniq_resource_classes0name"),
+    **_EXACT,
 )
 
 traits = sa.Table(
@@ -150,6 +168,7 @@ traits = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("name", sa.String(255), nullable=False),
     sa.UniqueConstraint("name", name="uniq_traits0name"),
+    **_EXACT,
 )
 
 placement_aggregates = sa.Table(
@@ -159,6 +178,7 @@ placement_aggregates = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("uuid", sa.String(36)),
     sa.UniqueConstraint("uuid", name="uniq_placement_aggregates0uuid"),
+    **_EXACT,
 )
 
 resource_provider_aggregates = sa.Table(
@@ -170,6 +190,7 @@ resource_provider_aggregates = sa.Table(
     ),
     sa.Column("aggregate_id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Index("resource_provider_aggregates_aggregate_id_idx", "aggregate_id"),
+    **_EXACT,
 )
 
 resource_provider_traits = sa.Table(
@@ -187,13 +208,17 @@ resource_provider_traits = sa.Table(
         "resource_provider_id",
         "trait_id",
     ),
+    **_EXACT,
 )
 
-# One row that counts the times a custom name was taken away or changed its
-# meaning. What a process remembers of names holds while this stays the same.
+# The row 1 counts the times a custom name was taken away or changed its meaning.
+# What a process remembers of names holds while this stays the same. On a Galera
+# cluster there is a row for each custom class, by which writers on different nodes
+# meet; what it counts is of no interest.
 name_changes = sa.Table(
     "placement_name_changes",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("revision", sa.BigInteger, nullable=False),
+    **_EXACT,
 )

@@ -1,6 +1,7 @@
 """Transactions: one per request, and the one place where work is tried again."""
 
 import collections.abc
+import contextlib
 import enum
 import logging
 import random
@@ -25,6 +26,12 @@ _Work = collections.abc.Callable[[sa.Connection], _Result]
 _ATTEMPTS_WHEN_LOST = 2
 
 _PAUSE_SECONDS_MAX = 0.5
+
+# Of a program that does not say how often; the default of the option.
+_ATTEMPTS = 11
+
+# Of a result that is streamed.
+_ROWS_PER_FETCH = 1000
 
 # After this no attempt is begun: the client has been waiting long enough to be told.
 _SECONDS_MAX = 30
@@ -62,7 +69,14 @@ def write(context: "RequestContext", work: _Work[_Result]) -> _Result:
     up; Unavailable when the database cannot be reached or is too busy.
     """
     attempts = context.settings.placement.allocation_conflict_retry_count + 1
-    return _run(context.engine, work, attempts, _begin_write, writes=True)
+    return write_to(context.engine, work, attempts)
+
+
+def write_to(
+    database: sa.Engine, work: _Work[_Result], attempts: int = _ATTEMPTS
+) -> _Result:
+    """Do what ``write`` does for a program that serves no request."""
+    return _run(database, work, attempts, _begin_write, writes=True)
 
 
 def read(context: "RequestContext", work: _Work[_Result]) -> _Result:
@@ -75,6 +89,17 @@ def read(context: "RequestContext", work: _Work[_Result]) -> _Result:
     reached.
     """
     return _run(context.engine, work, _ATTEMPTS_WHEN_LOST, _begin_read, writes=False)
+
+
+@contextlib.contextmanager
+def snapshot(database: sa.Engine) -> collections.abc.Iterator[sa.Connection]:
+    """Yield a connection that reads one snapshot of the database, as ``read`` does.
+
+    For who passes on what it reads as it comes, and could not begin anew. Rows are
+    streamed, and one result has to be read to its end before the next is asked for.
+    """
+    with database.connect() as fresh:
+        yield _begin_read(fresh).execution_options(yield_per=_ROWS_PER_FETCH)
 
 
 def _run(
@@ -95,7 +120,7 @@ def _run(
                 # Where nothing was written, nothing has to be kept.
                 if writes:
                     step = _Step.COMMIT
-                    conn.commit()
+                    _commit(conn)
                 return result
         except Again as again:
             attempt += 1
@@ -105,6 +130,9 @@ def _run(
                 case conflicts.Meaning.RETRY:
                     attempt += 1
                     _give_up_after(attempts, attempt, deadline, _raced(), failure)
+                case conflicts.Meaning.UNREADY:
+                    attempt += 1
+                    _give_up_after(attempts, attempt, deadline, _unready(), failure)
                 case conflicts.Meaning.LOST:
                     lost += 1
                     _give_up_when_lost(lost, step, failure)
@@ -113,17 +141,25 @@ def _run(
         time.sleep(random.uniform(0, min(_PAUSE_SECONDS_MAX, 0.005 * 2**attempt)))
 
 
+def _commit(conn: sa.Connection) -> None:
+    try:
+        conn.commit()
+    finally:
+        # A COMMIT that failed may have left the transaction open, and the pool would
+        # hand it on so. After one that did not, this does nothing.
+        conn.rollback()
+
+
 def _begin_write(conn: sa.Connection) -> sa.Connection:
     return conn.execution_options(**{engine.WRITES: True})
 
 
 def _begin_read(conn: sa.Connection) -> sa.Connection:
-    if conn.dialect.name == "sqlite":
-        return conn
-    options: dict[str, typing.Any] = {"isolation_level": "REPEATABLE READ"}
     if conn.dialect.name == "postgresql":
-        options["postgresql_readonly"] = True
-    return conn.execution_options(**options)
+        return conn.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+    return conn.execution_options(**{engine.READS: True})
 
 
 def _give_up_after(
@@ -145,6 +181,12 @@ def _give_up_after(
 def _raced() -> exception.ConcurrentUpdate:
     return exception.ConcurrentUpdate(
         reason="Another thread concurrently updated the data. Please retry your update"
+    )
+
+
+def _unready() -> exception.Unavailable:
+    return exception.Unavailable(
+        reason="The database takes no work at the moment. Nothing was changed."
     )
 
 

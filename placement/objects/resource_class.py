@@ -7,7 +7,7 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import names, tables
+from placement.db import locks, names, tables
 
 _classes = tables.resource_classes
 _inventories = tables.inventories
@@ -106,10 +106,12 @@ def delete(conn: sa.Connection, name: str) -> None:
             reason="Error in delete resource class: "
             f"Cannot delete standard resource class {name}."
         )
-    # Who adds an inventory of the class holds it; see ``hold``.
+    # Who adds an inventory of the class holds it, see ``hold``: by its name, and of
+    # MariaDB that is to hold an entry of the index and not the row.
     conn.execute(
-        sa.select(_classes.c.id).where(_classes.c.id == found.id).with_for_update()
+        sa.select(_classes.c.id).where(_classes.c.name == name).with_for_update()
     )
+    locks.lock_classes_elsewhere(conn, [found.id])
     used = sa.select(sa.literal(1)).where(_inventories.c.resource_class_id == found.id)
     if conn.scalar(used.limit(1)) is not None:
         raise exception.ResourceClassInUse(name=name)
@@ -140,7 +142,9 @@ def hold(conn: sa.Connection, wanted: collections.abc.Iterable[str]) -> dict[str
             .order_by(_classes.c.id)
             .with_for_update(read=True, key_share=True)
         )
-        ids = ids | dict(held.all())
+        found: dict[str, int] = dict(held.all())
+        locks.lock_classes_elsewhere(conn, found.values())
+        ids = ids | found
     for name in names_wanted:
         if name not in ids:
             raise exception.ResourceClassNotFound(name=name)

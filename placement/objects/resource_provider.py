@@ -5,13 +5,12 @@ Their place in a tree, and how it changes, is in ``tree``.
 
 import collections.abc
 import datetime
-import time
 import typing
 
 import sqlalchemy as sa
 
 from placement import exception, uuids
-from placement.db import tables, transaction
+from placement.db import locks, tables, transaction
 
 # Begins the text of a claim that lost a race; clients look for it.
 REFUSED_CLAIM = "Inventory and/or allocations changed while attempting to allocate: "
@@ -102,32 +101,9 @@ def get_all(
     return [ResourceProvider._make(row) for row in rows]
 
 
-def first_revision() -> int:
-    """Return the revision that a new provider begins with.
-
-    The present time in microseconds: an id that is given out anew never comes
-    with a revision that it had before.
-    """
-    return time.time_ns() // 1000
-
-
-_LOCK = (
-    sa.select(_providers.c.id)
-    .where(_providers.c.id.in_(sa.bindparam("ids", expanding=True)))
-    .order_by(_providers.c.id)
-    .with_for_update()
-)
-
-
 def lock(conn: sa.Connection, provider_ids: collections.abc.Iterable[int]) -> None:
-    """Keep other writers away from the providers until the transaction ends.
-
-    Every writer locks in id order, so that two queue at the first provider that
-    they share instead of deadlocking. SQLite has but one writer at a time.
-    """
-    ids = sorted(set(provider_ids))
-    if ids and conn.dialect.name != "sqlite":
-        conn.execute(_LOCK, {"ids": ids})
+    """Keep other writers away from the providers until the transaction ends."""
+    locks.lock_providers(conn, provider_ids)
 
 
 def advance_generation(

@@ -11,7 +11,7 @@ import uuid as uuids
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import tables
+from placement.db import tables, upkeep
 from placement.objects import resource_provider
 from placement.objects.resource_provider import ResourceProvider
 
@@ -38,7 +38,7 @@ def create(
             generation=0,
             parent_provider_id=parent and parent.id,
             root_provider_id=parent and parent.root_provider_id,
-            revision=resource_provider.first_revision(),
+            revision=upkeep.first_revision(),
         )
     )
     if parent is None:

@@ -15,6 +15,9 @@ PEER_VARIABLE = "PLACEMENT_PEER_VENV"
 OPTIONS = {"oslo_policy": {"enforce_new_defaults": "false"}}
 THREADS = 4
 
+# Kinds of database whose copies these make.
+KINDS = (databases.SQLITE, databases.POSTGRESQL)
+
 
 def peer() -> services.Service:
     """Return the peer, in the virtual environment named or in one that is kept."""

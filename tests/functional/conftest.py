@@ -6,8 +6,8 @@ import typing
 
 import pytest
 
-from tests.conftest import MISSING
-from tests.functional import databases, postgresql, server
+from tests.conftest import MISSING, kinds
+from tests.functional import accounts, databases, server
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def database_server(
     try:
         with databases.opened(database_kind) as opened:
             yield opened
-    except postgresql.MissingError as missing:
+    except accounts.MissingError as missing:
         skip_loudly(pytestconfig, database_kind, str(missing))
 
 
@@ -34,6 +34,12 @@ def skip_loudly(config: pytest.Config, kind: str, reason: str) -> typing.NoRetur
     if os.environ.get("CI", "").lower() in ("true", "1"):
         pytest.fail(f"{kind}: {reason}", pytrace=False)
     pytest.skip(f"{kind}: {reason}")
+
+
+@pytest.fixture(scope="session")
+def database_kinds(pytestconfig: pytest.Config) -> list[str]:
+    """The kinds of database that are tested in this run."""
+    return kinds(pytestconfig)
 
 
 @pytest.fixture

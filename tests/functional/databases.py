@@ -12,11 +12,12 @@ import pathlib
 import sqlite3
 import tempfile
 
-from tests.functional import configuration, postgresql, programs
+from tests.functional import configuration, mariadb, postgresql, programs
 
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
-KINDS = (SQLITE, POSTGRESQL)
+MARIADB = "mariadb"
+KINDS = (SQLITE, POSTGRESQL, MARIADB)
 
 
 class Databases(abc.ABC):
@@ -120,11 +121,54 @@ class PostgresqlCluster(Databases):
         self._cluster.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+class MariadbDatabases(Databases):
+    """The databases of one private server."""
+
+    def __init__(self, directory: pathlib.Path, server: mariadb.Server) -> None:
+        super().__init__(directory)
+        self._server = server
+        # By template; it does not change.
+        self._known: dict[str, list[str]] = {}
+
+    def url(self, name: str) -> str:
+        return self._server.url(name)
+
+    def _create(self, name: str) -> None:
+        self._server.execute(f"CREATE DATABASE {name}")
+
+    def _copy(self, source: str, name: str) -> None:
+        self._server.execute(
+            f"CREATE DATABASE {name}",
+            f"USE {name}",
+            # A table may refer to one that comes after it.
+            "SET foreign_key_checks = 0",
+            "SET sql_mode = NO_AUTO_VALUE_ON_ZERO",
+            *self._copying(source),
+        )
+
+    def _copying(self, source: str) -> list[str]:
+        """Return the statements that make all that ``source`` has in another."""
+        if source in self._known:
+            return self._known[source]
+        statements = self._known[source] = []
+        for (table,) in self._server.rows(f"SHOW TABLES IN {source}"):
+            ((_, definition),) = self._server.rows(
+                f"SHOW CREATE TABLE {source}.{table}"
+            )
+            rows = f"INSERT INTO {table} SELECT * FROM {source}.{table}"
+            statements += [definition, rows]
+        return statements
+
+    def _drop(self, name: str) -> None:
+        self._server.end_connections(name)
+        self._server.execute(f"DROP DATABASE {name}")
+
+
 @contextlib.contextmanager
 def opened(kind: str) -> collections.abc.Iterator[Databases]:
     """Yield a place for databases of ``kind``; end it and remove it afterwards.
 
-    Raises postgresql.MissingError when this machine cannot have one.
+    Raises accounts.MissingError when this machine cannot have one.
     """
     with contextlib.ExitStack() as stack:
         directory = pathlib.Path(
@@ -132,6 +176,9 @@ def opened(kind: str) -> collections.abc.Iterator[Databases]:
         )
         if kind == SQLITE:
             yield SqliteFiles(directory)
-        else:
+        elif kind == POSTGRESQL:
             cluster = stack.enter_context(postgresql.running())
             yield PostgresqlCluster(directory, cluster)
+        else:
+            server = stack.enter_context(mariadb.running())
+            yield MariadbDatabases(directory, server)

@@ -4,6 +4,11 @@ import collections
 
 import sqlalchemy as sa
 
+from placement.cmd import audit
+
+# A client may lower an inventory below what is allocated of it.
+_ALLOWED = {"over_capacity"}
+
 _USED = sa.text("""
     SELECT resource_provider_id, resource_class_id, used FROM inventories
 """)
@@ -16,22 +21,33 @@ _PLACES = sa.text("""
 
 
 def violations(url: str) -> list[str]:
-    """Return what ``violations_in`` finds in the database at ``url``."""
+    """Return a sentence for everything that does not hold in the database at ``url``.
+
+    That is what ``violations_in`` finds, and what the service's own audit does.
+    """
     engine = sa.create_engine(url)
     try:
         with engine.connect() as conn:
-            return violations_in(conn)
+            return [*violations_in(conn), *_findings(conn)]
     finally:
         engine.dispose()
 
 
 def violations_in(conn: sa.Connection) -> list[str]:
-    """Return a sentence for everything that does not hold; empty if all is well.
+    """Return what is wrong with the sums and the trees; empty if all is well.
 
     The sums are made here and not by the database: the slow twin of what the
-    service keeps.
+    service keeps, and of its audit.
     """
     return [*_wrong_sums(conn), *_wrong_roots(conn)]
+
+
+def _findings(conn: sa.Connection) -> list[str]:
+    return [
+        f"{fact.name}: {about}"
+        for fact, about in audit.findings(conn)
+        if fact.name not in _ALLOWED
+    ]
 
 
 def _wrong_sums(conn: sa.Connection) -> list[str]:

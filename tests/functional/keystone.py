@@ -8,24 +8,19 @@ import collections.abc
 import configparser
 import contextlib
 import dataclasses
-import fcntl
-import hashlib
 import json
 import os
 import pathlib
 import secrets
-import shutil
 import subprocess
-import sys
 import tempfile
 import typing
 
 import requests
 
-from tests.functional import ports, programs, server
+from tests.functional import environments, ports, programs, server
 
 REQUIREMENTS = pathlib.Path(__file__).with_name("keystone-requirements.txt")
-INSTALL_SECONDS = 900
 REQUEST_SECONDS = 30
 
 DOMAIN = "default"
@@ -43,10 +38,6 @@ print(answer.headers["X-Subject-Token"])
 """
 
 Document = dict[str, typing.Any]
-
-
-class MissingError(Exception):
-    """This machine has no Keystone, and cannot get one."""
 
 
 class Refused(Exception):
@@ -213,10 +204,10 @@ def _asked(identity: Document, scope: Document | None) -> Document:
 def running() -> collections.abc.Iterator[Keystone]:
     """Make a Keystone with its administrator, run it, and leave nothing of it behind.
 
-    Raises MissingError when it cannot be installed, RuntimeError with the words of
-    its programs when they fail.
+    Raises environments.MissingError when it cannot be installed, RuntimeError with
+    the words of its programs when they fail.
     """
-    python = installed()
+    python = environments.installed("keystone", REQUIREMENTS)
     with tempfile.TemporaryDirectory(prefix="placement-keystone-") as made:
         directory = pathlib.Path(made)
         port = ports.free_port()
@@ -244,58 +235,6 @@ def running() -> collections.abc.Iterator[Keystone]:
         # Its own page of versions has the status 300, which nobody follows.
         with server.listening(command, directory, _environment(directory), f"{url}/v3"):
             yield Keystone(url, directory, python, password)
-
-
-def installed() -> pathlib.Path:
-    """Return the Python of a virtual environment that has Keystone.
-
-    It is made if it is not there, or other releases are wanted than it has.
-
-    Raises MissingError when that does not succeed.
-    """
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    version = "{}.{}".format(*sys.version_info)
-    directory = _cache() / f"keystone-{_release()}-python{version}-{wanted[:8]}"
-    python = directory / "bin" / "python"
-    complete = directory / "complete"
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with open(directory.with_name(f"{directory.name}.lock"), "w") as lock:
-        # Of several runs at once one makes it, and the others wait.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not complete.exists():
-            shutil.rmtree(directory, ignore_errors=True)
-            _install(sys.executable, "-m", "venv", directory)
-            _install(python, "-m", "pip", "install", "--requirement", REQUIREMENTS)
-            complete.touch()
-    return python
-
-
-def _cache() -> pathlib.Path:
-    given = os.environ.get("XDG_CACHE_HOME")
-    home = pathlib.Path(given) if given else pathlib.Path.home() / ".cache"
-    return home / "placement-tests"
-
-
-def _release() -> str:
-    pins = (line.partition("==") for line in REQUIREMENTS.read_text().splitlines())
-    return next(version for name, _, version in pins if name == "keystone")
-
-
-def _install(*command: str | pathlib.Path) -> None:
-    try:
-        done = subprocess.run(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=INSTALL_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as failure:
-        raise MissingError(f"Keystone cannot be installed: {failure}") from failure
-    if done.returncode:
-        last = " ".join(done.stdout.split()[-40:])
-        raise MissingError(f"Keystone cannot be installed: {last}")
 
 
 def _configure(directory: pathlib.Path) -> None:

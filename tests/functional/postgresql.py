@@ -4,7 +4,6 @@ import collections.abc
 import contextlib
 import os
 import pathlib
-import pwd
 import shutil
 import signal
 import subprocess
@@ -13,15 +12,11 @@ import time
 
 import psycopg2
 
-from tests.functional import ports
+from tests.functional import accounts, ports
 
 USER = "placement"
 START_SECONDS = 60
 STOP_SECONDS = 20
-
-
-class MissingError(Exception):
-    """This machine has no PostgreSQL server programs."""
 
 
 def programs() -> pathlib.Path:
@@ -36,7 +31,9 @@ def programs() -> pathlib.Path:
     debian = pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb")
     found = sorted(debian, key=lambda initdb: float(initdb.parts[-3]))
     if not found:
-        raise MissingError("no PostgreSQL server programs (initdb, postgres) found")
+        raise accounts.MissingError(
+            "no PostgreSQL server programs (initdb, postgres) found"
+        )
     return found[-1].parent
 
 
@@ -118,10 +115,10 @@ def running(durable: bool = False) -> collections.abc.Iterator[Cluster]:
     """
     bin_directory = programs()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="placement-postgresql-"))
-    account = _account()
+    account = accounts.for_server("postgres")
     try:
         if account is not None:
-            os.chown(directory, account.pw_uid, account.pw_gid)
+            os.chown(directory, account.user, account.group)
         _initialise(bin_directory, directory, account)
         cluster = _start(bin_directory, directory, account, durable)
         try:
@@ -133,20 +130,10 @@ def running(durable: bool = False) -> collections.abc.Iterator[Cluster]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _account() -> pwd.struct_passwd | None:
-    """Return whom to become for it: PostgreSQL refuses to run as root."""
-    if os.geteuid() != 0:
-        return None
-    for name in ("postgres", "nobody"):
-        with contextlib.suppress(KeyError):
-            return pwd.getpwnam(name)
-    raise MissingError("PostgreSQL does not run as root, and there is nobody else")
-
-
 def _initialise(
     bin_directory: pathlib.Path,
     directory: pathlib.Path,
-    account: pwd.struct_passwd | None,
+    account: accounts.Account | None,
 ) -> None:
     made = subprocess.run(
         [
@@ -164,9 +151,7 @@ def _initialise(
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        user=account.pw_uid if account else None,
-        group=account.pw_gid if account else None,
-        extra_groups=[] if account else None,
+        **accounts.options(account),
     )
     if made.returncode:
         raise RuntimeError(f"initdb failed:\n{made.stdout}")
@@ -175,7 +160,7 @@ def _initialise(
 def _start(
     bin_directory: pathlib.Path,
     directory: pathlib.Path,
-    account: pwd.struct_passwd | None,
+    account: accounts.Account | None,
     durable: bool,
 ) -> Cluster:
     port = ports.free_port()
@@ -205,9 +190,7 @@ def _start(
                 stderr=log,
                 # A break at the terminal is for the tests; they end it in their order.
                 start_new_session=True,
-                user=account.pw_uid if account else None,
-                group=account.pw_gid if account else None,
-                extra_groups=[] if account else None,
+                **accounts.options(account),
             )
 
     return Cluster(port, launch)

@@ -45,10 +45,10 @@ def run(
     directory: pathlib.Path,
     *command: str | pathlib.Path,
     variables: dict[str, str] | None = None,
-) -> None:
+) -> str:
     """Run a program in ``directory`` to its end, with ``variables`` set beside.
 
-    Raises RuntimeError with the program's words when it fails.
+    Returns what it says. Raises RuntimeError with the program's words when it fails.
     """
     done = subprocess.run(
         command,
@@ -64,3 +64,4 @@ def run(
     if done.returncode:
         words = " ".join(str(word) for word in command)
         raise RuntimeError(f"{words} ended with {done.returncode}:\n{done.stdout}")
+    return done.stdout

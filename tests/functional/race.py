@@ -54,9 +54,16 @@ Gate = collections.abc.Callable[[], contextlib.AbstractContextManager[object]]
 
 
 def rounds(
-    url: str, count: int, claimers: int, gate: Gate = contextlib.nullcontext
+    url: str,
+    count: int,
+    claimers: int,
+    gate: Gate = contextlib.nullcontext,
+    others: collections.abc.Sequence[str] = (),
 ) -> collections.abc.Iterator[Round]:
     """Run ``count`` rounds on one provider of one unit; it is free before each.
+
+    Claimers take turns in asking the service at ``url`` and those at ``others``,
+    and so do those who look at what came of it.
 
     While ``gate()`` is entered no claim can be decided; without one they come as
     close together as the machine lets them.
@@ -70,10 +77,12 @@ def rounds(
     with Connection(url, VERSION) as api:
         api.send("POST", "/resource_providers", body).document()
         api.send("PUT", f"{path}/inventories", offer).document()
-    for _ in range(count):
-        claims = _claim_at_once(url, provider, claimers, gate)
+    urls = [url, *others]
+    for number in range(count):
+        asked = [urls[place % len(urls)] for place in range(claimers)]
+        claims = _claim_at_once(asked, provider, gate)
         # A server may close a connection that was silent for the time of a round.
-        with Connection(url, VERSION) as api:
+        with Connection(urls[number % len(urls)], VERSION) as api:
             usages = api.send("GET", f"{path}/usages").document()
             yield Round(claims, usages["usages"]["VCPU"])
             for claim in claims:
@@ -81,16 +90,18 @@ def rounds(
                     api.send("DELETE", f"/allocations/{claim.consumer}").document()
 
 
-def _claim_at_once(url: str, provider: str, claimers: int, gate: Gate) -> list[Claim]:
-    """Connect all, wait for each other, then send.
+def _claim_at_once(
+    urls: collections.abc.Sequence[str], provider: str, gate: Gate
+) -> list[Claim]:
+    """Connect one to each of ``urls``, wait for each other, then send.
 
     A claimer is a thread: it waits for a barrier and then for the service, and
     sends in far less time than the service takes to answer.
     """
-    barrier = threading.Barrier(claimers + 1)
+    barrier = threading.Barrier(len(urls) + 1)
     claims: list[Claim] = []
 
-    def claim() -> None:
+    def claim(url: str) -> None:
         consumer = str(uuid.uuid4())
         body = {
             "allocations": {provider: {"resources": {"VCPU": 1}}},
@@ -105,7 +116,7 @@ def _claim_at_once(url: str, provider: str, claimers: int, gate: Gate) -> list[C
             status = api.send("PUT", f"/allocations/{consumer}", body).status
             claims.append(Claim(consumer, status, sent, time.monotonic()))
 
-    threads = [threading.Thread(target=claim) for _ in range(claimers)]
+    threads = [threading.Thread(target=claim, args=(url,)) for url in urls]
     for thread in threads:
         thread.start()
     with gate():
@@ -114,6 +125,6 @@ def _claim_at_once(url: str, provider: str, claimers: int, gate: Gate) -> list[C
             time.sleep(GATE_SECONDS)
     for thread in threads:
         thread.join()
-    if len(claims) != claimers:
-        raise RuntimeError(f"{claimers - len(claims)} claims were not answered")
+    if len(claims) != len(urls):
+        raise RuntimeError(f"{len(urls) - len(claims)} claims were not answered")
     return claims

@@ -15,7 +15,14 @@ from keystoneauth1.identity import v3
 
 from placement import client
 from placement.client import SessionTransport
-from tests.functional import configuration, databases, keystone, ports, server
+from tests.functional import (
+    configuration,
+    databases,
+    environments,
+    keystone,
+    ports,
+    server,
+)
 from tests.functional.conftest import skip_loudly
 
 PREFIX = "/placement"
@@ -81,7 +88,7 @@ def cloud(pytestconfig: pytest.Config) -> collections.abc.Iterator[Cloud]:
     with contextlib.ExitStack() as stack:
         try:
             identity = stack.enter_context(keystone.running())
-        except keystone.MissingError as missing:
+        except environments.MissingError as missing:
             skip_loudly(pytestconfig, "keystone", str(missing))
         placement = identity.create_user("placement")
         service_project = identity.create_project("service")

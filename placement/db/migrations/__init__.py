@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from placement import exception
 from placement.db import engine as engines
+from placement.db import upkeep
 
 BASE = "base"
 OWN = "own"
@@ -29,19 +30,28 @@ VERSION_TABLES = {BASE: "alembic_version", OWN: "placement_own_version"}
 _LOCK = 7_784_278_100
 
 
-def sync(engine: sa.Engine, revision: str = "head") -> None:
+def sync(
+    engine: sa.Engine, revision: str = "head", report: upkeep.Report | None = None
+) -> None:
     """Bring the schema to ``revision`` of the base chain, and all of ours.
 
+    Ours are added at the head of the base chain only: they build on it. What
+    belongs into our columns is put right then, whoever has written to the database
+    before; ``report`` is told how far that is.
+
     Does nothing where nothing is missing. Of several processes that do this at
-    once, one works and the others wait.
-    Ours are added at the head of the base chain only: they build on it.
+    once, one changes the schema and the others wait. Ended in the middle, it can
+    be run again.
     """
+    is_head = revision in ("head", _head(BASE))
     with _writing(engine) as conn:
         _lock(conn)
         alembic.command.upgrade(_config(BASE, conn), revision)
-        if revision in ("head", _head(BASE)):
+        if is_head:
             alembic.command.upgrade(_config(OWN, conn), "head")
         conn.commit()
+    if is_head:
+        upkeep.mend_all(engine, report)
 
 
 def version(engine: sa.Engine) -> str | None:
@@ -92,7 +102,7 @@ def _lock(conn: sa.Connection) -> None:
     """Wait for other processes that migrate; SQLite's write lock is enough."""
     if conn.dialect.name == "postgresql":
         conn.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-    elif conn.dialect.name in ("mysql", "mariadb"):
+    elif conn.dialect.name in engines.MARIADB:
         # Ends with the connection; DDL would end anything shorter.
         conn.execute(sa.select(sa.func.get_lock(f"placement{_LOCK}", 3600)))
 

@@ -1,7 +1,12 @@
 """What every connection of the service begins with."""
 
+import socket
+
+import pytest
 import sqlalchemy as sa
 
+from placement.conf.settings import DatabaseSettings
+from placement.db import engine as engines
 from tests.functional.db.contexts import context
 
 # By database: what is asked, and what must come of it.
@@ -11,6 +16,12 @@ BEGINNING = {
         "SHOW jit": "off",
         "SHOW transaction_isolation": "read committed",
     },
+    "mysql": {
+        "SELECT @@tx_isolation": "READ-COMMITTED",
+        "SELECT FIND_IN_SET('STRICT_ALL_TABLES', @@sql_mode) > 0": 1,
+        "SELECT FIND_IN_SET('NO_AUTO_VALUE_ON_ZERO', @@sql_mode) > 0": 1,
+        "SELECT @@character_set_client": "utf8mb4",
+    },
 }
 
 
@@ -18,3 +29,26 @@ def test_a_connection_is_set_up_for_short_questions_and_safe_writes(database_url
     with context(database_url) as opened, opened.engine.connect() as conn:
         for question, expected in BEGINNING[conn.dialect.name].items():
             assert conn.scalar(sa.text(question)) == expected
+
+
+def test_mariadb_keeps_its_own_mode_where_none_is_configured(database_url) -> None:
+    settings = DatabaseSettings(database_url, mysql_sql_mode="")
+    engine = engines.create_engine(settings)
+    if engine.dialect.name != "mysql":
+        pytest.skip("about MariaDB")
+    with engine.connect() as conn:
+        modes = sa.text("SELECT @@SESSION.sql_mode, @@GLOBAL.sql_mode")
+        session, of_server = conn.execute(modes).one()
+    engine.dispose()
+
+    assert set(session.split(",")) == {*of_server.split(","), "NO_AUTO_VALUE_ON_ZERO"}
+
+
+def test_a_silent_server_is_noticed(database_url) -> None:
+    with context(database_url) as opened, opened.engine.connect() as conn:
+        if conn.dialect.name != "mysql":
+            pytest.skip("the library does it, or there is no server")
+        connected = conn.connection.dbapi_connection._sock
+        for option, value in engines._MARIADB_KEEPALIVE.items():
+            assert connected.getsockopt(socket.IPPROTO_TCP, option) == value
+        assert connected.gettimeout() is None

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from placement import exception
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
-from placement.db import migrations, online, tables
+from placement.db import migrations, online, predicates, tables
 from tests.functional import configuration, invariants, programs
 from tests.functional.db import schema
 
@@ -76,8 +76,15 @@ def leave_at(engine: sa.Engine, revision: str) -> None:
         migrations.sync(engine, revision)
         return
     migrations.sync(engine, REVISIONS[-2])
-    indexes = [index for table in REDUNDANT.values() for index in table]
-    fill(engine, tuple(f"DROP INDEX {index}" for index in sorted(indexes)))
+    fill(
+        engine,
+        tuple(
+            f"DROP INDEX {index}"
+            + (f" ON {table}" if engine.dialect.name == "mysql" else "")
+            for table, indexes in REDUNDANT.items()
+            for index in sorted(indexes)
+        ),
+    )
     migrations.stamp(engine, HEAD)
 
 
@@ -148,6 +155,54 @@ def test_postgresql_gives_the_names_that_it_always_gave(engine) -> None:
         assert inspector.get_pk_constraint(table)["name"] == f"{table}_pkey"
 
 
+def test_mariadb_compares_exactly_what_another_placement_did_not(engine) -> None:
+    if engine.dialect.name != "mysql":
+        pytest.skip("others always do")
+    leave_at(engine, HEAD)
+    fill(engine)
+    with engine.connect() as conn:
+        alike = sa.text("SELECT COUNT(*) FROM projects WHERE external_id = 'P '")
+        assert conn.scalar(alike) == 1
+
+    migrations.sync(engine)
+
+    fill(engine, ("INSERT INTO projects (external_id) VALUES ('P'), ('p '), ('é')",))
+    with engine.connect() as conn:
+        assert conn.scalar(alike) == 0
+        texts = sa.text(
+            "SELECT DISTINCT collation_name FROM information_schema.columns"
+            " WHERE table_schema = DATABASE() AND collation_name IS NOT NULL"
+            " AND table_name NOT LIKE '%version'"
+        )
+        assert list(conn.scalars(texts)) == [tables.EXACT_COLLATION]
+
+
+RATIOS = (0.1, 0.3, 0.7, 0.9, 1.0, 1.1, 16.0, 123.456, 0.000001)
+
+
+def test_a_ratio_is_what_it_was_given_as(engine) -> None:
+    """MariaDB had it in single precision, where 10 times 0.9 is below 9."""
+    leave_at(engine, HEAD)
+    fill(
+        engine,
+        tuple(
+            "INSERT INTO inventories (resource_provider_id, resource_class_id, total,"
+            " reserved, min_unit, max_unit, step_size, allocation_ratio)"
+            f" VALUES ({place}, 0, 10, 0, 1, 10, 1, {ratio})"
+            for place, ratio in enumerate(RATIOS)
+        ),
+    )
+
+    migrations.sync(engine)
+
+    column = tables.inventories.c.resource_provider_id
+    ratios = sa.select(tables.inventories.c.allocation_ratio).order_by(column)
+    with engine.connect() as conn:
+        assert tuple(conn.scalars(ratios)) == RATIOS
+        capacity = predicates.capacity(tables.inventories)
+        assert conn.scalar(sa.select(capacity).where(column == 3)) == 9
+
+
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_a_database_of_any_revision_becomes_one_of_today(engine, revision: str) -> None:
     leave_at(engine, revision)
@@ -178,6 +233,27 @@ def test_to_do_it_again_changes_nothing(engine) -> None:
 
     assert content(engine) == before
     assert schema.found_in(engine) == expected()
+
+
+def test_an_upgrade_that_was_ended_before_its_record_goes_on(engine) -> None:
+    leave_at(engine, HEAD)
+    fill(
+        engine,
+        (
+            *ROWS,
+            "ALTER TABLE inventories ADD COLUMN used BIGINT DEFAULT 0 NOT NULL",
+            "CREATE TABLE placement_name_changes"
+            " (id INTEGER PRIMARY KEY, revision BIGINT NOT NULL)",
+        ),
+    )
+
+    migrations.sync(engine)
+
+    assert schema.found_in(engine).keys() == expected().keys()
+    migrations.require_current(engine)
+    with engine.connect() as conn:
+        assert invariants.violations_in(conn) == []
+        assert conn.scalar(sa.select(tables.name_changes.c.revision)) == 0
 
 
 def test_writers_that_do_not_know_our_columns_go_on(engine) -> None:

@@ -119,7 +119,7 @@ def test_a_custom_name_that_is_known_costs_one_statement(read, write) -> None:
     with statements.recorded() as sent:
         class_id(read, ours, "CUSTOM_A")
 
-    (statement,) = [each for each in sent if each != "BEGIN"]
+    (statement,) = sent
     assert "placement_name_changes" in statement
 
 

@@ -3,11 +3,13 @@
 import threading
 import typing
 
+import pymysql
 import pytest
 import sqlalchemy as sa
 
 from placement import exception
 from placement.db import tables, transaction
+from tests.functional import sessions
 from tests.functional.db import contexts
 
 SECONDS = 60
@@ -21,8 +23,8 @@ def context(database_url):
 
 
 @pytest.fixture
-def postgresql(context):
-    if context.engine.dialect.name != "postgresql":
+def server(context):
+    if context.engine.dialect.name == "sqlite":
         pytest.skip("what only a server can do")
     return context
 
@@ -127,6 +129,23 @@ def test_a_key_that_stays_taken_is_a_conflict_in_the_end(database_url) -> None:
             transaction.write(context, lambda conn: add_trait(conn, "CUSTOM_A"))
 
 
+def test_a_server_that_takes_no_work_is_asked_as_often_and_told(database_url) -> None:
+    attempts = []
+
+    def work(_conn: sa.Connection) -> None:
+        attempts.append(1)
+        refused = pymysql.err.OperationalError(1047, "not yet prepared")
+        raise sa.exc.OperationalError("SELECT 1", {}, refused)
+
+    with (
+        contexts.context(database_url, retries=2) as context,
+        pytest.raises(exception.Unavailable, match="takes no work"),
+    ):
+        transaction.write(context, work)
+
+    assert len(attempts) == 3
+
+
 def test_our_own_mistake_is_not_tried_again(context) -> None:
     attempts = []
 
@@ -140,9 +159,9 @@ def test_our_own_mistake_is_not_tried_again(context) -> None:
     assert len(attempts) == 1
 
 
-def test_of_a_deadlock_one_goes_on_and_the_other_begins_anew(postgresql) -> None:
-    transaction.write(postgresql, lambda conn: add_trait(conn, "CUSTOM_A"))
-    transaction.write(postgresql, lambda conn: add_trait(conn, "CUSTOM_B"))
+def test_of_a_deadlock_one_goes_on_and_the_other_begins_anew(server) -> None:
+    transaction.write(server, lambda conn: add_trait(conn, "CUSTOM_A"))
+    transaction.write(server, lambda conn: add_trait(conn, "CUSTOM_B"))
     barrier = threading.Barrier(2)
     attempts = []
 
@@ -162,88 +181,119 @@ def test_of_a_deadlock_one_goes_on_and_the_other_begins_anew(postgresql) -> None
         return work
 
     done = at_once(
-        lambda: transaction.write(postgresql, crossing("CUSTOM_A", "CUSTOM_B")),
-        lambda: transaction.write(postgresql, crossing("CUSTOM_B", "CUSTOM_A")),
+        lambda: transaction.write(server, crossing("CUSTOM_A", "CUSTOM_B")),
+        lambda: transaction.write(server, crossing("CUSTOM_B", "CUSTOM_A")),
     )
 
     assert done == ["CUSTOM_A", "CUSTOM_B"]
     assert len(attempts) == 3
 
 
-def kill(url: str, pid: int) -> None:
-    """End a connection from the outside, and return when it is gone."""
-    engine = sa.create_engine(url)
-    with engine.connect() as conn:
-        conn.execute(sa.text("SELECT pg_terminate_backend(:pid, 10000)"), {"pid": pid})
-    engine.dispose()
+@pytest.fixture
+def mariadb(context):
+    if context.engine.dialect.name != "mysql":
+        pytest.skip("about MariaDB")
+    return context
 
 
-def pid_of(conn: sa.Connection) -> int:
-    return conn.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
-
-
-def test_a_connection_lost_before_commit_is_replaced(postgresql, database_url) -> None:
-    pids = []
+def test_who_waits_for_a_lock_for_too_long_begins_anew(mariadb) -> None:
+    transaction.write(mariadb, add_provider)
+    attempts = []
 
     def work(conn: sa.Connection) -> None:
-        pids.append(pid_of(conn))
+        attempts.append(1)
+        conn.execute(sa.text("SET SESSION innodb_lock_wait_timeout = 1"))
+        if len(attempts) > 1:
+            holder.rollback()
+        conn.execute(sa.select(_providers.c.id).with_for_update())
+
+    with mariadb.engine.connect() as holder:
+        holder.execute(sa.select(_providers.c.id).with_for_update())
+        transaction.write(mariadb, work)
+
+    assert len(attempts) == 2
+
+
+def test_who_locks_what_has_changed_since_it_was_read_begins_anew(mariadb) -> None:
+    transaction.write(mariadb, add_provider)
+    attempts = []
+    step = sa.update(_providers).values(generation=_providers.c.generation + 1)
+
+    def work(conn: sa.Connection) -> None:
+        attempts.append(1)
+        conn.execute(sa.text("ROLLBACK"))
+        conn.execute(sa.text("SET SESSION innodb_snapshot_isolation = ON"))
+        conn.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+        conn.execute(sa.select(_providers.c.generation)).all()
+        if len(attempts) == 1:
+            transaction.write(mariadb, lambda other: other.execute(step) and None)
+        conn.execute(sa.select(_providers.c.id).with_for_update())
+
+    transaction.write(mariadb, work)
+
+    assert len(attempts) == 2
+
+
+def test_a_connection_lost_before_commit_is_replaced(server, database_url) -> None:
+    numbers = []
+
+    def work(conn: sa.Connection) -> None:
+        numbers.append(sessions.own(conn))
         add_trait(conn, "CUSTOM_A")
-        if len(pids) == 1:
-            kill(database_url, pids[0])
+        if len(numbers) == 1:
+            sessions.end(database_url, numbers[0])
         add_trait(conn, "CUSTOM_B")
 
-    transaction.write(postgresql, work)
+    transaction.write(server, work)
 
-    assert len(set(pids)) == 2
-    assert has_trait(postgresql, "CUSTOM_A")
-    assert has_trait(postgresql, "CUSTOM_B")
+    assert len(set(numbers)) == 2
+    assert has_trait(server, "CUSTOM_A")
+    assert has_trait(server, "CUSTOM_B")
 
 
 def test_a_connection_that_is_always_lost_makes_the_service_unavailable(
-    postgresql, database_url
+    server, database_url
 ) -> None:
-    pids = []
+    numbers = []
 
     def work(conn: sa.Connection) -> None:
-        pids.append(pid_of(conn))
-        kill(database_url, pids[-1])
+        numbers.append(sessions.own(conn))
+        sessions.end(database_url, numbers[-1])
         add_trait(conn, "CUSTOM_A")
 
     with pytest.raises(exception.Unavailable, match="Nothing was changed"):
-        transaction.write(postgresql, work)
+        transaction.write(server, work)
 
-    assert len(pids) == 2
-    assert not has_trait(postgresql, "CUSTOM_A")
+    assert len(numbers) == 2
+    assert not has_trait(server, "CUSTOM_A")
 
 
 def test_a_connection_lost_in_commit_is_told_and_not_tried_again(
-    postgresql, database_url
+    server, database_url
 ) -> None:
-    pids = []
+    numbers = []
 
     def work(conn: sa.Connection) -> None:
-        pids.append(pid_of(conn))
+        numbers.append(sessions.own(conn))
         add_trait(conn, "CUSTOM_A")
-        kill(database_url, pids[-1])
+        sessions.end(database_url, numbers[-1])
 
     with pytest.raises(exception.Unavailable, match="not known"):
-        transaction.write(postgresql, work)
+        transaction.write(server, work)
 
-    assert len(pids) == 1
+    assert len(numbers) == 1
 
 
-def test_a_reader_whose_connection_is_lost_reads_again(
-    postgresql, database_url
-) -> None:
-    pids = []
+def test_a_reader_whose_connection_is_lost_reads_again(server, database_url) -> None:
+    numbers = []
 
     def work(conn: sa.Connection) -> int:
-        pids.append(pid_of(conn))
-        if len(pids) == 1:
-            kill(database_url, pids[0])
-        return len(pids)
+        numbers.append(sessions.own(conn))
+        if len(numbers) == 1:
+            sessions.end(database_url, numbers[0])
+        return len(numbers)
 
-    assert transaction.read(postgresql, work) == 2
+    assert transaction.read(server, work) == 2
 
 
 def test_a_reader_sees_one_moment(context) -> None:
@@ -265,16 +315,17 @@ def test_a_reader_sees_one_moment(context) -> None:
     assert has_trait(context, "CUSTOM_A")
 
 
-def test_a_reader_cannot_write(postgresql) -> None:
-    with pytest.raises(exception.Unavailable):
-        transaction.read(postgresql, lambda conn: add_trait(conn, "CUSTOM_A"))
+def test_a_reader_cannot_write(server) -> None:
+    # PostgreSQL says of a standby the same as of a transaction that only reads.
+    with pytest.raises((exception.Unavailable, sa.exc.OperationalError)):
+        transaction.read(server, lambda conn: add_trait(conn, "CUSTOM_A"))
 
-    assert not has_trait(postgresql, "CUSTOM_A")
+    assert not has_trait(server, "CUSTOM_A")
 
 
-def test_a_writer_that_waited_sees_what_the_other_wrote(postgresql) -> None:
+def test_a_writer_that_waited_sees_what_the_other_wrote(server) -> None:
     """What decides is looked at once the lock is there; nobody's change is lost."""
-    transaction.write(postgresql, add_provider)
+    transaction.write(server, add_provider)
     barrier = threading.Barrier(4)
 
     def work(conn: sa.Connection) -> None:
@@ -283,11 +334,11 @@ def test_a_writer_that_waited_sees_what_the_other_wrote(postgresql) -> None:
         step = sa.update(_providers).values(generation=_providers.c.generation + 1)
         conn.execute(step)
 
-    results = at_once(*[lambda: transaction.write(postgresql, work)] * 4)
+    results = at_once(*[lambda: transaction.write(server, work)] * 4)
 
     assert results == [None] * 4
     generation = sa.select(_providers.c.generation)
-    assert transaction.read(postgresql, lambda conn: conn.scalar(generation)) == 4
+    assert transaction.read(server, lambda conn: conn.scalar(generation)) == 4
 
 
 def add_provider(conn: sa.Connection) -> None:

@@ -1,6 +1,7 @@
 """What ``placement-manage`` prints, and the status it ends with."""
 
 import importlib.metadata
+import json
 
 import pytest
 
@@ -217,3 +218,108 @@ def test_a_missing_configuration_file_is_an_error(tmp_path, capsys):
 
     assert manage.main(["--config-file", str(path), "db", "version"]) == 1
     assert str(path) in capsys.readouterr().err
+
+
+@pytest.fixture
+def audited(run, database):
+    """A database with two inventories that are counted wrong, one of them too full."""
+    run("db", "sync")
+    database.execute(
+        "INSERT INTO resource_classes (id, name) VALUES (0, 'VCPU')",
+        "INSERT INTO projects (id, external_id) VALUES (1, 'p')",
+        "INSERT INTO users (id, external_id) VALUES (1, 'u')",
+        "INSERT INTO resource_providers (id, uuid, name, generation, revision, "
+        "root_provider_id) VALUES (1, 'one', 'one', 0, 1, 1), "
+        "(2, 'two', 'two', 0, 1, 2)",
+        *(
+            "INSERT INTO inventories (resource_provider_id, resource_class_id, total, "
+            "reserved, min_unit, max_unit, step_size, allocation_ratio) "
+            f"VALUES ({provider}, 0, {total}, 0, 1, 8, 1, 1.0)"
+            for provider, total in ((1, 8), (2, 4))
+        ),
+        "INSERT INTO consumers (uuid, project_id, user_id, generation) "
+        "VALUES ('c', 1, 1, 1)",
+        "INSERT INTO allocations (resource_provider_id, consumer_id, "
+        "resource_class_id, used) VALUES (1, 'c', 0, 3), (2, 'c', 0, 5)",
+    )
+
+
+def test_an_audit_shows_what_is_wrong_and_what_mends_it(run, audited):
+    status, lines = run("db", "audit")
+
+    text = " ".join(" ".join(lines).replace("│", " ").split())
+    assert status == 1
+    assert "used 2 What is used of an inventory is not the sum" in text
+    assert "provider one, provider_id 1, resource_class VCPU, used 0, allocated" in text
+    assert "--fix: It becomes the sum." in text
+    assert "over_capacity 1 More is allocated than the inventory has." in text
+    assert "resource_class VCPU, allocated 5, capacity 4" in text
+    assert lines[-1] == "3 found. 2 of them can be mended: run it with --fix."
+
+
+def test_an_audit_mends_and_says_what_it_has_mended(run, audited, database):
+    status, lines = run("db", "audit", "--fix")
+
+    text = " ".join(" ".join(lines).replace("│", " ").split())
+    assert status == 1
+    assert "used 2 What is used of an inventory is not the sum" in text
+    assert lines[-1] == "2 mended. 1 left."
+    used = "SELECT used FROM inventories ORDER BY id"
+    assert database.execute(used) == [(3,), (5,)]
+
+    database.execute("UPDATE inventories SET total = 5")
+    assert run("db", "audit")[0] == 0
+    assert run("db", "audit", "--fix")[1][-1] == "0 mended. Nothing left."
+
+
+def test_an_audit_for_programs_has_every_finding(run, audited):
+    status, lines = run("db", "audit", "--json")
+
+    document = json.loads("\n".join(lines))
+    assert status == 1
+    assert document.keys() == {"database", "mended", "findings", "left"}
+    assert document["left"] == {"used": 2, "over_capacity": 1}
+    assert document["findings"][-1] == {
+        "fact": "over_capacity",
+        "can_be_mended": False,
+        "about": {
+            "provider": "two",
+            "resource_class": "VCPU",
+            "allocated": 5,
+            "capacity": 4,
+        },
+    }
+
+
+def test_of_many_findings_the_table_shows_some(run, database):
+    run("db", "sync")
+    database.execute(
+        *(
+            "INSERT INTO resource_providers (uuid, name, generation) "
+            f"VALUES ('p{number}', 'p{number}', 0)"
+            for number in range(7)
+        )
+    )
+
+    lines = run("db", "audit")[1]
+
+    assert sum("revision 0" in line for line in lines) == 3
+    assert any("... and 4 more" in line for line in lines)
+
+
+def test_an_audit_that_cannot_be_made_finds_nothing_out(run, capsys, database):
+    arguments = ["--config-file", str(database.configuration), "db", "audit"]
+
+    assert manage.main(arguments) == 2
+    assert "placement-manage db sync" in capsys.readouterr().err
+    assert manage.main(["db", "audit"]) == 2
+    with pytest.raises(SystemExit) as left:
+        manage.main([*arguments, "--fixit"])
+    assert left.value.code == 2
+
+
+def test_sync_counts_what_another_placement_has_written(run, audited, database):
+    assert run("db", "sync") == (0, [])
+
+    used = "SELECT used FROM inventories ORDER BY id"
+    assert database.execute(used) == [(3,), (5,)]

@@ -59,13 +59,15 @@ def test_libpq_without_a_server_has_no_code():
         (1213, Meaning.RETRY),  # deadlock; Galera's certification failure
         (1205, Meaning.RETRY),  # lock wait timeout
         (1020, Meaning.RETRY),  # record has changed
-        (1047, Meaning.RETRY),  # Galera node not ready
+        (1047, Meaning.UNREADY),  # Galera node not ready
         (1062, Meaning.RETRY),  # duplicate entry
         (1451, Meaning.RETRY),  # a row that is referred to
         (1452, Meaning.RETRY),  # a reference to no row
         (2006, Meaning.LOST),  # server has gone away
         (2013, Meaning.LOST),  # lost connection
         (1927, Meaning.LOST),  # connection was killed
+        (1180, Meaning.LOST),  # error during commit
+        (1290, Meaning.LOST),  # a replica that takes no writes
         (1048, Meaning.BUG),  # column cannot be null
         (1064, Meaning.BUG),  # syntax error
     ],
@@ -126,6 +128,14 @@ def test_a_connection_that_the_pool_gave_up_is_lost():
 
     assert conflicts.meaning(failure) is Meaning.LOST
     assert conflicts.meaning(sa.exc.TimeoutError()) is Meaning.LOST
+
+
+def test_a_node_that_is_not_ready_has_done_nothing_although_it_is_left():
+    failure = sa.exc.DBAPIError(
+        "COMMIT", {}, Mariadb(1047), connection_invalidated=True
+    )
+
+    assert conflicts.meaning(failure) is Meaning.UNREADY
 
 
 def test_what_is_wrong_before_the_database_is_our_mistake():

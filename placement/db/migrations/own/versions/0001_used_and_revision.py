@@ -1,27 +1,22 @@
 """What is used of an inventory, and what is new about a provider, in one column each.
 
 Also the record of changed names. The columns have defaults for writers that do
-not know them.
+not know them; what belongs into them comes after, while the service may run.
 """
 
 import sqlalchemy as sa
 from alembic import op
-
-from placement.db import online
 
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
-    op.add_column(
-        "inventories",
-        sa.Column("used", sa.BigInteger, nullable=False, server_default="0"),
-    )
-    op.add_column(
-        "resource_providers",
-        sa.Column("revision", sa.BigInteger, nullable=False, server_default="0"),
-    )
+    # Where the schema is no part of a transaction, an upgrade that was ended in
+    # the middle has left what it had done.
+    found = sa.inspect(op.get_bind())
+    _add_column(found, "inventories", "used")
+    _add_column(found, "resource_providers", "revision")
     if op.get_bind().dialect.name in ("mysql", "mariadb"):
         # FLOAT is single precision there: ten times 0.9 would be less than nine.
         op.alter_column(
@@ -30,10 +25,19 @@ def upgrade() -> None:
             type_=sa.Double(),
             existing_nullable=False,
         )
-    changes = op.create_table(
-        "placement_name_changes",
-        sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("revision", sa.BigInteger, nullable=False),
-    )
-    op.bulk_insert(changes, [{"id": 1, "revision": 0}])
-    online.fill_used(op.get_bind())
+    if not found.has_table("placement_name_changes"):
+        op.create_table(
+            "placement_name_changes",
+            sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+            sa.Column("revision", sa.BigInteger, nullable=False),
+        )
+    changes = sa.table("placement_name_changes", sa.column("id"), sa.column("revision"))
+    if op.get_bind().scalar(sa.select(changes.c.id)) is None:
+        op.bulk_insert(changes, [{"id": 1, "revision": 0}])
+
+
+def _add_column(found: sa.Inspector, table: str, name: str) -> None:
+    if name not in {column["name"] for column in found.get_columns(table)}:
+        op.add_column(
+            table, sa.Column(name, sa.BigInteger, nullable=False, server_default="0")
+        )

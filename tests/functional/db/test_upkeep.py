@@ -1,0 +1,268 @@
+"""Our columns are made right, whoever has written to the database before."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import sqlalchemy as sa
+
+from placement import exception
+from placement.conf.settings import DatabaseSettings
+from placement.db import engine as engines
+from placement.db import migrations, tables, upkeep
+from tests.functional import configuration, invariants, programs, server
+from tests.functional.db import worlds
+
+SECONDS = 60
+PROVIDERS = 3 * upkeep.BATCH_PROVIDERS
+
+_inventories = tables.inventories
+_providers = tables.resource_providers
+
+# Ends itself as soon as it has told of half of the providers.
+_KILLED_HALFWAY = """
+import os, signal, sys
+from placement.conf.settings import DatabaseSettings
+from placement.db import engine, migrations
+
+def report(done, total):
+    if done > total / 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+migrations.sync(engine.create_engine(DatabaseSettings(sys.argv[1])), report=report)
+"""
+
+
+@pytest.fixture
+def engine(database_url):
+    made = engines.create_engine(DatabaseSettings(database_url))
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def world(engine):
+    worlds.write(engine)
+    return engine
+
+
+@pytest.fixture
+def uncounted(engine):
+    """As another Placement leaves it: many providers, and nothing is counted."""
+    ids = range(1, PROVIDERS + 1)
+    unit = {"min_unit": 1, "max_unit": 9, "step_size": 1, "allocation_ratio": 1.0}
+    with engine.begin() as conn:
+        conn.execute(
+            sa.insert(_providers),
+            [
+                {
+                    "id": id_,
+                    "uuid": f"p{id_}",
+                    "name": f"p{id_}",
+                    "root_provider_id": id_,
+                }
+                for id_ in ids
+            ],
+        )
+        conn.execute(
+            sa.insert(_inventories),
+            [
+                {
+                    "resource_provider_id": id_,
+                    "resource_class_id": 0,
+                    "total": 9,
+                    "reserved": 0,
+                    **unit,
+                }
+                for id_ in ids
+            ],
+        )
+        conn.execute(
+            sa.insert(tables.allocations),
+            [
+                {
+                    "resource_provider_id": id_,
+                    "resource_class_id": 0,
+                    "consumer_id": f"c{id_}",
+                    "used": 1 + id_ % 3,
+                }
+                for id_ in ids
+            ],
+        )
+    return engine
+
+
+def counted(engine: sa.Engine) -> int:
+    """Return how many inventories and providers have something in our columns."""
+    with engine.connect() as conn:
+        used = sa.select(sa.func.count()).where(_inventories.c.used > 0)
+        return conn.scalar(used) or 0
+
+
+def revisions(engine: sa.Engine) -> dict[int, int]:
+    with engine.connect() as conn:
+        return dict(
+            conn.execute(sa.select(_providers.c.id, _providers.c.revision)).all()
+        )
+
+
+def wrong(engine: sa.Engine) -> list[str]:
+    with engine.connect() as conn:
+        return invariants.violations_in(conn)
+
+
+def test_what_nobody_has_counted_is_counted(uncounted) -> None:
+    told = []
+
+    assert upkeep.mend_all(uncounted, lambda *said: told.append(said)) == PROVIDERS
+
+    assert wrong(uncounted) == []
+    assert min(revisions(uncounted).values()) > 10**15
+    size = upkeep.BATCH_PROVIDERS
+    assert told == [(done, PROVIDERS) for done in range(size, PROVIDERS + 1, size)]
+
+
+def test_where_all_is_right_nothing_is_written(world) -> None:
+    statements: list[str] = []
+    before = revisions(world)
+    sa.event.listen(
+        world,
+        "before_cursor_execute",
+        lambda _conn, _cursor, statement, *_: statements.append(statement),
+    )
+
+    assert upkeep.mend_all(world) == 0
+
+    assert revisions(world) == before
+    assert not [
+        statement
+        for statement in statements
+        if statement.startswith(("UPDATE", "BEGIN IMMEDIATE"))
+        or "FOR UPDATE" in statement
+    ]
+    assert statements
+
+
+def test_only_what_was_wrong_shows_a_change(world) -> None:
+    worlds.execute(
+        world,
+        "UPDATE inventories SET used = 5 WHERE id = 3",
+        "UPDATE resource_providers SET revision = 0 WHERE id = 3",
+    )
+    before = revisions(world)
+
+    assert upkeep.mend_all(world) == 1
+
+    after = revisions(world)
+    assert wrong(world) == []
+    assert (after[1], after[2]) == (before[1], before[2] + 1)
+    assert after[3] > 10**15
+
+
+def test_times_of_change_stay(world) -> None:
+    long_ago = "UPDATE {} SET updated_at = '2001-02-03 04:05:06', {} = 0"
+    worlds.execute(
+        world,
+        long_ago.format("inventories", "used"),
+        long_ago.format("resource_providers", "revision"),
+    )
+
+    upkeep.mend_all(world)
+
+    assert wrong(world) == []
+    with world.connect() as conn:
+        for table in (_inventories, _providers):
+            years = {each.year for each in conn.scalars(sa.select(table.c.updated_at))}
+            assert years == {2001}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE inventories SET used = used + 1 WHERE id = 2",
+        "DELETE FROM allocations WHERE id = 3",
+        "UPDATE allocations SET resource_provider_id = 2 WHERE id = 1",
+    ],
+)
+def test_a_service_does_not_begin_on_what_is_not_counted(world, statement) -> None:
+    upkeep.require_counted(world)
+    worlds.execute(world, statement)
+
+    with pytest.raises(exception.ConfigurationError) as refused:
+        upkeep.require_counted(world)
+
+    assert "placement-manage db sync" in str(refused.value)
+    with pytest.raises(exception.ConfigurationError, match="are not counted"):
+        start(world)
+    migrations.sync(world)
+    upkeep.require_counted(world)
+    start(world)
+
+
+def start(engine: sa.Engine) -> None:
+    with server.in_process(engine.url.render_as_string(hide_password=False)):
+        pass
+
+
+def test_a_sync_that_is_killed_between_two_steps_can_be_run_again(uncounted) -> None:
+    url = uncounted.url.render_as_string(hide_password=False)
+
+    done = subprocess.run(
+        [sys.executable, "-c", _KILLED_HALFWAY, url], check=False, timeout=SECONDS
+    )
+
+    assert done.returncode == -signal.SIGKILL
+    assert counted(uncounted) == 2 * upkeep.BATCH_PROVIDERS
+    with pytest.raises(exception.ConfigurationError):
+        upkeep.require_counted(uncounted)
+    migrations.sync(uncounted)
+    assert wrong(uncounted) == []
+    upkeep.require_counted(uncounted)
+
+
+def test_a_sync_that_is_killed_in_a_transaction_can_be_run_again(
+    uncounted, tmp_path: pathlib.Path
+) -> None:
+    if uncounted.dialect.name == "sqlite":
+        pytest.skip("nobody can be in the middle of what a writer of SQLite waits for")
+    url = uncounted.url.render_as_string(hide_password=False)
+    configuration.write(tmp_path, url)
+
+    with held(uncounted, PROVIDERS):
+        process = subprocess.Popen(
+            [
+                programs.THIS.with_name("placement-manage"),
+                *("--config-file", tmp_path / "placement.conf", "db", "sync"),
+            ],
+            env=programs.environment(tmp_path),
+            stderr=subprocess.DEVNULL,
+        )
+        wait_until_counted(uncounted, PROVIDERS - upkeep.BATCH_PROVIDERS)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(SECONDS)
+
+    assert counted(uncounted) == PROVIDERS - upkeep.BATCH_PROVIDERS
+    migrations.sync(uncounted)
+    assert wrong(uncounted) == []
+
+
+@contextlib.contextmanager
+def held(engine: sa.Engine, provider_id: int):
+    """Keep a provider to ourselves, so that who wants it waits."""
+    with engine.connect() as conn:
+        select = sa.select(_providers.c.id).where(_providers.c.id == provider_id)
+        conn.execute(select.with_for_update())
+        yield
+        conn.rollback()
+
+
+def wait_until_counted(engine: sa.Engine, wanted: int) -> None:
+    deadline = time.monotonic() + SECONDS
+    while counted(engine) < wanted:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -1,0 +1,166 @@
+"""A private Galera cluster: several MariaDB servers that hold the same data."""
+
+import collections.abc
+import contextlib
+import os
+import pathlib
+import shutil
+import tempfile
+import time
+import typing
+
+from tests.functional import accounts, mariadb, ports
+
+NODES = 3
+SYNC_SECONDS = 120
+
+_LIBRARIES = (
+    "/usr/lib/galera/libgalera_smm.so",
+    "/usr/lib64/galera-4/libgalera_smm.so",
+)
+
+
+class _Ports(typing.NamedTuple):
+    """Where a node listens: clients, the group, what is missed, all that there is."""
+
+    clients: int
+    group: int
+    missed: int
+    everything: int
+
+
+class Cluster:
+    """Servers of which each holds everything and takes writes."""
+
+    def __init__(self, nodes: list[mariadb.Server]) -> None:
+        self.nodes = nodes
+
+    def urls(self, database: str) -> list[str]:
+        return [node.url(database) for node in self.nodes]
+
+    def kill(self, number: int) -> None:
+        """End a node as a crash does; returns when the others go on without it."""
+        self.nodes[number].kill()
+        for node in self.nodes[:number] + self.nodes[number + 1 :]:
+            _wait_for(node, "wsrep_cluster_size", str(len(self.nodes) - 1))
+            _wait_for(node, "wsrep_ready", "ON")
+
+    @contextlib.contextmanager
+    def cut_off(self, number: int) -> collections.abc.Iterator[None]:
+        """Keep a node from the others; it has come back when the block has ended."""
+        node = self.nodes[number]
+        node.execute("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'")
+        try:
+            _wait_for(node, "wsrep_ready", "OFF")
+            yield
+        finally:
+            node.execute("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=0'")
+            wait_until_synced(node, len(self.nodes))
+
+    def rejoin(self, number: int) -> None:
+        """Run a node again; returns when it has all that it has missed."""
+        self.nodes[number].start_again()
+        wait_until_synced(self.nodes[number], len(self.nodes))
+
+
+def library() -> pathlib.Path:
+    """Return where the provider is that servers load.
+
+    Raises MissingError when it, or what it copies a server with, is not there.
+    """
+    for program in ("wsrep_sst_rsync", "rsync"):
+        if shutil.which(program) is None:
+            raise accounts.MissingError(f"no Galera programs ({program}) found")
+    for name in _LIBRARIES:
+        if os.path.exists(name):
+            return pathlib.Path(name)
+    raise accounts.MissingError("no Galera library found")
+
+
+@contextlib.contextmanager
+def running() -> collections.abc.Iterator[Cluster]:
+    """Make a cluster, run it, and leave nothing of it behind.
+
+    Raises MissingError when there are no programs, RuntimeError when they fail.
+    """
+    found = mariadb.programs()
+    provider = library()
+    account = accounts.for_server("mysql")
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="placement-galera-"))
+    # Of the servers' account are the directories in it.
+    directory.chmod(0o755)
+    places = [_Ports(*(ports.free_port() for _ in range(4))) for _ in range(NODES)]
+    nodes: list[mariadb.Server] = []
+    try:
+        for number, place in enumerate(places):
+            own = directory / f"node-{number}"
+            (own / "data").mkdir(parents=True)
+            if account is not None:
+                os.chown(own, account.user, account.group)
+                os.chown(own / "data", account.user, account.group)
+            # The others get all that it has when they join it.
+            if not nodes:
+                mariadb.initialise(found, own, account)
+            options = _options(place, places if nodes else [], provider)
+            nodes.append(mariadb.start(found, own, account, place.clients, options))
+            nodes[-1].wait_until_ready()
+            wait_until_synced(nodes[-1], number + 1)
+        yield Cluster(nodes)
+    finally:
+        for node in reversed(nodes):
+            node.kill()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def wait_until_synced(node: mariadb.Server, size: int) -> None:
+    """Return when the node has all that the cluster, of ``size`` nodes, has.
+
+    Raises RuntimeError when that takes longer than two minutes.
+    """
+    _wait_for(node, "wsrep_cluster_size", str(size))
+    _wait_for(node, "wsrep_local_state_comment", "Synced")
+
+
+def status(node: mariadb.Server, name: str) -> str:
+    """Return a figure that the node has on its cluster."""
+    ((_, value),) = node.rows(f"SHOW STATUS LIKE '{name}'")
+    return str(value)
+
+
+def _wait_for(node: mariadb.Server, name: str, wanted: str) -> None:
+    deadline = time.monotonic() + SYNC_SECONDS
+    while (found := status(node, name)) != wanted:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{name} is {found} and not {wanted}")
+        time.sleep(0.05)
+
+
+def _options(
+    place: _Ports, others: collections.abc.Sequence[_Ports], provider: pathlib.Path
+) -> mariadb.Options:
+    """Return the options of a node that joins ``others``; without any, the first."""
+    members = ",".join(f"{ports.HOST}:{other.group}" for other in others)
+    of_provider = {
+        "base_host": ports.HOST,
+        "base_port": place.group,
+        "gmcast.listen_addr": f"tcp://{ports.HOST}:{place.group}",
+        "ist.recv_addr": f"{ports.HOST}:{place.missed}",
+        "gcache.size": "32M",
+    }
+    return {
+        **mariadb.FAST,
+        "binlog-format": "ROW",
+        "innodb-autoinc-lock-mode": 2,
+        "wsrep-on": "ON",
+        "wsrep-provider": provider,
+        "wsrep-provider-options": ";".join(
+            f"{name}={value}" for name, value in of_provider.items()
+        ),
+        "wsrep-cluster-name": "placement",
+        "wsrep-cluster-address": f"gcomm://{members}",
+        "wsrep-node-address": ports.HOST,
+        "wsrep-node-name": f"node-{place.clients}",
+        "wsrep-sst-method": "rsync",
+        "wsrep-sst-receive-address": f"{ports.HOST}:{place.everything}",
+        "wsrep-slave-threads": 2,
+    }

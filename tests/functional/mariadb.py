@@ -1,0 +1,275 @@
+"""A private MariaDB server: where its programs are, how it lives and ends."""
+
+import collections.abc
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import typing
+
+import pymysql
+
+from tests.functional import accounts, ports
+
+USER = "placement"
+START_SECONDS = 60
+STOP_SECONDS = 20
+
+# Where Debian has what is not on the path of everybody.
+_ELSEWHERE = os.pathsep.join(("/usr/sbin", "/usr/local/sbin", "/usr/libexec"))
+
+# What a new directory is given; a line is a statement.
+_FIRST = f"""
+FLUSH PRIVILEGES;
+GRANT ALL ON *.* TO {USER}@'%';
+"""
+
+Options = collections.abc.Mapping[str, object]
+
+
+class Programs(typing.NamedTuple):
+    """The server, and what makes a directory for it."""
+
+    server: pathlib.Path
+    install: pathlib.Path
+
+
+def programs() -> Programs:
+    """Return where the programs are.
+
+    Raises MissingError when they are not there.
+    """
+    return Programs(_program("mariadbd"), _program("mariadb-install-db"))
+
+
+def _program(name: str) -> pathlib.Path:
+    found = shutil.which(name) or shutil.which(name, path=_ELSEWHERE)
+    if found is None:
+        raise accounts.MissingError(f"no MariaDB server programs ({name}) found")
+    return pathlib.Path(found)
+
+
+class Server:
+    """A running server with a directory and a port of its own."""
+
+    def __init__(
+        self,
+        port: int,
+        launch: "collections.abc.Callable[[], subprocess.Popen[bytes]]",
+    ) -> None:
+        self.port = port
+        self._launch = launch
+        self._process = launch()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def url(self, database: str) -> str:
+        return f"mysql+pymysql://{USER}@{ports.HOST}:{self.port}/{database}"
+
+    def execute(self, *statements: str) -> None:
+        """Run the statements on a connection of their own, one after the other."""
+        with contextlib.closing(self.connect()) as conn, conn.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    def rows(self, statement: str) -> list[tuple[typing.Any, ...]]:
+        """Return the rows of a question."""
+        with contextlib.closing(self.connect()) as conn, conn.cursor() as cursor:
+            cursor.execute(statement)
+            return list(cursor.fetchall())
+
+    def end_connections(self, database: str) -> int:
+        """End all connections to a database; returns how many there were."""
+        connections = self.rows(
+            f"SELECT id FROM information_schema.processlist WHERE db = '{database}'"
+        )
+        for (number,) in connections:
+            # It may have ended by itself meanwhile.
+            with contextlib.suppress(pymysql.OperationalError):
+                self.execute(f"KILL {number}")
+        return len(connections)
+
+    def connect(self, **options: typing.Any) -> "pymysql.Connection[typing.Any]":
+        """Return a connection that commits each statement; options are the driver's."""
+        return pymysql.connect(
+            host=ports.HOST, port=self.port, user=USER, autocommit=True, **options
+        )
+
+    def wait_until_ready(self) -> None:
+        """Return when it takes connections.
+
+        Raises RuntimeError when it ends instead, or takes longer than a minute.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            with contextlib.suppress(pymysql.OperationalError):
+                self.connect().close()
+                return
+            time.sleep(0.05)
+        raise RuntimeError("the private MariaDB did not start")
+
+    def stop(self) -> None:
+        """End it and all its connections, whatever they are doing."""
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it at once, as a crash does."""
+        self._process.kill()
+        self._process.wait(STOP_SECONDS)
+
+    def start_again(self) -> None:
+        """Run it anew where it was, after ``stop`` or ``kill``, until it is ready."""
+        self.launch_again()
+        self.wait_until_ready()
+
+    def launch_again(self) -> None:
+        """Run it anew, and do not wait until it is ready."""
+        self._process = self._launch()
+
+
+@contextlib.contextmanager
+def running(
+    durable: bool = False, options: Options | None = None
+) -> collections.abc.Iterator[Server]:
+    """Make a server, run it, and leave nothing of it behind.
+
+    ``durable`` makes it wait for its disk as a real one does. Without it, nothing
+    that was committed is lost when its process is killed, only when the machine is.
+    ``options`` of the server win over those that it has here.
+
+    Raises MissingError when there are no programs, RuntimeError with their words
+    when they fail.
+    """
+    found = programs()
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="placement-mariadb-"))
+    account = accounts.for_server("mysql")
+    try:
+        if account is not None:
+            os.chown(directory, account.user, account.group)
+        initialise(found, directory, account)
+        settings = {**(DURABLE if durable else FAST), **(options or {})}
+        server = start(found, directory, account, ports.free_port(), settings)
+        try:
+            server.wait_until_ready()
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+# What every server of the tests has; names and values are those of its options.
+_ALL: Options = {
+    "bind-address": ports.HOST,
+    "skip-name-resolve": "ON",
+    "max-connections": 200,
+    "performance-schema": "OFF",
+    "innodb-buffer-pool-size": "128M",
+    "innodb-log-file-size": "32M",
+    "innodb-buffer-pool-dump-at-shutdown": "OFF",
+    "innodb-buffer-pool-load-at-startup": "OFF",
+    # What an operator sets is ours to set; this is neither's default.
+    "character-set-server": "utf8mb4",
+    "collation-server": "utf8mb4_general_ci",
+}
+DURABLE: Options = {"innodb-flush-log-at-trx-commit": 1}
+FAST: Options = {
+    # Written at each commit, and left to the system to bring to the disk.
+    "innodb-flush-log-at-trx-commit": 2,
+    "innodb-flush-method": "nosync",
+    "innodb-doublewrite": "OFF",
+    # Tests make many tables, each of which would wait for the disk several times.
+    "innodb-file-per-table": "OFF",
+    "sync-frm": "OFF",
+    "debug-no-sync": "ON",
+}
+
+
+def initialise(
+    found: Programs, directory: pathlib.Path, account: accounts.Account | None
+) -> None:
+    """Make the directory of a server, with a user that may do everything.
+
+    Raises RuntimeError with the program's words when it fails.
+    """
+    first = directory / "first.sql"
+    first.write_text(_FIRST)
+    made = subprocess.run(
+        [
+            found.install,
+            "--no-defaults",
+            f"--datadir={directory / 'data'}",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            "--skip-name-resolve",
+            f"--extra-file={first}",
+            *_arguments({**_ALL, **FAST}),
+        ],
+        cwd=directory,
+        env=_environment(directory),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        **accounts.options(account),
+    )
+    if made.returncode:
+        raise RuntimeError(f"mariadb-install-db failed:\n{made.stdout}")
+
+
+def start(
+    found: Programs,
+    directory: pathlib.Path,
+    account: accounts.Account | None,
+    port: int,
+    options: Options,
+) -> Server:
+    """Run a server in a directory that was made for it; it may not be ready yet."""
+    settings = {
+        "datadir": directory / "data",
+        "socket": directory / "socket",
+        "pid-file": directory / "pid",
+        "port": port,
+        **_ALL,
+        **options,
+    }
+
+    def launch() -> "subprocess.Popen[bytes]":
+        with open(directory / "log", "ab") as log:
+            return subprocess.Popen(
+                [found.server, "--no-defaults", *_arguments(settings)],
+                cwd=directory,
+                env=_environment(directory),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # A break at the terminal is for the tests; they end it in their order.
+                start_new_session=True,
+                **accounts.options(account),
+            )
+
+    return Server(port, launch)
+
+
+def _arguments(options: Options) -> list[str]:
+    return [f"--{name}={value}" for name, value in options.items()]
+
+
+def _environment(directory: pathlib.Path) -> dict[str, str]:
+    """Return the environment without settings that would lead elsewhere."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("MYSQL", "MARIADB"))
+    }
+    return kept | {"HOME": str(directory), "TMPDIR": str(directory)}

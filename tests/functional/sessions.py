@@ -1,0 +1,59 @@
+"""Sessions of a database server, ended from the outside."""
+
+import time
+
+import sqlalchemy as sa
+
+SECONDS = 10
+
+_OWN = {"postgresql": "SELECT pg_backend_pid()", "mysql": "SELECT CONNECTION_ID()"}
+_OTHERS = {
+    "postgresql": (
+        "SELECT pid FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    ),
+    "mysql": (
+        "SELECT id FROM information_schema.processlist "
+        "WHERE db = DATABASE() AND id <> CONNECTION_ID()"
+    ),
+}
+_END = {"postgresql": "SELECT pg_terminate_backend({})", "mysql": "KILL {}"}
+
+
+def own(conn: sa.Connection) -> int:
+    """Return the number that the server has given to the session of ``conn``."""
+    number: int = conn.execute(sa.text(_OWN[conn.dialect.name])).scalar_one()
+    return number
+
+
+def end(url: str, number: int) -> None:
+    """End a session, and return when it is gone."""
+    engine = sa.create_engine(url)
+    with engine.connect() as conn:
+        _end(conn, [number])
+    engine.dispose()
+
+
+def end_all(url: str) -> int:
+    """End all sessions of the database at ``url``; returns how many there were."""
+    engine = sa.create_engine(url)
+    with engine.connect() as conn:
+        found = _others(conn)
+        _end(conn, found)
+    engine.dispose()
+    return len(found)
+
+
+def _others(conn: sa.Connection) -> list[int]:
+    return list(conn.scalars(sa.text(_OTHERS[conn.dialect.name])))
+
+
+def _end(conn: sa.Connection, numbers: list[int]) -> None:
+    for number in numbers:
+        conn.execute(sa.text(_END[conn.dialect.name].format(number)))
+    deadline = time.monotonic() + SECONDS
+    while set(numbers) & set(_others(conn)):
+        conn.rollback()
+        if time.monotonic() > deadline:
+            raise RuntimeError("a session did not end")
+        time.sleep(0.01)

@@ -1,0 +1,342 @@
+"""The existing service and this one take turns with one database.
+
+What one has written the other reads, before and after; see api-ref/adoption.md.
+"""
+
+import collections.abc
+import contextlib
+import json
+import pathlib
+import typing
+
+import pytest
+import requests
+import sqlalchemy as sa
+
+from placement.conf.settings import DatabaseSettings
+from placement.db import engine as engines
+from placement.db import migrations
+from tests.functional import configuration, environments, peer, programs, server
+from tests.functional.conftest import skip_loudly
+
+NEWEST = "1.39"
+# Before 1.38 nobody is told the types of consumers.
+VERSIONS = (NEWEST, "1.37")
+# Before consumers had projects, and lists in the bodies of allocations.
+OLDEST = "1.0"
+SECONDS = 60
+HEAD = "a082b8bb98d0"
+# The table by which ours is told from theirs.
+OURS = migrations.VERSION_TABLES[migrations.OWN]
+
+PROJECT, USER = "project", "user"
+AGGREGATE = "5b0f5b1e-4c0f-4c63-9d4c-6f0e0fd6aa01"
+
+
+def uuid(number: int) -> str:
+    return f"11111111-2222-4333-8444-{number:012}"
+
+
+HOST, NUMA, DEVICE, OTHER, SHARED, LATER, LAST = (uuid(n) for n in range(1, 8))
+TYPED, UNTYPED, ANCIENT, MOVED, FIRST_OF_OURS, THEIRS = (uuid(n) for n in range(21, 27))
+PROVIDERS = (HOST, NUMA, DEVICE, OTHER, SHARED, LATER, LAST)
+CONSUMERS = (TYPED, UNTYPED, ANCIENT, MOVED, FIRST_OF_OURS, THEIRS)
+
+OF_PROVIDER = ("", "/inventories", "/usages", "/aggregates", "/traits", "/allocations")
+READ = (
+    "/resource_providers",
+    f"/resource_providers?in_tree={DEVICE}",
+    f"/resource_providers?member_of={AGGREGATE}",
+    "/resource_providers?resources=VCPU:1",
+    *(
+        f"/resource_providers/{each}{part}"
+        for each in PROVIDERS
+        for part in OF_PROVIDER
+    ),
+    *(f"/allocations/{each}" for each in CONSUMERS),
+    f"/usages?project_id={PROJECT}",
+    f"/usages?project_id={PROJECT}&user_id={USER}&consumer_type=INSTANCE",
+    "/usages?project_id=00000000-0000-0000-0000-000000000000",
+    "/resource_classes/CUSTOM_GOLD",
+    "/traits?name=startswith:CUSTOM_",
+    "/allocation_candidates?resources=VCPU:1,DISK_GB:10",
+    "/allocation_candidates?resources=CUSTOM_GOLD:1&required=CUSTOM_FAST",
+)
+
+Read = dict[tuple[str, str], typing.Any]
+
+
+class Api(typing.NamedTuple):
+    """A service, asked as an administrator."""
+
+    url: str
+
+    def send(
+        self, method: str, path: str, body: object = None, version: str = NEWEST
+    ) -> requests.Response:
+        return requests.request(
+            method,
+            self.url + path,
+            json=body,
+            headers={
+                "X-Auth-Token": "admin",
+                "X-Roles": "admin,service",
+                "Accept": "application/json",
+                "OpenStack-API-Version": f"placement {version}",
+            },
+            timeout=SECONDS,
+        )
+
+    def do(
+        self, method: str, path: str, body: object = None, version: str = NEWEST
+    ) -> typing.Any:
+        """Send what has to succeed; returns its document."""
+        answer = self.send(method, path, body, version)
+        assert answer.ok, (method, path, answer.status_code, answer.text)
+        return answer.json() if answer.content else None
+
+    def read(self) -> Read:
+        """Return every answer, with when it was modified where that is stored."""
+        return {
+            (path, version): self._read_one(path, version)
+            for version in VERSIONS
+            for path in READ
+        }
+
+    def _read_one(self, path: str, version: str) -> typing.Any:
+        answer = self.send("GET", path, version=version)
+        if not answer.ok:
+            return answer.status_code
+        is_stored = path.count("/") == 2 and path.startswith("/resource_providers/")
+        modified = answer.headers["Last-Modified"] if is_stored else None
+        document = answer.json() if answer.content else None
+        return modified, sorted_throughout(document)
+
+    def create(self, provider: str, name: str, parent: str | None = None) -> None:
+        body = {"uuid": provider, "name": name, "parent_provider_uuid": parent}
+        self.do("POST", "/resource_providers", body)
+
+    def offer(self, provider: str, **inventories: dict[str, float]) -> None:
+        self._put(provider, "inventories", inventories)
+
+    def show(self, provider: str, *traits: str) -> None:
+        self._put(provider, "traits", traits)
+
+    def put_together(self, provider: str, *aggregates: str) -> None:
+        self._put(provider, "aggregates", aggregates)
+
+    def claim(
+        self,
+        consumer: str,
+        resources: dict[str, dict[str, int]],
+        generation: int | None = None,
+        consumer_type: str = "INSTANCE",
+    ) -> None:
+        answer = self.try_to_claim(consumer, resources, generation, consumer_type)
+        assert answer.ok, answer.text
+
+    def try_to_claim(
+        self,
+        consumer: str,
+        resources: dict[str, dict[str, int]],
+        generation: int | None = None,
+        consumer_type: str = "INSTANCE",
+    ) -> requests.Response:
+        body = allocations(resources, generation) | {"consumer_type": consumer_type}
+        return self.send("PUT", f"/allocations/{consumer}", body)
+
+    def _put(self, provider: str, what: str, value: object) -> None:
+        path = f"/resource_providers/{provider}"
+        generation = self.do("GET", path)["generation"]
+        body = {what: value, "resource_provider_generation": generation}
+        self.do("PUT", f"{path}/{what}", body)
+
+
+def allocations(
+    resources: dict[str, dict[str, int]], generation: int | None = None
+) -> dict[str, object]:
+    """Return a body of microversion 1.28, which has no type of consumers yet."""
+    return {
+        "allocations": {
+            each: {"resources": units} for each, units in resources.items()
+        },
+        "project_id": PROJECT,
+        "user_id": USER,
+        "consumer_generation": generation,
+    }
+
+
+def sorted_throughout(value: typing.Any) -> typing.Any:
+    """Return the document without the order of its lists, which nobody promises."""
+    if isinstance(value, dict):
+        return {name: sorted_throughout(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return sorted(map(sorted_throughout, value), key=json.dumps)
+    return value
+
+
+def differences(ours: Read, theirs: Read) -> list[typing.Any]:
+    """Return what is read otherwise: the request, our answer, theirs.
+
+    They cannot tell the usages by type of consumer on PostgreSQL.
+    """
+    return [
+        (request, answer, theirs[request])
+        for request, answer in ours.items()
+        if answer != theirs[request] and theirs[request] != requests.codes.server_error
+    ]
+
+
+@pytest.fixture(scope="session")
+def peer_python(pytestconfig: pytest.Config) -> pathlib.Path:
+    try:
+        return peer.python()
+    except environments.MissingError as missing:
+        skip_loudly(pytestconfig, "openstack-placement", str(missing))
+
+
+class Place:
+    """One database, on which either service can run."""
+
+    def __init__(
+        self, url: str, directory: pathlib.Path, their_python: pathlib.Path
+    ) -> None:
+        self._url = url
+        self._directory = directory
+        self._their_python = their_python
+        configuration.write(directory, url)
+
+    @contextlib.contextmanager
+    def ours(self) -> collections.abc.Iterator[Api]:
+        with server.processes(self._url, workers=1) as running:
+            yield Api(running.url)
+
+    @contextlib.contextmanager
+    def theirs(self) -> collections.abc.Iterator[Api]:
+        with server.processes(
+            self._url, workers=1, python=self._their_python
+        ) as running:
+            yield Api(running.url)
+
+    def manage(self, *command: str) -> str:
+        """Run our ``placement-manage db``; raises RuntimeError when it fails."""
+        return self._manage(programs.THIS, *command)
+
+    def their_manage(self, *command: str) -> str:
+        return self._manage(self._their_python, *command)
+
+    def tables(self) -> set[str]:
+        engine = engines.create_engine(DatabaseSettings(self._url))
+        try:
+            return set(sa.inspect(engine).get_table_names())
+        finally:
+            engine.dispose()
+
+    def start_ours(self) -> None:
+        """Start ours and end it; raises RuntimeError when it refuses."""
+        programs.start_once(self._directory)
+
+    def _manage(self, python: pathlib.Path, *command: str) -> str:
+        return programs.run(
+            self._directory,
+            python.with_name("placement-manage"),
+            *("--config-file", self._directory / "placement.conf", "db"),
+            *command,
+        )
+
+
+@pytest.fixture
+def place(
+    empty_database_url: str, tmp_path: pathlib.Path, peer_python: pathlib.Path
+) -> Place:
+    return Place(empty_database_url, tmp_path, peer_python)
+
+
+def fill(api: Api) -> None:
+    """Make a bit of everything that a service in use has."""
+    api.do("PUT", "/traits/CUSTOM_FAST")
+    api.do("PUT", "/resource_classes/CUSTOM_GOLD")
+    api.create(HOST, "host")
+    api.create(NUMA, "numa", HOST)
+    api.create(DEVICE, "device", NUMA)
+    api.create(OTHER, "other")
+    api.create(SHARED, "shared")
+    api.offer(
+        HOST,
+        VCPU={"total": 10, "allocation_ratio": 16.0, "reserved": 1},
+        MEMORY_MB={"total": 1000, "step_size": 8, "allocation_ratio": 1.1},
+    )
+    api.offer(NUMA, CUSTOM_GOLD={"total": 10, "allocation_ratio": 0.9})
+    api.offer(DEVICE, SRIOV_NET_VF={"total": 8, "min_unit": 1, "max_unit": 4})
+    api.offer(OTHER, VCPU={"total": 4}, DISK_GB={"total": 100, "reserved": 10})
+    api.offer(SHARED, DISK_GB={"total": 1000})
+    api.show(NUMA, "CUSTOM_FAST", "HW_NUMA_ROOT")
+    api.show(SHARED, "MISC_SHARES_VIA_AGGREGATE")
+    api.put_together(HOST, AGGREGATE)
+    api.put_together(SHARED, AGGREGATE)
+    api.claim(TYPED, {HOST: {"VCPU": 2, "MEMORY_MB": 64}, SHARED: {"DISK_GB": 20}})
+    body = allocations({HOST: {"VCPU": 1}, NUMA: {"CUSTOM_GOLD": 4}})
+    api.do("PUT", f"/allocations/{UNTYPED}", body, "1.28")
+    body = {
+        "allocations": [
+            {"resource_provider": {"uuid": OTHER}, "resources": {"VCPU": 3}},
+        ]
+    }
+    api.do("PUT", f"/allocations/{ANCIENT}", body, OLDEST)
+    api.claim(MOVED, {OTHER: {"DISK_GB": 5}, DEVICE: {"SRIOV_NET_VF": 2}})
+
+
+def write_with_ours(api: Api) -> None:
+    api.create(LATER, "later", OTHER)
+    api.offer(LATER, CUSTOM_GOLD={"total": 3})
+    api.claim(FIRST_OF_OURS, {LATER: {"CUSTOM_GOLD": 3}}, consumer_type="VOLUME")
+    api.claim(MOVED, {SHARED: {"DISK_GB": 7}}, generation=1)
+    api.do("DELETE", f"/allocations/{UNTYPED}")
+    api.show(OTHER, "CUSTOM_FAST")
+
+
+def write_with_theirs(api: Api) -> None:
+    api.create(LAST, "last")
+    api.offer(LAST, VCPU={"total": 4})
+    api.claim(THEIRS, {LAST: {"VCPU": 3}, SHARED: {"DISK_GB": 90}})
+    api.do("DELETE", f"/allocations/{MOVED}")
+    api.do("DELETE", f"/allocations/{FIRST_OF_OURS}")
+    # Part of it is elsewhere now, and as many VCPUs are allocated in all.
+    api.claim(TYPED, {OTHER: {"VCPU": 1}, HOST: {"VCPU": 1, "MEMORY_MB": 64}}, 1)
+    api.do("DELETE", f"/resource_providers/{LATER}")
+
+
+def test_two_services_take_turns_with_one_database(place: Place) -> None:
+    place.their_manage("sync")
+    assert place.tables() & {"alembic_version", OURS} == {"alembic_version"}
+    with place.theirs() as api:
+        fill(api)
+        theirs = api.read()
+
+    place.manage("sync")
+    place.manage("audit")
+    with place.ours() as api:
+        assert differences(api.read(), theirs) == []
+        write_with_ours(api)
+        ours = api.read()
+
+    place.their_manage("sync")
+    place.their_manage("online_data_migrations")
+    assert HEAD in place.their_manage("version")
+    with place.theirs() as api:
+        assert differences(ours, api.read()) == []
+        write_with_theirs(api)
+        theirs = api.read()
+
+    with pytest.raises(RuntimeError, match="placement-manage db sync"):
+        place.start_ours()
+    with pytest.raises(RuntimeError, match="ended with 1:"):
+        place.manage("audit")
+    place.manage("sync")
+    place.manage("audit")
+    with place.ours() as api:
+        assert differences(api.read(), theirs) == []
+        # Nothing is left of what ours had counted, and nothing of theirs is missing.
+        assert api.try_to_claim(UNTYPED, {LAST: {"VCPU": 2}}).status_code == 409
+        api.claim(UNTYPED, {LAST: {"VCPU": 1}, NUMA: {"CUSTOM_GOLD": 9}})
+    place.manage("audit")

@@ -1,0 +1,274 @@
+"""Claims on all nodes of a Galera cluster at once are those of one database."""
+
+import collections
+import collections.abc
+import contextlib
+import itertools
+import os
+import threading
+import time
+import typing
+import uuid
+
+import pytest
+import sqlalchemy as sa
+import webob
+
+from placement import client
+from tests.functional import (
+    accounts,
+    databases,
+    galera,
+    invariants,
+    mariadb,
+    race,
+    server,
+    test_tree_races,
+)
+from tests.functional.conftest import skip_loudly
+from tests.functional.connection import Connection
+
+pytestmark = pytest.mark.cluster
+
+ROUNDS = int(os.environ.get("PLACEMENT_TEST_CLUSTER_ROUNDS", "50"))
+LAGGING_ROUNDS = 5
+ROWS_OF_WORK = 50_000
+CLAIMERS = 9
+SECONDS = 90
+
+
+@pytest.fixture(scope="module")
+def cluster(
+    database_kinds: list[str], pytestconfig: pytest.Config
+) -> collections.abc.Iterator[galera.Cluster]:
+    if databases.MARIADB not in database_kinds:
+        pytest.skip("about MariaDB")
+    with contextlib.ExitStack() as stack:
+        try:
+            made = stack.enter_context(galera.running())
+        except accounts.MissingError as missing:
+            skip_loudly(pytestconfig, "Galera", str(missing))
+        yield made
+
+
+@pytest.fixture(scope="module")
+def made(
+    cluster: galera.Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> databases.MariadbDatabases:
+    return databases.MariadbDatabases(tmp_path_factory.mktemp("made"), cluster.nodes[0])
+
+
+@pytest.fixture
+def urls(
+    cluster: galera.Cluster, made: databases.MariadbDatabases
+) -> collections.abc.Iterator[list[str]]:
+    """A migrated database of the test's own, as each of the nodes has it."""
+    with made.new() as url:
+        name = sa.make_url(url).database
+        assert name is not None
+        yield cluster.urls(name)
+
+
+@contextlib.contextmanager
+def serving(urls: list[str]) -> collections.abc.Iterator[list[str]]:
+    """Yield the URLs of services, each of which has a node of its own."""
+    with contextlib.ExitStack() as stack:
+        yield [
+            stack.enter_context(server.processes(url, workers=1, threads=4)).url
+            for url in urls
+        ]
+
+
+def test_of_claims_on_different_nodes_exactly_one_gets_the_unit(
+    urls: list[str], cluster: galera.Cluster
+) -> None:
+    failures = sum(certification_failures(cluster))
+    with serving(urls) as (one, *others):
+        held = list(race.rounds(one, ROUNDS, CLAIMERS, others=others))
+
+    outcomes = collections.Counter((each.winners, each.losers) for each in held)
+    assert outcomes == {(1, CLAIMERS - 1): ROUNDS}
+    assert {each.used for each in held} == {1}
+    # It was not by queueing at one node that they were kept apart.
+    assert sum(certification_failures(cluster)) > failures
+    for url in urls:
+        assert not invariants.violations(url)
+
+
+def certification_failures(cluster: galera.Cluster) -> list[int]:
+    """Count, by node, the transactions of it that another node was faster with."""
+    names = ("wsrep_local_cert_failures", "wsrep_local_bf_aborts")
+    return [
+        sum(int(galera.status(node, name)) for name in names) for node in cluster.nodes
+    ]
+
+
+def test_what_one_node_has_acknowledged_is_read_from_the_others(
+    urls: list[str], cluster: galera.Cluster
+) -> None:
+    database = str(sa.make_url(urls[0]).database)
+    cluster.nodes[0].execute(f"CREATE TABLE {database}.work (id INT PRIMARY KEY)")
+    with contextlib.ExitStack() as stack:
+        writer, *others = (stack.enter_context(client_of(url)) for url in urls)
+        for number in range(LAGGING_ROUNDS):
+            name = str(uuid.uuid4())
+            give_work(cluster.nodes[0], database, number)
+            writer.create_provider(name, name)
+            assert others[0].get_provider(name).generation == 0
+            # What is read for a write is as new.
+            stored = client.Inventories(0, {"VCPU": client.Inventory(total=1)})
+            others[1].replace_inventories(name, stored)
+
+
+def give_work(node: mariadb.Server, database: str, number: int) -> None:
+    """Commit at one node what keeps the others busy for a while."""
+    first = number * ROWS_OF_WORK + 1
+    last = first + ROWS_OF_WORK - 1
+    numbers = f"SELECT seq FROM {database}.seq_{first}_to_{last}"
+    node.execute(f"INSERT INTO {database}.work {numbers}")
+
+
+@contextlib.contextmanager
+def client_of(url: str) -> collections.abc.Iterator[client.Client]:
+    with server.in_process(url) as application:
+        yield client.Client(client.WSGITransport(application))
+
+
+class Services(test_tree_races.Service):
+    """Several services, which take turns in what is sent."""
+
+    def __init__(self, applications: list[server.Application]) -> None:
+        super().__init__(applications[0])
+        self._services = [test_tree_races.Service(each) for each in applications]
+        self._turns = itertools.cycle(self._services)
+
+    def send(self, method: str, path: str, body: object = None) -> webob.Response:
+        return next(self._turns).send(method, path, body)
+
+
+@pytest.mark.parametrize(
+    "race_in_a_tree",
+    [
+        test_tree_races.test_two_moves_never_make_a_loop,
+        test_tree_races.test_moves_inside_a_tree_never_make_a_loop,
+        test_tree_races.test_a_subtree_that_moves_takes_new_children_along,
+        test_tree_races.test_a_parent_goes_or_gets_a_child,
+        test_tree_races.test_a_class_goes_or_gets_an_inventory,
+        test_tree_races.test_a_provider_goes_or_is_claimed,
+    ],
+)
+def test_opposite_changes_on_different_nodes(
+    race_in_a_tree: collections.abc.Callable[[Services, str], None], urls: list[str]
+) -> None:
+    with contextlib.ExitStack() as stack:
+        applications = [stack.enter_context(server.in_process(url)) for url in urls]
+        race_in_a_tree(Services(applications), urls[0])
+
+
+def test_a_node_that_is_cut_off_says_when_to_come_back(
+    cluster: galera.Cluster, urls: list[str]
+) -> None:
+    with client_of(urls[2]) as api:
+        api.ensure_trait("CUSTOM_A")
+        with cluster.cut_off(2):
+            for ask in (lambda: api.has_trait("CUSTOM_A"), _ensures(api, "CUSTOM_B")):
+                with pytest.raises(client.Unavailable):
+                    ask()
+
+        assert api.has_trait("CUSTOM_A")
+        assert not api.has_trait("CUSTOM_B")
+        assert api.ensure_trait("CUSTOM_B")
+
+
+def _ensures(api: client.Client, name: str) -> collections.abc.Callable[[], bool]:
+    return lambda: api.ensure_trait(name)
+
+
+class Load:
+    """Claims of one host, one after the other, until it is told to stop."""
+
+    def __init__(self, url: str, host: str) -> None:
+        self._url = url
+        self._host = host
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        # Those whose claim was acknowledged, and everything that was answered.
+        self.consumers: list[str] = []
+        self.statuses: collections.Counter[int] = collections.Counter()
+
+    def __enter__(self) -> typing.Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(SECONDS)
+
+    def wait_for_more(self) -> None:
+        """Return when ten claims more were acknowledged."""
+        wanted = len(self.consumers) + 10
+        deadline = time.monotonic() + SECONDS
+        while len(self.consumers) < wanted:
+            assert time.monotonic() < deadline, self.statuses
+            time.sleep(0.02)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            consumer = str(uuid.uuid4())
+            body = {
+                "allocations": {self._host: {"resources": {"VCPU": 1}}},
+                "consumer_generation": None,
+                "consumer_type": "INSTANCE",
+                "project_id": race.PROJECT,
+                "user_id": race.USER,
+            }
+            with Connection(self._url, race.VERSION, SECONDS) as api:
+                answer = api.send("PUT", f"/allocations/{consumer}", body)
+            self.statuses[answer.status] += 1
+            if answer.status == 204:
+                self.consumers.append(consumer)
+
+
+def test_a_node_that_crashes_and_comes_back(
+    cluster: galera.Cluster, urls: list[str]
+) -> None:
+    hosts = [str(uuid.uuid4()) for _ in urls]
+    with client_of(urls[0]) as api:
+        for host in hosts:
+            api.create_provider(host, host)
+            offer = client.Inventory(total=1_000_000)
+            api.replace_inventories(host, client.Inventories(0, {"VCPU": offer}))
+
+    with serving(urls) as services, contextlib.ExitStack() as stack:
+        loads = [
+            stack.enter_context(Load(service, host))
+            for service, host in zip(services, hosts, strict=True)
+        ]
+        for load in loads:
+            load.wait_for_more()
+        cluster.kill(2)
+        for load in loads[:2]:
+            load.wait_for_more()
+        cluster.rejoin(2)
+        # Its service has found it again without being told.
+        for load in loads:
+            load.wait_for_more()
+
+    for load in loads[:2]:
+        assert set(load.statuses) == {204}
+    assert set(loads[2].statuses) == {204, 503}
+    acknowledged = {consumer for load in loads for consumer in load.consumers}
+    found = [consumers_in(url) for url in urls]
+    assert found[0] >= acknowledged
+    assert found == [found[0]] * galera.NODES
+    for url in urls:
+        assert not invariants.violations(url)
+
+
+def consumers_in(url: str) -> set[str]:
+    engine = sa.create_engine(url)
+    with engine.connect() as conn:
+        conn.execute(sa.text("SET SESSION wsrep_sync_wait = 1"))
+        found = set(conn.scalars(sa.text("SELECT consumer_id FROM allocations")))
+    engine.dispose()
+    return found

@@ -1,0 +1,152 @@
+"""How PostgreSQL answers a search in a cloud of 100,000 hosts."""
+
+import collections.abc
+import json
+import typing
+import uuid
+
+import pytest
+import sqlalchemy as sa
+
+from placement import client
+from placement.conf.settings import DatabaseSettings
+from placement.db import engine as engines
+from tests.functional import databases, server
+
+HOSTS = 100_000
+LIMIT = 1000
+
+# Hosts of three classes and three traits, each a consumer's, in one of a hundred
+# aggregates; every seventh has no room.
+# What rows refer to is there: to have it checked takes most of the time.
+FILL = f"""
+SET session_replication_role = replica;
+INSERT INTO projects (id, external_id) VALUES (1, 'project');
+INSERT INTO users (id, external_id) VALUES (1, 'user');
+INSERT INTO resource_providers
+    (id, uuid, name, generation, root_provider_id, revision)
+SELECT id, md5('host ' || id)::uuid, 'host ' || id, 1, id, 1
+FROM generate_series(1, {HOSTS}) AS id;
+INSERT INTO inventories
+    (resource_provider_id, resource_class_id, total, reserved, min_unit, max_unit,
+     step_size, allocation_ratio, used)
+SELECT id, class_id, 100, 0, 1, 100, 1, 1.0, CASE WHEN id % 7 = 0 THEN 100 ELSE 1 END
+FROM generate_series(1, {HOSTS}) AS id, generate_series(0, 2) AS class_id;
+INSERT INTO resource_provider_traits (resource_provider_id, trait_id)
+SELECT host, id
+FROM generate_series(1, {HOSTS}) AS host,
+    (SELECT id FROM traits ORDER BY id LIMIT 3) AS held;
+INSERT INTO placement_aggregates (id, uuid)
+SELECT id, lpad(to_hex(id), 32, '0')::uuid FROM generate_series(1, 100) AS id;
+INSERT INTO resource_provider_aggregates (resource_provider_id, aggregate_id)
+SELECT id, 1 + id % 100 FROM generate_series(1, {HOSTS}) AS id;
+INSERT INTO allocations (resource_provider_id, consumer_id, resource_class_id, used)
+SELECT resource_provider_id, md5('consumer ' || resource_provider_id)::uuid,
+    resource_class_id, used
+FROM inventories;
+INSERT INTO consumers (uuid, project_id, user_id, generation)
+SELECT md5('consumer ' || id)::uuid, 1, 1, 1 FROM generate_series(1, {HOSTS}) AS id;
+"""
+
+_Plan = dict[str, typing.Any]
+_Cloud = tuple[server.Application, sa.Engine]
+
+
+@pytest.fixture(scope="module")
+def cloud(
+    database_kind: str, database_server: databases.Databases
+) -> collections.abc.Iterator[_Cloud]:
+    if database_kind != databases.POSTGRESQL:
+        pytest.skip("is about PostgreSQL")
+    with database_server.new() as url:
+        engine = engines.create_engine(DatabaseSettings(url))
+        autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        with autocommit.connect() as conn:
+            conn.execute(sa.text(FILL))
+            conn.exec_driver_sql("VACUUM ANALYZE")
+        with server.in_process(url) as application:
+            yield application, engine
+        engine.dispose()
+
+
+def plans_of(
+    cloud: _Cloud, group: client.RequestGroup, found: int, limit: int
+) -> list[_Plan]:
+    """Search, and return the plan of each statement, as it was run."""
+    application, engine = cloud
+    sent: list[tuple[str, typing.Any]] = []
+
+    def note(
+        _conn: object, _cursor: object, sql: str, given: object, *_: object
+    ) -> None:
+        if sql.startswith("SELECT"):
+            sent.append((sql, given))
+
+    api = client.Client(client.WSGITransport(application))
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        candidates = api.get_candidates([group], limit=limit)
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+    assert len(candidates.requests) == found
+    with engine.connect() as conn:
+        return [
+            json.loads(json.dumps(explained))[0]["Plan"]
+            for sql, given in sent
+            for explained in conn.exec_driver_sql(
+                f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", given
+            ).scalars()
+        ]
+
+
+def nodes(plan: _Plan) -> collections.abc.Iterator[_Plan]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
+
+
+def rows_read(plan: _Plan) -> int:
+    """Count the rows that were read from tables, those that were left out too."""
+    return sum(
+        int(
+            (node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
+            * node["Actual Loops"]
+        )
+        for node in nodes(plan)
+        if "Relation Name" in node
+    )
+
+
+AMOUNTS = {"VCPU": 10, "MEMORY_MB": 10, "DISK_GB": 10}
+
+
+@pytest.mark.parametrize("limit", [10, LIMIT])
+def test_a_search_stops_at_its_limit(cloud: _Cloud, limit: int) -> None:
+    group = client.RequestGroup(resources=AMOUNTS)
+
+    # The first search reads hosts, the next ones only whether they have changed.
+    for most in (60, 5, 5):
+        plans = plans_of(cloud, group, found=limit, limit=limit)
+        # Names of traits are read as well, and a bit of all to find what is rare.
+        assert sum(map(rows_read, plans)) <= most * limit + 3000
+
+
+def test_a_search_in_an_aggregate_reads_that(cloud: _Cloud) -> None:
+    zone = str(uuid.UUID(int=5))
+    group = client.RequestGroup(resources=AMOUNTS, member_of=[zone])
+
+    for _ in range(2):
+        plans = plans_of(cloud, group, found=100, limit=100)
+        assert sum(map(rows_read, plans)) <= 60 * HOSTS / 100
+
+
+@pytest.mark.parametrize("units", [10, 200])
+def test_no_search_looks_at_allocations(cloud: _Cloud, units: int) -> None:
+    group = client.RequestGroup(resources=dict.fromkeys(AMOUNTS, units))
+    found = LIMIT if units == 10 else 0
+
+    for plan in plans_of(cloud, group, found=found, limit=LIMIT):
+        read = {
+            node["Relation Name"] for node in nodes(plan) if "Relation Name" in node
+        }
+        assert "allocations" not in read
