@@ -14,7 +14,7 @@ import webob
 from webob import acceptparse
 
 from placement import exception
-from placement.reply import Reply
+from placement.reply import Parts, Reply
 from placement.request import Request
 from placement.routes import Check, Operation
 
@@ -140,8 +140,12 @@ def _response(reply: Reply, req: Request) -> flask.Response:
     if reply.body is None:
         del response.headers["Content-Type"]
     else:
-        is_encoded = isinstance(reply.body, bytes)
-        response.data = reply.body if is_encoded else orjson.dumps(reply.body)
+        if isinstance(reply.body, Parts):
+            response.response = reply.body.parts
+            response.content_length = sum(map(len, reply.body.parts))
+        else:
+            is_encoded = isinstance(reply.body, bytes)
+            response.data = reply.body if is_encoded else orjson.dumps(reply.body)
         response.headers["Content-Type"] = JSON
     if reply.location is not None:
         path = urllib.parse.quote(req.prefix + reply.location)

@@ -6,11 +6,17 @@ import datetime
 import typing
 
 
+class Parts(typing.NamedTuple):
+    """A large body as JSON, cut anywhere; it is never put together."""
+
+    parts: list[bytes]
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Reply:
     """One answer.
 
-    ``body`` becomes JSON; bytes are JSON already; None is no body at all.
+    ``body`` becomes JSON; bytes and ``Parts`` are JSON already; None is no body.
     ``location`` is a path below the mount point. ``modified``, in UTC, is sent
     with the versions that send cache headers (since 1.15); None sends none.
     """

@@ -1,7 +1,9 @@
 """Handlers for /resource_providers and /resource_providers/{uuid}."""
 
+import itertools
 import typing
 
+import orjson
 import sqlalchemy as sa
 
 from placement import reply, uuids
@@ -14,6 +16,9 @@ from placement.objects.resource_provider import ResourceProvider
 from placement.reply import Reply
 from placement.request import Request
 from placement.schemas import resource_provider as schema
+
+# How many providers of a list are encoded at once.
+_PROVIDERS_PER_PART = 500
 
 _LINKS_SINCE = {
     "inventories": (1, 0),
@@ -34,13 +39,20 @@ def list_resource_providers(req: Request) -> Reply:
     query = req.validated_query(schema.LIST_QUERY)
     filters = candidates_request.parse_provider_filters(query, req.version)
 
-    def read(conn: sa.Connection) -> list[ResourceProvider]:
+    def read(conn: sa.Connection) -> Reply:
         ids = providers.find_ids(conn, req.context, filters)
-        return [] if ids is None else resource_provider.get_all(conn, ids)
+        found = iter(()) if ids is None else resource_provider.get_all(conn, ids)
+        modified = []
+        # There may be many: of each, nothing is kept but what is sent.
+        parts = [b'{"resource_providers":[']
+        while some := list(itertools.islice(found, _PROVIDERS_PER_PART)):
+            modified += [provider.modified for provider in some]
+            bodies = orjson.dumps([_body(req, provider) for provider in some])
+            parts += (b"," if len(parts) > 1 else b"", bodies[1:-1])
+        parts.append(b"]}")
+        return reply.ok(reply.Parts(parts), reply.newest(modified))
 
-    found = transaction.read(req.context, read)
-    body = {"resource_providers": [_body(req, provider) for provider in found]}
-    return reply.ok(body, reply.newest(provider.modified for provider in found))
+    return transaction.read(req.context, read)
 
 
 def create_resource_provider(req: Request) -> Reply:

@@ -93,12 +93,12 @@ def get_all_by_uuid(
 
 def get_all(
     conn: sa.Connection, ids: "sa.Select[tuple[int]]"
-) -> list[ResourceProvider]:
-    """Return the providers whose ids are selected by ``ids``, ordered by id."""
+) -> collections.abc.Iterator[ResourceProvider]:
+    """Yield the providers whose ids are selected by ``ids``, ordered by id."""
     rows = conn.execute(
         _SELECT.where(_providers.c.id.in_(ids)).order_by(_providers.c.id)
     )
-    return [ResourceProvider._make(row) for row in rows]
+    return map(ResourceProvider._make, rows)
 
 
 def lock(conn: sa.Connection, provider_ids: collections.abc.Iterable[int]) -> None:
