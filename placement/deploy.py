@@ -15,7 +15,7 @@ from oslo_config import cfg
 from placement import dispatch, exception, policy, routes
 from placement.conf import settings as conf_settings
 from placement.context import Service
-from placement.db import engine, migrations, standard, upkeep
+from placement.db import conflicts, engine, migrations, standard, upkeep
 from placement.db.names import Names
 from placement.middleware import (
     auth,
@@ -32,6 +32,9 @@ if typing.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 LOG = logging.getLogger(__name__)
+
+# How often the database may be lost while it is made ready.
+_TIMES_LOST_MAX = 3
 
 _Wrap = collections.abc.Callable[["WSGIApplication", Service], "WSGIApplication"]
 
@@ -58,21 +61,33 @@ def loadapp(
 def _service(config: cfg.ConfigOpts) -> Service:
     settings = conf_settings.load(config)
     database = engine.create_engine(settings.database)
-    engine.wait_until_reachable(database, settings.database)
-    try:
-        if settings.database.sync_on_startup:
-            migrations.sync(database)
-        migrations.require_current(database)
-        upkeep.require_counted(database)
-        standard.ensure(database)
-    except sa.exc.DBAPIError as failure:
-        raise exception.ConfigurationError(
-            reason=f"The database {database.url.render_as_string()} cannot be used: "
-            f"{str(failure.orig).strip()}"
-        ) from failure
+    lost = 0
+    while True:
+        engine.wait_until_reachable(database, settings.database)
+        try:
+            _make_ready(database, settings.database)
+            break
+        except sa.exc.DBAPIError as failure:
+            # A server that ends now may be back soon. Who does not start, because of
+            # that, may stop all other workers with it.
+            lost += 1
+            is_lost = conflicts.meaning(failure) is conflicts.Meaning.LOST
+            if not is_lost or lost > _TIMES_LOST_MAX:
+                raise exception.ConfigurationError(
+                    reason=f"The database {database.url.render_as_string()} cannot be "
+                    f"used: {str(failure.orig).strip()}"
+                ) from failure
     # Workers that a server forks from this process must not share connections.
     database.dispose()
     return Service(settings, database, Names(), policy.Enforcer(config))
+
+
+def _make_ready(database: sa.Engine, settings: conf_settings.DatabaseSettings) -> None:
+    if settings.sync_on_startup:
+        migrations.sync(database)
+    migrations.require_current(database)
+    upkeep.require_counted(database)
+    standard.ensure(database)
 
 
 def _wrapped(

@@ -92,8 +92,14 @@ class Cluster:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait(STOP_SECONDS)
 
+    def kill(self) -> None:
+        """End it at once; as after a crash, it has to recover when it runs again."""
+        # The signal of an immediate shutdown.
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(STOP_SECONDS)
+
     def start_again(self) -> None:
-        """Run it anew where it was, after ``stop``; returns when it is ready."""
+        """Run it anew where it was, after ``stop`` or ``kill``, until it is ready."""
         self._process = self._launch()
         self.wait_until_ready()
 

@@ -50,11 +50,13 @@ def processes(
     policy: configuration.Policy | None = None,
     python: pathlib.Path = programs.THIS,
     prefix: str = "",
+    preload: bool = False,
 ) -> collections.abc.Iterator[Server]:
     """Run the service under gunicorn until the block ends.
 
     ``python`` is the interpreter of the virtual environment to serve from;
-    ``prefix`` is the path to mount the service at, such as ``/placement``.
+    ``prefix`` is the path to mount the service at, such as ``/placement``. With
+    ``preload`` workers are copies of the first process, which has built it.
 
     Raises RuntimeError with the server's log when it does not come up.
     """
@@ -64,6 +66,7 @@ def processes(
         port = ports.free_port()
         url = f"http://{ports.HOST}:{port}{prefix}"
         command = _command(python, port, workers, threads)
+        command += ["--preload"] if preload else []
         # Gunicorn reads from its environment where it is mounted.
         environment = programs.environment(config_dir) | {"SCRIPT_NAME": prefix}
         with listening(command, config_dir, environment, url) as pid:

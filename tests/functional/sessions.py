@@ -30,7 +30,7 @@ def end(url: str, number: int) -> None:
     """End a session, and return when it is gone."""
     engine = sa.create_engine(url)
     with engine.connect() as conn:
-        _end(conn, [number])
+        end_from(conn, [number])
     engine.dispose()
 
 
@@ -39,7 +39,7 @@ def end_all(url: str) -> int:
     engine = sa.create_engine(url)
     with engine.connect() as conn:
         found = _others(conn)
-        _end(conn, found)
+        end_from(conn, found)
     engine.dispose()
     return len(found)
 
@@ -48,7 +48,8 @@ def _others(conn: sa.Connection) -> list[int]:
     return list(conn.scalars(sa.text(_OTHERS[conn.dialect.name])))
 
 
-def _end(conn: sa.Connection, numbers: list[int]) -> None:
+def end_from(conn: sa.Connection, numbers: list[int]) -> None:
+    """End sessions by way of another, ``conn``, and return when they are gone."""
     for number in numbers:
         conn.execute(sa.text(_END[conn.dialect.name].format(number)))
     deadline = time.monotonic() + SECONDS

@@ -1,41 +1,60 @@
-"""A database that goes away and comes back: the service does, too."""
+"""Workers and databases that go away and come back: the service does, too."""
 
 import collections.abc
 import contextlib
 import typing
 
 import pytest
-import sqlalchemy as sa
 import webob
 
-from tests.functional import databases, postgresql, server
+from tests.functional import (
+    accounts,
+    databases,
+    kills,
+    mariadb,
+    postgresql,
+    server,
+    sessions,
+)
+from tests.functional.conftest import skip_loudly
 
 ROUNDS = 3
 
+# More with ``python -m tests.functional.kills``.
+WORKERS_KILLED = 4
+DATABASES_KILLED = 2
+
 
 class Place(typing.NamedTuple):
-    """A service on a cluster of its own, so that others need not suffer with it."""
+    """A service on a server of its own, so that others need not suffer with it."""
 
     application: server.Application
-    cluster: postgresql.Cluster
+    database: postgresql.Cluster | mariadb.Server
     url: str
 
 
+RUNNING = {
+    databases.POSTGRESQL: postgresql.running,
+    databases.MARIADB: mariadb.running,
+}
+
+
 @pytest.fixture
-def place(database_kind: str, tmp_path) -> collections.abc.Iterator[Place]:
-    if database_kind != databases.POSTGRESQL:
+def place(
+    database_kind: str, pytestconfig: pytest.Config
+) -> collections.abc.Iterator[Place]:
+    if database_kind == databases.SQLITE:
         pytest.skip("a file does not go away")
     with contextlib.ExitStack() as stack:
         try:
-            cluster = stack.enter_context(postgresql.running())
-        except postgresql.MissingError as missing:
-            pytest.skip(str(missing))
-        made = databases.PostgresqlCluster(tmp_path, cluster)
-        made._create("recovery")
-        url = made.url("recovery")
+            database = stack.enter_context(RUNNING[database_kind]())
+        except accounts.MissingError as missing:
+            skip_loudly(pytestconfig, database_kind, str(missing))
+        database.execute("CREATE DATABASE recovery")
+        url = database.url("recovery")
         options = {"placement_database": {"sync_on_startup": "true"}}
         application = stack.enter_context(server.in_process(url, options))
-        yield Place(application, cluster, url)
+        yield Place(application, database, url)
 
 
 def send(place: Place, method: str, path: str) -> webob.Response:
@@ -48,34 +67,20 @@ def send(place: Place, method: str, path: str) -> webob.Response:
     return request.get_response(place.application)
 
 
-def kill_connections(place: Place) -> int:
-    """End all connections of the service; returns how many there were."""
-    engine = sa.create_engine(place.url)
-    with engine.connect() as conn:
-        killed = conn.execute(
-            sa.text(
-                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-        ).all()
-    engine.dispose()
-    return len(killed)
-
-
 def test_the_service_goes_on_when_its_connections_are_killed(place: Place) -> None:
     for number in range(ROUNDS):
         assert send(place, "PUT", f"/traits/CUSTOM_{number}").status_int == 201
-        assert kill_connections(place) > 0
+        assert sessions.end_all(place.url) > 0
 
         assert send(place, "GET", f"/traits/CUSTOM_{number}").status_int == 204
-        assert kill_connections(place) > 0
+        assert sessions.end_all(place.url) > 0
 
         assert send(place, "PUT", f"/traits/CUSTOM_{number}").status_int == 204
 
 
 def test_without_its_database_the_service_says_when_to_come_back(place: Place) -> None:
     assert send(place, "PUT", "/traits/CUSTOM_A").status_int == 201
-    place.cluster.stop()
+    place.database.stop()
 
     for method, path in (
         ("GET", "/traits"),
@@ -93,7 +98,7 @@ def test_without_its_database_the_service_says_when_to_come_back(place: Place) -
     # What needs no database is there all the time.
     assert send(place, "GET", "/").status_int == 200
 
-    place.cluster.start_again()
+    place.database.start_again()
     assert send(place, "GET", "/traits/CUSTOM_A").status_int == 204
     assert send(place, "GET", "/traits/CUSTOM_B").status_int == 404
     assert send(place, "PUT", "/traits/CUSTOM_B").status_int == 201
@@ -101,8 +106,25 @@ def test_without_its_database_the_service_says_when_to_come_back(place: Place) -
 
 def test_a_database_that_was_away_at_night_is_not_missed(place: Place) -> None:
     assert send(place, "PUT", "/traits/CUSTOM_A").status_int == 201
-    place.cluster.stop()
-    place.cluster.start_again()
+    place.database.stop()
+    place.database.start_again()
 
     assert send(place, "GET", "/traits/CUSTOM_A").status_int == 204
     assert send(place, "DELETE", "/traits/CUSTOM_A").status_int == 204
+
+
+def test_what_was_acknowledged_survives_whatever_is_killed(
+    database_kind: str, pytestconfig: pytest.Config
+) -> None:
+    times = 0 if database_kind == databases.SQLITE else DATABASES_KILLED
+    try:
+        figures = kills.run(database_kind, WORKERS_KILLED, times, seed=1)
+    except accounts.MissingError as missing:
+        skip_loudly(pytestconfig, database_kind, str(missing))
+
+    assert not figures.wrong, "\n".join(figures.wrong)
+    assert figures.workers_killed == WORKERS_KILLED
+    assert figures.databases_killed == times
+    # It was in the middle of something that they were killed.
+    assert figures.acknowledged > figures.workers_killed
+    assert figures.unanswered + figures.unavailable > 0

@@ -1,0 +1,203 @@
+"""Whatever fails, at whatever step: a write is done or not, and says which.
+
+Each write is sent while each step in turn that it takes with the database fails in
+each way. What has to come of it is by the kind of fault, see ``faults.Outcome``.
+"""
+
+import collections.abc
+import logging
+import re
+import typing
+
+import pytest
+import webob
+
+from placement import routes
+from tests.functional import (
+    contents,
+    databases,
+    faults,
+    invariants,
+    server,
+    writes,
+)
+from tests.functional.contents import Content
+from tests.functional.faults import Outcome
+from tests.functional.writes import Write
+
+# A race that does not end is given up so early; it is not about the pauses.
+OPTIONS = {"placement": {"allocation_conflict_retry_count": 2}}
+
+# Until a database that cannot be reached is asked again.
+AT_ONCE = {"placement_database": {"retry_interval": 0}}
+
+NOTHING_CHANGED = "Nothing was changed."
+NOT_KNOWN = "is not known"
+
+
+class Clean(typing.NamedTuple):
+    """What a database has without a fault: before, and when sent once and twice."""
+
+    before: Content
+    once: Content
+    twice: Content
+
+
+class Place:
+    """The service, on a database that fails when it is told to."""
+
+    def __init__(self, kind: str, url: str, application: server.Application) -> None:
+        self.faults = faults.faults(kind, url)
+        self.url = url
+        self.keeper = contents.Keeper(url)
+        self._application = application
+        for method, path, body in writes.SETUP:
+            made = self.send(Write("", f"{method} {path}", body, 0, 0))
+            assert made.status_int < 300, made.text
+        self.keeper.keep()
+
+    def send(self, write: Write) -> webob.Response:
+        request = webob.Request.blank(
+            write.path,
+            method=write.method,
+            headers={
+                "x-auth-token": "admin",
+                "x-roles": "admin,service",
+                "accept": "application/json",
+                "openstack-api-version": f"placement {write.version}",
+            },
+        )
+        if write.body is not None:
+            request.content_type = "application/json"
+            request.json_body = write.body
+        return request.get_response(self._application)
+
+    def clean(self, write: Write) -> Clean:
+        """Send the write twice, and make the database what it was."""
+        states = [self.keeper.content()]
+        for status in (write.status, write.again):
+            answer = self.send(write)
+            assert answer.status_int == status, answer.text
+            states.append(self.keeper.content())
+            assert not self.keeper.look(invariants.violations_in)
+        self.keeper.put_back()
+        return Clean(*states)
+
+
+@pytest.fixture(scope="module")
+def injector_and_place(
+    database_kind: str, database_server: databases.Databases
+) -> collections.abc.Iterator[tuple[faults.Injector, Place]]:
+    with database_server.new() as url:
+        # The driver of MariaDB prepares for encryption at every connection, which
+        # takes longer than all the rest of what a lost one costs.
+        is_mariadb = database_kind == databases.MARIADB
+        quick = f"{url}?ssl_disabled=true" if is_mariadb else url
+        injected_url, injector = faults.injected(quick)
+        with server.in_process(injected_url, OPTIONS) as application:
+            place = Place(database_kind, quick, application)
+            yield injector, place
+            place.keeper.close()
+
+
+@pytest.mark.parametrize("write", writes.WRITES, ids=lambda write: write.name)
+def test_whatever_fails_a_write_is_done_or_not_and_says_which(
+    write: Write,
+    injector_and_place: tuple[faults.Injector, Place],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # Each fault is told with all its circumstances, which takes longer than the rest.
+    caplog.set_level(logging.CRITICAL)
+    injector, place = injector_and_place
+    clean = place.clean(write)
+    found = []
+    for fault in place.faults:
+        for number in fault.numbers():
+            injector.arm(fault, number)
+            answer = place.send(write)
+            injector.disarm()
+            if injector.struck is None:
+                # It takes no more steps. At least one statement there was.
+                assert number > 1
+                break
+            outcome = fault.outcomes[injector.struck]
+            found += [
+                f"{fault.name}, step {number}, a {injector.struck.value}: {wrong}"
+                for wrong in wrongs(place, write, clean, outcome, answer)
+            ]
+            place.keeper.put_back()
+        place.keeper.put_back()
+    assert not found, "\n".join(found)
+    assert not invariants.violations(place.url)
+
+
+def wrongs(
+    place: Place, write: Write, clean: Clean, outcome: Outcome, answer: webob.Response
+) -> list[str]:
+    """Return what is wrong with the answer, with what was left, and with the next."""
+    is_done = outcome in (Outcome.AS_EVER, Outcome.DONE_UNKNOWN)
+    found = wrong_answer(write, outcome, answer)
+    left = clean.once if is_done else clean.before
+    found += contents.difference(left, place.keeper.content())
+    found += place.keeper.look(invariants.violations_in)
+    if outcome is Outcome.AS_EVER:
+        # The client has no reason to send it again.
+        return found
+
+    again = place.send(write)
+    wanted = write.again if is_done else write.status
+    if again.status_int != wanted:
+        found.append(f"again {again.status_int} and not {wanted}: {again.text}")
+    left = clean.twice if is_done else clean.once
+    found += contents.difference(left, place.keeper.content())
+    return found
+
+
+def wrong_answer(write: Write, outcome: Outcome, answer: webob.Response) -> list[str]:
+    if outcome is Outcome.AS_EVER:
+        if answer.status_int == write.status:
+            return []
+        return [f"{answer.status_int} and not {write.status}: {answer.text}"]
+    status, detail = {
+        Outcome.FAILED: (500, "an error that it did not expect"),
+        Outcome.RACED: (409, "concurrently updated"),
+        Outcome.UNAVAILABLE: (503, NOTHING_CHANGED),
+        Outcome.DONE_UNKNOWN: (503, NOT_KNOWN),
+        Outcome.NOT_DONE_UNKNOWN: (503, NOT_KNOWN),
+    }[outcome]
+    if answer.status_int != status:
+        return [f"{answer.status_int} and not {status}: {answer.text}"]
+    (error,) = answer.json["errors"]
+    found = []
+    if error["status"] != status or detail not in error["detail"]:
+        found.append(f"the document of another failure: {error}")
+    if status == 503 and int(answer.headers.get("retry-after", 0)) <= 0:
+        found.append("does not say when to come back")
+    return found
+
+
+def test_there_is_a_write_of_every_operation_that_writes() -> None:
+    for operation in routes.OPERATIONS:
+        if operation.method == "GET":
+            continue
+        pattern = re.sub(r"\{\w+\}", "[^/]+", operation.path)
+        assert any(
+            write.method == operation.method and re.fullmatch(pattern, write.path)
+            for write in writes.WRITES
+        ), f"{operation.method} {operation.path}"
+
+
+def test_a_service_starts_whatever_it_loses_of_its_database_meanwhile(
+    database_kind: str, database_url: str
+) -> None:
+    """A worker that did not start would stop all others of its server."""
+    url, injector = faults.injected(database_url)
+    known = faults.faults(database_kind, database_url)
+    (lost,) = (fault for fault in known if fault.name == "lost before")
+    for number in lost.numbers():
+        injector.arm(lost, number)
+        with server.in_process(url, AT_ONCE):
+            injector.disarm()
+        if injector.struck is None:
+            assert number > 1
+            break

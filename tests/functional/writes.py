@@ -1,0 +1,319 @@
+"""Every operation of the API that writes, once or more, on a small world.
+
+Each is sent when the world is as ``SETUP`` leaves it; so what a body has of
+generations is known, and what the second sending of the same request meets.
+"""
+
+import typing
+
+LATEST = "1.39"
+
+Object = dict[str, typing.Any]
+Body = Object | list[str] | None
+
+
+class Write(typing.NamedTuple):
+    """One request that writes: its method and path, and its body.
+
+    ``status`` is what it is answered with, and ``again`` what the same request is,
+    sent after that.
+    """
+
+    name: str
+    request: str
+    body: Body
+    status: int
+    again: int
+    version: str = LATEST
+
+    @property
+    def method(self) -> str:
+        return self.request.split()[0]
+
+    @property
+    def path(self) -> str:
+        return self.request.split()[1]
+
+
+def _uuid(number: int) -> str:
+    return f"a0b4d1c8-6a0e-4d0b-9c1e-{number:012x}"
+
+
+# Roots; below HOST are NODE and, below that, DEVICE. EMPTY has things, but nobody
+# uses them.
+HOST, OTHER, NODE, DEVICE, EMPTY, NEW = (_uuid(number) for number in range(1, 7))
+HOLDER, SECOND, STRANGER = (_uuid(number) for number in range(17, 20))
+KNOWN, UNKNOWN = _uuid(33), _uuid(34)
+PROJECT, USER = "project", "user"
+
+_OFFER = {
+    "VCPU": {"total": 8},
+    "MEMORY_MB": {"total": 4096, "step_size": 256},
+    "CUSTOM_GPU": {"total": 4},
+}
+
+
+def _offer(offer: Object, generation: int = 0) -> Object:
+    return {"inventories": offer, "resource_provider_generation": generation}
+
+
+def claim(
+    resources: dict[str, dict[str, int]],
+    generation: int | None = None,
+    owner: str = "",
+) -> Object:
+    """Return the body of a claim; with ``owner`` it is for somebody of that name."""
+    return {
+        "allocations": {
+            provider: {"resources": amounts} for provider, amounts in resources.items()
+        },
+        "consumer_generation": generation,
+        "consumer_type": owner.upper() or "INSTANCE",
+        "project_id": owner or PROJECT,
+        "user_id": owner or USER,
+    }
+
+
+# What makes the world: method, path, body.
+SETUP: tuple[tuple[str, str, Body], ...] = (
+    ("PUT", "/resource_classes/CUSTOM_GPU", None),
+    ("PUT", "/resource_classes/CUSTOM_UNUSED", None),
+    ("PUT", "/traits/CUSTOM_FAST", None),
+    ("PUT", "/traits/CUSTOM_UNUSED", None),
+    *(
+        ("POST", "/resource_providers", {"name": name, "uuid": uuid} | parent)
+        for name, uuid, parent in (
+            ("host", HOST, {}),
+            ("other", OTHER, {}),
+            ("node", NODE, {"parent_provider_uuid": HOST}),
+            ("device", DEVICE, {"parent_provider_uuid": NODE}),
+            ("empty", EMPTY, {}),
+        )
+    ),
+    *(
+        ("PUT", f"/resource_providers/{uuid}/{what}", body)
+        for uuid in (HOST, OTHER, EMPTY)
+        for what, body in (
+            ("inventories", _offer(_OFFER)),
+            (
+                "traits",
+                {
+                    "traits": ["CUSTOM_FAST", "HW_CPU_X86_AVX"],
+                    "resource_provider_generation": 1,
+                },
+            ),
+            (
+                "aggregates",
+                {"aggregates": [KNOWN], "resource_provider_generation": 2},
+            ),
+        )
+    ),
+    (
+        "PUT",
+        f"/allocations/{HOLDER}",
+        claim({HOST: {"VCPU": 2, "MEMORY_MB": 512}, OTHER: {"CUSTOM_GPU": 1}}),
+    ),
+    ("PUT", f"/allocations/{SECOND}", claim({OTHER: {"VCPU": 8}})),
+)
+
+# Where generations are then: three changes each, and a claim or two.
+_OF_HOST = 4
+_HELD = 1
+
+_HOST, _NODE, _EMPTY = (f"/resource_providers/{uuid}" for uuid in (HOST, NODE, EMPTY))
+_MEMORY_ONLY = {"MEMORY_MB": {"total": 4096, "step_size": 256}}
+
+_TREES = (
+    Write(
+        "create a root",
+        "POST /resource_providers",
+        {"name": "new", "uuid": NEW},
+        200,
+        409,
+    ),
+    Write(
+        "create a child",
+        "POST /resource_providers",
+        {"name": "new", "uuid": NEW, "parent_provider_uuid": NODE},
+        200,
+        409,
+    ),
+    Write("rename a provider", f"PUT {_HOST}", {"name": "renamed"}, 200, 200),
+    Write(
+        "move a subtree",
+        f"PUT {_NODE}",
+        {"name": "node", "parent_provider_uuid": OTHER},
+        200,
+        200,
+    ),
+    Write(
+        "make a root of a node",
+        f"PUT {_NODE}",
+        {"name": "node", "parent_provider_uuid": None},
+        200,
+        200,
+    ),
+    Write(
+        "move a node below its child",
+        f"PUT {_NODE}",
+        {"name": "node", "parent_provider_uuid": DEVICE},
+        400,
+        400,
+    ),
+    Write("delete a provider", f"DELETE {_EMPTY}", None, 204, 404),
+)
+
+_INVENTORIES = (
+    Write(
+        "add an inventory",
+        f"POST {_NODE}/inventories",
+        {"resource_class": "CUSTOM_GPU", "total": 2},
+        201,
+        409,
+    ),
+    Write(
+        "replace inventories",
+        f"PUT {_HOST}/inventories",
+        _offer(
+            {"VCPU": {"total": 16}, "DISK_GB": {"total": 100}, **_MEMORY_ONLY}, _OF_HOST
+        ),
+        200,
+        409,
+    ),
+    Write(
+        "replace an inventory",
+        f"PUT {_HOST}/inventories/CUSTOM_GPU",
+        {"total": 9, "resource_provider_generation": _OF_HOST},
+        200,
+        409,
+    ),
+    Write(
+        "delete an inventory", f"DELETE {_HOST}/inventories/CUSTOM_GPU", None, 204, 404
+    ),
+    Write("delete inventories", f"DELETE {_EMPTY}/inventories", None, 204, 204),
+    Write("delete what is used", f"DELETE {_HOST}/inventories", None, 409, 409),
+)
+
+_ASSOCIATIONS = (
+    Write(
+        "replace aggregates",
+        f"PUT {_HOST}/aggregates",
+        {"aggregates": [UNKNOWN], "resource_provider_generation": _OF_HOST},
+        200,
+        409,
+    ),
+    Write(
+        "replace aggregates unguarded",
+        f"PUT {_HOST}/aggregates",
+        [KNOWN, UNKNOWN],
+        200,
+        200,
+        "1.18",
+    ),
+    Write(
+        "replace traits",
+        f"PUT {_HOST}/traits",
+        {
+            "traits": ["CUSTOM_FAST", "CUSTOM_UNUSED", "HW_CPU_X86_AVX2"],
+            "resource_provider_generation": _OF_HOST,
+        },
+        200,
+        409,
+    ),
+    Write("delete traits", f"DELETE {_HOST}/traits", None, 204, 204),
+)
+
+_NAMES = (
+    Write("create a class", "POST /resource_classes", {"name": "CUSTOM_NEW"}, 201, 409),
+    Write("ensure a class", "PUT /resource_classes/CUSTOM_NEW", None, 201, 204),
+    Write(
+        "rename a class",
+        "PUT /resource_classes/CUSTOM_GPU",
+        {"name": "CUSTOM_NEW"},
+        200,
+        404,
+        "1.6",
+    ),
+    Write("delete a class", "DELETE /resource_classes/CUSTOM_UNUSED", None, 204, 404),
+    Write("ensure a trait", "PUT /traits/CUSTOM_NEW", None, 201, 204),
+    Write("delete a trait", "DELETE /traits/CUSTOM_UNUSED", None, 204, 404),
+)
+
+_CLAIMS = (
+    Write(
+        "claim for a stranger",
+        f"PUT /allocations/{STRANGER}",
+        claim(
+            {
+                HOST: {"VCPU": 1, "MEMORY_MB": 256, "CUSTOM_GPU": 1},
+                OTHER: {"CUSTOM_GPU": 1},
+            },
+            owner="stranger",
+        ),
+        204,
+        409,
+    ),
+    Write(
+        "claim too much",
+        f"PUT /allocations/{STRANGER}",
+        claim({HOST: {"VCPU": 7}}, owner="stranger"),
+        409,
+        409,
+    ),
+    Write(
+        "claim something else",
+        f"PUT /allocations/{HOLDER}",
+        claim({HOST: {"VCPU": 4, "CUSTOM_GPU": 1}}, _HELD),
+        204,
+        409,
+    ),
+    Write(
+        "claim unguarded",
+        f"PUT /allocations/{HOLDER}",
+        {
+            "allocations": {HOST: {"resources": {"VCPU": 3}}},
+            "project_id": "stranger",
+            "user_id": USER,
+        },
+        204,
+        204,
+        "1.12",
+    ),
+    Write("claim nothing", f"PUT /allocations/{HOLDER}", claim({}, _HELD), 204, 409),
+    Write(
+        "swap what two hold",
+        "POST /allocations",
+        {
+            HOLDER: claim({OTHER: {"VCPU": 4, "CUSTOM_GPU": 2}}, _HELD),
+            SECOND: claim({HOST: {"VCPU": 8}}, _HELD),
+            STRANGER: claim({OTHER: {"VCPU": 4}}, owner="stranger"),
+        },
+        204,
+        409,
+    ),
+    Write("release", f"DELETE /allocations/{HOLDER}", None, 204, 404),
+    Write(
+        "reshape",
+        "POST /reshaper",
+        {
+            "inventories": {
+                HOST: _offer(_MEMORY_ONLY, _OF_HOST),
+                NODE: _offer({"VCPU": {"total": 8}, "CUSTOM_GPU": {"total": 4}}),
+            },
+            "allocations": {
+                HOLDER: claim(
+                    {
+                        HOST: {"MEMORY_MB": 512},
+                        NODE: {"VCPU": 2},
+                        OTHER: {"CUSTOM_GPU": 1},
+                    },
+                    _HELD,
+                )
+            },
+        },
+        204,
+        409,
+    ),
+)
+
+WRITES: tuple[Write, ...] = (*_TREES, *_INVENTORIES, *_ASSOCIATIONS, *_NAMES, *_CLAIMS)
