@@ -65,37 +65,29 @@ def _table_options(
 @benchmarks.command()
 @_table_options
 @click.option("--workers", default=1, show_default=True, help="Processes of each.")
-def search(
-    wanted: tuple[str, ...],
-    rounds: int,
-    seconds: float,
-    timeout_seconds: float,
-    workers: int,
-    threads: int,
-    path: pathlib.Path | None,
-) -> None:
+def search(**options: typing.Any) -> None:
     """Print how long searches for candidates take, as a table in Markdown."""
-    limits = turns.Limits(rounds, seconds)
-    made = searching.measurements(limits, timeout_seconds)
-    _print_table(made, wanted, workers, threads, path)
+    _measure(searching.measurements, **options)
 
 
 @benchmarks.command()
 @_table_options
 @click.option("--workers", default=2, show_default=True, help="Processes of each.")
-def claims(
-    wanted: tuple[str, ...],
+def claims(**options: typing.Any) -> None:
+    """Print how long writes take, as a table in Markdown."""
+    _measure(claiming.measurements, **options)
+
+
+def _measure(
+    measurements: collections.abc.Callable[[turns.Limits, float], rows.Measurements],
     rounds: int,
     seconds: float,
     timeout_seconds: float,
-    workers: int,
-    threads: int,
-    path: pathlib.Path | None,
+    **options: typing.Any,
 ) -> None:
-    """Print how long writes take, as a table in Markdown."""
-    limits = turns.Limits(rounds, seconds)
-    made = claiming.measurements(limits, timeout_seconds)
-    _print_table(made, wanted, workers, threads, path)
+    """Print what is measured; ``options`` are those of ``_print_table``."""
+    made = measurements(turns.Limits(rounds, seconds), timeout_seconds)
+    _print_table(made, **options)
 
 
 @benchmarks.command()

@@ -13,6 +13,6 @@ def in_process(config: typing.Any, token: str = "admin") -> Client:
     schema. ``token`` is one that its authentication accepts. No socket is opened.
     """
     # The service is loaded by those who embed it, not by every user of the client.
-    from placement import deploy  # noqa: PLC0415
+    from placement import deploy  # noqa: PLC0415 - slow
 
     return Client(WSGITransport(deploy.loadapp(config), token))

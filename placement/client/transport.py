@@ -231,7 +231,7 @@ class WSGITransport:
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
     ) -> Response:
         # Who speaks HTTP has no use for it.
-        import webob  # noqa: PLC0415
+        import webob  # noqa: PLC0415 - slow
 
         request = webob.Request.blank(
             path, method=method, headers={"x-auth-token": self._token, **headers}

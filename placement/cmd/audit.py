@@ -126,7 +126,7 @@ def _print_table(url: str, mended: dict[str, int] | None, found: _Found) -> int:
     for fact, about in found:
         broken.setdefault(fact.name, _Broken(fact)).add(about)
     # Where there is nothing to show, rich takes long to import.
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415 - slow
 
     console = Console(highlight=False, markup=False)
     console.print(f"Audit of {url}", soft_wrap=True)
@@ -162,7 +162,7 @@ def _left(broken: collections.abc.Iterable[_Broken]) -> "Table":
 
 
 def _table(*columns: str) -> "Table":
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415 - slow
 
     first, number, text = columns
     table = Table(show_lines=True)

@@ -58,8 +58,8 @@ def groups_served(request: "AllocationRequest", uuid: str) -> str:
 
 
 def _print_table(found: "Candidates", names: Mapping[str, str]) -> None:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415 - slow
+    from rich.table import Table  # noqa: PLC0415 - slow
 
     table = Table("#", "provider", "gives", "used of capacity", "group")
     for number, request in enumerate(found.requests, 1):

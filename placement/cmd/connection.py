@@ -20,7 +20,7 @@ class Connection(typing.NamedTuple):
         Raises ServerNotLocated; UsageError when the endpoint is not a URL.
         """
         # Help and usage errors do not need it.
-        from placement.client import Client  # noqa: PLC0415
+        from placement.client import Client  # noqa: PLC0415 - slow
 
         try:
             return Client.connect(self.endpoint, self.token)

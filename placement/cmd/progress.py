@@ -31,14 +31,14 @@ def shown(what: str) -> collections.abc.Iterator[Report]:
 
 def _console() -> "Console":
     # Most commands have nothing to show, and rich takes a while to import.
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415 - slow
 
     return Console(stderr=True, highlight=False)
 
 
 @contextlib.contextmanager
 def _bar(console: "Console", what: str) -> collections.abc.Iterator[Report]:
-    from rich import progress  # noqa: PLC0415
+    from rich import progress  # noqa: PLC0415 - slow
 
     with progress.Progress(
         progress.TextColumn("{task.description}"),

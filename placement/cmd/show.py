@@ -117,14 +117,14 @@ def _read(
 
 
 def _console() -> "Console":
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415 - slow
 
     return Console(highlight=False)
 
 
 def _rendered(console: "Console", shown: Shown, has_traits: bool) -> "Tree":
-    from rich.text import Text  # noqa: PLC0415
-    from rich.tree import Tree  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415 - slow
+    from rich.tree import Tree  # noqa: PLC0415 - slow
 
     tree = Tree(
         Text.assemble((shown.provider.name, "bold"), f"  {shown.provider.uuid}")
