@@ -5,9 +5,13 @@ import os
 import typing
 
 import pytest
+import sqlalchemy as sa
 
+from placement.conf.settings import DatabaseSettings
+from placement.db import engine as engines
 from tests.conftest import MISSING, kinds
 from tests.functional import accounts, databases, server
+from tests.functional.db import worlds
 
 
 @pytest.fixture(scope="session")
@@ -65,3 +69,18 @@ def application(database_url: str) -> collections.abc.Iterator[server.Applicatio
     """The service in this process, on a database of its own."""
     with server.in_process(database_url) as loaded:
         yield loaded
+
+
+@pytest.fixture
+def engine(database_url: str) -> collections.abc.Iterator[sa.Engine]:
+    """An engine as the service has it, on a database of the test's own."""
+    made = engines.create_engine(DatabaseSettings(database_url))
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def world(engine: sa.Engine) -> sa.Engine:
+    """An engine on a small cloud in which everything agrees."""
+    worlds.write(engine)
+    return engine

@@ -16,8 +16,6 @@ import sqlalchemy as sa
 import webob
 
 from placement.cmd import audit as command
-from placement.conf.settings import DatabaseSettings
-from placement.db import engine as engines
 from placement.db import tables, transaction
 from placement.objects import audit, resource_provider
 from tests.functional import api_ref, invariants, server
@@ -235,19 +233,6 @@ BROKEN = (
         False,
     ),
 )
-
-
-@pytest.fixture
-def engine(database_url):
-    made = engines.create_engine(DatabaseSettings(database_url))
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def world(engine):
-    worlds.write(engine)
-    return engine
 
 
 @pytest.fixture

@@ -12,8 +12,6 @@ import pytest
 import sqlalchemy as sa
 
 from placement import exception
-from placement.conf.settings import DatabaseSettings
-from placement.db import engine as engines
 from placement.db import migrations, tables, upkeep
 from tests.functional import configuration, invariants, programs, server
 from tests.functional.db import worlds
@@ -36,19 +34,6 @@ def report(done, total):
 
 migrations.sync(engine.create_engine(DatabaseSettings(sys.argv[1])), report=report)
 """
-
-
-@pytest.fixture
-def engine(database_url):
-    made = engines.create_engine(DatabaseSettings(database_url))
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def world(engine):
-    worlds.write(engine)
-    return engine
 
 
 @pytest.fixture

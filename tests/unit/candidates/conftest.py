@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
 from tests.functional import databases
-from tests.functional.conftest import database_server  # noqa: F401
+from tests.functional.conftest import database_server  # noqa: F401 - a fixture
 from tests.unit.candidates import worlds
 
 
