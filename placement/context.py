@@ -8,6 +8,7 @@ import sqlalchemy as sa
 if typing.TYPE_CHECKING:
     from placement.conf.settings import Settings
     from placement.db.names import Names
+    from placement.db.replica import Replica
     from placement.policy import Enforcer
 
 
@@ -15,6 +16,7 @@ if typing.TYPE_CHECKING:
 class Service:
     """What all requests of one process share.
 
+    ``replica`` may answer readers instead of what ``engine`` connects to.
     ``kept`` is memory for what is expensive to read again: a module that keeps
     something there does so under its own name, and makes sure that what it finds
     still holds.
@@ -24,7 +26,13 @@ class Service:
     engine: sa.Engine
     names: "Names"
     enforcer: "Enforcer"
+    replica: "Replica | None" = None
     kept: dict[str, typing.Any] = dataclasses.field(default_factory=dict)
+
+    def forget(self) -> None:
+        """Forget all that was read, where the database may have lost some of it."""
+        self.kept.clear()
+        self.names.forget()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,6 +57,10 @@ class RequestContext:
     @property
     def engine(self) -> sa.Engine:
         return self.service.engine
+
+    @property
+    def replica(self) -> "Replica | None":
+        return self.service.replica
 
     @property
     def names(self) -> "Names":

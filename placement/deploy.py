@@ -15,7 +15,7 @@ from oslo_config import cfg
 from placement import dispatch, exception, policy, routes
 from placement.conf import settings as conf_settings
 from placement.context import Service
-from placement.db import conflicts, engine, migrations, standard, upkeep
+from placement.db import conflicts, engine, migrations, replica, standard, upkeep
 from placement.db.names import Names
 from placement.middleware import (
     auth,
@@ -61,6 +61,7 @@ def loadapp(
 def _service(config: cfg.ConfigOpts) -> Service:
     settings = conf_settings.load(config)
     database = engine.create_engine(settings.database)
+    standby = replica.create(database, settings.database)
     lost = 0
     while True:
         engine.wait_until_reachable(database, settings.database)
@@ -79,7 +80,9 @@ def _service(config: cfg.ConfigOpts) -> Service:
                 ) from failure
     # Workers that a server forks from this process must not share connections.
     database.dispose()
-    return Service(settings, database, Names(), policy.Enforcer(config))
+    service = Service(settings, database, Names(), policy.Enforcer(config), standby)
+    engine.on_other_history(database, service.forget)
+    return service
 
 
 def _make_ready(database: sa.Engine, settings: conf_settings.DatabaseSettings) -> None:

@@ -20,9 +20,9 @@ OPTIONS = [
     cfg.StrOpt(
         "slave_connection",
         secret=True,
-        help="SQLAlchemy URL of a replica to read from. Accepted for the sake of "
-        "existing configurations; it has no effect, everything is read from "
-        "connection.",
+        help="SQLAlchemy URL of a streaming standby of the PostgreSQL that connection "
+        "names. It answers what only reads, as long as it has all that was "
+        "acknowledged; else connection does. Of another database it is not used.",
     ),
     cfg.BoolOpt(
         "sqlite_synchronous",

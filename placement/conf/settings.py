@@ -20,7 +20,6 @@ WITHOUT_EFFECT = (
     (None, "tempdir"),
     (None, "pybasedir"),
     (None, "state_path"),
-    ("placement_database", "slave_connection"),
     ("placement_database", "connection_trace"),
     ("workarounds", "optimize_for_wide_provider_trees"),
 )

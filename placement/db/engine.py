@@ -1,5 +1,8 @@
 """Connections: how each database is opened, and what a transaction begins with."""
 
+import collections.abc
+import contextlib
+import logging
 import socket
 import sqlite3
 import time
@@ -13,6 +16,8 @@ from placement.db import conflicts
 
 if typing.TYPE_CHECKING:
     from placement.conf.settings import DatabaseSettings
+
+LOG = logging.getLogger(__name__)
 
 # How long a SQLite writer waits for the one before it, in milliseconds.
 SQLITE_WAIT_MS = 20_000
@@ -40,6 +45,8 @@ _DRIVERS = {
 
 # A server that went away silently is noticed within half a minute.
 _POSTGRESQL_CONNECT = {
+    # What is sent as text is written so, whatever the database is encoded in.
+    "client_encoding": "utf8",
     "connect_timeout": 10,
     "keepalives": 1,
     "keepalives_idle": 10,
@@ -55,6 +62,24 @@ _POSTGRESQL_IN_MEMORY = """
 SELECT set_config('random_page_cost', '1.1', false)
 WHERE current_setting('random_page_cost') = '4'
 """
+# Of a server that has been told to stop writing, or has not yet been told to begin,
+# nobody knows whether it has all that was acknowledged.
+_POSTGRESQL_PRIMARY = {"target_session_attrs": "read-write"}
+# Where another server can answer instead, nobody waits for long.
+_POSTGRESQL_REPLICA = {
+    "connect_timeout": 2,
+    "keepalives_idle": 2,
+    "keepalives_interval": 1,
+    "tcp_user_timeout": 5_000,
+}
+# Changes whenever commits may have been lost that were seen: on a fail-over, and when
+# a server that does not wait for its disk is started again.
+_POSTGRESQL_HISTORY = """
+SELECT
+    pg_postmaster_start_time()::text,
+    CASE WHEN NOT pg_is_in_recovery() THEN pg_walfile_name(pg_current_wal_lsn()) END
+"""
+_TIMELINE_DIGITS = 8
 _MARIADB_CONNECT = {"connect_timeout": 10}
 _MARIADB_KEEPALIVE = {
     socket.TCP_KEEPIDLE: 10,
@@ -69,9 +94,28 @@ def create_engine(database: "DatabaseSettings") -> sa.Engine:
 
     Raises ConfigurationError when the URL cannot be read or its driver is missing.
     """
+    return _create(database, "connection", _POSTGRESQL_PRIMARY)
+
+
+def create_replica_engine(database: "DatabaseSettings") -> sa.Engine:
+    """Return an engine for ``slave_connection``, a PostgreSQL that may be away.
+
+    Connects to nothing yet. Whoever does is told soon when there is no answer.
+
+    Raises ConfigurationError when the URL cannot be read or is of something else.
+    """
+    engine = _create(database, "slave_connection", _POSTGRESQL_REPLICA)
+    if engine.dialect.name != "postgresql":
+        raise _unusable("slave_connection", "it is not PostgreSQL, as connection is")
+    return engine
+
+
+def _create(
+    database: "DatabaseSettings", option: str, to_postgresql: dict[str, typing.Any]
+) -> sa.Engine:
     try:
-        url = _with_driver(_url(database))
-        engine = sa.create_engine(url, **_options(url, database))
+        url = _with_driver(_url(getattr(database, option), database))
+        engine = sa.create_engine(url, **_options(url, database, to_postgresql))
     except (
         sa.exc.ArgumentError,
         sa.exc.NoSuchModuleError,
@@ -79,16 +123,86 @@ def create_engine(database: "DatabaseSettings") -> sa.Engine:
         # A port that is no number.
         ValueError,
     ) as unusable:
-        raise exception.ConfigurationError(
-            reason=f"[placement_database] connection cannot be used: {unusable}"
-        ) from unusable
+        raise _unusable(option, unusable) from unusable
     _listen(engine, database)
     return engine
+
+
+def _unusable(option: str, why: object) -> exception.ConfigurationError:
+    return exception.ConfigurationError(
+        reason=f"[placement_database] {option} cannot be used: {why}"
+    )
+
+
+def for_writing(conn: sa.Connection) -> sa.Connection:
+    """Return ``conn``, whose next transaction is going to write."""
+    return conn.execution_options(**{WRITES: True})
+
+
+def for_reading(conn: sa.Connection) -> sa.Connection:
+    """Return ``conn``, whose next transaction reads one snapshot and cannot write."""
+    if conn.dialect.name == "postgresql":
+        return conn.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+    return conn.execution_options(**{READS: True})
+
+
+@contextlib.contextmanager
+def alone(conn: sa.Connection) -> collections.abc.Iterator[bool]:
+    """Let each statement of the block be a transaction of its own, if that is cheaper.
+
+    So it is on PostgreSQL, which need not be told of the beginning and the end. The
+    statements only read. After the block ``conn`` is as if it had not been used yet.
+    Yields False where it is not so: then they are the first of a transaction.
+    """
+    driver: typing.Any = conn.connection.dbapi_connection
+    if conn.dialect.driver != "psycopg2":
+        yield False
+        return
+    level, readonly = driver.isolation_level, driver.readonly
+    # In this order, there and back, the driver has nothing to tell the server.
+    driver.isolation_level = driver.readonly = None
+    driver.autocommit = True
+    try:
+        yield True
+    finally:
+        if not driver.closed:
+            driver.autocommit = False
+            driver.isolation_level, driver.readonly = level, readonly
 
 
 def is_of_cluster(conn: sa.Connection) -> bool:
     """Say whether the connection is to a node of a Galera cluster."""
     return _OF_CLUSTER in conn.info
+
+
+def on_other_history(
+    engine: sa.Engine, forget: collections.abc.Callable[[], None]
+) -> None:
+    """Let ``forget`` be called when what was read may never have been.
+
+    That is when a connection turns out to be to another PostgreSQL than those before,
+    as after a fail-over, which may lack the last commits. It costs a statement for
+    each connection that is opened.
+    """
+    if engine.dialect.name != "postgresql":
+        return
+    last: list[tuple[object, ...]] = []
+
+    def opened(connection: typing.Any, _record: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(_POSTGRESQL_HISTORY)
+            started, log = cursor.fetchone()
+        connection.commit()
+        # The name of a file of the log begins with the timeline.
+        history = (started, log and log[:_TIMELINE_DIGITS])
+        if last and last != [history]:
+            LOG.info("The database has been started anew, or is another one")
+            forget()
+        last[:] = [history]
+
+    event.listen(engine, "connect", opened)
 
 
 def wait_until_reachable(engine: sa.Engine, database: "DatabaseSettings") -> None:
@@ -117,8 +231,8 @@ def _may_come_back(failure: sa.exc.DBAPIError) -> bool:
     return not isinstance(failure.orig, sqlite3.Error)
 
 
-def _url(database: "DatabaseSettings") -> sa.URL:
-    url = sa.make_url(database.connection)
+def _url(given: str, database: "DatabaseSettings") -> sa.URL:
+    url = sa.make_url(given)
     if database.connection_parameters:
         url = url.update_query_string(database.connection_parameters, append=True)
     return url
@@ -128,7 +242,9 @@ def _with_driver(url: sa.URL) -> sa.URL:
     return url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
 
 
-def _options(url: sa.URL, database: "DatabaseSettings") -> dict[str, typing.Any]:
+def _options(
+    url: sa.URL, database: "DatabaseSettings", to_postgresql: dict[str, typing.Any]
+) -> dict[str, typing.Any]:
     options: dict[str, typing.Any] = {
         "pool_recycle": database.connection_recycle_time,
         "echo": database.connection_debug >= 50,
@@ -148,11 +264,14 @@ def _options(url: sa.URL, database: "DatabaseSettings") -> dict[str, typing.Any]
     # Writers lock what they touch and then look again, so each statement has to
     # see what was committed while it waited.
     options["isolation_level"] = "READ COMMITTED"
-    options["connect_args"] = dict(
-        _POSTGRESQL_CONNECT
-        if url.get_backend_name() == "postgresql"
-        else _MARIADB_CONNECT
-    )
+    if url.get_backend_name() == "postgresql":
+        connect = _POSTGRESQL_CONNECT | to_postgresql
+        # Which of several servers is meant may be said in the URL.
+        if "target_session_attrs" in url.query:
+            connect.pop("target_session_attrs", None)
+        options["connect_args"] = connect
+    else:
+        options["connect_args"] = dict(_MARIADB_CONNECT)
     return options
 
 

@@ -5,25 +5,30 @@ import collections.abc
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from placement.db import engine, tables
+from placement.db import batch, engine, lists, tables
+from placement.db.batch import Step
 
 _providers = tables.resource_providers
 _changes = tables.name_changes
 
-_LOCK_PROVIDERS = (
-    sa.select(_providers.c.id)
-    .where(_providers.c.id.in_(sa.bindparam("ids", expanding=True)))
-    .order_by(_providers.c.id)
-    .with_for_update()
+_LOCK_PROVIDERS = lists.Statement(
+    lambda ids: (
+        sa.select(_providers.c.id)
+        .where(_providers.c.id.in_(ids))
+        .order_by(_providers.c.id)
+        .with_for_update()
+    )
 )
 
 
 # On a Galera cluster a lock is known to its node only; what the others know of is a
 # row that has changed.
-_CHANGE_PROVIDERS = (
-    sa.update(_providers)
-    .where(_providers.c.id.in_(sa.bindparam("ids", expanding=True)))
-    .values(revision=_providers.c.revision + 1, updated_at=_providers.c.updated_at)
+_CHANGE_PROVIDERS = lists.Statement(
+    lambda ids: (
+        sa.update(_providers)
+        .where(_providers.c.id.in_(ids))
+        .values(revision=_providers.c.revision + 1, updated_at=_providers.c.updated_at)
+    )
 )
 _CHANGE_CLASS = mysql.insert(_changes).values(id=sa.bindparam("class_id"), revision=1)
 _CHANGE_CLASS = _CHANGE_CLASS.on_duplicate_key_update(revision=_changes.c.revision + 1)
@@ -38,12 +43,22 @@ def lock_providers(
     they share instead of deadlocking. SQLite has but one writer at a time. Of two
     on different nodes of a cluster, the later one is refused at COMMIT.
     """
+    steps = locking_providers(conn, provider_ids)
+    if steps:
+        batch.run(conn, steps)
+
+
+def locking_providers(
+    conn: sa.Connection, provider_ids: collections.abc.Iterable[int]
+) -> list[Step]:
+    """Return how to do what ``lock_providers`` does."""
     ids = sorted(set(provider_ids))
     if not ids or conn.dialect.name == "sqlite":
-        return
-    conn.execute(_LOCK_PROVIDERS, {"ids": ids})
+        return []
+    steps = [_LOCK_PROVIDERS.step({"ids": ids})]
     if engine.is_of_cluster(conn):
-        conn.execute(_CHANGE_PROVIDERS, {"ids": ids})
+        steps.append(_CHANGE_PROVIDERS.step({"ids": ids}))
+    return steps
 
 
 def lock_classes_elsewhere(

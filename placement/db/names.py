@@ -23,6 +23,8 @@ STANDARD_CLASSES: dict[str, int] = {
 _STANDARD_CLASS_NAMES = {id_: name for name, id_ in STANDARD_CLASSES.items()}
 
 _Ids = collections.abc.Iterable[int]
+# Returns what REVISION selects, for who reads it in a way of his own.
+_ReadRevision = collections.abc.Callable[[], int]
 _Names = collections.abc.Iterable[str]
 
 
@@ -68,27 +70,45 @@ class _Table:
         self._table = table
         self._known = _NOTHING_KNOWN
 
-    def ids(self, conn: sa.Connection, wanted: set[str]) -> dict[str, int]:
+    def ids(
+        self,
+        conn: sa.Connection,
+        wanted: set[str],
+        read_revision: _ReadRevision | None = None,
+    ) -> dict[str, int]:
         """Return ids by name, of all ``wanted`` that exist and of others."""
         known = self._known.ids
         if wanted <= known.keys() and not any(map(is_custom, wanted)):
             return known
-        return self._current(conn, lambda known: wanted <= known.ids.keys()).ids
+        return self._current(
+            conn, lambda known: wanted <= known.ids.keys(), read_revision
+        ).ids
 
-    def names(self, conn: sa.Connection, wanted: set[int]) -> dict[int, str]:
+    def names(
+        self,
+        conn: sa.Connection,
+        wanted: set[int],
+        read_revision: _ReadRevision | None = None,
+    ) -> dict[int, str]:
         """Return names by id, of all ``wanted`` that exist and of others."""
         known = self._known.names
         if all(id_ in known and not is_custom(known[id_]) for id_ in wanted):
             return known
-        return self._current(conn, lambda known: wanted <= known.names.keys()).names
+        return self._current(
+            conn, lambda known: wanted <= known.names.keys(), read_revision
+        ).names
 
     def _current(
         self,
         conn: sa.Connection,
         has_all: collections.abc.Callable[[_Known], bool],
+        read_revision: _ReadRevision | None = None,
     ) -> _Known:
         known = self._known
-        revision = conn.scalar(REVISION) or 0
+        if read_revision is None:
+            revision = conn.scalar(REVISION) or 0
+        else:
+            revision = read_revision()
         if known.revision == revision and has_all(known):
             return known
         rows = conn.execute(sa.select(self._table.c.id, self._table.c.name)).all()
@@ -107,18 +127,29 @@ class Names:
     """Names by id and ids by name, as this transaction sees them."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget all names, where the database may have forgotten some, too."""
         self._classes = _Table(tables.resource_classes)
         self._traits = _Table(tables.traits)
 
-    def resource_class_ids(self, conn: sa.Connection, names: _Names) -> dict[str, int]:
+    def resource_class_ids(
+        self,
+        conn: sa.Connection,
+        names: _Names,
+        read_revision: _ReadRevision | None = None,
+    ) -> dict[str, int]:
         """Return the id of each class; costs no statement for standard ones.
+
+        ``read_revision`` reads REVISION in this transaction; None: it is read here.
 
         Raises ResourceClassNotFound for the first that does not exist.
         """
         wanted = list(names)
         ids = STANDARD_CLASSES
         if any(name not in ids for name in wanted):
-            ids = self._classes.ids(conn, set(wanted))
+            ids = self._classes.ids(conn, set(wanted), read_revision)
         for name in wanted:
             if name not in ids:
                 raise exception.ResourceClassNotFound(name=name)
@@ -131,28 +162,51 @@ class Names:
         """
         return self.resource_class_ids(conn, [name])[name]
 
-    def resource_classes(self, conn: sa.Connection, ids: _Ids) -> dict[int, str]:
-        """Return the name of each class; costs no statement for standard ones."""
+    def resource_classes(
+        self,
+        conn: sa.Connection,
+        ids: _Ids,
+        read_revision: _ReadRevision | None = None,
+    ) -> dict[int, str]:
+        """Return the name of each class; costs no statement for standard ones.
+
+        ``read_revision`` is as for ``resource_class_ids``.
+        """
         wanted = set(ids)
         names = _STANDARD_CLASS_NAMES
         if not wanted <= names.keys():
-            names = self._classes.names(conn, wanted)
+            names = self._classes.names(conn, wanted, read_revision)
         return {id_: names[id_] for id_ in wanted}
 
-    def trait_ids(self, conn: sa.Connection, names: _Names) -> dict[str, int]:
+    def trait_ids(
+        self,
+        conn: sa.Connection,
+        names: _Names,
+        read_revision: _ReadRevision | None = None,
+    ) -> dict[str, int]:
         """Return the id of each trait; standard ones are read once per process.
+
+        ``read_revision`` is as for ``resource_class_ids``.
 
         Raises TraitNotFound, which names all that do not exist.
         """
         wanted = set(names)
-        ids = self._traits.ids(conn, wanted)
+        ids = self._traits.ids(conn, wanted, read_revision)
         unknown = sorted(wanted - ids.keys())
         if unknown:
             raise exception.TraitNotFound(names=", ".join(unknown))
         return {name: ids[name] for name in wanted}
 
-    def traits(self, conn: sa.Connection, ids: _Ids) -> dict[int, str]:
-        """Return the name of each trait; standard ones are read once per process."""
+    def traits(
+        self,
+        conn: sa.Connection,
+        ids: _Ids,
+        read_revision: _ReadRevision | None = None,
+    ) -> dict[int, str]:
+        """Return the name of each trait; standard ones are read once per process.
+
+        ``read_revision`` is as for ``resource_class_ids``.
+        """
         wanted = set(ids)
-        names = self._traits.names(conn, wanted)
+        names = self._traits.names(conn, wanted, read_revision)
         return {id_: names[id_] for id_ in wanted}

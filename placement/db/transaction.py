@@ -3,6 +3,7 @@
 import collections.abc
 import contextlib
 import enum
+import functools
 import logging
 import random
 import time
@@ -76,19 +77,31 @@ def write_to(
     database: sa.Engine, work: _Work[_Result], attempts: int = _ATTEMPTS
 ) -> _Result:
     """Do what ``write`` does for a program that serves no request."""
-    return _run(database, work, attempts, _begin_write, writes=True)
+    return _run(database, work, attempts, engine.for_writing, writes=True)
 
 
 def read(context: "RequestContext", work: _Work[_Result]) -> _Result:
     """Run ``work`` in one snapshot of the database and return what it returns.
 
     ``work`` gets a connection that cannot write. It may run again from its start
-    when the connection turns out to be lost.
+    when the connection turns out to be lost. A replica that has everything that was
+    acknowledged may be what it reads from.
 
     Raises what ``work`` raises, and Unavailable when the database cannot be
     reached.
     """
-    return _run(context.engine, work, _ATTEMPTS_WHEN_LOST, _begin_read, writes=False)
+    if context.replica is None:
+        return read_before_write(context, work)
+    of_either = functools.partial(context.replica.read, work=work)
+    # The connection is first asked how far its log goes, outside of a transaction.
+    return _run(context.engine, of_either, _ATTEMPTS_WHEN_LOST, _as_it_is, writes=False)
+
+
+def read_before_write(context: "RequestContext", work: _Work[_Result]) -> _Result:
+    """Do what ``read`` does, where the request is going to write."""
+    return _run(
+        context.engine, work, _ATTEMPTS_WHEN_LOST, engine.for_reading, writes=False
+    )
 
 
 @contextlib.contextmanager
@@ -99,7 +112,7 @@ def snapshot(database: sa.Engine) -> collections.abc.Iterator[sa.Connection]:
     streamed, and one result has to be read to its end before the next is asked for.
     """
     with database.connect() as fresh:
-        yield _begin_read(fresh).execution_options(yield_per=_ROWS_PER_FETCH)
+        yield engine.for_reading(fresh).execution_options(yield_per=_ROWS_PER_FETCH)
 
 
 def _run(
@@ -141,6 +154,10 @@ def _run(
         time.sleep(random.uniform(0, min(_PAUSE_SECONDS_MAX, 0.005 * 2**attempt)))
 
 
+def _as_it_is(conn: sa.Connection) -> sa.Connection:
+    return conn
+
+
 def _commit(conn: sa.Connection) -> None:
     try:
         conn.commit()
@@ -148,18 +165,6 @@ def _commit(conn: sa.Connection) -> None:
         # A COMMIT that failed may have left the transaction open, and the pool would
         # hand it on so. After one that did not, this does nothing.
         conn.rollback()
-
-
-def _begin_write(conn: sa.Connection) -> sa.Connection:
-    return conn.execution_options(**{engine.WRITES: True})
-
-
-def _begin_read(conn: sa.Connection) -> sa.Connection:
-    if conn.dialect.name == "postgresql":
-        return conn.execution_options(
-            isolation_level="REPEATABLE READ", postgresql_readonly=True
-        )
-    return conn.execution_options(**{engine.READS: True})
 
 
 def _give_up_after(

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from placement import exception, reply, uuids
 from placement.db import transaction
+from placement.handlers import guarded
 from placement.objects import aggregate, resource_provider
 from placement.reply import Reply
 from placement.request import Request
@@ -35,10 +36,7 @@ def set_aggregates(req: Request, uuid: str) -> Reply:
     Errors, the first that applies: 404 when the provider does not exist, 400 for
     a body that breaks the schema, 409 when the generation is stale.
     """
-    transaction.read(
-        req.context, lambda conn: resource_provider.get_by_uuid(conn, uuid)
-    )
-    body = req.json(schema.REPLACE)
+    body = guarded.body(req, uuid, schema.REPLACE)
     is_guarded = req.version.matches((1, 19))
     given = body["aggregates"] if is_guarded else body
     wanted = list(dict.fromkeys(map(uuids.canonical_or_same, given)))

@@ -9,7 +9,8 @@ from placement import exception, reply, uuids
 from placement.db import transaction
 from placement.objects import allocation, claim, consumer, resource_provider
 from placement.objects.allocation import Holding
-from placement.objects.claim import Amount, Claim
+from placement.objects.claim import Claim
+from placement.objects.room import Amount
 from placement.reply import Reply
 from placement.request import Request
 from placement.schemas import allocation as schema

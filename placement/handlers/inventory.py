@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from placement import exception, reply
 from placement.db import transaction
+from placement.handlers import guarded
 from placement.microversion import Version
 from placement.objects import inventory, resource_provider
 from placement.objects import resource_class as classes
@@ -45,8 +46,7 @@ def create_inventory(req: Request, uuid: str) -> Reply:
     a body that breaks the schema, for a capacity that cannot be and for an unknown
     class, 409 when the provider offers the class already.
     """
-    _require_provider(req, uuid)
-    body = req.json(schema.CREATE)
+    body = guarded.body(req, uuid, schema.CREATE)
     name = body["resource_class"]
 
     def create(conn: sa.Connection) -> _Body:
@@ -76,8 +76,7 @@ def set_inventories(req: Request, uuid: str) -> Reply:
     capacity that cannot be, of any record, 400 for an unknown class, 409 when a class
     that would go has allocations.
     """
-    _require_provider(req, uuid)
-    body = req.json(schema.REPLACE_ALL)
+    body = guarded.body(req, uuid, schema.REPLACE_ALL)
 
     def replace(conn: sa.Connection) -> _Body:
         provider = resource_provider.get_by_uuid(conn, uuid)
@@ -140,8 +139,7 @@ def update_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
     capacity that cannot be, 404 for an unknown class, 400 when the provider does
     not offer it.
     """
-    _require_provider(req, uuid)
-    body = req.json(schema.REPLACE_ONE)
+    body = guarded.body(req, uuid, schema.REPLACE_ONE)
 
     def update(conn: sa.Connection) -> _Body:
         provider = resource_provider.get_by_uuid(conn, uuid)
@@ -189,13 +187,6 @@ def delete_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
 
     transaction.write(req.context, delete)
     return reply.no_content()
-
-
-def _require_provider(req: Request, uuid: str) -> None:
-    """Raise ResourceProviderNotFound before the body is looked at."""
-    transaction.read(
-        req.context, lambda conn: resource_provider.get_by_uuid(conn, uuid)
-    )
 
 
 def _find(

@@ -10,9 +10,10 @@ from placement import reply, uuids
 from placement.candidates import providers
 from placement.candidates import request as candidates_request
 from placement.db import transaction
+from placement.handlers import guarded
 from placement.microversion import Version
 from placement.objects import resource_provider, tree
-from placement.objects.resource_provider import ResourceProvider
+from placement.objects.resource_provider import Description
 from placement.reply import Reply
 from placement.request import Request
 from placement.schemas import resource_provider as schema
@@ -41,7 +42,7 @@ def list_resource_providers(req: Request) -> Reply:
 
     def read(conn: sa.Connection) -> Reply:
         ids = providers.find_ids(conn, req.context, filters)
-        found = iter(()) if ids is None else resource_provider.get_all(conn, ids)
+        found = iter(()) if ids is None else resource_provider.describe_all(conn, ids)
         modified = []
         # There may be many: of each, nothing is kept but what is sent.
         parts = [b'{"resource_providers":[']
@@ -84,7 +85,7 @@ def get_resource_provider(req: Request, uuid: str) -> Reply:
     Errors: 404 when it does not exist.
     """
     provider = transaction.read(
-        req.context, lambda conn: resource_provider.get_by_uuid(conn, uuid)
+        req.context, lambda conn: resource_provider.describe(conn, uuid)
     )
     return reply.ok(_body(req, provider), reply.newest([provider.modified]))
 
@@ -98,17 +99,14 @@ def update_resource_provider(req: Request, uuid: str) -> Reply:
     a body that breaks the schema, 400 for a parent that does not exist, for a change
     that the version does not allow and for a loop, 409 when the name is taken.
     """
-    transaction.read(
-        req.context, lambda conn: resource_provider.get_by_uuid(conn, uuid)
-    )
-    body = req.json(schema.UPDATE)
+    body = guarded.body(req, uuid, schema.UPDATE)
 
-    def update(conn: sa.Connection) -> ResourceProvider:
-        provider = resource_provider.get_by_uuid(conn, uuid)
-        parent = body.get("parent_provider_uuid", provider.parent_provider_uuid)
+    def update(conn: sa.Connection) -> Description:
+        before = resource_provider.describe(conn, uuid)
+        parent = body.get("parent_provider_uuid", before.parent_provider_uuid)
         return tree.update(
             conn,
-            provider,
+            before,
             body["name"],
             parent and _canonical(parent),
             may_reparent=req.version.matches((1, 37)),
@@ -132,7 +130,7 @@ def _canonical(uuid: str) -> str:
     return uuids.canonical_or_same(uuid)
 
 
-def _body(req: Request, provider: ResourceProvider) -> dict[str, typing.Any]:
+def _body(req: Request, provider: Description) -> dict[str, typing.Any]:
     body: dict[str, typing.Any] = {
         "uuid": provider.uuid,
         "name": provider.name,

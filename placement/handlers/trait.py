@@ -129,7 +129,7 @@ def set_provider_traits(req: Request, uuid: str) -> Reply:
             raise exception.BadRequest(
                 reason=f"No such trait {unknown.details['names']}"
             ) from unknown
-        generation = trait.replace_all(conn, provider, given, set(ids.values()))
+        generation = trait.replace_all(conn, provider, set(ids.values()))
         found = trait.get_all_by_resource_provider(conn, provider)
         return _provider_reply(found, generation)
 
@@ -146,7 +146,7 @@ def delete_provider_traits(req: Request, uuid: str) -> Reply:
 
     def delete(conn: sa.Connection) -> None:
         provider = resource_provider.get_by_uuid(conn, uuid)
-        trait.replace_all(conn, provider, None, set())
+        trait.remove_all(conn, provider)
 
     transaction.write(req.context, delete)
     return reply.no_content()

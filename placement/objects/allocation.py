@@ -3,7 +3,6 @@
 They are written by ``claim`` alone.
 """
 
-import collections.abc
 import datetime
 import typing
 
@@ -19,16 +18,6 @@ _providers = tables.resource_providers
 _projects = tables.projects
 _users = tables.users
 _types = tables.consumer_types
-
-
-class Allocation(typing.NamedTuple):
-    """Units of one class that one consumer holds of one provider."""
-
-    id: int
-    consumer: str
-    provider_id: int
-    resource_class_id: int
-    used: int
 
 
 class Holding(typing.NamedTuple):
@@ -60,77 +49,61 @@ class Share(typing.NamedTuple):
     modified: datetime.datetime | None
 
 
-_OF_CONSUMERS = (
-    sa.select(
-        _allocations.c.id,
-        _allocations.c.consumer_id,
-        _allocations.c.resource_provider_id,
-        _allocations.c.resource_class_id,
-        _allocations.c.used,
-    )
-    .where(_allocations.c.consumer_id.in_(sa.bindparam("uuids", expanding=True)))
-    .order_by(_allocations.c.id)
-)
 _modified = sa.func.coalesce(_allocations.c.updated_at, _allocations.c.created_at)
 
 
-def get_all_of(
-    conn: sa.Connection, uuids: collections.abc.Iterable[str]
-) -> list[Allocation]:
-    """Return what the consumers hold, ordered by the allocations' ids."""
-    rows = conn.execute(_OF_CONSUMERS, {"uuids": sorted(set(uuids))})
-    return [Allocation(*row) for row in rows]
+_HOLDINGS = (
+    sa.select(
+        _providers.c.uuid,
+        sa.func.coalesce(_providers.c.generation, 0),
+        _allocations.c.resource_class_id,
+        _allocations.c.used,
+        _modified,
+    )
+    .join(_providers, _providers.c.id == _allocations.c.resource_provider_id)
+    .where(_allocations.c.consumer_id == sa.bindparam("consumer"))
+    .order_by(_providers.c.id, _allocations.c.resource_class_id)
+)
+_HOLDER = (
+    sa.select(
+        _consumers.c.generation,
+        _projects.c.external_id,
+        _users.c.external_id,
+        _types.c.name,
+    )
+    .join(_projects, _projects.c.id == _consumers.c.project_id)
+    .join(_users, _users.c.id == _consumers.c.user_id)
+    .outerjoin(_types, _types.c.id == _consumers.c.consumer_type_id)
+    .where(_consumers.c.uuid == sa.bindparam("consumer"))
+)
+_SHARES = (
+    sa.select(
+        _allocations.c.consumer_id,
+        _consumers.c.generation,
+        _allocations.c.resource_class_id,
+        _allocations.c.used,
+        _modified,
+    )
+    .outerjoin(_consumers, _consumers.c.uuid == _allocations.c.consumer_id)
+    .where(_allocations.c.resource_provider_id == sa.bindparam("provider"))
+    .order_by(_allocations.c.id)
+)
 
 
 def get_holdings(conn: sa.Connection, uuid: str) -> list[Holding]:
     """Return what one consumer holds, ordered by provider and class."""
-    rows = conn.execute(
-        sa.select(
-            _providers.c.uuid,
-            sa.func.coalesce(_providers.c.generation, 0),
-            _allocations.c.resource_class_id,
-            _allocations.c.used,
-            _modified,
-        )
-        .join(_providers, _providers.c.id == _allocations.c.resource_provider_id)
-        .where(_allocations.c.consumer_id == uuid)
-        .order_by(_providers.c.id, _allocations.c.resource_class_id)
-    )
-    return [Holding(*row) for row in rows]
+    return list(map(Holding._make, conn.execute(_HOLDINGS, {"consumer": uuid})))
 
 
 def find_holder(conn: sa.Connection, uuid: str) -> Holder | None:
     """Return the record of one consumer, or None."""
-    row = conn.execute(
-        sa.select(
-            _consumers.c.generation,
-            _projects.c.external_id,
-            _users.c.external_id,
-            _types.c.name,
-        )
-        .join(_projects, _projects.c.id == _consumers.c.project_id)
-        .join(_users, _users.c.id == _consumers.c.user_id)
-        .outerjoin(_types, _types.c.id == _consumers.c.consumer_type_id)
-        .where(_consumers.c.uuid == uuid)
-    ).first()
-    return None if row is None else Holder(*row)
+    row = conn.execute(_HOLDER, {"consumer": uuid}).first()
+    return None if row is None else Holder._make(row)
 
 
 def get_shares(conn: sa.Connection, provider: ResourceProvider) -> list[Share]:
     """Return what is allocated of one provider, ordered by the allocations' ids."""
-    rows = conn.execute(
-        sa.select(
-            _allocations.c.consumer_id,
-            _consumers.c.generation,
-            _allocations.c.resource_class_id,
-            _allocations.c.used,
-            _modified,
-        )
-        .outerjoin(_consumers, _consumers.c.uuid == _allocations.c.consumer_id)
-        .where(_allocations.c.resource_provider_id == provider.id)
-        .order_by(_allocations.c.id)
-    )
-    return [Share(*row) for row in rows]
+    return list(map(Share._make, conn.execute(_SHARES, {"provider": provider.id})))
 
 
 class Usage(typing.NamedTuple):

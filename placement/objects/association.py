@@ -5,27 +5,46 @@ import typing
 
 import sqlalchemy as sa
 
+from placement.db import lists
+from placement.db.batch import Step
 
-def replace_all(
-    conn: sa.Connection,
-    member: sa.Column[typing.Any],
-    provider_id: int,
-    wanted: collections.abc.Set[int],
-) -> bool:
-    """Make ``wanted`` all that the provider is associated with.
 
-    ``member`` is the column of the other id, in a table that has the provider's
-    as ``resource_provider_id``. The caller keeps other writers away.
+class Associations:
+    """The associations of one kind.
 
-    Returns whether that changed anything.
+    ``member`` is the column of the other id, in a table that has the provider's as
+    ``resource_provider_id``.
     """
-    table = member.table
-    is_providers = table.c.resource_provider_id == provider_id
-    present = set(conn.scalars(sa.select(member).where(is_providers)))
-    gone, new = sorted(present - wanted), sorted(wanted - present)
-    if gone:
-        conn.execute(sa.delete(table).where(is_providers, member.in_(gone)))
-    if new:
-        rows = [{"resource_provider_id": provider_id, member.name: id_} for id_ in new]
-        conn.execute(sa.insert(table), rows)
-    return bool(gone or new)
+
+    def __init__(self, member: sa.Column[typing.Any]) -> None:
+        self._member = member
+        self._table = member.table
+        is_providers = self._table.c.resource_provider_id == sa.bindparam("provider")
+        self._present = sa.select(member).where(is_providers)
+        self._delete = lists.Statement(
+            lambda gone: sa.delete(self._table).where(is_providers, member.in_(gone))
+        )
+
+    def members(self, conn: sa.Connection, provider_id: int) -> set[int]:
+        """Return the ids of what the provider is associated with."""
+        return set(conn.scalars(self._present, {"provider": provider_id}))
+
+    def replacing(
+        self,
+        provider_id: int,
+        present: collections.abc.Set[int],
+        wanted: collections.abc.Set[int],
+    ) -> list[Step]:
+        """Return how to make ``wanted`` of what is ``present``; nothing if it is that.
+
+        The caller keeps other writers away.
+        """
+        gone, new = sorted(present - wanted), sorted(wanted - present)
+        steps = []
+        if gone:
+            steps.append(self._delete.step({"gone": gone}, {"provider": provider_id}))
+        if new:
+            other = self._member.name
+            rows = [{"resource_provider_id": provider_id, other: id_} for id_ in new]
+            steps.append(lists.insert(self._table, rows))
+        return steps

@@ -8,7 +8,7 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import names, predicates, tables
+from placement.db import batch, lists, names, predicates, tables
 from placement.objects import resource_provider
 from placement.objects.resource_provider import ResourceProvider
 
@@ -90,21 +90,33 @@ def get_all_by_resource_provider(
     conn: sa.Connection, provider: ResourceProvider
 ) -> list[Inventory]:
     """Return the provider's inventories, ordered by resource class."""
-    select = (
-        sa.select(*COLUMNS)
-        .where(_inventories.c.resource_provider_id == provider.id)
-        .order_by(_inventories.c.resource_class_id)
-    )
-    return [Inventory(*row) for row in conn.execute(select)]
+    rows = conn.execute(_OF_PROVIDER, {"provider": provider.id})
+    return [Inventory(*row) for row in rows]
+
+
+_OF_PROVIDER = (
+    sa.select(*COLUMNS)
+    .where(_inventories.c.resource_provider_id == sa.bindparam("provider"))
+    .order_by(_inventories.c.resource_class_id)
+)
 
 
 def find(
     conn: sa.Connection, provider: ResourceProvider, resource_class_id: int
 ) -> Inventory | None:
     """Return the provider's inventory of one class, or None."""
-    row = conn.execute(sa.select(*COLUMNS).where(_is(provider, resource_class_id)))
-    found = row.first()
+    of_class = {"provider": provider.id, "resource_class": resource_class_id}
+    found = conn.execute(_OF_CLASS, of_class).first()
     return None if found is None else Inventory(*found)
+
+
+_IS_OF_CLASS = sa.and_(
+    _inventories.c.resource_provider_id == sa.bindparam("provider"),
+    _inventories.c.resource_class_id == sa.bindparam("resource_class"),
+)
+_OF_CLASS = sa.select(*COLUMNS).where(_IS_OF_CLASS)
+# What it is to be is among the values that it is run with.
+_CHANGE = sa.update(_inventories).where(_IS_OF_CLASS)
 
 
 def add(
@@ -128,12 +140,8 @@ def change(conn: sa.Connection, provider: ResourceProvider, offer: Inventory) ->
 
     The caller has advanced the provider's generation.
     """
-    changed = conn.execute(
-        sa.update(_inventories)
-        .where(_is(provider, offer.resource_class_id))
-        .values(**_offered(offer))
-    )
-    return changed.rowcount == 1
+    of_class = {"provider": provider.id, "resource_class": offer.resource_class_id}
+    return conn.execute(_CHANGE, of_class | _offered(offer)).rowcount == 1
 
 
 def replace_all(
@@ -150,18 +158,22 @@ def replace_all(
     Raises InventoryInUse when a class that would go has allocations.
     Source: API reference, "Update resource provider inventories".
     """
-    merge(conn, provider, wanted)
-    remove_all_but(conn, known_names, provider, wanted)
+    before = merge(conn, provider, wanted)
+    gone = before - {offer.resource_class_id for offer in wanted}
+    if gone:
+        remove(conn, known_names, provider, sorted(gone))
 
 
 def merge(
     conn: sa.Connection,
     provider: ResourceProvider,
     wanted: collections.abc.Sequence[Inventory],
-) -> None:
+) -> collections.abc.Set[int]:
     """Add ``wanted`` to the provider's offer; where a class has one, it is replaced.
 
     The caller has advanced the provider's generation.
+
+    Returns the ids of the classes that were offered before.
     """
     present = {
         offer.resource_class_id: offer
@@ -176,6 +188,7 @@ def merge(
         provider,
         [offer for offer in wanted if offer.resource_class_id not in present],
     )
+    return present.keys()
 
 
 def remove_all_but(
@@ -246,13 +259,6 @@ def _used_classes(
     )
 
 
-def _is(provider: ResourceProvider, resource_class_id: int) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        _inventories.c.resource_provider_id == provider.id,
-        _inventories.c.resource_class_id == resource_class_id,
-    )
-
-
 def _insert(
     conn: sa.Connection,
     provider: ResourceProvider,
@@ -260,18 +266,16 @@ def _insert(
 ) -> None:
     if not offers:
         return
-    conn.execute(
-        sa.insert(_inventories),
-        [
-            {
-                "resource_provider_id": provider.id,
-                "resource_class_id": offer.resource_class_id,
-                "used": 0,
-                **_offered(offer),
-            }
-            for offer in offers
-        ],
-    )
+    rows = [
+        {
+            "resource_provider_id": provider.id,
+            "resource_class_id": offer.resource_class_id,
+            "used": 0,
+            **_offered(offer),
+        }
+        for offer in offers
+    ]
+    batch.run(conn, [lists.insert(_inventories, rows)])
 
 
 def _offered(offer: Inventory) -> dict[str, typing.Any]:

@@ -10,65 +10,94 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception, uuids
-from placement.db import locks, tables, transaction
+from placement.db import lists, locks, tables, transaction
+from placement.db.batch import Step
 
 # Begins the text of a claim that lost a race; clients look for it.
 REFUSED_CLAIM = "Inventory and/or allocations changed while attempting to allocate: "
 
 _providers = tables.resource_providers
-_parents = _providers.alias("parents")
-_roots = _providers.alias("roots")
 
 
 class ResourceProvider(typing.NamedTuple):
-    """A provider as it is stored, with the public names of its relatives."""
+    """A provider as it is stored: its place in a tree, and what guards it."""
 
     id: int
     uuid: str
-    name: str
     generation: int
     root_provider_id: int
     parent_provider_id: int | None
-    root_provider_uuid: str
-    parent_provider_uuid: str | None
-    created_at: datetime.datetime | None
-    updated_at: datetime.datetime | None
-
-    @property
-    def modified(self) -> datetime.datetime | None:
-        """When it last changed, its generation included; None if nobody knows."""
-        return self.updated_at or self.created_at
 
     @property
     def is_root(self) -> bool:
         return self.parent_provider_id is None
 
 
+class Description(typing.NamedTuple):
+    """A provider as clients are told of it.
+
+    ``modified`` is when it last changed, its generation included; None if nobody
+    knows.
+    """
+
+    uuid: str
+    name: str
+    generation: int
+    root_provider_uuid: str
+    parent_provider_uuid: str | None
+    modified: datetime.datetime | None
+
+
 # Records older than trees may lack a root, and ones older still a generation.
 _generation = sa.func.coalesce(_providers.c.generation, 0)
-_SELECT = (
+_SELECT = sa.select(
+    _providers.c.id,
+    _providers.c.uuid,
+    _generation,
+    sa.func.coalesce(_providers.c.root_provider_id, _providers.c.id),
+    _providers.c.parent_provider_id,
+)
+_BY_UUID = _SELECT.where(_providers.c.uuid == sa.bindparam("wanted"))
+
+
+def _uuid_of(provider_id: sa.ColumnElement[int]) -> sa.ScalarSelect[str]:
+    # Planned in half the time that joins take.
+    other = _providers.alias()
+    return sa.select(other.c.uuid).where(other.c.id == provider_id).scalar_subquery()
+
+
+_DESCRIBE = sa.select(
+    _providers.c.uuid,
+    _providers.c.name,
+    _generation,
+    sa.func.coalesce(_uuid_of(_providers.c.root_provider_id), _providers.c.uuid),
+    _uuid_of(_providers.c.parent_provider_id),
+    sa.func.coalesce(_providers.c.updated_at, _providers.c.created_at),
+)
+_DESCRIBE_BY_UUID = _DESCRIBE.where(_providers.c.uuid == sa.bindparam("wanted"))
+
+
+# Of many, joins are faster.
+_parents = _providers.alias("parents")
+_roots = _providers.alias("roots")
+_DESCRIBE_ALL = (
     sa.select(
-        _providers.c.id,
         _providers.c.uuid,
         _providers.c.name,
         _generation,
-        sa.func.coalesce(_providers.c.root_provider_id, _providers.c.id),
-        _providers.c.parent_provider_id,
         sa.func.coalesce(_roots.c.uuid, _providers.c.uuid),
         _parents.c.uuid,
-        _providers.c.created_at,
-        _providers.c.updated_at,
+        sa.func.coalesce(_providers.c.updated_at, _providers.c.created_at),
     )
-    .select_from(_providers)
-    .outerjoin(_roots, _roots.c.id == _providers.c.root_provider_id)
+    .outerjoin_from(_providers, _roots, _roots.c.id == _providers.c.root_provider_id)
     .outerjoin(_parents, _parents.c.id == _providers.c.parent_provider_id)
+    .order_by(_providers.c.id)
 )
 
 
 def find_by_uuid(conn: sa.Connection, uuid: str) -> ResourceProvider | None:
     """Return one provider, or None; ``uuid`` may be written in any way."""
-    stored = uuids.canonical_or_same(uuid)
-    row = conn.execute(_SELECT.where(_providers.c.uuid == stored)).first()
+    row = conn.execute(_BY_UUID, {"wanted": uuids.canonical_or_same(uuid)}).first()
     return None if row is None else ResourceProvider._make(row)
 
 
@@ -83,6 +112,18 @@ def get_by_uuid(conn: sa.Connection, uuid: str) -> ResourceProvider:
     return provider
 
 
+def describe(conn: sa.Connection, uuid: str) -> Description:
+    """Return what clients are told of one provider.
+
+    Raises ResourceProviderNotFound.
+    """
+    stored = {"wanted": uuids.canonical_or_same(uuid)}
+    row = conn.execute(_DESCRIBE_BY_UUID, stored).first()
+    if row is None:
+        raise exception.ResourceProviderNotFound(uuid=uuid)
+    return Description._make(row)
+
+
 def get_all_by_uuid(
     conn: sa.Connection, wanted: collections.abc.Iterable[str]
 ) -> dict[str, ResourceProvider]:
@@ -91,14 +132,12 @@ def get_all_by_uuid(
     return {row[1]: ResourceProvider._make(row) for row in rows}
 
 
-def get_all(
+def describe_all(
     conn: sa.Connection, ids: "sa.Select[tuple[int]]"
-) -> collections.abc.Iterator[ResourceProvider]:
+) -> collections.abc.Iterator[Description]:
     """Yield the providers whose ids are selected by ``ids``, ordered by id."""
-    rows = conn.execute(
-        _SELECT.where(_providers.c.id.in_(ids)).order_by(_providers.c.id)
-    )
-    return map(ResourceProvider._make, rows)
+    rows = conn.execute(_DESCRIBE_ALL.where(_providers.c.id.in_(ids)))
+    return map(Description._make, rows)
 
 
 def lock(conn: sa.Connection, provider_ids: collections.abc.Iterable[int]) -> None:
@@ -119,9 +158,7 @@ def advance_generation(
     Raises ConcurrentUpdate when ``given`` is not the stored generation.
     Source: API reference, "Generations".
     """
-    if not 0 <= given < 2**31 - by or not _moved(
-        conn, provider, by, _generation == given
-    ):
+    if not 0 <= given < 2**31 - by or not _moved(conn, provider, by, given):
         raise exception.ConcurrentUpdate(
             reason="resource provider generation conflict: "
             f"{provider.uuid} is no longer at generation {given}"
@@ -135,60 +172,74 @@ def bump_generation(conn: sa.Connection, provider: ResourceProvider) -> int:
     Returns the new generation.
     Raises ResourceProviderNotFound when the provider has gone meanwhile.
     """
-    if not _moved(conn, provider, 1, sa.true()):
+    if not _moved(conn, provider, 1, None):
         raise exception.ResourceProviderNotFound(uuid=provider.uuid)
-    select = sa.select(_providers.c.generation).where(_providers.c.id == provider.id)
-    generation: int = conn.execute(select).scalar_one()
+    generation: int = conn.execute(_GENERATION, {"moved": provider.id}).scalar_one()
     return generation
 
 
 def _moved(
-    conn: sa.Connection,
-    provider: ResourceProvider,
-    by: int,
-    condition: sa.ColumnElement[bool],
+    conn: sa.Connection, provider: ResourceProvider, by: int, given: int | None
 ) -> bool:
-    moved = conn.execute(
-        sa.update(_providers)
-        .where(_providers.c.id == provider.id, condition)
-        .values(generation=_generation + by, revision=_providers.c.revision + 1)
-    )
-    return moved.rowcount == 1
+    values = {"moved": provider.id, "by": by}
+    if given is None:
+        return conn.execute(_MOVE, values).rowcount == 1
+    return conn.execute(_MOVE_GUARDED, values | {"given": given}).rowcount == 1
 
 
-_ADVANCE = (
+_MOVE = (
     sa.update(_providers)
-    .where(_providers.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .where(_providers.c.id == sa.bindparam("moved"))
     .values(
-        generation=_generation
-        + sa.case(
-            (_providers.c.id.in_(sa.bindparam("changed", expanding=True)), 1), else_=0
-        ),
+        generation=_generation + sa.bindparam("by", type_=sa.Integer),
         revision=_providers.c.revision + 1,
     )
 )
+_GENERATION = sa.select(_providers.c.generation).where(
+    _providers.c.id == sa.bindparam("moved")
+)
+_MOVE_GUARDED = _MOVE.where(_generation == sa.bindparam("given"))
 
 
-def advance_all(
+def _advance(ids: lists.Places, changed: lists.Places) -> sa.Update:
+    by_one = sa.case((_providers.c.id.in_(changed), 1), else_=0)
+    return _show_usage(ids).values(
+        generation=_generation + by_one,
+        updated_at=sa.bindparam("now", type_=sa.DateTime),
+    )
+
+
+def _show_usage(ids: lists.Places) -> sa.Update:
+    return (
+        sa.update(_providers)
+        .where(_providers.c.id.in_(ids))
+        .values(revision=_providers.c.revision + 1, updated_at=_providers.c.updated_at)
+    )
+
+
+_ADVANCE = lists.Statement(_advance)
+_SHOW_USAGE = lists.Statement(_show_usage)
+
+
+def advancing(
     conn: sa.Connection,
-    changed: collections.abc.Collection[int],
-    seen: collections.abc.Collection[int] = (),
-) -> None:
-    """Move the generations of the providers ``changed``, and all revisions.
+    changed: collections.abc.Set[int],
+    seen: collections.abc.Set[int] = frozenset(),
+) -> list[Step]:
+    """Return how to move the generations of ``changed``, and all the revisions.
 
     Both are ids. Those in ``seen`` alone show something new, such as another
-    usage, that no generation guards.
-
-    Raises Again when one of them is gone.
+    usage, that no generation guards. Other writers are kept away from all of them.
+    One that is gone is passed over.
     """
-    ids = sorted({*changed, *seen})
+    ids = sorted(changed | seen)
     if not ids:
-        return
-    if len(ids) > 1:
-        lock(conn, ids)
-    moved = conn.execute(_ADVANCE, {"ids": ids, "changed": sorted(changed)})
-    if moved.rowcount != len(ids):
-        raise changed_meanwhile(REFUSED_CLAIM)
+        return []
+    steps = locks.locking_providers(conn, ids) if len(ids) > 1 else []
+    if not changed:
+        return [*steps, _SHOW_USAGE.step({"ids": ids})]
+    moving = {"ids": ids, "changed": sorted(changed)}
+    return [*steps, _ADVANCE.step(moving, {"now": tables.utcnow()})]
 
 
 def show_change(conn: sa.Connection, provider: ResourceProvider) -> None:

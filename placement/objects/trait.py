@@ -7,12 +7,14 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import names, tables
-from placement.objects import association, resource_provider
+from placement.db import batch, names, tables
+from placement.objects import resource_provider
+from placement.objects.association import Associations
 from placement.objects.resource_provider import ResourceProvider
 
 _traits = tables.traits
 _associations = tables.resource_provider_traits
+_KIND = Associations(_associations.c.trait_id)
 
 
 class Trait(typing.NamedTuple):
@@ -95,29 +97,47 @@ def get_all_by_resource_provider(
     conn: sa.Connection, provider: ResourceProvider
 ) -> list[Trait]:
     """Return the provider's traits, ordered by id."""
-    rows = conn.execute(
-        _SELECT.join(_associations, _associations.c.trait_id == _traits.c.id)
-        .where(_associations.c.resource_provider_id == provider.id)
-        .order_by(_traits.c.id)
-    )
-    return [Trait(*row) for row in rows]
+    rows = conn.execute(_OF_PROVIDER, {"provider": provider.id})
+    return list(map(Trait._make, rows))
+
+
+_OF_PROVIDER = (
+    _SELECT.join(_associations, _associations.c.trait_id == _traits.c.id)
+    .where(_associations.c.resource_provider_id == sa.bindparam("provider"))
+    .order_by(_traits.c.id)
+)
 
 
 def replace_all(
-    conn: sa.Connection, provider: ResourceProvider, given: int | None, wanted: set[int]
+    conn: sa.Connection, provider: ResourceProvider, wanted: set[int]
 ) -> int:
     """Make ``wanted``, which are ids, the provider's traits.
 
-    The generation moves only if the set changes. ``given`` is the one that the
-    caller has read; None if it does not care.
+    The generation moves only if the set changes, and is then that of ``provider``
+    until it does.
 
     Returns the provider's generation.
-    Raises StaleGeneration when ``given`` is not the stored generation.
+    Raises StaleGeneration when it has moved meanwhile.
     """
-    resource_provider.lock(conn, [provider.id])
-    provider = resource_provider.get_by_uuid(conn, provider.uuid)
-    if given is not None and given != provider.generation:
-        raise exception.StaleGeneration()
-    if not association.replace_all(conn, _associations.c.trait_id, provider.id, wanted):
+    present = _KIND.members(conn, provider.id)
+    steps = _KIND.replacing(provider.id, present, wanted)
+    if not steps:
         return provider.generation
-    return resource_provider.bump_generation(conn, provider)
+    try:
+        # Every change of traits moves it, so they are what was read.
+        generation = resource_provider.advance_generation(
+            conn, provider, provider.generation
+        )
+    except exception.ConcurrentUpdate as stale:
+        raise exception.StaleGeneration() from stale
+    batch.run(conn, steps)
+    return generation
+
+
+def remove_all(conn: sa.Connection, provider: ResourceProvider) -> None:
+    """Take all traits from the provider; its generation moves if it had any."""
+    resource_provider.lock(conn, [provider.id])
+    present = _KIND.members(conn, provider.id)
+    if steps := _KIND.replacing(provider.id, present, set()):
+        resource_provider.bump_generation(conn, provider)
+        batch.run(conn, steps)

@@ -11,16 +11,17 @@ import uuid as uuids
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import tables, upkeep
+from placement.db import batch, lists, tables, upkeep
+from placement.db.batch import Step
 from placement.objects import resource_provider
-from placement.objects.resource_provider import ResourceProvider
+from placement.objects.resource_provider import Description, ResourceProvider
 
 _providers = tables.resource_providers
 
 
 def create(
     conn: sa.Connection, name: str, uuid: str | None, parent_uuid: str | None
-) -> ResourceProvider:
+) -> Description:
     """Add a provider, a root if ``parent_uuid`` is None, else below that parent.
 
     Without ``uuid`` one is made.
@@ -31,32 +32,38 @@ def create(
     uuid = uuid or str(uuids.uuid4())
     parent = _parent_of_new(conn, name, uuid, parent_uuid)
     _require_free(conn, name, uuid)
-    conn.execute(
-        sa.insert(_providers).values(
-            uuid=uuid,
-            name=name,
-            generation=0,
-            parent_provider_id=parent and parent.id,
-            root_provider_id=parent and parent.root_provider_id,
-            revision=upkeep.first_revision(),
-        )
-    )
+    row = {
+        "uuid": uuid,
+        "name": name,
+        "generation": 0,
+        "parent_provider_id": parent and parent.id,
+        "root_provider_id": parent and parent.root_provider_id,
+        "revision": upkeep.first_revision(),
+    }
+    steps = [lists.insert(_providers, [row])]
     if parent is None:
-        # Not a change that anybody should see as one.
-        conn.execute(
-            sa.update(_providers)
-            .where(_providers.c.uuid == uuid)
-            .values(root_provider_id=_providers.c.id, updated_at=None)
-        )
-    return resource_provider.get_by_uuid(conn, uuid)
+        steps.append(Step(_BE_ROOT, {"new": uuid}))
+    batch.run(conn, steps)
+    return resource_provider.describe(conn, uuid)
+
+
+_BE_ROOT = (
+    sa.update(_providers)
+    .where(_providers.c.uuid == sa.bindparam("new"))
+    # Not a change that anybody should see as one.
+    .values(root_provider_id=_providers.c.id, updated_at=None)
+)
+_TAKEN = sa.select(_providers.c.uuid).where(
+    sa.or_(
+        _providers.c.name == sa.bindparam("wanted_name"),
+        _providers.c.uuid == sa.bindparam("wanted_uuid"),
+    )
+)
 
 
 def _require_free(conn: sa.Connection, name: str, uuid: str) -> None:
-    taken = conn.scalars(
-        sa.select(_providers.c.uuid).where(
-            sa.or_(_providers.c.name == name, _providers.c.uuid == uuid)
-        )
-    ).all()
+    wanted = {"wanted_name": name, "wanted_uuid": uuid}
+    taken = conn.scalars(_TAKEN, wanted).all()
     if taken:
         kind, value = ("uuid", uuid) if uuid in taken else ("name", name)
         raise exception.DuplicateName(
@@ -88,25 +95,27 @@ def _parent_of_new(
 
 def update(
     conn: sa.Connection,
-    provider: ResourceProvider,
+    before: Description,
     name: str,
     parent_uuid: str | None,
     may_reparent: bool,
-) -> ResourceProvider:
+) -> Description:
     """Give the provider a name and a parent; None makes it a root.
 
-    Without ``may_reparent`` only a root may get a parent, once.
+    ``before`` is the provider as it was read. Without ``may_reparent`` only a root
+    may get a parent, once.
 
     Returns the provider as it is then.
     Raises BadRequest for a parent that cannot be, and DuplicateName.
     """
-    if parent_uuid != provider.parent_provider_uuid:
+    provider = resource_provider.get_by_uuid(conn, before.uuid)
+    if parent_uuid != before.parent_provider_uuid:
         _move(conn, provider, parent_uuid, may_reparent)
     _require_name_free(conn, provider, name)
     conn.execute(
         sa.update(_providers).where(_providers.c.id == provider.id).values(name=name)
     )
-    return resource_provider.get_by_uuid(conn, provider.uuid)
+    return resource_provider.describe(conn, provider.uuid)
 
 
 def _require_name_free(

@@ -28,6 +28,9 @@ def violations(url: str) -> list[str]:
     engine = sa.create_engine(url)
     try:
         with engine.connect() as conn:
+            # All is read of one moment, in case somebody is still writing.
+            if engine.dialect.name != "sqlite":
+                conn.execution_options(isolation_level="REPEATABLE READ")
             return [*violations_in(conn), *_findings(conn)]
     finally:
         engine.dispose()

@@ -26,6 +26,7 @@ import click
 import sqlalchemy as sa
 
 from tests.functional import (
+    configuration,
     databases,
     invariants,
     mariadb,
@@ -258,6 +259,9 @@ class Database(typing.Protocol):
 
     url: str
 
+    def prepare(self) -> None:
+        """Do what has to be done, while it serves, so that it can be killed."""
+
     def kill(self, number: int) -> None:
         """End it as a crash does; ``number`` is how often that was done before."""
 
@@ -270,6 +274,9 @@ class _File:
 
     def __init__(self, url: str) -> None:
         self.url = url
+
+    def prepare(self) -> None:
+        """Nothing to do."""
 
     def kill(self, number: int) -> None:
         raise RuntimeError("a file cannot be killed")
@@ -288,6 +295,9 @@ class _Postgresql:
         self._cluster = cluster
         self.url = url
         self._is_stopped = False
+
+    def prepare(self) -> None:
+        """Nothing to do: it recovers from its disk."""
 
     def kill(self, number: int) -> None:
         self._is_stopped = number % 2 == 0
@@ -324,6 +334,9 @@ class _Mariadb:
     def __init__(self, running: mariadb.Server, url: str) -> None:
         self._server = running
         self.url = url
+
+    def prepare(self) -> None:
+        """Nothing to do: it recovers from its disk."""
 
     def kill(self, number: int) -> None:
         self._server.kill()
@@ -382,6 +395,7 @@ class _Run:
             client.start()
         try:
             for number in range(max(workers, times)):
+                self._database.prepare()
                 self._wait_for_writes()
                 if number < workers:
                     self._kill_worker()
@@ -516,11 +530,26 @@ def run(
     Raises RuntimeError when the service does not come back, and
     accounts.MissingError when this machine has no such database.
     """
+    with _database(kind) as database:
+        return run_on(database, workers_killed, databases_killed, seed, preload)
+
+
+def run_on(
+    database: Database,
+    workers_killed: int,
+    databases_killed: int,
+    seed: int,
+    preload: bool = False,
+    options: configuration.Options | None = None,
+) -> Figures:
+    """Do what ``run`` does with a migrated ``database``; ``options`` are the service's.
+
+    Raises RuntimeError when the service does not come back.
+    """
     begun = time.monotonic()
-    with (
-        _database(kind) as database,
-        server.processes(database.url, workers=WORKERS, preload=preload) as service,
-    ):
+    with server.processes(
+        database.url, workers=WORKERS, options=options, preload=preload
+    ) as service:
         _make_world(service.url)
         whole = _Run(database, service, seed)
         whole.kill(workers_killed, databases_killed)

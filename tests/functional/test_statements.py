@@ -7,7 +7,12 @@ import pytest
 from placement import client
 from tests.functional import server, statements
 
-MAX_PER_CLAIM = 12
+# Where each is sent by itself.
+MAX_PER_CLAIM = 6
+MAX_PER_RELEASE = 4
+# PostgreSQL takes several at once.
+MAX_PER_CLAIM_TOGETHER = 3
+MAX_PER_RELEASE_TOGETHER = 2
 OFFER = {
     "VCPU": client.Inventory(total=100_000),
     "MEMORY_MB": client.Inventory(total=100_000),
@@ -40,16 +45,24 @@ def add_consumers(api: client.Client, host: str, count: int) -> None:
     api.replace_many_allocations({str(uuid.uuid4()): holding for _ in range(count)})
 
 
+@pytest.fixture
+def takes_several_at_once(database_url: str) -> bool:
+    return database_url.startswith("postgresql")
+
+
+def claim(api: client.Client, host: str, consumer: str) -> None:
+    assert api.claim(
+        consumer,
+        client.AllocationRequest({host: AMOUNTS}),
+        project_id=PROJECT,
+        user_id=USER,
+        consumer_type="INSTANCE",
+    )
+
+
 def statements_of_a_claim(api: client.Client, host: str) -> list[str]:
     with statements.recorded() as sent:
-        claim = api.claim(
-            str(uuid.uuid4()),
-            client.AllocationRequest({host: AMOUNTS}),
-            project_id=PROJECT,
-            user_id=USER,
-            consumer_type="INSTANCE",
-        )
-    assert claim
+        claim(api, host, str(uuid.uuid4()))
     return sent
 
 
@@ -63,7 +76,9 @@ def statements_of_a_search(
     return sent
 
 
-def test_a_claim_takes_few_statements_however_full_the_host(api: client.Client) -> None:
+def test_a_claim_takes_few_statements_however_full_the_host(
+    api: client.Client, takes_several_at_once: bool
+) -> None:
     host = add_hosts(api, 1)
     add_consumers(api, host, 10)
     with_ten = statements_of_a_claim(api, host)
@@ -71,7 +86,41 @@ def test_a_claim_takes_few_statements_however_full_the_host(api: client.Client) 
     with_a_thousand = statements_of_a_claim(api, host)
 
     assert len(with_a_thousand) == len(with_ten)
-    assert len(AMOUNTS) <= len(with_ten) <= MAX_PER_CLAIM, "\n\n".join(with_ten)
+    most = MAX_PER_CLAIM_TOGETHER if takes_several_at_once else MAX_PER_CLAIM
+    assert 2 <= len(with_ten) <= most, "\n\n".join(with_ten)
+
+
+def test_a_release_takes_few_statements_however_full_the_host(
+    api: client.Client, takes_several_at_once: bool
+) -> None:
+    host = add_hosts(api, 1)
+    add_consumers(api, host, 1000)
+    consumer = str(uuid.uuid4())
+    claim(api, host, consumer)
+
+    with statements.recorded() as sent:
+        api.delete_allocations(consumer)
+
+    most = MAX_PER_RELEASE_TOGETHER if takes_several_at_once else MAX_PER_RELEASE
+    assert 2 <= len(sent) <= most, "\n\n".join(sent)
+
+
+def test_moving_many_more_consumers_takes_no_more_statements(
+    api: client.Client,
+) -> None:
+    hosts = [add_hosts(api, 1), add_hosts(api, 1)]
+    counts = []
+    for count in (40, 300):
+        consumers = [str(uuid.uuid4()) for _ in range(count)]
+        for generation, host in zip((None, 1), hosts, strict=True):
+            holding = client.Allocations(
+                {host: AMOUNTS}, generation, PROJECT, USER, "INSTANCE"
+            )
+            with statements.recorded() as sent:
+                api.replace_many_allocations(dict.fromkeys(consumers, holding))
+        counts.append(len(sent))
+
+    assert counts[1] <= counts[0]
 
 
 def test_a_search_takes_no_more_statements_for_ten_times_the_hosts(

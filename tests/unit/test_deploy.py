@@ -84,6 +84,25 @@ def test_a_url_that_cannot_be_read(config, url):
         deploy.loadapp(config)
 
 
+def test_a_replica_that_is_not_used_is_told_and_does_not_matter(config, caplog):
+    database(config, slave_connection="sqlite:///nowhere/at/all.db")
+
+    deploy.loadapp(config)
+
+    assert "slave_connection is not used" in caplog.text
+
+
+def test_the_url_of_a_replica_that_cannot_be_read(config):
+    database(
+        config,
+        connection="postgresql://placement@127.0.0.1:1/placement",
+        slave_connection="postgresql://host:port/db",
+    )
+
+    with pytest.raises(exception.ConfigurationError, match="slave_connection cannot"):
+        deploy.loadapp(config)
+
+
 def test_the_password_is_not_told(config):
     database(
         config,

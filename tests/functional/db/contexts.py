@@ -18,6 +18,7 @@ def context(url: str, retries: int = 10) -> collections.abc.Iterator[typing.Any]
     try:
         yield types.SimpleNamespace(
             engine=database,
+            replica=None,
             names=Names(),
             settings=types.SimpleNamespace(placement=placement),
         )

@@ -48,6 +48,20 @@ def test_a_class_that_another_process_renames(read, write) -> None:
         class_id(read, ours, "CUSTOM_A")
 
 
+def test_what_is_forgotten_is_read_again(read, write) -> None:
+    """A database that has lost its last changes may number other ones alike."""
+    ours = Names()
+    write(lambda conn: resource_class.ensure(conn, "CUSTOM_A"))
+    id_ = class_id(read, ours, "CUSTOM_A")
+    renamed = sa.text("UPDATE resource_classes SET name = 'CUSTOM_B' WHERE id = :id")
+    write(lambda conn: conn.execute(renamed, {"id": id_}) and None)
+    assert class_name(read, ours, id_) == "CUSTOM_A"
+
+    ours.forget()
+
+    assert class_name(read, ours, id_) == "CUSTOM_B"
+
+
 def test_a_class_whose_id_is_given_to_another(read, write) -> None:
     ours = Names()
     write(lambda conn: resource_class.ensure(conn, "CUSTOM_A"))

@@ -127,10 +127,10 @@ def test_a_generation_strategy_of_the_environment_is_kept(load, monkeypatch):
 
 
 def test_what_has_no_effect_is_said_when_it_is_set(load, caplog):
-    load(URL + "slave_connection = sqlite://\n[DEFAULT]\ntempdir = /tmp\n")
+    load(URL + "connection_trace = true\n[DEFAULT]\ntempdir = /tmp\n")
 
     (said,) = caplog.messages
-    assert said.endswith(": [DEFAULT] tempdir, [placement_database] slave_connection")
+    assert said.endswith(": [DEFAULT] tempdir, [placement_database] connection_trace")
 
 
 def test_nothing_is_said_when_all_that_is_set_has_an_effect(load, caplog):

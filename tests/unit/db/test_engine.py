@@ -55,6 +55,43 @@ def test_what_cannot_be_an_engine_is_an_error_of_configuration(url):
         create(url)
 
 
+class Asked(Exception):
+    pass
+
+
+def asked_of_the_driver(engine):
+    """Return the arguments that the driver is given when it is to connect."""
+    given = {}
+
+    def note(_dialect, _record, _arguments, named):
+        given.update(named)
+        raise Asked
+
+    sa.event.listen(engine, "do_connect", note)
+    with pytest.raises(Asked):
+        engine.connect()
+    return given
+
+
+def test_only_a_server_that_takes_writes_is_the_database():
+    name = "target_session_attrs"
+    url = "postgresql://one,two/db"
+
+    assert asked_of_the_driver(create(url))[name] == "read-write"
+    assert asked_of_the_driver(create(f"{url}?{name}=any"))[name] == "any"
+
+
+def test_a_replica_may_take_none_and_is_not_waited_for():
+    settings = DatabaseSettings("postgresql://one/db", slave_connection="postgres:///a")
+
+    given = asked_of_the_driver(engines.create_replica_engine(settings))
+
+    assert given["dbname"] == "a"
+    assert "target_session_attrs" not in given
+    assert given["connect_timeout"] <= 2
+    assert asked_of_the_driver(engines.create_engine(settings))["connect_timeout"] > 2
+
+
 @pytest.fixture
 def url(tmp_path):
     return f"sqlite:///{tmp_path / 'a.db'}"

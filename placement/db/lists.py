@@ -1,0 +1,105 @@
+"""Lists of values, in statements that are written once.
+
+A list that SQLAlchemy *expands* makes it write the text of the statement anew each
+time. Most lists that a request brings are short: for them a statement has a fixed
+number of places, and is written and compiled once for each such number.
+"""
+
+import collections.abc
+import functools
+import typing
+
+import sqlalchemy as sa
+
+from placement.db import tables
+from placement.db.batch import Step
+
+# Longer lists are expanded.
+_PLACES_MAX = 32
+
+# Of an INSERT; SQLAlchemy sends more of them in batches.
+_ROWS_MAX = 100
+
+# What ``column.in_`` takes.
+Places = list[sa.BindParameter[typing.Any]] | sa.BindParameter[typing.Any]
+
+_Lists = collections.abc.Mapping[str, collections.abc.Sequence[typing.Any]]
+_Row = collections.abc.Mapping[str, typing.Any]
+
+
+class Statement:
+    """A statement with lists, by their names the arguments of ``build``.
+
+    ``build`` gets, for each list, what goes into ``column.in_``; for an empty list
+    that is an empty one.
+    """
+
+    def __init__(self, build: collections.abc.Callable[..., sa.Executable]) -> None:
+        self._build = build
+        self._built = functools.lru_cache(maxsize=256)(self._write)
+
+    def execute(
+        self, conn: sa.Connection, lists: _Lists, values: _Row | None = None
+    ) -> sa.CursorResult[*tuple[typing.Any, ...]]:
+        """Run the statement with these lists, and ``values`` of its other parameters.
+
+        Values that come twice in a list make no difference.
+        """
+        step = self.step(lists, values)
+        return conn.execute(step.statement, step.parameters)
+
+    def step(self, lists: _Lists, values: _Row | None = None) -> Step:
+        """Return what ``execute`` runs."""
+        places = {name: _places(len(items)) for name, items in lists.items()}
+        parameters = dict(values or {})
+        for name, items in lists.items():
+            if places[name] is None:
+                parameters[name] = items
+            else:
+                # What is left of the places repeats the last value.
+                for place in range(places[name] or 0):
+                    parameters[f"{name}_{place}"] = items[min(place, len(items) - 1)]
+        return Step(self._built(**places), parameters, None not in places.values())
+
+    def _write(self, **places: int | None) -> sa.Executable:
+        return self._build(
+            **{
+                name: sa.bindparam(name, expanding=True)
+                if count is None
+                else [sa.bindparam(f"{name}_{place}") for place in range(count)]
+                for name, count in places.items()
+            }
+        )
+
+
+def insert(table: sa.Table, rows: list[dict[str, typing.Any]]) -> Step:
+    """Return how to add the rows, which have the same columns; created now."""
+    if len(rows) > _ROWS_MAX:
+        return Step(sa.insert(table), rows, is_fixed=False)
+    parameters = {
+        f"{column}_{place}": value
+        for place, row in enumerate(rows)
+        for column, value in row.items()
+    }
+    statement = _insert(table, tuple(rows[0]), len(rows))
+    return Step(statement, parameters | {"now": tables.utcnow()})
+
+
+@functools.lru_cache(maxsize=256)
+def _insert(table: sa.Table, columns: tuple[str, ...], count: int) -> sa.TextClause:
+    # As an expression it would be compiled anew each time, because of its many rows.
+    rows = [
+        ", ".join((":now", *(f":{name}_{place}" for name in columns)))
+        for place in range(count)
+    ]
+    names = ", ".join(("created_at", *columns))
+    values = "), (".join(rows)
+    statement = sa.text(f"INSERT INTO {table.name} ({names}) VALUES ({values})")
+    return statement.bindparams(sa.bindparam("now", type_=sa.DateTime()))
+
+
+def _places(length: int) -> int | None:
+    """Return how many places a list of this length is given; None to expand it."""
+    if length > _PLACES_MAX:
+        return None
+    return 1 << (length - 1).bit_length() if length else 0
