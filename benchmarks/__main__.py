@@ -14,11 +14,9 @@ import click
 
 from benchmarks import claims as claiming
 from benchmarks import costs as costing
-from benchmarks import race as racing
-from benchmarks import report, rows, services, turns
+from benchmarks import report, rows, turns
 from benchmarks import search as searching
 from benchmarks import stage as stages
-from tests.functional import databases
 
 
 @click.group()
@@ -88,33 +86,6 @@ def _measure(
     """Print what is measured; ``options`` are those of ``_print_table``."""
     made = measurements(turns.Limits(rounds, seconds), timeout_seconds)
     _print_table(made, **options)
-
-
-@benchmarks.command()
-@click.option("--rounds", default=200, show_default=True)
-@click.option("--claimers", default=8, show_default=True)
-@click.option(
-    "--database",
-    "kinds",
-    multiple=True,
-    type=click.Choice(databases.KINDS),
-    default=databases.KINDS,
-    show_default=True,
-)
-def race(rounds: int, claimers: int, kinds: tuple[str, ...]) -> None:
-    """Let several clients claim one unit at the same moment; count the winners."""
-    click.echo(f"{describe_machine()}; {rounds} rounds of {claimers} claims at once")
-    for kind in kinds:
-        for service in (services.peer(), services.ours()):
-            tally = racing.run(service, kind, rounds, claimers)
-            winners = ", ".join(
-                f"{count} with {number} winners"
-                for number, count in sorted(tally.winners.items())
-            )
-            click.echo(
-                f"{kind}, {service.name}: rounds: {winners}; all at once in "
-                f"{tally.collided}; {tally.other} claims got another answer"
-            )
 
 
 @benchmarks.command()

@@ -8,6 +8,7 @@ import collections
 import collections.abc
 import contextlib
 import dataclasses
+import gc
 import hashlib
 import os
 import typing
@@ -148,6 +149,19 @@ def measure(stage: Stage, limits: Limits) -> list[rows.Row]:
             _answer(app, questions.ONE_HOST)
             return app
 
+        newest = stack.enter_context(contextlib.ExitStack())
+
+        def started_alone() -> server.Application:
+            """Return a new application, and end the one before.
+
+            A new process has nobody's memory to look through but its own.
+            """
+            newest.close()
+            app = newest.enter_context(server.in_process(url))
+            _answer(app, questions.ONE_HOST)
+            gc.collect()
+            return app
+
         warm, changed = started(), started()
 
         def after_answer() -> server.Application:
@@ -166,7 +180,7 @@ def measure(stage: Stage, limits: Limits) -> list[rows.Row]:
             Side(_PLAIN, pids, Plain(typing.cast("typing.Any", driver))),
             Side(_WARM, pids, Asking(after_answer)),
             Side(_CHANGED, pids, Asking(after_change), is_once=True),
-            Side(_NEW, pids, Asking(started), is_once=True),
+            Side(_NEW, pids, Asking(started_alone), is_once=True),
         ]
         taken = turns.take(sides, limits)
     figures = {name: each for name, each in taken.items() if isinstance(each, Figures)}

@@ -5,10 +5,9 @@ import itertools
 import random
 import typing
 
-import sqlalchemy as sa
-
 from placement.candidates import memory, select
 from placement.candidates.choose import Sharers
+from placement.candidates.foresight import Reader
 from placement.candidates.memory import Rare, Remembered, Stretch, Worked
 from placement.candidates.plan import Plan
 from placement.candidates.rows import Row
@@ -27,6 +26,9 @@ FEW = 500
 # Trees are looked at one after the other while one of so many has an answer.
 _RARE = 4
 
+# Who asks again asks for the same page while that has so many times what is wanted.
+_ENOUGH = 1.5
+
 # A random sample takes whole residues of ids; there are at most so many.
 _RESIDUES_MAX = 4096
 
@@ -38,7 +40,7 @@ Pages = collections.abc.Iterator[collections.abc.Sequence[Anchor]]
 
 
 def find(
-    conn: sa.Connection,
+    reader: Reader,
     plan: Plan,
     forest: Forest,
     sharers: Sharers,
@@ -57,7 +59,7 @@ def find(
         for index, providers in sharers.items()
     }
     first = PAGE_MAX if wanted is None else max(PAGE_MIN, min(wanted, PAGE_MAX))
-    return _Search(conn, plan, shared, forest, remembered, first).pages(chance)
+    return _Search(reader, plan, shared, forest, remembered, first).pages(chance)
 
 
 class _Page(typing.NamedTuple):
@@ -73,14 +75,14 @@ class _Search:
 
     def __init__(
         self,
-        conn: sa.Connection,
+        reader: Reader,
         plan: Plan,
         shared: dict[int, frozenset[int]],
         forest: Forest,
         remembered: Remembered,
         first: int,
     ) -> None:
-        self._conn = conn
+        self._reader = reader
         self._plan = plan
         self._shared = shared
         self._forest = forest
@@ -137,11 +139,19 @@ class _Search:
         needs = select.needs(self._plan, self._shared)
         if needs:
             few = self._few()
-            counts = list(self._conn.execute(select.rarity(needs, few)).one())
+            conn = self._reader.others()
+            counts = list(conn.execute(select.rarity(needs, few)).one())
             rarest = min(range(len(needs)), key=counts.__getitem__)
             if counts[rarest] <= few:
-                roots = select.roots_of(needs[rarest])
-                question.rarest = Rare(roots, select.members_among(roots))
+                need = needs[rarest]
+                roots = select.roots_of(need)
+                question.is_dear_to_go_through = False
+                question.rarest = Rare(
+                    roots,
+                    select.members_among(roots),
+                    select.roots_among(need),
+                    need.limit(1),
+                )
         return question.rarest
 
     def _few(self) -> int:
@@ -150,21 +160,38 @@ class _Search:
     def _rare(self, rarest: Rare) -> Pages:
         """Yield the trees that have what is rare."""
         question = self._remembered.question
-        # Some more than would do if there are as many answers as last time.
-        size = min(int(self._first * question.per_answer * 1.05), PAGE_MAX)
-        after = looked_at = 0
+        if question.nobody_has_rarest and not self._forest.has_any(rarest.first):
+            return
+        size = self._size_among()
+        after = looked_at = answers = 0
         while True:
-            found = self._forest.rows_among(rarest.members, after, size)
+            found = self._forest.rows_among(rarest.members, rarest.flat, after, size)
+            question.nobody_has_rarest = not (found or after)
             page = self._settled(found)
-            self._note_how_common(found, after)
-            question.per_answer = max(1, page.tree_count / max(1, page.answers))
+            if not question.is_dear_to_go_through:
+                self._note_how_common(found, after)
+            if answers < self._first:
+                self._note_how_many(page, looked_at, answers)
             looked_at += page.tree_count
+            answers += page.answers
             if looked_at > self._few():
                 question.rarest = None
+            self._expect_the_same()
             yield page.anchors
             if page.tree_count < size:
                 return
             after, size = found[-1][0], min(2 * size, PAGE_MAX)
+
+    def _note_how_many(self, page: _Page, looked_at: int, answers: int) -> None:
+        """Judge how many trees have to be looked at, unless it was about right.
+
+        Before the page there were ``looked_at``, with so many ``answers``.
+        """
+        is_enough = self._first <= page.answers <= _ENOUGH * self._first
+        if page.answers and (looked_at or not is_enough):
+            missing = self._first - answers
+            needed = looked_at + page.tree_count * missing / page.answers
+            self._remembered.question.per_answer = max(1, needed / self._first)
 
     def _note_how_common(self, found: list[Row], after: int) -> None:
         """Judge by ids how many providers there are between those found."""
@@ -182,11 +209,11 @@ class _Search:
         size = self._first
         question = self._remembered.question
         while True:
-            found, is_last = self._forest.rows_after(
-                root_id, min(size * question.tree_size, _PROVIDERS_MAX)
-            )
+            found, is_last = self._forest.rows_after(root_id, self._size_after(size))
             page = self._settled(found)
             question.is_common = page.answers * _RARE >= page.tree_count
+            question.is_dear_to_go_through = not question.is_common
+            self._expect_the_same()
             yield page.anchors
             if is_last:
                 return None
@@ -194,12 +221,29 @@ class _Search:
             if not question.is_common:
                 return root_id
 
+    def _size_among(self) -> int:
+        # Some more than would do if there are as many answers as last time.
+        per_answer = self._remembered.question.per_answer
+        return min(int(self._first * per_answer * 1.05), PAGE_MAX)
+
+    def _size_after(self, tree_count: int) -> int:
+        return min(tree_count * self._remembered.question.tree_size, _PROVIDERS_MAX)
+
+    def _expect_the_same(self) -> None:
+        """Foresee what a search begins with that asks the same as this one."""
+        question = self._remembered.question
+        if question.is_common:
+            self._forest.expect_after(0, self._size_after(self._first))
+        elif question.rarest is not None:
+            among = question.rarest.members, question.rarest.flat
+            self._forest.expect_among(*among, 0, self._size_among())
+
     def _narrowed_after(self, root_id: int) -> Pages:
         """Yield what follows a root; the database leaves out what has no answer."""
         size = self._first
         while True:
             select_page = select.anchors(self._plan, self._shared, root_id, size)
-            roots = list(self._conn.scalars(select_page))
+            roots = list(self._reader.others().scalars(select_page))
             found = self._forest.rows_of(roots)
             self._note_how_common(found, root_id)
             yield self._settled(found, is_narrowed=True).anchors
@@ -214,10 +258,10 @@ class _Search:
         more.
         """
         if rarest is not None:
-            roots = list(self._conn.scalars(rarest.roots))
+            roots = list(self._reader.others().scalars(rarest.roots))
             yield from self._of_roots(roots, chance)
             return
-        greatest = self._conn.scalar(select.greatest_id()) or 0
+        greatest = self._reader.others().scalar(select.greatest_id()) or 0
         modulus = min(_RESIDUES_MAX, max(1, greatest // PAGE_MIN))
         residues = list(range(modulus))
         chance.shuffle(residues)
@@ -227,7 +271,7 @@ class _Search:
             select_sample = select.anchors_of_residues(
                 self._plan, self._shared, modulus, sample
             )
-            roots = list(self._conn.scalars(select_sample))
+            roots = list(self._reader.others().scalars(select_sample))
             yield from self._of_roots(roots, chance, is_narrowed=True)
             size *= 4
 
@@ -297,8 +341,9 @@ class _Search:
     ) -> dict[int, Worked | Tree]:
         """Return what is known of each tree, by root id; those without answer are out.
 
-        Trees that have changed are read, all at once; unless the page is narrowed
-        already, the database is asked first which of them can have an answer.
+        Trees that have changed are read, all at once. Unless the page is narrowed
+        already, the database is asked first which of them can have an answer; not of
+        those that had one before they changed, as most of them still do.
         """
         known = [self._remembered.find(members) for members in page]
         unknown = [
@@ -309,7 +354,8 @@ class _Search:
         ]
         left_out: set[int] = set()
         if unknown:
-            left_out = set() if is_narrowed else self._without_answer(unknown)
+            if not is_narrowed:
+                left_out = self._without_answer(unknown)
             self._forest.read(
                 [members for members in unknown if members[0][0] not in left_out]
             )
@@ -326,7 +372,18 @@ class _Search:
         return settled
 
     def _without_answer(self, unknown: list[Members]) -> set[int]:
-        """Return the roots of which the database knows that they have no answer."""
-        roots = [members[0][0] for members in unknown]
+        """Return the roots of which the database says that they have no answer."""
+        roots = [
+            root_id
+            for root_id in map(_root_of, unknown)
+            if not self._remembered.had_answer(root_id)
+        ]
+        if not roots:
+            return set()
         among = select.anchors_among(self._plan, self._shared, roots)
-        return set(roots).difference(self._conn.scalars(among))
+        return set(roots).difference(self._reader.others().scalars(among))
+
+
+def _root_of(members: Members) -> int:
+    root_id: int = members[0][0]
+    return root_id

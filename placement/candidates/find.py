@@ -21,13 +21,14 @@ from placement.candidates import memory as memory_of
 from placement.candidates.budget import Budget
 from placement.candidates.choose import Sharers
 from placement.candidates.combine import Combinations, Requests
+from placement.candidates.foresight import Foresight, Reader
 from placement.candidates.memory import Memory, Remembered, Stretch, Worked
 from placement.candidates.model import AllocationRequest, ProviderView, SearchRequest
 from placement.candidates.order import Heads, Strategy, Stream
 from placement.candidates.plan import Plan
 from placement.candidates.trees import Forest, Tree
 from placement.candidates.views import Views
-from placement.db import transaction
+from placement.db import engine, transaction
 
 if typing.TYPE_CHECKING:
     from placement.conf.settings import PlacementSettings
@@ -66,28 +67,75 @@ def find(
     Raises BadRequest for an unknown resource class or trait, and when the search
     takes too long or the answer is too large.
     """
-    return transaction.read(
-        context, lambda conn: _find(context, conn, request, chance or random.Random())
-    )
+    return transaction.read(context, lambda conn: _find(context, conn, request, chance))
 
 
 def _find(
     context: "RequestContext",
     conn: sa.Connection,
     request: SearchRequest,
+    chance: random.Random | None,
+) -> Found:
+    memory = _memory(context)
+    foresight = memory.foresight(request)
+    reader = _foreseeing(conn, memory, foresight)
+    if foresight is not None and reader.finds_as_before(foresight):
+        if not foresight.has_held:
+            foresight = dataclasses.replace(foresight, has_held=True)
+            memory.keep_foresight(request, foresight)
+        return typing.cast("Found", foresight.answer)
+    found = _search(context, reader, memory, request, chance or random.Random())
+    is_random = context.settings.placement.randomize_allocation_candidates
+    foresight = reader.foresight(None if is_random else found, _weight(found))
+    memory.keep_foresight(request, foresight)
+    return found
+
+
+def _foreseeing(
+    conn: sa.Connection, memory: Memory, foresight: Foresight | None
+) -> Reader:
+    """Return the reader of a search.
+
+    Where nothing had changed the last time, one statement is likely to be all. It is
+    asked outside of the snapshot, and again there if it is not.
+    """
+    if foresight is not None and foresight.has_held:
+        with engine.alone(conn) as is_alone:
+            reader = Reader(conn, foresight, memory.texts)
+        if not is_alone or reader.finds_as_before(foresight):
+            return reader
+    return Reader(conn, foresight, memory.texts)
+
+
+def _weight(found: Found) -> int:
+    """Count the providers that are told about or named."""
+    return len(found.providers) + len(found.requests) * max(1, len(found.suffixes))
+
+
+def _memory(context: "RequestContext") -> Memory:
+    memory: Memory | None = context.service.kept.get(_KEPT)
+    if memory is None:
+        memory = context.service.kept.setdefault(_KEPT, Memory())
+    return memory
+
+
+def _search(
+    context: "RequestContext",
+    reader: Reader,
+    memory: Memory,
+    request: SearchRequest,
     chance: random.Random,
 ) -> Found:
     settings = context.settings.placement
-    memory: Memory = context.service.kept.setdefault(_KEPT, Memory())
     names = context.names
     root_traits = request.root_required | request.root_forbidden
-    ids = lookup.look_up(conn, names, request.groups, root_traits)
+    ids = lookup.look_up(reader, names, request.groups, root_traits)
     planned = plan.plan(request, ids, memory.bits)
     if planned is None:
         return Found()
-    sharing_trait_id = lookup.find_sharing_trait(conn, names)
-    views = Views(conn, names, memory.bits, sharing_trait_id)
-    forest = Forest(conn, views, memory.trees)
+    sharing_trait_id = lookup.find_sharing_trait(reader, names)
+    views = Views(reader, names, memory.bits, sharing_trait_id)
+    forest = Forest(reader, views, memory.trees)
     sharing = forest.get_sharing(sharing_trait_id) if sharing_trait_id else []
     sharers = choose.find_sharers(planned, sharing)
     most = _most(settings)
@@ -107,7 +155,7 @@ def _find(
         budget=Budget(settings.candidates_search_seconds_max),
         chance=chance if settings.randomize_allocation_candidates else None,
     )
-    streams = search.streams(conn, _fewest(request.limit, most))
+    streams = search.streams(reader, _fewest(request.limit, most))
     found = _take(streams, search, request, settings)
     return Found(
         suffixes=tuple(group.suffix for group in planned.groups),
@@ -133,12 +181,10 @@ class _Search:
     budget: Budget
     chance: random.Random | None
 
-    def streams(
-        self, conn: sa.Connection, wanted: int | None
-    ) -> typing.Iterator[Stream]:
+    def streams(self, reader: Reader, wanted: int | None) -> typing.Iterator[Stream]:
         """Yield lazy streams of candidates, one after the other."""
         pages = anchors.find(
-            conn,
+            reader,
             self.plan,
             self.forest,
             self.sharers,

@@ -13,7 +13,8 @@ import typing
 
 from placement.candidates.combine import Combinations, Requests
 from placement.candidates.conditions import Select
-from placement.candidates.model import AllocationRequest
+from placement.candidates.foresight import Foresight, Texts
+from placement.candidates.model import AllocationRequest, SearchRequest
 from placement.candidates.order import is_shared
 from placement.candidates.plan import Plan
 from placement.candidates.recent import Recent
@@ -40,6 +41,10 @@ _STRETCHED_MAX = 24_000
 
 # How many questions are told apart.
 _QUESTIONS_MAX = 1000
+
+# How many rows, and providers of answers, are kept of what was asked first; most of
+# the providers are those that are kept anyway.
+_FORESEEN_MAX = 50_000
 
 
 class Worked(typing.NamedTuple):
@@ -70,10 +75,16 @@ class Stretch(typing.NamedTuple):
 
 
 class Rare(typing.NamedTuple):
-    """What is rare: the statements for the roots that have it, and their trees."""
+    """What is rare: the statements for the roots that have it, and their trees.
+
+    ``flat`` is for the trees, too, where no provider has a parent; ``first`` for one
+    provider that has it.
+    """
 
     roots: Select
     members: Select
+    flat: Select
+    first: Select
 
 
 class Question:
@@ -83,7 +94,8 @@ class Question:
     that is not known. ``rarest`` is what was rarest then; None: nothing was rare.
     ``tree_size`` is about how many providers a tree has, and ``per_answer`` how many
     trees are looked at to find one with an answer. They tell which way is short, and
-    nothing else.
+    nothing else. ``is_dear_to_go_through``: it has been tried to go through all trees,
+    and hardly any had an answer. ``nobody_has_rarest`` was so the last time.
     """
 
     def __init__(self, number: int) -> None:
@@ -92,6 +104,8 @@ class Question:
         self.rarest: Rare | None = None
         self.tree_size = 1
         self.per_answer = 1.0
+        self.is_dear_to_go_through = False
+        self.nobody_has_rarest = False
 
 
 class Memory:
@@ -110,6 +124,18 @@ class Memory:
             _QUESTIONS_MAX, lambda question: 1
         )
         self._numbers = itertools.count()
+        self.texts = Texts()
+        self._foreseen: Recent[int, tuple[SearchRequest, Foresight]] = Recent(
+            _FORESEEN_MAX, lambda kept: kept[1].weight
+        )
+
+    def foresight(self, request: SearchRequest) -> Foresight | None:
+        """Return what this very request has asked first the last time."""
+        kept = self._foreseen.find(id(request))
+        return None if kept is None or kept[0] is not request else kept[1]
+
+    def keep_foresight(self, request: SearchRequest, foresight: Foresight) -> None:
+        self._foreseen.add(id(request), (request, foresight))
 
     def question(self, signature: object) -> Question:
         """Return the question that ``signature`` stands for."""
@@ -182,6 +208,11 @@ class Remembered:
         if worked is None or worked.members != members:
             return None
         return worked
+
+    def had_answer(self, root_id: int) -> bool:
+        """The anchor had a candidate when its tree was last looked at."""
+        worked = self._worked.find((self.question.number, root_id))
+        return worked is not None and bool(worked.requests)
 
     def keep(self, worked: Worked) -> None:
         key = (self.question.number, worked.members[0][0])

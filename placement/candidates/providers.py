@@ -5,6 +5,7 @@ import typing
 import sqlalchemy as sa
 
 from placement.candidates import lookup, plan, select
+from placement.candidates.foresight import Reader
 from placement.candidates.model import ProviderFilters
 from placement.candidates.views import TraitBits
 
@@ -22,7 +23,7 @@ def find_ids(
 
     Raises BadRequest for an unknown resource class or trait.
     """
-    ids = lookup.look_up(conn, context.names, [filters.group])
+    ids = lookup.look_up(Reader(conn), context.names, [filters.group])
     group = plan.plan_group(filters.group, ids, TraitBits())
     if group is None:
         return None

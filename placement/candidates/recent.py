@@ -36,5 +36,8 @@ class Recent(typing.Generic[_Key, _Value]):
         """Keep a value that is not None, in the place of the one that is there."""
         if self._weight >= self._young_max:
             self._old, self._young, self._weight = self._young, {}, 0
+        before = self._young.get(key)
+        if before is not None:
+            self._weight -= self._weigh(before)
         self._young[key] = value
         self._weight += self._weigh(value)

@@ -12,7 +12,11 @@ import orjson
 
 from placement.candidates.find import Found
 from placement.candidates.model import AllocationRequest, Amounts, ProviderView
+from placement.candidates.recent import Recent
 from placement.microversion import Version
+
+# How many bytes of documents are kept; none takes more than a fourth.
+_KEPT_BYTES_MAX = 16_000_000
 
 _BY_PROVIDER = Version(1, 12)
 _TRAITS = Version(1, 17)
@@ -45,6 +49,25 @@ def document(found: Found, version: Version) -> bytes:
         parts[first] = b""
     parts.append(b"}}")
     return b"".join(parts)
+
+
+class Documents:
+    """The documents that were made last, for who finds the very same again."""
+
+    def __init__(self) -> None:
+        self._kept: Recent[int, tuple[Found, Version, bytes]] = Recent(
+            _KEPT_BYTES_MAX, lambda kept: len(kept[2])
+        )
+
+    def document(self, found: Found, version: Version) -> bytes:
+        """Return what ``document`` does."""
+        kept = self._kept.find(id(found))
+        if kept is not None and kept[0] is found and kept[1] == version:
+            return kept[2]
+        made = document(found, version)
+        if len(made) <= _KEPT_BYTES_MAX // 4:
+            self._kept.add(id(found), (found, version, made))
+        return made
 
 
 class _Form(enum.Enum):

@@ -27,6 +27,15 @@ def read(
         return list(result.cursor.fetchall())
 
 
+def read_text(
+    conn: sa.Connection, sql: str, parameters: _Parameters | tuple[typing.Any, ...]
+) -> list[Row]:
+    """Return what ``read`` does, of a statement that is compiled already."""
+    with conn.exec_driver_sql(sql, parameters) as result:
+        assert result.cursor is not None
+        return list(result.cursor.fetchall())
+
+
 def each(
     conn: sa.Connection, select: "sa.Select[typing.Any]", parameters: _Parameters
 ) -> collections.abc.Iterator[Row]:

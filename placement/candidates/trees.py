@@ -1,15 +1,15 @@
 """Provider trees as a search sees them, read when they have changed and then kept."""
 
+import bisect
 import collections.abc
 import dataclasses
 import functools
 import itertools
 import operator
 
-import sqlalchemy as sa
-
 from placement.candidates import rows, select
 from placement.candidates.conditions import Select
+from placement.candidates.foresight import Reader
 from placement.candidates.model import ProviderView
 from placement.candidates.recent import Recent
 from placement.candidates.views import Views
@@ -63,10 +63,8 @@ def weight(tree: Tree) -> int:
 class Forest:
     """The trees that one search has met, in its snapshot."""
 
-    def __init__(
-        self, conn: sa.Connection, views: Views, kept: Recent[int, Tree]
-    ) -> None:
-        self._conn = conn
+    def __init__(self, reader: Reader, views: Views, kept: Recent[int, Tree]) -> None:
+        self._reader = reader
         self._views = views
         self._kept = kept
         self._members: dict[int, Members] = {}
@@ -77,28 +75,51 @@ class Forest:
 
         They have ``size`` providers at most, unless the first has more.
         """
-        # One more tells whether the last tree is whole.
-        after = {"after": root_id, "size": size + 1}
-        found = rows.read(self._conn, select.members_after(), after)
+        found = self._reader.page(*_page_after(root_id, size))
         if len(found) <= size:
             return found, True
-        cut = found.pop()[0]
-        while found and found[-1][0] == cut:
-            found.pop()
-        return found or self.rows_of([cut]), False
+        # They ascend, and (root,) comes before all that begin with the root.
+        cut = found[-1][0]
+        whole = found[: bisect.bisect_left(found, (cut,))]
+        return whole or self.rows_of([cut]), False
 
     def rows_of(self, root_ids: collections.abc.Sequence[int]) -> list[rows.Row]:
         """Return the trees with these roots."""
         if not root_ids:
             return []
-        return rows.read(self._conn, select.members_of(root_ids))
+        if len(root_ids) == 1:
+            return self._reader.page(select.members_of_one(), {"root_id": root_ids[0]})
+        return rows.read(self._reader.others(), select.members_of(root_ids))
 
-    def rows_among(self, members: Select, after: int, size: int) -> list[rows.Row]:
+    def rows_among(
+        self, members: Select, roots: Select, after: int, size: int
+    ) -> list[rows.Row]:
         """Return the next trees of a selection, ``size`` at most.
 
-        Their roots follow ``after``; ``members`` is by ``select.members_among``.
+        Their roots follow ``after``; ``members`` is by ``select.members_among``, and
+        ``roots`` the same by ``select.roots_among``.
         """
-        return rows.read(self._conn, members, {"after": after, "size": size})
+        return self._reader.page(*self._page_among(members, roots, after, size))
+
+    def has_any(self, first: Select) -> bool:
+        """``first`` selects an id; it costs less than what selects the trees."""
+        return self._reader.fact(first) is not None
+
+    def expect_after(self, root_id: int, size: int) -> None:
+        """The next search is going to ask for this first; see ``rows_after``."""
+        self._reader.expect_page(*_page_after(root_id, size))
+
+    def expect_among(
+        self, members: Select, roots: Select, after: int, size: int
+    ) -> None:
+        """The next search is going to ask for this first; see ``rows_among``."""
+        self._reader.expect_page(*self._page_among(members, roots, after, size))
+
+    def _page_among(
+        self, members: Select, roots: Select, after: int, size: int
+    ) -> tuple[Select, dict[str, int]]:
+        is_flat = self._reader.fact(select.any_nested()) is None
+        return roots if is_flat else members, {"after": after, "size": size}
 
     def met(self, found: collections.abc.Iterable[rows.Row]) -> list[Members]:
         """Return trees from their rows, to be asked for from now on."""
@@ -120,9 +141,10 @@ class Forest:
         """Return the trees in which a provider with the trait may share."""
         has_trait = {"sharing_trait_id": sharing_trait_id}
         # Most clouds have none, which a much shorter statement tells.
-        if not rows.read(self._conn, select.any_sharing(), has_trait):
+        if self._reader.fact(select.any_sharing(), has_trait) is None:
             return []
-        members = self.met(rows.read(self._conn, select.sharing_trees(), has_trait))
+        found = rows.read(self._reader.others(), select.sharing_trees(), has_trait)
+        members = self.met(found)
         self.read(members)
         return [self.tree(of_tree) for of_tree in members]
 
@@ -182,3 +204,8 @@ class Forest:
     def line_of(self, provider: ProviderView) -> frozenset[int]:
         """Return the ids of the provider and of its ancestors, in a tree met."""
         return self._trees[provider.root_id].lines[provider.id]
+
+
+def _page_after(root_id: int, size: int) -> tuple[Select, dict[str, int]]:
+    # One more tells whether the last tree is whole.
+    return select.members_after(), {"after": root_id, "size": size + 1}

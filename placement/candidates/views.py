@@ -15,6 +15,7 @@ import orjson
 import sqlalchemy as sa
 
 from placement.candidates import rows
+from placement.candidates.foresight import Reader
 from placement.candidates.model import Offer, ProviderView
 from placement.db import names as name_kinds
 from placement.db import tables
@@ -70,18 +71,18 @@ class Views:
 
     def __init__(
         self,
-        conn: sa.Connection,
+        reader: Reader,
         names: Names,
         bits: TraitBits,
         sharing_trait_id: int | None,
     ) -> None:
-        self._conn = conn
+        self._conn = reader.of_revisions()
+        self._names_revision = reader.names_revision
         self._names = names
         self._bits = bits
         self._sharing_bit = bits.of(
             [] if sharing_trait_id is None else [sharing_trait_id]
         )
-        self._names_revision_read: int | None = None
 
     def get_all(
         self, revisions: dict[int, int], known: dict[int, ProviderView]
@@ -126,11 +127,6 @@ class Views:
         """What was made at ``names_revision`` has no name that has changed since."""
         return names_revision is None or names_revision == self._names_revision()
 
-    def _names_revision(self) -> int:
-        if self._names_revision_read is None:
-            self._names_revision_read = self._conn.scalar(name_kinds.REVISION) or 0
-        return self._names_revision_read
-
     def _load(
         self,
         ids: _Ids,
@@ -142,7 +138,9 @@ class Views:
         trait_sets = self._trait_sets(ids)
         aggregates = self._rows_by_provider(_AGGREGATES, ids)
         class_names = self._names.resource_classes(
-            self._conn, {row[1] for of in inventories.values() for row in of}
+            self._conn,
+            {row[1] for of in inventories.values() for row in of},
+            self._names_revision,
         )
         no_traits = self._trait_set((), {})
         for id_, uuid, root_id, parent_id, revision in providers:
@@ -176,7 +174,9 @@ class Views:
             trait_ids[provider_id].append(trait_id)
         of_providers = {provider_id: tuple(of) for provider_id, of in trait_ids.items()}
         distinct = dict.fromkeys(of_providers.values())
-        names = self._names.traits(self._conn, set().union(*distinct))
+        names = self._names.traits(
+            self._conn, set().union(*distinct), self._names_revision
+        )
         made = {of: self._trait_set(of, names) for of in distinct}
         return {provider_id: made[of] for provider_id, of in of_providers.items()}
 

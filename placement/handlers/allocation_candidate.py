@@ -16,6 +16,9 @@ from placement.schemas import allocation_candidate as schema
 _KEPT_LENGTH_MAX = 4096
 _KEPT_MAX = 500
 
+# What the memory of a process keeps documents under.
+_KEPT = "placement.handlers.allocation_candidate"
+
 
 def get_allocation_candidates(req: Request) -> Reply:
     """Search for ways to serve a request, since 1.10.
@@ -28,7 +31,11 @@ def get_allocation_candidates(req: Request) -> Reply:
     is_kept = len(req.query_string) <= _KEPT_LENGTH_MAX
     parse = _parse_once if is_kept else _parse
     found = find.find(req.context, parse(req.query_string, req.version))
-    return reply.ok(render.document(found, req.version), reply.now())
+    kept = req.context.service.kept
+    documents: render.Documents | None = kept.get(_KEPT)
+    if documents is None:
+        documents = kept.setdefault(_KEPT, render.Documents())
+    return reply.ok(documents.document(found, req.version), reply.now())
 
 
 def _parse(query_string: bytes, version: Version) -> SearchRequest:

@@ -181,13 +181,34 @@ def test_what_has_not_changed_is_not_read_again(engine, make):
     worlds.store(engine, make(5))
     context = worlds.context_of(engine)
     before = worlds.ask(context, "resources=VCPU:1&limit=3")
+    # The first looks for what is rare, and the next ones know that nothing is.
+    assert worlds.ask(context, "resources=VCPU:1&limit=3") == before
 
     with statements.recorded() as sent:
         assert worlds.ask(context, "resources=VCPU:1&limit=3") == before
 
     assert not [one for one in sent if "inventories" in one]
-    # Sharing providers; trees; how many names have changed, where one is shown.
-    assert len(sent) == (2 if make is flat_cloud else 3)
+    # Sharing providers, trees, and how many names have changed: all at once.
+    assert len(sent) == 1
+
+
+def test_who_had_an_answer_is_read_at_once(engine):
+    worlds.store(engine, flat_cloud(3))
+    context = worlds.context_of(engine)
+    for _ in range(3):
+        worlds.ask(context, "resources=VCPU:8")
+
+    def statements_after(used):
+        with engine.begin() as conn:
+            conn.execute(sa.text(f"UPDATE inventories SET used = {used}"))
+            conn.execute(sa.text(REVISION.format("1, 2, 3")))
+        with statements.recorded() as sent:
+            found = json.loads(worlds.ask(context, "resources=VCPU:8"))
+        assert len(found["allocation_requests"]) == (0 if used else 3)
+        return sum("SELECT root.id" in one for one in sent)
+
+    # The database is asked who can have an answer, when they had none before.
+    assert [statements_after(used) for used in (0, 1, 1, 0, 0)] == [0, 0, 1, 1, 0]
 
 
 def test_trees_in_which_nothing_has_changed_are_taken_together(engine, monkeypatch):
@@ -232,9 +253,13 @@ def test_a_claim_of_what_is_shared_leaves_the_hosts_known(engine):
     read, found = ask_with(0)
     assert found == 2
     assert read > 1
+    # The first looked for what is rare, and the next ones know that nothing is.
+    ask_with(0)
     # What shares is read again, and of the hosts only their revisions.
     assert [ask_with(used) for used in (10, 70, 80)] == [(1, 2)] * 3
     assert ask_with(81)[1] == 0
+    # Foreseen is what was asked for when nothing was shared.
+    assert ask_with(80)[1] == 2
     assert ask_with(80) == (1, 2)
 
 

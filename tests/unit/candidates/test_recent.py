@@ -33,3 +33,12 @@ def test_a_value_replaces_the_one_that_was_there():
         kept.add("key", value)
 
         assert kept.find("key") == value
+
+
+def test_what_is_replaced_weighs_nothing():
+    kept = kept_of(8)
+    kept.add("other", 1)
+    for _ in range(100):
+        kept.add("key", 1)
+
+    assert kept.find("other") == 1

@@ -9,9 +9,10 @@ import pathlib
 import pytest
 from sqlalchemy.dialects import registry
 
-from placement.candidates import plan, request, select
+from placement.candidates import foresight, plan, request, select
 from placement.candidates.lookup import Ids
 from placement.candidates.views import TraitBits
+from placement.db import names
 from placement.microversion import Version
 from placement.querystring import Query
 
@@ -116,6 +117,33 @@ def test_members_among_selected_roots(dialect):
 
     statement = statement.params(after=7, size=10)
     assert_sql(statement, "members_among", dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_roots_among_providers_without_parents(dialect):
+    need = select.needs(plan_of(FILTERED), {})[-1]
+    statement = select.roots_among(need).params(after=7, size=10)
+
+    assert_sql(statement, "roots_among", dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_members_of_one_tree(dialect):
+    assert_sql(select.members_of_one(), "members_of_one", dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_any_nested(dialect):
+    assert_sql(select.any_nested(), "any_nested", dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_what_is_foreseen(dialect):
+    facts = [names.REVISION, select.any_sharing()]
+    statement = foresight.together(facts, select.members_after())
+    values = {"sharing_trait_id_of_fact_1": 11, "after": 7, "size": 10}
+
+    assert_sql(statement.params(values), "foresight", dialect)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
