@@ -1,6 +1,7 @@
 """Which databases the tests run on, and what is said when one is missing."""
 
 import signal
+import typing
 
 import pytest
 
@@ -30,6 +31,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Repeat on every kind of database each test that asks for one."""
     if "database_kind" in metafunc.fixturenames:
         metafunc.parametrize("database_kind", kinds(metafunc.config), scope="session")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let a process that runs some of the tests tell the one that sums up."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["missing"] = session.config.stash[MISSING]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: typing.Any) -> None:
+    """Take what such a process has told; one that was killed has told nothing."""
+    missing = getattr(node, "workeroutput", {}).get("missing", {})
+    node.config.stash[MISSING].update(missing)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -17,6 +17,9 @@ import webob
 from placement import client
 from tests.functional import (
     accounts,
+    claimers,
+    contended,
+    contention,
     databases,
     galera,
     invariants,
@@ -33,7 +36,6 @@ pytestmark = pytest.mark.cluster
 ROUNDS = int(os.environ.get("PLACEMENT_TEST_CLUSTER_ROUNDS", "50"))
 LAGGING_ROUNDS = 5
 ROWS_OF_WORK = 50_000
-CLAIMERS = 9
 SECONDS = 90
 
 
@@ -83,16 +85,23 @@ def test_of_claims_on_different_nodes_exactly_one_gets_the_unit(
     urls: list[str], cluster: galera.Cluster
 ) -> None:
     failures = sum(certification_failures(cluster))
-    with serving(urls) as (one, *others):
-        held = list(race.rounds(one, ROUNDS, CLAIMERS, others=others))
+    figures = race.run(contention.inside(urls), urls, ROUNDS, seed=1)
 
-    outcomes = collections.Counter((each.winners, each.losers) for each in held)
-    assert outcomes == {(1, CLAIMERS - 1): ROUNDS}
-    assert {each.used for each in held} == {1}
+    assert not figures.wrong, "\n".join(figures.wrong)
+    assert figures.winners == {1: ROUNDS}
+    assert figures.held > 0
     # It was not by queueing at one node that they were kept apart.
     assert sum(certification_failures(cluster)) > failures
     for url in urls:
         assert not invariants.violations(url)
+
+
+def test_claims_for_more_than_there_is_on_different_nodes(urls: list[str]) -> None:
+    figures = contended.run(contention.inside(urls), urls, ROUNDS * 20, seed=1)
+
+    assert not figures.wrong, "\n".join(figures.wrong)
+    assert figures.claims["204"] > 0
+    assert figures.claims[contended.NO_ROOM] > figures.claims[contended.GAVE_UP]
 
 
 def certification_failures(cluster: galera.Cluster) -> list[int]:
@@ -219,10 +228,10 @@ class Load:
                 "allocations": {self._host: {"resources": {"VCPU": 1}}},
                 "consumer_generation": None,
                 "consumer_type": "INSTANCE",
-                "project_id": race.PROJECT,
-                "user_id": race.USER,
+                "project_id": claimers.PROJECT,
+                "user_id": claimers.USER,
             }
-            with Connection(self._url, race.VERSION, SECONDS) as api:
+            with Connection(self._url, claimers.VERSION, SECONDS) as api:
                 answer = api.send("PUT", f"/allocations/{consumer}", body)
             self.statuses[answer.status] += 1
             if answer.status == 204:

@@ -85,7 +85,7 @@ def test_a_group_has_its_options_and_their_defaults(config, group):
     assert {name: config[group][name] for name in expected} == expected
 
 
-@pytest.mark.parametrize("group", DEFAULTS.keys() - OF_OTHERS)
+@pytest.mark.parametrize("group", sorted(DEFAULTS.keys() - OF_OTHERS))
 def test_a_group_of_ours_has_no_other_options(config, group):
     assert set(config[group]) == DEFAULTS[group].keys()
 
