@@ -97,6 +97,20 @@ def read(context: "RequestContext", work: _Work[_Result]) -> _Result:
     return _run(context.engine, of_either, _ATTEMPTS_WHEN_LOST, _as_it_is, writes=False)
 
 
+def read_one(context: "RequestContext", work: _Work[_Result]) -> _Result:
+    """Do what ``read`` does, where ``work`` runs one statement.
+
+    That is a snapshot of its own, so that no transaction has to be begun and ended
+    where this can be saved.
+    """
+
+    def alone(conn: sa.Connection) -> _Result:
+        with engine.alone(conn):
+            return work(conn)
+
+    return read(context, alone)
+
+
 def read_before_write(context: "RequestContext", work: _Work[_Result]) -> _Result:
     """Do what ``read`` does, where the request is going to write."""
     return _run(

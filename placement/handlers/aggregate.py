@@ -20,12 +20,10 @@ def get_aggregates(req: Request, uuid: str) -> Reply:
     Errors: 404 when the provider does not exist.
     """
 
-    def read(conn: sa.Connection) -> dict[str, typing.Any]:
-        provider = resource_provider.get_by_uuid(conn, uuid)
-        found = aggregate.get_all_by_resource_provider(conn, provider)
-        return _body(req, found, provider.generation)
-
-    return reply.ok(transaction.read(req.context, read), reply.now())
+    generation, found = transaction.read_one(
+        req.context, lambda conn: aggregate.get_all(conn, uuid)
+    )
+    return reply.ok(_body(req, found, generation), reply.now())
 
 
 def set_aggregates(req: Request, uuid: str) -> Reply:

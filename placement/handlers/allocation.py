@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from placement import exception, reply, uuids
 from placement.db import transaction
-from placement.objects import allocation, claim, consumer, resource_provider
+from placement.objects import allocation, claim, consumer
 from placement.objects.allocation import Holding
 from placement.objects.claim import Claim
 from placement.objects.room import Amount
@@ -64,30 +64,22 @@ def get_provider_allocations(req: Request, uuid: str) -> Reply:
     Errors: 404 when the provider does not exist.
     """
 
-    def read(conn: sa.Connection) -> Reply:
-        try:
-            provider = resource_provider.get_by_uuid(conn, uuid)
-        except exception.ResourceProviderNotFound as unknown:
-            raise exception.ResourceNotFound(
-                reason=f"Resource provider '{uuid}' not found: {unknown}"
-            ) from unknown
-        shares = allocation.get_shares(conn, provider)
-        names = req.context.names.resource_classes(
-            conn, {share.resource_class_id for share in shares}
+    try:
+        generation, shares = transaction.read_one(
+            req.context, lambda conn: allocation.get_shares(conn, uuid)
         )
-        by_consumer: _Body = {}
-        for share in shares:
-            held = by_consumer.setdefault(share.consumer, {"resources": {}})
-            held["resources"][names[share.resource_class_id]] = share.used
-            if req.version.matches((1, 28)):
-                held["consumer_generation"] = share.consumer_generation
-        body = {
-            "allocations": by_consumer,
-            "resource_provider_generation": provider.generation,
-        }
-        return reply.ok(body, reply.newest(share.modified for share in shares))
-
-    return transaction.read(req.context, read)
+    except exception.ResourceProviderNotFound as unknown:
+        raise exception.ResourceNotFound(
+            reason=f"Resource provider '{uuid}' not found: {unknown}"
+        ) from unknown
+    by_consumer: _Body = {}
+    for share in shares:
+        held = by_consumer.setdefault(share.consumer, {"resources": {}})
+        held["resources"][share.resource_class] = share.used
+        if req.version.matches((1, 28)):
+            held["consumer_generation"] = share.consumer_generation
+    body = {"allocations": by_consumer, "resource_provider_generation": generation}
+    return reply.ok(body, reply.newest(share.modified for share in shares))
 
 
 def set_allocations(req: Request, consumer_uuid: str) -> Reply:

@@ -26,17 +26,12 @@ def get_inventories(req: Request, uuid: str) -> Reply:
     Errors: 404 when the provider does not exist.
     """
 
-    def read(conn: sa.Connection) -> Reply:
-        provider = resource_provider.get_by_uuid(conn, uuid)
-        offers = inventory.get_all_by_resource_provider(conn, provider)
-        names = req.context.names.resource_classes(
-            conn, [offer.resource_class_id for offer in offers]
-        )
-        by_name = {names[offer.resource_class_id]: _record(offer) for offer in offers}
-        modified = reply.newest(offer.modified for offer in offers)
-        return reply.ok(_set_body(by_name, provider.generation), modified)
-
-    return transaction.read(req.context, read)
+    generation, offers = transaction.read_one(
+        req.context, lambda conn: inventory.get_all_by_name(conn, uuid)
+    )
+    records = {name: _record(offer) for name, offer in offers.items()}
+    modified = reply.newest(offer.modified for offer in offers.values())
+    return reply.ok(_set_body(records, generation), modified)
 
 
 def create_inventory(req: Request, uuid: str) -> Reply:

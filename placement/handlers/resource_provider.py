@@ -84,7 +84,7 @@ def get_resource_provider(req: Request, uuid: str) -> Reply:
 
     Errors: 404 when it does not exist.
     """
-    provider = transaction.read(
+    provider = transaction.read_one(
         req.context, lambda conn: resource_provider.describe(conn, uuid)
     )
     return reply.ok(_body(req, provider), reply.newest([provider.modified]))

@@ -99,12 +99,10 @@ def get_provider_traits(req: Request, uuid: str) -> Reply:
     Errors: 404 when the provider does not exist.
     """
 
-    def read(conn: sa.Connection) -> Reply:
-        provider = resource_provider.get_by_uuid(conn, uuid)
-        found = trait.get_all_by_resource_provider(conn, provider)
-        return _provider_reply(found, provider.generation)
-
-    return transaction.read(req.context, read)
+    generation, found = transaction.read_one(
+        req.context, lambda conn: trait.get_all_by_resource_provider(conn, uuid)
+    )
+    return _provider_reply(found, generation)
 
 
 def set_provider_traits(req: Request, uuid: str) -> Reply:
@@ -129,8 +127,8 @@ def set_provider_traits(req: Request, uuid: str) -> Reply:
             raise exception.BadRequest(
                 reason=f"No such trait {unknown.details['names']}"
             ) from unknown
-        generation = trait.replace_all(conn, provider, set(ids.values()))
-        found = trait.get_all_by_resource_provider(conn, provider)
+        trait.replace_all(conn, provider, set(ids.values()))
+        generation, found = trait.get_all_by_resource_provider(conn, uuid)
         return _provider_reply(found, generation)
 
     return transaction.write(req.context, replace)

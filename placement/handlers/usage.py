@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from placement import reply
 from placement.db import transaction
-from placement.objects import allocation, inventory, resource_provider
+from placement.objects import allocation, inventory
 from placement.objects.allocation import Usage
 from placement.reply import Reply
 from placement.request import Request
@@ -24,18 +24,14 @@ def get_provider_usages(req: Request, uuid: str) -> Reply:
     Errors: 404 when the provider does not exist.
     """
 
-    def read(conn: sa.Connection) -> dict[str, typing.Any]:
-        provider = resource_provider.get_by_uuid(conn, uuid)
-        offers = inventory.get_all_by_resource_provider(conn, provider)
-        names = req.context.names.resource_classes(
-            conn, [offer.resource_class_id for offer in offers]
-        )
-        return {
-            "resource_provider_generation": provider.generation,
-            "usages": {names[offer.resource_class_id]: offer.used for offer in offers},
-        }
-
-    return reply.ok(transaction.read(req.context, read), reply.now())
+    generation, offers = transaction.read_one(
+        req.context, lambda conn: inventory.get_all_by_name(conn, uuid)
+    )
+    body = {
+        "resource_provider_generation": generation,
+        "usages": {name: offer.used for name, offer in offers.items()},
+    }
+    return reply.ok(body, reply.now())
 
 
 def get_usages(req: Request) -> Reply:

@@ -6,25 +6,31 @@ import sqlalchemy as sa
 
 from placement.db import batch, lists, tables
 from placement.objects.association import Associations
-from placement.objects.resource_provider import ResourceProvider
+from placement.objects.resource_provider import Belongings, ResourceProvider
 
 _aggregates = tables.placement_aggregates
 _associations = tables.resource_provider_aggregates
 _KIND = Associations(_associations.c.aggregate_id)
 
 
-def get_all_by_resource_provider(
-    conn: sa.Connection, provider: ResourceProvider
-) -> list[str]:
-    """Return the uuids of the provider's aggregates, ordered by their ids."""
-    return list(conn.scalars(_OF_PROVIDER, {"provider": provider.id}))
+def get_all(conn: sa.Connection, uuid: str) -> tuple[int, list[str]]:
+    """Return a provider's generation, and the uuids of its aggregates.
+
+    They are ordered by their ids. Runs one statement.
+
+    Raises ResourceProviderNotFound.
+    """
+    generation, rows = _OF_PROVIDER.read(conn, uuid)
+    return generation, [row[0] for row in rows]
 
 
-_OF_PROVIDER = (
-    sa.select(_aggregates.c.uuid)
-    .join(_associations, _associations.c.aggregate_id == _aggregates.c.id)
-    .where(_associations.c.resource_provider_id == sa.bindparam("provider"))
-    .order_by(_aggregates.c.id)
+_OF_PROVIDER = Belongings(
+    _aggregates.c.uuid,
+    source=sa.join(
+        _associations, _aggregates, _aggregates.c.id == _associations.c.aggregate_id
+    ),
+    owner=_associations.c.resource_provider_id,
+    order=_aggregates.c.id,
 )
 _IDS = lists.Statement(
     lambda uuids: sa.select(_aggregates.c.uuid, _aggregates.c.id).where(

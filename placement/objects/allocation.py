@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from placement.db import tables
 from placement.objects import consumer
-from placement.objects.resource_provider import ResourceProvider
+from placement.objects.resource_provider import Belongings
 
 _allocations = tables.allocations
 _consumers = tables.consumers
@@ -18,6 +18,7 @@ _providers = tables.resource_providers
 _projects = tables.projects
 _users = tables.users
 _types = tables.consumer_types
+_classes = tables.resource_classes
 
 
 class Holding(typing.NamedTuple):
@@ -44,7 +45,7 @@ class Share(typing.NamedTuple):
 
     consumer: str
     consumer_generation: int | None
-    resource_class_id: int
+    resource_class: str
     used: int
     modified: datetime.datetime | None
 
@@ -76,17 +77,17 @@ _HOLDER = (
     .outerjoin(_types, _types.c.id == _consumers.c.consumer_type_id)
     .where(_consumers.c.uuid == sa.bindparam("consumer"))
 )
-_SHARES = (
-    sa.select(
-        _allocations.c.consumer_id,
-        _consumers.c.generation,
-        _allocations.c.resource_class_id,
-        _allocations.c.used,
-        _modified,
-    )
-    .outerjoin(_consumers, _consumers.c.uuid == _allocations.c.consumer_id)
-    .where(_allocations.c.resource_provider_id == sa.bindparam("provider"))
-    .order_by(_allocations.c.id)
+_SHARES = Belongings(
+    _allocations.c.consumer_id,
+    _consumers.c.generation,
+    _classes.c.name,
+    _allocations.c.used,
+    _modified,
+    source=sa.join(
+        _allocations, _classes, _classes.c.id == _allocations.c.resource_class_id
+    ).outerjoin(_consumers, _consumers.c.uuid == _allocations.c.consumer_id),
+    owner=_allocations.c.resource_provider_id,
+    order=_allocations.c.id,
 )
 
 
@@ -101,9 +102,15 @@ def find_holder(conn: sa.Connection, uuid: str) -> Holder | None:
     return None if row is None else Holder._make(row)
 
 
-def get_shares(conn: sa.Connection, provider: ResourceProvider) -> list[Share]:
-    """Return what is allocated of one provider, ordered by the allocations' ids."""
-    return list(map(Share._make, conn.execute(_SHARES, {"provider": provider.id})))
+def get_shares(conn: sa.Connection, uuid: str) -> tuple[int, list[Share]]:
+    """Return a provider's generation, and what is allocated of it.
+
+    Shares are ordered by the allocations' ids. Runs one statement.
+
+    Raises ResourceProviderNotFound.
+    """
+    generation, rows = _SHARES.read(conn, uuid)
+    return generation, list(map(Share._make, rows))
 
 
 class Usage(typing.NamedTuple):

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from placement import exception
 from placement.db import batch, lists, names, predicates, tables
 from placement.objects import resource_provider
-from placement.objects.resource_provider import ResourceProvider
+from placement.objects.resource_provider import Belongings, ResourceProvider
 
 _inventories = tables.inventories
 
@@ -98,6 +98,29 @@ _OF_PROVIDER = (
     sa.select(*COLUMNS)
     .where(_inventories.c.resource_provider_id == sa.bindparam("provider"))
     .order_by(_inventories.c.resource_class_id)
+)
+
+
+def get_all_by_name(conn: sa.Connection, uuid: str) -> tuple[int, dict[str, Inventory]]:
+    """Return a provider's generation and its inventories by the names of their classes.
+
+    They are ordered by resource class. Runs one statement.
+
+    Raises ResourceProviderNotFound.
+    """
+    generation, rows = _BY_NAME.read(conn, uuid)
+    return generation, {name: Inventory(*row) for name, *row in rows}
+
+
+_classes = tables.resource_classes
+_BY_NAME = Belongings(
+    _classes.c.name,
+    *COLUMNS,
+    source=sa.join(
+        _inventories, _classes, _classes.c.id == _inventories.c.resource_class_id
+    ),
+    owner=_inventories.c.resource_provider_id,
+    order=_inventories.c.resource_class_id,
 )
 
 

@@ -132,6 +132,43 @@ def get_all_by_uuid(
     return {row[1]: ResourceProvider._make(row) for row in rows}
 
 
+_Rows = list[tuple[typing.Any, ...]]
+
+
+class Belongings:
+    """What belongs to one provider, read in one statement with its generation.
+
+    ``source`` is what to read ``columns`` of, of which the first is never NULL, and
+    ``owner`` its column of the provider's id.
+    """
+
+    def __init__(
+        self,
+        *columns: sa.ColumnElement[typing.Any],
+        source: sa.FromClause,
+        owner: sa.Column[int],
+        order: sa.Column[int],
+    ) -> None:
+        self._select = (
+            sa.select(_generation, *columns)
+            .outerjoin_from(_providers, source, owner == _providers.c.id)
+            .where(_providers.c.uuid == sa.bindparam("wanted"))
+            .order_by(order)
+        )
+
+    def read(self, conn: sa.Connection, uuid: str) -> tuple[int, _Rows]:
+        """Return the provider's generation, and the rows that belong to it.
+
+        Raises ResourceProviderNotFound.
+        """
+        stored = {"wanted": uuids.canonical_or_same(uuid)}
+        found = conn.execute(self._select, stored).all()
+        if not found:
+            raise exception.ResourceProviderNotFound(uuid=uuid)
+        # A provider without any is one row, of nothing.
+        return found[0][0], [tuple(row[1:]) for row in found if row[1] is not None]
+
+
 def describe_all(
     conn: sa.Connection, ids: "sa.Select[tuple[int]]"
 ) -> collections.abc.Iterator[Description]:

@@ -10,7 +10,7 @@ from placement import exception
 from placement.db import batch, names, tables
 from placement.objects import resource_provider
 from placement.objects.association import Associations
-from placement.objects.resource_provider import ResourceProvider
+from placement.objects.resource_provider import Belongings, ResourceProvider
 
 _traits = tables.traits
 _associations = tables.resource_provider_traits
@@ -23,11 +23,12 @@ class Trait(typing.NamedTuple):
     modified: datetime.datetime | None
 
 
-_SELECT = sa.select(
+_COLUMNS = (
     _traits.c.id,
     _traits.c.name,
     sa.func.coalesce(_traits.c.updated_at, _traits.c.created_at),
 )
+_SELECT = sa.select(*_COLUMNS)
 _is_associated = _traits.c.id.in_(sa.select(_associations.c.trait_id))
 
 
@@ -94,44 +95,45 @@ def delete(conn: sa.Connection, name: str) -> None:
 
 
 def get_all_by_resource_provider(
-    conn: sa.Connection, provider: ResourceProvider
-) -> list[Trait]:
-    """Return the provider's traits, ordered by id."""
-    rows = conn.execute(_OF_PROVIDER, {"provider": provider.id})
-    return list(map(Trait._make, rows))
+    conn: sa.Connection, uuid: str
+) -> tuple[int, list[Trait]]:
+    """Return a provider's generation, and its traits, ordered by id.
+
+    Runs one statement.
+
+    Raises ResourceProviderNotFound.
+    """
+    generation, rows = _OF_PROVIDER.read(conn, uuid)
+    return generation, list(map(Trait._make, rows))
 
 
-_OF_PROVIDER = (
-    _SELECT.join(_associations, _associations.c.trait_id == _traits.c.id)
-    .where(_associations.c.resource_provider_id == sa.bindparam("provider"))
-    .order_by(_traits.c.id)
+_OF_PROVIDER = Belongings(
+    *_COLUMNS,
+    source=sa.join(_associations, _traits, _traits.c.id == _associations.c.trait_id),
+    owner=_associations.c.resource_provider_id,
+    order=_traits.c.id,
 )
 
 
 def replace_all(
     conn: sa.Connection, provider: ResourceProvider, wanted: set[int]
-) -> int:
-    """Make ``wanted``, which are ids, the provider's traits.
+) -> None:
+    """Make ``wanted``, which are ids, the traits of the provider as it was read.
 
-    The generation moves only if the set changes, and is then that of ``provider``
-    until it does.
+    The generation moves only if the set changes.
 
-    Returns the provider's generation.
     Raises StaleGeneration when it has moved meanwhile.
     """
     present = _KIND.members(conn, provider.id)
     steps = _KIND.replacing(provider.id, present, wanted)
     if not steps:
-        return provider.generation
+        return
     try:
         # Every change of traits moves it, so they are what was read.
-        generation = resource_provider.advance_generation(
-            conn, provider, provider.generation
-        )
+        resource_provider.advance_generation(conn, provider, provider.generation)
     except exception.ConcurrentUpdate as stale:
         raise exception.StaleGeneration() from stale
     batch.run(conn, steps)
-    return generation
 
 
 def remove_all(conn: sa.Connection, provider: ResourceProvider) -> None:

@@ -1,6 +1,8 @@
 """Databases and applications for the tests that need real ones."""
 
 import collections.abc
+import contextlib
+import functools
 import os
 import typing
 
@@ -13,18 +15,28 @@ from tests.conftest import MISSING, kinds
 from tests.functional import accounts, databases, server
 from tests.functional.db import worlds
 
+_Open = collections.abc.Callable[[str], databases.Databases]
+
+
+@pytest.fixture(scope="session")
+def database_servers() -> collections.abc.Iterator[_Open]:
+    """What opens the server of a kind, or returns it; they close after all tests."""
+    with contextlib.ExitStack() as stack:
+        yield functools.cache(
+            lambda kind: stack.enter_context(databases.opened(kind)),
+        )
+
 
 @pytest.fixture(scope="session")
 def database_server(
-    database_kind: str, pytestconfig: pytest.Config
-) -> collections.abc.Iterator[databases.Databases]:
+    database_kind: str, database_servers: _Open, pytestconfig: pytest.Config
+) -> databases.Databases:
     """Where new databases of a kind come from; one for all tests.
 
     A kind that this machine lacks is skipped, but never unseen.
     """
     try:
-        with databases.opened(database_kind) as opened:
-            yield opened
+        return database_servers(database_kind)
     except accounts.MissingError as missing:
         skip_loudly(pytestconfig, database_kind, str(missing))
 

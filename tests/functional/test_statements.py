@@ -1,5 +1,6 @@
 """What an operation sends to the database does not grow with the cloud."""
 
+import collections.abc
 import uuid
 
 import pytest
@@ -88,6 +89,29 @@ def test_a_claim_takes_few_statements_however_full_the_host(
     assert len(with_a_thousand) == len(with_ten)
     most = MAX_PER_CLAIM_TOGETHER if takes_several_at_once else MAX_PER_CLAIM
     assert 2 <= len(with_ten) <= most, "\n\n".join(with_ten)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        client.Client.get_provider,
+        client.Client.get_inventories,
+        client.Client.get_usages,
+        client.Client.get_provider_traits,
+        client.Client.get_aggregates,
+        client.Client.get_provider_allocations,
+    ],
+)
+def test_what_belongs_to_a_provider_is_read_in_one_statement(
+    api: client.Client, read: collections.abc.Callable[[client.Client, str], object]
+) -> None:
+    host = add_hosts(api, 1)
+    add_consumers(api, host, 2)
+
+    with statements.recorded() as sent:
+        assert read(api, host)
+
+    assert len(sent) == 1
 
 
 def test_a_release_takes_few_statements_however_full_the_host(

@@ -6,20 +6,22 @@ import sqlalchemy as sa
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
 from tests.functional import databases
-from tests.functional.conftest import database_server  # noqa: F401 - a fixture
+from tests.functional.conftest import (  # noqa: F401 - fixtures
+    database_server,
+    database_servers,
+)
 from tests.unit.candidates import worlds
 
 
 @pytest.fixture(scope="module")
-def engine(database_kind, request):
+def engine(database_kind, database_server):  # noqa: F811 - the fixture
     """An engine for worlds, on each kind of database that is asked for."""
     if database_kind == databases.SQLITE:
         engine = sa.create_engine("sqlite://")
         worlds.make_tables(engine)
         yield engine
         return
-    server = request.getfixturevalue("database_server")
-    with server.empty() as url:
+    with database_server.empty() as url:
         engine = engines.create_engine(DatabaseSettings(url))
         worlds.make_tables(engine)
         yield engine
