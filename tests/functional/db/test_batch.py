@@ -3,10 +3,9 @@
 import pytest
 import sqlalchemy as sa
 
-from placement.db import batch, lists, tables, transaction
+from placement.db import batch, lists, tables
 from placement.db.batch import Step
 from tests.functional import statements
-from tests.functional.db import contexts
 
 _projects = tables.projects
 _consumers = tables.consumers
@@ -32,22 +31,6 @@ _RENAME = (
         updated_at=sa.bindparam("now", type_=sa.DateTime),
     )
 )
-
-
-@pytest.fixture
-def context(database_url):
-    with contexts.context(database_url) as made:
-        yield made
-
-
-@pytest.fixture
-def read(context):
-    return lambda work: transaction.read(context, work)
-
-
-@pytest.fixture
-def write(context):
-    return lambda work: transaction.write(context, work)
 
 
 def adding(names: list[str]) -> Step:

@@ -4,27 +4,9 @@ import pytest
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import transaction
 from placement.db.names import STANDARD_CLASSES, Names
 from placement.objects import resource_class, trait
 from tests.functional import statements
-from tests.functional.db import contexts
-
-
-@pytest.fixture
-def context(database_url):
-    with contexts.context(database_url) as made:
-        yield made
-
-
-@pytest.fixture
-def read(context):
-    return lambda work: transaction.read(context, work)
-
-
-@pytest.fixture
-def write(context):
-    return lambda work: transaction.write(context, work)
 
 
 def class_id(read, names: Names, name: str) -> int:

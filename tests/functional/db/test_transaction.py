@@ -17,12 +17,6 @@ _providers = tables.resource_providers
 
 
 @pytest.fixture
-def context(database_url):
-    with contexts.context(database_url) as made:
-        yield made
-
-
-@pytest.fixture
 def server(context):
     if context.engine.dialect.name == "sqlite":
         pytest.skip("what only a server can do")
