@@ -31,8 +31,8 @@ def run(conn: sa.Connection, steps: collections.abc.Sequence[Step]) -> _Result:
 
     The statements give all their values: none are added by defaults of columns.
     """
-    may_join = conn.dialect.driver == "psycopg2" and len(steps) > 1
-    if may_join and all(step.is_fixed for step in steps):
+    # Even of one step this is less work than SQLAlchemy makes of it.
+    if conn.dialect.driver == "psycopg2" and all(step.is_fixed for step in steps):
         return conn.exec_driver_sql(
             "; ".join(_text(conn, step) for step in steps),
             execution_options={"no_parameters": True},

@@ -11,7 +11,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement.db import tables
+from placement.db import batch, tables
 from placement.db.batch import Step
 
 # Longer lists are expanded.
@@ -30,8 +30,8 @@ _Row = collections.abc.Mapping[str, typing.Any]
 class Statement:
     """A statement with lists, by their names the arguments of ``build``.
 
-    ``build`` gets, for each list, what goes into ``column.in_``; for an empty list
-    that is an empty one.
+    ``build`` gets, for each list, what goes into ``column.in_``. For a list that may be
+    empty it uses ``is_one_of``, or leaves out what depends on it.
     """
 
     def __init__(self, build: collections.abc.Callable[..., sa.Executable]) -> None:
@@ -45,8 +45,7 @@ class Statement:
 
         Values that come twice in a list make no difference.
         """
-        step = self.step(lists, values)
-        return conn.execute(step.statement, step.parameters)
+        return batch.run(conn, [self.step(lists, values)])
 
     def step(self, lists: _Lists, values: _Row | None = None) -> Step:
         """Return what ``execute`` runs."""
@@ -70,6 +69,14 @@ class Statement:
                 for name, count in places.items()
             }
         )
+
+
+def is_one_of(
+    column: sa.ColumnElement[typing.Any], places: Places
+) -> sa.ColumnElement[bool]:
+    """The column is in the list, which may be empty."""
+    # An empty list would be written anew each time.
+    return sa.false() if places == [] else column.in_(places)
 
 
 def insert(table: sa.Table, rows: list[dict[str, typing.Any]]) -> Step:

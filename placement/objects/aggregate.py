@@ -34,7 +34,7 @@ _OF_PROVIDER = Belongings(
 )
 _IDS = lists.Statement(
     lambda uuids: sa.select(_aggregates.c.uuid, _aggregates.c.id).where(
-        _aggregates.c.uuid.in_(uuids)
+        lists.is_one_of(_aggregates.c.uuid, uuids)
     )
 )
 

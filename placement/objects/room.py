@@ -92,7 +92,7 @@ def _offered(
     uuids: lists.Places, ids: lists.Places, classes: lists.Places
 ) -> sa.Executable:
     of_provider = _inventories.c.resource_provider_id == _providers.c.id
-    of_class = _inventories.c.resource_class_id.in_(classes)
+    of_class = lists.is_one_of(_inventories.c.resource_class_id, classes)
     wanted = [
         column.in_(places)
         for column, places in ((_providers.c.uuid, uuids), (_providers.c.id, ids))

@@ -19,7 +19,7 @@ LENGTHS = [0, 1, 2, 3, 31, 32, 33, 97, 98]
 _BY_NAME = lists.Statement(
     lambda names: (
         sa.select(_projects.c.external_id)
-        .where(_projects.c.external_id.in_(names))
+        .where(lists.is_one_of(_projects.c.external_id, names))
         .order_by(_projects.c.id)
     )
 )
