@@ -22,7 +22,7 @@ class Step(typing.NamedTuple):
     """
 
     statement: sa.Executable
-    parameters: _Parameters | list[dict[str, typing.Any]] = {}
+    parameters: _Parameters | list[dict[str, typing.Any]]
     is_fixed: bool = True
 
 

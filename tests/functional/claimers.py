@@ -30,6 +30,9 @@ VERSION = "1.39"
 PROJECT = "project"
 USER = "user"
 
+# Units by class by provider; nothing, if a consumer is not there.
+Held = dict[str, dict[str, int]]
+
 # A process ends as soon as what it does is done.
 STOP_SECONDS = 60
 
@@ -46,6 +49,19 @@ Send = collections.abc.Callable[[str, str, object], Answer]
 
 # What one client does; it goes to another process, and so does what it returns.
 Job = collections.abc.Callable[[Send], typing.Any]
+
+
+def body_of(held: Held, generation: int | None) -> dict[str, object]:
+    """Return what makes a consumer of that generation hold that."""
+    return {
+        "allocations": {
+            provider: {"resources": resources} for provider, resources in held.items()
+        },
+        "consumer_generation": generation,
+        "consumer_type": "INSTANCE",
+        "project_id": PROJECT,
+        "user_id": USER,
+    }
 
 
 class Service(typing.Protocol):

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
 from tests.functional import claimers, evidence, invariants
-from tests.functional.claimers import Send
+from tests.functional.claimers import Held, Send, body_of
 from tests.functional.connection import Answer
 
 CLIENTS = 16
@@ -52,9 +52,6 @@ _OFFERS: dict[str, dict[str, float]] = {
     "DISK_GB": {"total": 30, "reserved": 5, "allocation_ratio": 1.1},
 }
 _LITTLE: dict[str, float] = {"total": 13, "reserved": 3, "allocation_ratio": 0.7}
-
-# Units by class by provider; nothing, if a consumer is not there.
-Held = dict[str, dict[str, int]]
 
 
 class Holding(typing.NamedTuple):
@@ -154,7 +151,7 @@ class Client:
         consumer = self._random.choice(_SHARED)
         read = self._read(consumer, send).generation
         wanted = self._drawn()
-        body = _body(wanted, read)
+        body = body_of(wanted, read)
         outcome = _outcome(send("PUT", f"/allocations/{consumer}", body))
         self._told.claims[outcome] += 1
         if outcome == "204":
@@ -210,7 +207,7 @@ class Client:
             self._told.wrong.append(f"PUT {path}: {outcome}")
 
     def _body(self, consumer: str, held: Held) -> dict[str, object]:
-        return _body(held, self._told.holdings[consumer].generation)
+        return body_of(held, self._told.holdings[consumer].generation)
 
     def _drawn(self) -> Held:
         """Return one to three units of one to three classes of as many providers."""
@@ -255,18 +252,6 @@ def _outcome(answer: Answer) -> str:
     if error["code"] == _CONFLICT:
         return STALE if "generation" in detail else GAVE_UP
     return NO_ROOM if "exceed the capacity" in detail else f"409 {detail}"
-
-
-def _body(held: Held, generation: int | None) -> dict[str, object]:
-    return {
-        "allocations": {
-            provider: {"resources": resources} for provider, resources in held.items()
-        },
-        "consumer_generation": generation,
-        "consumer_type": "INSTANCE",
-        "project_id": claimers.PROJECT,
-        "user_id": claimers.USER,
-    }
 
 
 @dataclasses.dataclass

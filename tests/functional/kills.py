@@ -33,6 +33,7 @@ from tests.functional import (
     postgresql,
     server,
 )
+from tests.functional.claimers import Held, body_of
 from tests.functional.connection import Answer, Connection
 
 VERSION = "1.39"
@@ -59,9 +60,6 @@ CONSUMERS_PER_CLIENT = 4
 
 # So many of each class that nobody has to be refused.
 UNITS = 1_000_000
-
-# What consumers hold: units by class by provider; nothing, if they are not there.
-Held = dict[str, dict[str, int]]
 
 # What all consumers of a client hold at one moment.
 World = dict[str, Held]
@@ -160,7 +158,7 @@ class _Client(threading.Thread):
             return
         wanted = {uuid: self._drawn() for uuid in chosen}
         bodies = {
-            uuid: _body(wanted[uuid], generation)
+            uuid: body_of(wanted[uuid], generation)
             for uuid, (_, generation) in read.items()
         }
         if len(chosen) == 1:
@@ -240,18 +238,6 @@ class _Client(threading.Thread):
 
 def _agrees(world: World, held: World) -> bool:
     return all(world[uuid] == found for uuid, found in held.items())
-
-
-def _body(held: Held, generation: int | None) -> dict[str, object]:
-    return {
-        "allocations": {
-            provider: {"resources": resources} for provider, resources in held.items()
-        },
-        "consumer_generation": generation,
-        "consumer_type": "INSTANCE",
-        "project_id": "project",
-        "user_id": "user",
-    }
 
 
 class Database(typing.Protocol):
