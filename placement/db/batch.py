@@ -5,12 +5,12 @@ and back is made once. Only what the last one returns can be read.
 """
 
 import collections.abc
-import functools
 import typing
 
 import sqlalchemy as sa
 
-_Parameters = collections.abc.Mapping[str, typing.Any]
+from placement.db import prepared
+
 _Result = sa.CursorResult[*tuple[typing.Any, ...]]
 
 
@@ -22,7 +22,7 @@ class Step(typing.NamedTuple):
     """
 
     statement: sa.Executable
-    parameters: _Parameters | list[dict[str, typing.Any]]
+    parameters: prepared.Parameters | list[dict[str, typing.Any]]
     is_fixed: bool = True
 
 
@@ -31,28 +31,22 @@ def run(conn: sa.Connection, steps: collections.abc.Sequence[Step]) -> _Result:
 
     The statements give all their values: none are added by defaults of columns.
     """
-    # Even of one step this is less work than SQLAlchemy makes of it.
-    if conn.dialect.driver == "psycopg2" and all(step.is_fixed for step in steps):
-        return conn.exec_driver_sql(
-            "; ".join(_text(conn, step) for step in steps),
-            execution_options={"no_parameters": True},
+    kept = prepared.find(conn)
+    if kept is not None and all(step.is_fixed for step in steps):
+        return kept.run(
+            conn,
+            (
+                (step.statement, typing.cast(prepared.Parameters, step.parameters))
+                for step in steps
+            ),
         )
     for step in steps[:-1]:
         conn.execute(step.statement, step.parameters)
     return conn.execute(steps[-1].statement, steps[-1].parameters)
 
 
-def _text(conn: sa.Connection, step: Step) -> str:
-    """Return the statement with its values, quoted by the driver."""
-    compiled = _compiled(step.statement, conn.dialect)
-    parameters = compiled.construct_params(typing.cast(_Parameters, step.parameters))
-    cursor = typing.cast(typing.Any, conn.connection.cursor())
-    text: bytes = cursor.mogrify(str(compiled), parameters)
-    cursor.close()
-    # As all our connections to PostgreSQL are encoded.
-    return text.decode()
-
-
-@functools.lru_cache(maxsize=512)
-def _compiled(statement: sa.Executable, dialect: sa.Dialect) -> sa.Compiled:
-    return typing.cast("sa.ClauseElement", statement).compile(dialect=dialect)
+def run_one(
+    conn: sa.Connection, statement: sa.Executable, parameters: prepared.Parameters
+) -> _Result:
+    """Run a statement that is the same object each time, as ``run`` does."""
+    return run(conn, [Step(statement, parameters)])

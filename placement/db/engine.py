@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from placement import exception
-from placement.db import conflicts
+from placement.db import conflicts, prepared
 
 if typing.TYPE_CHECKING:
     from placement.conf.settings import DatabaseSettings
@@ -282,6 +282,8 @@ def _listen(engine: sa.Engine, database: "DatabaseSettings") -> None:
         event.listen(engine, "begin", _begin_sqlite)
     elif engine.dialect.name == "postgresql":
         event.listen(engine, "connect", _opened_postgresql)
+        if engine.dialect.driver == "psycopg2":
+            prepared.listen(engine)
     elif engine.dialect.name in MARIADB:
         event.listen(engine, "connect", _opens_mariadb(database.mysql_sql_mode))
         event.listen(engine, "begin", _begin_mariadb)

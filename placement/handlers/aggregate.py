@@ -9,6 +9,7 @@ from placement import exception, reply, uuids
 from placement.db import transaction
 from placement.handlers import guarded
 from placement.objects import aggregate, resource_provider
+from placement.objects.resource_provider import ResourceProvider
 from placement.reply import Reply
 from placement.request import Request
 from placement.schemas import aggregate as schema
@@ -40,26 +41,21 @@ def set_aggregates(req: Request, uuid: str) -> Reply:
     wanted = list(dict.fromkeys(map(uuids.canonical_or_same, given)))
 
     def replace(conn: sa.Connection) -> int:
-        provider = resource_provider.get_by_uuid(conn, uuid)
-        generation = provider.generation
         if is_guarded:
-            generation = _advance(
-                conn, provider, int(body["resource_provider_generation"])
-            )
+            provider = _advance(conn, uuid, int(body["resource_provider_generation"]))
         else:
+            provider = resource_provider.get_by_uuid(conn, uuid)
             resource_provider.show_change(conn, provider)
         aggregate.replace_all(conn, provider, wanted)
-        return generation
+        return provider.generation
 
     generation = transaction.write(req.context, replace)
     return reply.ok(_body(req, wanted, generation), reply.now())
 
 
-def _advance(
-    conn: sa.Connection, provider: resource_provider.ResourceProvider, given: int
-) -> int:
+def _advance(conn: sa.Connection, uuid: str, given: int) -> ResourceProvider:
     try:
-        return resource_provider.advance_generation(conn, provider, given)
+        return resource_provider.advance_by_uuid(conn, uuid, given)
     except exception.ConcurrentUpdate as stale:
         raise exception.StaleGeneration() from stale
 

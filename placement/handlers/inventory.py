@@ -74,9 +74,8 @@ def set_inventories(req: Request, uuid: str) -> Reply:
     body = guarded.body(req, uuid, schema.REPLACE_ALL)
 
     def replace(conn: sa.Connection) -> _Body:
-        provider = resource_provider.get_by_uuid(conn, uuid)
-        generation = resource_provider.advance_generation(
-            conn, provider, int(body["resource_provider_generation"])
+        provider = resource_provider.advance_by_uuid(
+            conn, uuid, int(body["resource_provider_generation"])
         )
         offers = _offers(req, conn, provider, body["inventories"])
         try:
@@ -84,7 +83,7 @@ def set_inventories(req: Request, uuid: str) -> Reply:
         except exception.InventoryInUse as used:
             raise exception.InventoryUpdateInUse(**used.details) from used
         given = {name: _given(one) for name, one in body["inventories"].items()}
-        return _set_body(given, generation)
+        return _set_body(given, provider.generation)
 
     return reply.ok(transaction.write(req.context, replace), reply.now())
 
@@ -137,9 +136,8 @@ def update_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
     body = guarded.body(req, uuid, schema.REPLACE_ONE)
 
     def update(conn: sa.Connection) -> _Body:
-        provider = resource_provider.get_by_uuid(conn, uuid)
-        generation = resource_provider.advance_generation(
-            conn, provider, int(body["resource_provider_generation"])
+        provider = resource_provider.advance_by_uuid(
+            conn, uuid, int(body["resource_provider_generation"])
         )
         refused = f"Unable to update inventory for resource provider {provider.uuid}"
         offer = offer_from_body(body)
@@ -151,7 +149,7 @@ def update_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
                 reason="No inventory record with resource class for "
                 f"resource provider {provider.uuid} and resource class {resource_class}"
             )
-        return _one_body(_given(body), generation)
+        return _one_body(_given(body), provider.generation)
 
     return reply.ok(transaction.write(req.context, update), reply.now())
 

@@ -99,10 +99,10 @@ def get_provider_traits(req: Request, uuid: str) -> Reply:
     Errors: 404 when the provider does not exist.
     """
 
-    generation, found = transaction.read_one(
+    provider, found = transaction.read_one(
         req.context, lambda conn: trait.get_all_by_resource_provider(conn, uuid)
     )
-    return _provider_reply(found, generation)
+    return _provider_reply(found, provider.generation)
 
 
 def set_provider_traits(req: Request, uuid: str) -> Reply:
@@ -117,7 +117,7 @@ def set_provider_traits(req: Request, uuid: str) -> Reply:
     body = req.json(schema.REPLACE)
 
     def replace(conn: sa.Connection) -> Reply:
-        provider = resource_provider.get_by_uuid(conn, uuid)
+        provider, present = trait.get_all_by_resource_provider(conn, uuid)
         given = int(body["resource_provider_generation"])
         if provider.generation != given:
             raise exception.StaleGeneration()
@@ -127,9 +127,8 @@ def set_provider_traits(req: Request, uuid: str) -> Reply:
             raise exception.BadRequest(
                 reason=f"No such trait {unknown.details['names']}"
             ) from unknown
-        trait.replace_all(conn, provider, set(ids.values()))
-        generation, found = trait.get_all_by_resource_provider(conn, uuid)
-        return _provider_reply(found, generation)
+        provider, found = trait.replace_all(conn, provider, present, set(ids.values()))
+        return _provider_reply(found, provider.generation)
 
     return transaction.write(req.context, replace)
 

@@ -20,8 +20,8 @@ def get_all(conn: sa.Connection, uuid: str) -> tuple[int, list[str]]:
 
     Raises ResourceProviderNotFound.
     """
-    generation, rows = _OF_PROVIDER.read(conn, uuid)
-    return generation, [row[0] for row in rows]
+    provider, rows = _OF_PROVIDER.read(conn, uuid)
+    return provider.generation, [row[0] for row in rows]
 
 
 _OF_PROVIDER = Belongings(
@@ -31,11 +31,6 @@ _OF_PROVIDER = Belongings(
     ),
     owner=_associations.c.resource_provider_id,
     order=_aggregates.c.id,
-)
-_IDS = lists.Statement(
-    lambda uuids: sa.select(_aggregates.c.uuid, _aggregates.c.id).where(
-        lists.is_one_of(_aggregates.c.uuid, uuids)
-    )
 )
 
 
@@ -48,18 +43,37 @@ def replace_all(
 
     The caller has moved the provider's generation or revision.
     """
-    wanted = _ensure(conn, sorted(set(uuids)))
-    present = _KIND.members(conn, provider.id)
-    if steps := _KIND.replacing(provider.id, present, wanted):
-        batch.run(conn, steps)
-
-
-def _ensure(conn: sa.Connection, uuids: collections.abc.Sequence[str]) -> set[int]:
-    """Return the ids of the aggregates, added where they are not known yet."""
-    known: dict[str, int] = dict(_IDS.execute(conn, {"uuids": uuids}).all())
-    unknown = [uuid for uuid in uuids if uuid not in known]
+    wanted = sorted(set(uuids))
+    known, present = _find(conn, provider, wanted)
+    unknown = [uuid for uuid in wanted if uuid not in known]
     if unknown:
         rows = [{"uuid": uuid} for uuid in unknown]
         batch.run(conn, [lists.insert(_aggregates, rows)])
-        known = dict(_IDS.execute(conn, {"uuids": uuids}).all())
-    return set(known.values())
+        known, present = _find(conn, provider, wanted)
+    if steps := _KIND.replacing(provider.id, present, set(known.values())):
+        batch.run(conn, steps)
+
+
+def _find(
+    conn: sa.Connection, provider: ResourceProvider, uuids: list[str]
+) -> tuple[dict[str, int], set[int]]:
+    """Return the ids of those aggregates that exist, and the ids of the provider's."""
+    rows = _FIND.execute(conn, {"uuids": uuids}, {"provider": provider.id}).all()
+    return (
+        {uuid: id_ for is_member, uuid, id_ in rows if not is_member},
+        {id_ for is_member, _, id_ in rows if is_member},
+    )
+
+
+_FIND = lists.Statement(
+    lambda uuids: sa.union_all(
+        sa.select(sa.literal_column("0"), _aggregates.c.uuid, _aggregates.c.id).where(
+            lists.is_one_of(_aggregates.c.uuid, uuids)
+        ),
+        sa.select(
+            sa.literal_column("1"),
+            sa.literal_column("''"),
+            _associations.c.aggregate_id,
+        ).where(_associations.c.resource_provider_id == sa.bindparam("provider")),
+    )
+)

@@ -8,7 +8,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement.db import tables
+from placement.db import batch, tables
 from placement.objects import consumer
 from placement.objects.resource_provider import Belongings
 
@@ -93,12 +93,13 @@ _SHARES = Belongings(
 
 def get_holdings(conn: sa.Connection, uuid: str) -> list[Holding]:
     """Return what one consumer holds, ordered by provider and class."""
-    return list(map(Holding._make, conn.execute(_HOLDINGS, {"consumer": uuid})))
+    held = batch.run_one(conn, _HOLDINGS, {"consumer": uuid})
+    return list(map(Holding._make, held))
 
 
 def find_holder(conn: sa.Connection, uuid: str) -> Holder | None:
     """Return the record of one consumer, or None."""
-    row = conn.execute(_HOLDER, {"consumer": uuid}).first()
+    row = batch.run_one(conn, _HOLDER, {"consumer": uuid}).first()
     return None if row is None else Holder._make(row)
 
 
@@ -109,8 +110,8 @@ def get_shares(conn: sa.Connection, uuid: str) -> tuple[int, list[Share]]:
 
     Raises ResourceProviderNotFound.
     """
-    generation, rows = _SHARES.read(conn, uuid)
-    return generation, list(map(Share._make, rows))
+    provider, rows = _SHARES.read(conn, uuid)
+    return provider.generation, list(map(Share._make, rows))
 
 
 class Usage(typing.NamedTuple):

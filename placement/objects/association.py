@@ -5,7 +5,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement.db import lists
+from placement.db import batch, lists
 from placement.db.batch import Step
 
 
@@ -27,7 +27,8 @@ class Associations:
 
     def members(self, conn: sa.Connection, provider_id: int) -> set[int]:
         """Return the ids of what the provider is associated with."""
-        return set(conn.scalars(self._present, {"provider": provider_id}))
+        of_provider = {"provider": provider_id}
+        return set(batch.run_one(conn, self._present, of_provider).scalars())
 
     def replacing(
         self,

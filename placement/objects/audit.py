@@ -12,7 +12,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement.db import checks, online, predicates, tables, upkeep
+from placement.db import batch, checks, online, predicates, tables, upkeep
 from placement.objects import consumer, resource_provider
 
 if typing.TYPE_CHECKING:
@@ -107,7 +107,8 @@ def _delete_consumers(conn: sa.Connection, uuids: Keys, _settings: object) -> in
         )
     )
     idle = [each for uuid, each in locked.items() if uuid not in holding]
-    consumer.delete_all(conn, idle)
+    if steps := consumer.deleting(idle):
+        batch.run(conn, steps)
     return len(idle)
 
 

@@ -237,19 +237,17 @@ def _writing_consumers(
 ) -> list[Step]:
     staying = {claim.consumer: claim for claim in claims if claim.amounts}
     gone = [each for uuid, each in held.consumers.items() if uuid not in staying]
-    consumer.delete_all(conn, gone)
+    steps = consumer.deleting(gone)
     if not staying:
-        return []
+        return steps
     ids = consumer.owner_ids(
         conn, held.known, (claim.owner for claim in staying.values())
     )
     owners = {uuid: ids[claim.owner] for uuid, claim in staying.items()}
     stored = [each for uuid, each in held.consumers.items() if uuid in staying]
     new = [uuid for uuid in staying if uuid not in held.consumers]
-    return [
-        *consumer.advancing(stored, owners),
-        *consumer.creating(sorted(new), owners),
-    ]
+    steps += consumer.advancing(stored, owners)
+    return steps + consumer.creating(sorted(new), owners)
 
 
 def _writing_allocations(asked: collections.abc.Sequence[Asked]) -> list[Step]:

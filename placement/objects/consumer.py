@@ -146,11 +146,14 @@ _ADVANCE_BUT_TYPE = lists.Statement(_advance_but_type)
 _ADVANCE = lists.Statement(_advance)
 
 
-def delete_all(conn: sa.Connection, stored: collections.abc.Sequence[Consumer]) -> None:
-    """Take the records away; their allocations are gone."""
-    if stored:
-        ids = [each.id for each in stored]
-        conn.execute(sa.delete(_consumers).where(_consumers.c.id.in_(ids)))
+def deleting(stored: collections.abc.Sequence[Consumer]) -> list[Step]:
+    """Return how to take the records away, whose allocations are gone."""
+    return [_DELETE.step({"ids": [each.id for each in stored]})] if stored else []
+
+
+_DELETE = lists.Statement(
+    lambda ids: sa.delete(_consumers).where(_consumers.c.id.in_(ids))
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def get_all_by_resource_provider(
     conn: sa.Connection, provider: ResourceProvider
 ) -> list[Inventory]:
     """Return the provider's inventories, ordered by resource class."""
-    rows = conn.execute(_OF_PROVIDER, {"provider": provider.id})
+    rows = batch.run_one(conn, _OF_PROVIDER, {"provider": provider.id})
     return [Inventory(*row) for row in rows]
 
 
@@ -108,8 +108,8 @@ def get_all_by_name(conn: sa.Connection, uuid: str) -> tuple[int, dict[str, Inve
 
     Raises ResourceProviderNotFound.
     """
-    generation, rows = _BY_NAME.read(conn, uuid)
-    return generation, {name: Inventory(*row) for name, *row in rows}
+    provider, rows = _BY_NAME.read(conn, uuid)
+    return provider.generation, {name: Inventory(*row) for name, *row in rows}
 
 
 _classes = tables.resource_classes
@@ -129,7 +129,7 @@ def find(
 ) -> Inventory | None:
     """Return the provider's inventory of one class, or None."""
     of_class = {"provider": provider.id, "resource_class": resource_class_id}
-    found = conn.execute(_OF_CLASS, of_class).first()
+    found = batch.run_one(conn, _OF_CLASS, of_class).first()
     return None if found is None else Inventory(*found)
 
 

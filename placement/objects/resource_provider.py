@@ -10,7 +10,7 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception, uuids
-from placement.db import lists, locks, tables, transaction
+from placement.db import batch, lists, locks, tables, transaction
 from placement.db.batch import Step
 
 # Begins the text of a claim that lost a race; clients look for it.
@@ -50,13 +50,14 @@ class Description(typing.NamedTuple):
 
 # Records older than trees may lack a root, and ones older still a generation.
 _generation = sa.func.coalesce(_providers.c.generation, 0)
-_SELECT = sa.select(
+_COLUMNS = (
     _providers.c.id,
     _providers.c.uuid,
     _generation,
     sa.func.coalesce(_providers.c.root_provider_id, _providers.c.id),
     _providers.c.parent_provider_id,
 )
+_SELECT = sa.select(*_COLUMNS)
 _BY_UUID = _SELECT.where(_providers.c.uuid == sa.bindparam("wanted"))
 
 
@@ -97,7 +98,8 @@ _DESCRIBE_ALL = (
 
 def find_by_uuid(conn: sa.Connection, uuid: str) -> ResourceProvider | None:
     """Return one provider, or None; ``uuid`` may be written in any way."""
-    row = conn.execute(_BY_UUID, {"wanted": uuids.canonical_or_same(uuid)}).first()
+    wanted = {"wanted": uuids.canonical_or_same(uuid)}
+    row = batch.run_one(conn, _BY_UUID, wanted).first()
     return None if row is None else ResourceProvider._make(row)
 
 
@@ -112,13 +114,15 @@ def get_by_uuid(conn: sa.Connection, uuid: str) -> ResourceProvider:
     return provider
 
 
-def describe(conn: sa.Connection, uuid: str) -> Description:
-    """Return what clients are told of one provider.
+def describe(
+    conn: sa.Connection, uuid: str, after: collections.abc.Sequence[Step] = ()
+) -> Description:
+    """Return what clients are told of one provider, when the steps ``after`` are done.
 
     Raises ResourceProviderNotFound.
     """
     stored = {"wanted": uuids.canonical_or_same(uuid)}
-    row = conn.execute(_DESCRIBE_BY_UUID, stored).first()
+    row = batch.run(conn, [*after, Step(_DESCRIBE_BY_UUID, stored)]).first()
     if row is None:
         raise exception.ResourceProviderNotFound(uuid=uuid)
     return Description._make(row)
@@ -136,7 +140,7 @@ _Rows = list[tuple[typing.Any, ...]]
 
 
 class Belongings:
-    """What belongs to one provider, read in one statement with its generation.
+    """What belongs to one provider, read in one statement with the provider.
 
     ``source`` is what to read ``columns`` of, of which the first is never NULL, and
     ``owner`` its column of the provider's id.
@@ -150,23 +154,33 @@ class Belongings:
         order: sa.Column[int],
     ) -> None:
         self._select = (
-            sa.select(_generation, *columns)
+            sa.select(*_COLUMNS, *columns)
             .outerjoin_from(_providers, source, owner == _providers.c.id)
             .where(_providers.c.uuid == sa.bindparam("wanted"))
             .order_by(order)
         )
 
-    def read(self, conn: sa.Connection, uuid: str) -> tuple[int, _Rows]:
-        """Return the provider's generation, and the rows that belong to it.
+    def read(
+        self,
+        conn: sa.Connection,
+        uuid: str,
+        after: collections.abc.Sequence[Step] = (),
+    ) -> tuple[ResourceProvider, _Rows]:
+        """Return the provider and the rows that belong to it.
+
+        The steps ``after`` are done before.
 
         Raises ResourceProviderNotFound.
         """
         stored = {"wanted": uuids.canonical_or_same(uuid)}
-        found = conn.execute(self._select, stored).all()
+        found = batch.run(conn, [*after, Step(self._select, stored)]).all()
         if not found:
             raise exception.ResourceProviderNotFound(uuid=uuid)
+        width = len(_COLUMNS)
+        provider = ResourceProvider._make(found[0][:width])
         # A provider without any is one row, of nothing.
-        return found[0][0], [tuple(row[1:]) for row in found if row[1] is not None]
+        rows = [tuple(row[width:]) for row in found if row[width] is not None]
+        return provider, rows
 
 
 def describe_all(
@@ -196,11 +210,33 @@ def advance_generation(
     Source: API reference, "Generations".
     """
     if not 0 <= given < 2**31 - by or not _moved(conn, provider, by, given):
-        raise exception.ConcurrentUpdate(
-            reason="resource provider generation conflict: "
-            f"{provider.uuid} is no longer at generation {given}"
-        )
+        raise _stale(provider, given)
     return given + by
+
+
+def advance_by_uuid(conn: sa.Connection, uuid: str, given: int) -> ResourceProvider:
+    """Do what ``advance_generation`` does for a provider that was not read yet.
+
+    Returns the provider as it is then.
+    Raises ResourceProviderNotFound and ConcurrentUpdate.
+    """
+    values = {"wanted": uuids.canonical_or_same(uuid), "given": given}
+    if 0 <= given < 2**31 - 1:
+        values |= {"by": 1, "now": tables.utcnow()}
+        if conn.dialect.update_returning:
+            row = batch.run_one(conn, _MOVE_BY_UUID_RETURNING, values).first()
+            if row is not None:
+                return ResourceProvider._make(row)
+        elif batch.run_one(conn, _MOVE_BY_UUID, values).rowcount == 1:
+            return get_by_uuid(conn, uuid)
+    raise _stale(get_by_uuid(conn, uuid), given)
+
+
+def _stale(provider: ResourceProvider, given: int) -> exception.ConcurrentUpdate:
+    return exception.ConcurrentUpdate(
+        reason="resource provider generation conflict: "
+        f"{provider.uuid} is no longer at generation {given}"
+    )
 
 
 def bump_generation(conn: sa.Connection, provider: ResourceProvider) -> int:
@@ -211,31 +247,36 @@ def bump_generation(conn: sa.Connection, provider: ResourceProvider) -> int:
     """
     if not _moved(conn, provider, 1, None):
         raise exception.ResourceProviderNotFound(uuid=provider.uuid)
-    generation: int = conn.execute(_GENERATION, {"moved": provider.id}).scalar_one()
+    moved = batch.run_one(conn, _GENERATION, {"moved": provider.id})
+    generation: int = moved.scalar_one()
     return generation
 
 
 def _moved(
     conn: sa.Connection, provider: ResourceProvider, by: int, given: int | None
 ) -> bool:
-    values = {"moved": provider.id, "by": by}
-    if given is None:
-        return conn.execute(_MOVE, values).rowcount == 1
-    return conn.execute(_MOVE_GUARDED, values | {"given": given}).rowcount == 1
+    values = {"moved": provider.id, "by": by, "now": tables.utcnow()}
+    statement = _MOVE
+    if given is not None:
+        statement, values["given"] = _MOVE_GUARDED, given
+    return batch.run_one(conn, statement, values).rowcount == 1
 
 
-_MOVE = (
-    sa.update(_providers)
-    .where(_providers.c.id == sa.bindparam("moved"))
-    .values(
-        generation=_generation + sa.bindparam("by", type_=sa.Integer),
-        revision=_providers.c.revision + 1,
-    )
+_MOVE_ANY = sa.update(_providers).values(
+    generation=_generation + sa.bindparam("by", type_=sa.Integer),
+    revision=_providers.c.revision + 1,
+    updated_at=sa.bindparam("now", type_=sa.DateTime),
 )
+_MOVE = _MOVE_ANY.where(_providers.c.id == sa.bindparam("moved"))
 _GENERATION = sa.select(_providers.c.generation).where(
     _providers.c.id == sa.bindparam("moved")
 )
-_MOVE_GUARDED = _MOVE.where(_generation == sa.bindparam("given"))
+_IS_AS_GIVEN = _generation == sa.bindparam("given")
+_MOVE_GUARDED = _MOVE.where(_IS_AS_GIVEN)
+_MOVE_BY_UUID = _MOVE_ANY.where(
+    _providers.c.uuid == sa.bindparam("wanted"), _IS_AS_GIVEN
+)
+_MOVE_BY_UUID_RETURNING = _MOVE_BY_UUID.returning(*_COLUMNS)
 
 
 def _advance(ids: lists.Places, changed: lists.Places) -> sa.Update:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from placement import exception
 from placement.db import batch, names, tables
+from placement.db.batch import Step
 from placement.objects import resource_provider
 from placement.objects.association import Associations
 from placement.objects.resource_provider import Belongings, ResourceProvider
@@ -95,16 +96,18 @@ def delete(conn: sa.Connection, name: str) -> None:
 
 
 def get_all_by_resource_provider(
-    conn: sa.Connection, uuid: str
-) -> tuple[int, list[Trait]]:
-    """Return a provider's generation, and its traits, ordered by id.
+    conn: sa.Connection,
+    uuid: str,
+    after: collections.abc.Sequence[Step] = (),
+) -> tuple[ResourceProvider, list[Trait]]:
+    """Return a provider and its traits, ordered by id.
 
-    Runs one statement.
+    Runs one statement when the steps ``after`` are done.
 
     Raises ResourceProviderNotFound.
     """
-    generation, rows = _OF_PROVIDER.read(conn, uuid)
-    return generation, list(map(Trait._make, rows))
+    provider, rows = _OF_PROVIDER.read(conn, uuid, after)
+    return provider, list(map(Trait._make, rows))
 
 
 _OF_PROVIDER = Belongings(
@@ -116,24 +119,27 @@ _OF_PROVIDER = Belongings(
 
 
 def replace_all(
-    conn: sa.Connection, provider: ResourceProvider, wanted: set[int]
-) -> None:
-    """Make ``wanted``, which are ids, the traits of the provider as it was read.
+    conn: sa.Connection,
+    provider: ResourceProvider,
+    present: list[Trait],
+    wanted: set[int],
+) -> tuple[ResourceProvider, list[Trait]]:
+    """Make ``wanted``, which are ids, the traits of a provider that had ``present``.
 
     The generation moves only if the set changes.
 
-    Raises StaleGeneration when it has moved meanwhile.
+    Returns the provider and its traits as they are then.
+    Raises StaleGeneration when the generation has moved since both were read.
     """
-    present = _KIND.members(conn, provider.id)
-    steps = _KIND.replacing(provider.id, present, wanted)
+    steps = _KIND.replacing(provider.id, {each.id for each in present}, wanted)
     if not steps:
-        return
+        return provider, present
     try:
         # Every change of traits moves it, so they are what was read.
         resource_provider.advance_generation(conn, provider, provider.generation)
     except exception.ConcurrentUpdate as stale:
         raise exception.StaleGeneration() from stale
-    batch.run(conn, steps)
+    return get_all_by_resource_provider(conn, provider.uuid, steps)
 
 
 def remove_all(conn: sa.Connection, provider: ResourceProvider) -> None:

@@ -43,8 +43,7 @@ def create(
     steps = [lists.insert(_providers, [row])]
     if parent is None:
         steps.append(Step(_BE_ROOT, {"new": uuid}))
-    batch.run(conn, steps)
-    return resource_provider.describe(conn, uuid)
+    return resource_provider.describe(conn, uuid, after=steps)
 
 
 _BE_ROOT = (
@@ -63,7 +62,7 @@ _TAKEN = sa.select(_providers.c.uuid).where(
 
 def _require_free(conn: sa.Connection, name: str, uuid: str) -> None:
     wanted = {"wanted_name": name, "wanted_uuid": uuid}
-    taken = conn.scalars(_TAKEN, wanted).all()
+    taken = batch.run_one(conn, _TAKEN, wanted).scalars().all()
     if taken:
         kind, value = ("uuid", uuid) if uuid in taken else ("name", name)
         raise exception.DuplicateName(
