@@ -6,10 +6,7 @@ import logging
 import time
 import typing
 
-import flask
 import sqlalchemy as sa
-import werkzeug.exceptions
-import werkzeug.routing
 from oslo_config import cfg
 
 from placement import dispatch, exception, policy, routes
@@ -53,7 +50,7 @@ def loadapp(
     """
     started = time.monotonic()
     service = _service(config)
-    app = _wrapped(_operations(service), service, config)
+    app = _wrapped(dispatch.application(routes.by_path()), service, config)
     LOG.info("Placement is ready after %.2f seconds", time.monotonic() - started)
     return app
 
@@ -111,47 +108,3 @@ def _wrapped(
     for wrap in reversed(layers):
         app = wrap(app, service)
     return app
-
-
-def _operations(service: Service) -> "WSGIApplication":
-    app = flask.Flask("placement", static_folder=None)
-    # Failures are told by the middleware around.
-    app.config["PROPAGATE_EXCEPTIONS"] = True
-    # An empty segment is a segment, and not to be cleaned away by a redirect.
-    app.url_map.merge_slashes = False
-    app.before_request(dispatch.check_sanity)
-    app.register_error_handler(werkzeug.exceptions.NotFound, _path_not_found)
-    app.register_error_handler(werkzeug.exceptions.BadRequest, _malformed)
-    for path, operations in routes.by_path().items():
-        _add(app, path, operations)
-    return _with_root_at_mount_point(app)
-
-
-def _with_root_at_mount_point(app: "WSGIApplication") -> "WSGIApplication":
-    """Serve the empty path like ``/``, instead of redirecting to it."""
-
-    def rooted(environ: typing.Any, start_response: typing.Any) -> typing.Any:
-        if not environ.get("PATH_INFO"):
-            environ["PATH_INFO"] = "/"
-        return app(environ, start_response)
-
-    return rooted
-
-
-def _add(
-    app: flask.Flask,
-    path: str,
-    operations: dict[str, routes.Operation],
-) -> None:
-    # Without methods the rule takes all of them: dispatch knows which are served.
-    rule = path.replace("{", "<").replace("}", ">")
-    app.url_map.add(werkzeug.routing.Rule(rule, endpoint=path))
-    app.view_functions[path] = functools.partial(dispatch.dispatch, operations)
-
-
-def _path_not_found(_error: Exception) -> typing.NoReturn:
-    raise exception.PathNotFound()
-
-
-def _malformed(error: werkzeug.exceptions.BadRequest) -> typing.NoReturn:
-    raise exception.BadRequest(reason=error.description)

@@ -3,22 +3,31 @@
 import collections.abc
 import datetime
 import email.utils
+import functools
+import http
 import ipaddress
 import re
 import typing
 import urllib.parse
 
-import flask
 import orjson
 import webob
+import werkzeug.exceptions
 from webob import acceptparse
+from werkzeug import routing, wsgi
 
 from placement import exception
 from placement.reply import Parts, Reply
 from placement.request import Request
 from placement.routes import Check, Operation
 
+if typing.TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 JSON = "application/json"
+
+# Those of one path, by method.
+_Operations = collections.abc.Mapping[str, Operation]
 
 # Where middleware leaves, in the environ, what it has found out.
 CONTEXT = "placement.context"
@@ -36,14 +45,41 @@ _MAX_PORT = 65535
 _CACHE_HEADERS_SINCE = (1, 15)
 
 
-def check_sanity() -> None:
+def application(
+    paths: collections.abc.Mapping[str, _Operations],
+) -> "WSGIApplication":
+    """Return the application that answers each path by the operation of its method.
+
+    ``paths`` has the operations by path and method. The application raises
+    PathNotFound, MethodNotAllowed, BadRequest for headers that do not say what the
+    body is, what the checks raise and what the handler raises.
+    """
+    # Without methods a rule takes all of them: what is served is known here.
+    rules = [
+        routing.Rule(path.replace("{", "<").replace("}", ">"), endpoint=path)
+        for path in paths
+    ]
+    # An empty segment is a segment, and not to be cleaned away by a redirect.
+    adapter = routing.Map(rules, merge_slashes=False).bind("placement")
+
+    def answered(
+        environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> collections.abc.Iterable[bytes]:
+        _check_sanity(environ)
+        path, path_params = _find(adapter, environ)
+        reply, req = _reply(paths[path], environ, path_params)
+        status, headers, body = _response(reply, req, environ)
+        start_response(status, headers)
+        return body
+
+    return answered
+
+
+def _check_sanity(environ: "WSGIEnvironment") -> None:
     """Refuse a request whose headers do not say what its body is.
 
     Comes before routing: also for paths that do not exist.
-
-    Raises BadRequest.
     """
-    environ = flask.request.environ
     length = environ.get("CONTENT_LENGTH") or "0"
     if not (length.isascii() and length.isdigit()):
         raise exception.BadRequest(reason="content-length header must be an integer")
@@ -53,53 +89,69 @@ def check_sanity() -> None:
         )
 
 
-def dispatch(
-    operations: collections.abc.Mapping[str, Operation], **path_params: str
-) -> flask.Response:
-    """Answer a request for one path by the operation of its method.
-
-    Raises PathNotFound, MethodNotAllowed, what the checks raise and what the
-    handler raises.
-    """
-    if flask.request.environ["PATH_INFO"].startswith("//"):
-        # Routing takes any number of slashes for the first one.
+def _find(
+    adapter: routing.MapAdapter, environ: "WSGIEnvironment"
+) -> tuple[str, dict[str, str]]:
+    """Return which of the paths it is, and what its variables are."""
+    # The empty path is that of the mount point.
+    path = _decoded(environ.get("PATH_INFO")) or "/"
+    # Routing takes any number of slashes for the first one.
+    if path.startswith("//"):
         raise exception.PathNotFound()
-    method = flask.request.method
-    operation = operations.get(method)
-    if operation is None:
-        raise exception.MethodNotAllowed(method=method, allowed=", ".join(operations))
-    environ = flask.request.environ
-    req = Request(
-        context=environ[CONTEXT],
-        version=environ[VERSION],
-        prefix=flask.request.root_path.rstrip("/"),
-        query_string=flask.request.query_string,
-        read_body=_read_body,
-    )
-    for check in operation.ordered_checks:
-        _CHECKS[check](operation, req)
+    try:
+        endpoint, path_params = adapter.match(path)
+    except werkzeug.exceptions.NotFound:
+        raise exception.PathNotFound() from None
     # No database stores NUL, and some drivers fail when they are asked for it.
     readable = {
         name: text.replace("\0", "\ufffd") for name, text in path_params.items()
     }
-    return _response(operation.handler(req, **readable), req)
+    return typing.cast(str, endpoint), readable
 
 
-def _read_body() -> bytes:
+def _decoded(text: str | None) -> str:
+    """Return what WSGI passes on of the target, as the text that it is."""
+    return (text or "").encode("latin-1").decode(errors="replace")
+
+
+def _reply(
+    operations: _Operations,
+    environ: "WSGIEnvironment",
+    path_params: dict[str, str],
+) -> tuple[Reply, Request]:
+    method = environ["REQUEST_METHOD"]
+    operation = operations.get(method)
+    if operation is None:
+        raise exception.MethodNotAllowed(method=method, allowed=", ".join(operations))
+    req = Request(
+        context=environ[CONTEXT],
+        version=environ[VERSION],
+        prefix=_decoded(environ.get("SCRIPT_NAME")).rstrip("/"),
+        query_string=environ.get("QUERY_STRING", "").encode("latin-1"),
+        read_body=functools.partial(_read_body, environ),
+    )
+    for check in operation.ordered_checks:
+        _CHECKS[check](operation, req, environ)
+    return operation.handler(req, **path_params), req
+
+
+def _read_body(environ: "WSGIEnvironment") -> bytes:
     """Return the body of the request.
 
     Raises BadRequest when the server cannot read it; each has exceptions of its own
     for chunks that are none, and for a client that leaves early.
     """
     try:
-        return flask.request.get_data()
+        return wsgi.get_input_stream(environ).read()
     except Exception as unreadable:
         raise exception.BadRequest(
             reason="The body cannot be read as the headers say."
         ) from unreadable
 
 
-def _check_version(operation: Operation, req: Request) -> None:
+def _check_version(
+    operation: Operation, req: Request, _environ: "WSGIEnvironment"
+) -> None:
     if req.version >= operation.since:
         return
     if operation.too_old_status == 405:
@@ -107,27 +159,41 @@ def _check_version(operation: Operation, req: Request) -> None:
     raise exception.PathNotFound()
 
 
-def _check_accept(_operation: Operation, _req: Request) -> None:
-    accept = acceptparse.create_accept_header(flask.request.headers.get("Accept"))
-    if not accept.acceptable_offers([JSON]):
+def _check_accept(
+    _operation: Operation, _req: Request, environ: "WSGIEnvironment"
+) -> None:
+    if not _accepts_json(environ.get("HTTP_ACCEPT")):
         raise exception.NotAcceptable(provided=JSON)
 
 
-def _check_content_type(operation: Operation, req: Request) -> None:
+@functools.lru_cache(maxsize=64)
+def _accepts_json(header: str | None) -> bool:
+    # Most clients send the same as all others.
+    accept = acceptparse.create_accept_header(header)
+    return bool(accept.acceptable_offers([JSON]))
+
+
+def _check_content_type(
+    operation: Operation, req: Request, environ: "WSGIEnvironment"
+) -> None:
     if operation.body_until is not None and req.version > operation.body_until:
         return
-    given = flask.request.headers.get("Content-Type") or None
+    given = environ.get("CONTENT_TYPE") or None
     if (given or "").partition(";")[0].strip() != JSON:
         raise exception.UnsupportedMediaType(given=given, wanted=JSON)
 
 
-def _check_policy(operation: Operation, req: Request) -> None:
+def _check_policy(
+    operation: Operation, req: Request, _environ: "WSGIEnvironment"
+) -> None:
     if operation.rule is not None:
         target = None if operation.target is None else operation.target(req)
         req.context.service.enforcer.authorize(req.context, operation.rule, target)
 
 
-_CHECKS: dict[Check, collections.abc.Callable[[Operation, Request], None]] = {
+_CHECKS: dict[
+    Check, collections.abc.Callable[[Operation, Request, "WSGIEnvironment"], None]
+] = {
     Check.VERSION: _check_version,
     Check.ACCEPT: _check_accept,
     Check.CONTENT_TYPE: _check_content_type,
@@ -135,25 +201,32 @@ _CHECKS: dict[Check, collections.abc.Callable[[Operation, Request], None]] = {
 }
 
 
-def _response(reply: Reply, req: Request) -> flask.Response:
-    response = flask.Response(status=reply.status)
-    if reply.body is None:
-        del response.headers["Content-Type"]
-    else:
-        if isinstance(reply.body, Parts):
-            response.response = reply.body.parts
-            response.content_length = sum(map(len, reply.body.parts))
-        else:
-            is_encoded = isinstance(reply.body, bytes)
-            response.data = reply.body if is_encoded else orjson.dumps(reply.body)
-        response.headers["Content-Type"] = JSON
+def _response(
+    reply: Reply, req: Request, environ: "WSGIEnvironment"
+) -> tuple[str, list[tuple[str, str]], list[bytes]]:
+    """Return the status line, the headers and the parts of the body."""
+    headers = []
+    parts = _encoded(reply.body)
+    if reply.body is not None:
+        headers.append(("Content-Type", JSON))
+    # Such an answer has no length. Source: RFC 9110, section 8.6.
+    if reply.status != http.HTTPStatus.NO_CONTENT:
+        headers.append(("Content-Length", str(sum(map(len, parts)))))
     if reply.location is not None:
         path = urllib.parse.quote(req.prefix + reply.location)
-        response.headers["Location"] = _host_url(flask.request.environ) + path
+        headers.append(("Location", _host_url(environ) + path))
     if reply.modified is not None and req.version >= _CACHE_HEADERS_SINCE:
-        response.headers["Last-Modified"] = _http_date(reply.modified)
-        response.headers["Cache-Control"] = "no-cache"
-    return response
+        headers.append(("Last-Modified", _http_date(reply.modified)))
+        headers.append(("Cache-Control", "no-cache"))
+    return f"{reply.status} {http.HTTPStatus(reply.status).phrase}", headers, parts
+
+
+def _encoded(body: typing.Any) -> list[bytes]:
+    if body is None:
+        return []
+    if isinstance(body, Parts):
+        return body.parts
+    return [body if isinstance(body, bytes) else orjson.dumps(body)]
 
 
 def _host_url(environ: collections.abc.Mapping[str, typing.Any]) -> str:

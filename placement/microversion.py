@@ -1,5 +1,6 @@
 """Microversions: what they are, which there are, how a client asks for one."""
 
+import functools
 import re
 import typing
 
@@ -33,6 +34,7 @@ MAX_VERSION = Version(1, 39)
 _PAIR = re.compile(r"\s*([+-]?\d+)\.([+-]?\d+)\s*", re.ASCII)
 
 
+@functools.lru_cache(maxsize=256)
 def requested(header: str | None) -> Version:
     """Return the version that a header ``<service type> <version>, ...`` asks for.
 

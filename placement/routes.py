@@ -3,6 +3,7 @@
 import collections.abc
 import dataclasses
 import enum
+import functools
 import typing
 
 from placement.handlers import (
@@ -65,7 +66,12 @@ class Operation:
 
     @property
     def ordered_checks(self) -> tuple[Check, ...]:
-        return tuple(Check(letter) for letter in self.checks)
+        return _ordered(self.checks)
+
+
+@functools.cache
+def _ordered(letters: str) -> tuple[Check, ...]:
+    return tuple(Check(letter) for letter in letters)
 
 
 def _usage_target(req: Request) -> dict[str, str | None]:
