@@ -333,7 +333,7 @@ def test_a_huge_number_in_a_query_finds_nothing_or_is_refused(
         ({"X_Openstack_Request_Id": "req-" + "\xe9" * 36}, 200),
         ({"X_Openstack_Request_Id": "a" * 8000}, 200),
         ({"Host": "[::1"}, 200),
-        ({"Host": "a" * 5000}, 400),
+        ({"Host": "a" * 5000}, 200),
     ],
 )
 def test_strange_headers_do_no_harm(
