@@ -16,8 +16,8 @@ from benchmarks import clouds, hosts, loads, questions, rows, services, turns
 from benchmarks.loads import Script
 from benchmarks.stage import Running, Stage
 from benchmarks.turns import Done, Figures, Limits, Side
+from benchmarks.wire import Wire
 from tests.functional import postgresql
-from tests.functional.connection import Connection
 
 VERSION = "1.39"
 CLIENTS = 16
@@ -174,8 +174,8 @@ class Clients:
                     raise RuntimeError(f"{type(script).__name__}: {status}")
         return Tally(times, conflicts, 0)
 
-    def _connection(self) -> Connection:
-        return Connection(self._url, VERSION, self._timeout_seconds)
+    def _connection(self) -> Wire:
+        return Wire(self._url, VERSION, self._timeout_seconds)
 
 
 @dataclasses.dataclass(frozen=True)

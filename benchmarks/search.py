@@ -10,7 +10,8 @@ from benchmarks import limit, questions, rows, services, turns
 from benchmarks.questions import AgainstPeer, Growth, Question
 from benchmarks.stage import Running, Stage
 from benchmarks.turns import Done, Figures, Limits, Side, Silence
-from tests.functional.connection import Answer, Connection
+from benchmarks.wire import Wire
+from tests.functional.connection import Answer
 
 VERSION = "1.39"
 
@@ -31,7 +32,7 @@ class Asking:
         """Nothing is needed."""
 
     def run(self, times: int) -> Done[Answer]:
-        with Connection(self.url, VERSION, self.timeout_seconds) as api:
+        with Wire(self.url, VERSION, self.timeout_seconds) as api:
             path = self.question.path
             answers = [api.send("GET", path) for _ in range(times)]
         if any(answer.status >= 500 for answer in answers):

@@ -15,6 +15,7 @@ from placement import deploy, exception
 from placement.client import location
 from placement.cmd import failures
 from placement.conf import find
+from placement.wsgi import worker
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -136,7 +137,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._options = {
             "bind": bind,
             "workers": workers,
-            "worker_class": "gthread",
+            "worker_class": worker.Worker,
             "threads": threads,
             "graceful_timeout": _GRACE_SECONDS,
             # The service logs its requests itself.

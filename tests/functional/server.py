@@ -18,6 +18,9 @@ from tests.functional import configuration, ports, programs
 START_SECONDS = 60
 STOP_SECONDS = 15
 
+# What other services have no such thing of.
+_WORKER = "placement.wsgi.worker.Worker"
+
 Application = collections.abc.Callable[..., collections.abc.Iterable[bytes]]
 
 
@@ -111,7 +114,7 @@ def _command(
         python,
         *("-m", "gunicorn"),
         *("--bind", f"{ports.HOST}:{port}"),
-        *("--worker-class", "gthread"),
+        *("--worker-class", _WORKER if python == programs.THIS else "gthread"),
         *("--workers", str(workers)),
         *("--threads", str(threads)),
         *("--graceful-timeout", "5"),

@@ -1,0 +1,85 @@
+"""Requests over one connection by a client that does as little as one can.
+
+Each is sent in one piece, and of the headers of an answer only what says where it ends
+is read: what is measured is the service, not the HTTP library of its client.
+"""
+
+import http.client
+import json
+import re
+import socket
+import typing
+import urllib.parse
+
+from tests.functional.connection import SECONDS, Answer, Connection
+
+_HEAD_END = b"\r\n\r\n"
+_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE)
+_CLOSES = re.compile(rb"\r\nconnection: *close\r\n", re.IGNORECASE)
+_CHUNK = 2**18
+
+
+class Wire(Connection):
+    """Does what ``Connection`` does, with answers that tell their length."""
+
+    def __init__(self, url: str, version: str, seconds: float = SECONDS) -> None:
+        super().__init__(url, version, seconds)
+        place = urllib.parse.urlsplit(url)
+        self._address = (place.hostname, place.port)
+        self._seconds = seconds
+        lines = [f"{name}: {value}" for name, value in self._headers.items()]
+        self._common = "\r\n".join((f"Host: {place.netloc}", *lines))
+        self._socket: socket.socket | None = None
+
+    def __enter__(self) -> typing.Self:
+        self._open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def send(self, method: str, path: str, body: object = None) -> Answer:
+        payload = b"" if body is None else json.dumps(body).encode()
+        head = (
+            f"{method} {path} HTTP/1.1\r\n{self._common}\r\n"
+            f"Content-Length: {len(payload)}\r\n\r\n"
+        )
+        opened = self._socket or self._open()
+        opened.sendall(head.encode("ascii") + payload)
+        return self._read(opened)
+
+    def _open(self) -> socket.socket:
+        self._socket = socket.create_connection(self._address, self._seconds)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return self._socket
+
+    def _close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _read(self, opened: socket.socket) -> Answer:
+        received = b""
+        while (end := received.find(_HEAD_END)) < 0:
+            received += self._receive(opened)
+        # With the ends of both its first and its last line.
+        head = received[: end + 2]
+        status = int(head[9:12])
+        length = _LENGTH.search(head)
+        if length is None and status != http.HTTPStatus.NO_CONTENT:
+            raise http.client.HTTPException("the answer does not tell its length")
+        parts = [received[end + len(_HEAD_END) :]]
+        left = int(length[1] if length else 0) - len(parts[0])
+        while left > 0:
+            parts.append(self._receive(opened))
+            left -= len(parts[-1])
+        if _CLOSES.search(head):
+            self._close()
+        return Answer(status, b"".join(parts))
+
+    def _receive(self, opened: socket.socket) -> bytes:
+        received = opened.recv(_CHUNK)
+        if not received:
+            self._close()
+            raise http.client.RemoteDisconnected("the service closed the connection")
+        return received
