@@ -2,11 +2,13 @@
 
 The schemas are checked by the jsonschema library, whose texts clients read. It
 differs in a few things, each of which is a keyword below: a pattern is held to the
-end of the string, and text that no database stores is not a string.
+end of the string, text that no database stores is not a string, and lists of strings
+are checked at once.
 """
 
 import collections.abc
 import functools
+import math
 import re
 import typing
 
@@ -24,6 +26,9 @@ _STRICT_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}
 
 # NUL, and half of a surrogate pair.
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
+
+# What the schema of a text may ask for to be checked without the library.
+_OF_TEXTS = {"type", "minLength", "maxLength"}
 
 
 class Schemas:
@@ -104,6 +109,29 @@ def _pattern(
         yield exceptions.ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
+def _items(
+    validator: Validator, items: typing.Any, instance: typing.Any, schema: Schema
+) -> Errors:
+    # The library makes a validator for each item, and a host has dozens of traits.
+    if not _are_texts(items, instance):
+        yield from _LIBRARY["items"](validator, items, instance, schema) or ()
+
+
+def _are_texts(items: typing.Any, instance: typing.Any) -> bool:
+    """Say of a list that it has strings of the right lengths, if no more is asked."""
+    if not (isinstance(instance, list) and items.get("type") == "string"):
+        return False
+    if not items.keys() <= _OF_TEXTS:
+        return False
+    shortest, longest = items.get("minLength", 0), items.get("maxLength", math.inf)
+    return all(
+        isinstance(each, str)
+        and shortest <= len(each) <= longest
+        and not _NOT_TEXT.search(each)
+        for each in instance
+    )
+
+
 def _pattern_properties(
     validator: typing.Any,
     patterns: dict[str, Schema],
@@ -170,6 +198,7 @@ _Validator = validators.extend(  # type: ignore[no-untyped-call]
     {
         "type": _type,
         "pattern": _pattern,
+        "items": _items,
         "patternProperties": _pattern_properties,
         "additionalProperties": _additional_properties,
     },

@@ -1,6 +1,7 @@
 """What is refused, and in which words."""
 
 import importlib
+import itertools
 import pkgutil
 
 import jsonschema
@@ -229,3 +230,24 @@ def test_the_steps_are_in_their_order():
 
     assert len(ids) == len(set(ids)) > len(by_name)
     assert all(steps == sorted(set(steps)) for steps in by_name.values())
+
+
+@pytest.mark.parametrize("kind", ["string", "integer"])
+@pytest.mark.parametrize("more", [{}, {"pattern": "^[a-b]+$"}])
+@pytest.mark.parametrize("shortest", [{}, {"minLength": 1}, {"minLength": 2}])
+@pytest.mark.parametrize("longest", [{}, {"maxLength": 0}, {"maxLength": 2}])
+def test_a_list_is_refused_as_its_items_are_one_by_one(kind, more, shortest, longest):
+    schema = {"type": kind, **more, **shortest, **longest}
+    items = ["", "a", "ab", "abc", 0, None, "a\0", "a\ud800"]
+    refused = {item: refusal(schema, item) for item in items}
+    for count in (0, 1, 2):
+        for instance in itertools.product(items, repeat=count):
+            whole = refusal({"items": schema}, list(instance))
+
+            assert (whole is None) == all(refused[item] is None for item in instance)
+            # In the words of the library, which name the item.
+            assert whole is None or "On instance[" in whole
+
+
+def test_the_items_of_what_is_no_list_are_not_asked_about():
+    assert refusal({"items": {"type": "string", "minLength": 5}}, "abc") is None
