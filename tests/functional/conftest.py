@@ -67,6 +67,15 @@ def database_url(
         yield url
 
 
+@pytest.fixture(scope="module")
+def module_database_url(
+    database_server: databases.Databases,
+) -> collections.abc.Iterator[str]:
+    """A migrated database of all the tests of a module."""
+    with database_server.new() as url:
+        yield url
+
+
 @pytest.fixture
 def empty_database_url(
     database_server: databases.Databases,

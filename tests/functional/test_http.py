@@ -9,7 +9,7 @@ import urllib.parse
 
 import pytest
 
-from tests.functional import databases, server
+from tests.functional import server
 
 SECONDS = 30
 ATTEMPTS = 20
@@ -29,14 +29,6 @@ class Answer(typing.NamedTuple):
     status: int
     headers: dict[str, list[str]]
     body: bytes
-
-
-@pytest.fixture(scope="module")
-def module_database_url(
-    database_server: databases.Databases,
-) -> collections.abc.Iterator[str]:
-    with database_server.new() as url:
-        yield url
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import urllib.parse
 import pytest
 
 from placement.wsgi import worker
-from tests.functional import databases, server
+from tests.functional import server
 
 SECONDS = 30
 THREADS = 2
@@ -24,14 +24,6 @@ REQUEST = (
     "\r\n"
 )
 NAMES = ["VCPU", "MEMORY_MB", "DISK_GB", "PCI_DEVICE", "VGPU", "SRIOV_NET_VF"]
-
-
-@pytest.fixture(scope="module")
-def module_database_url(
-    database_server: databases.Databases,
-) -> collections.abc.Iterator[str]:
-    with database_server.new() as url:
-        yield url
 
 
 @pytest.fixture
