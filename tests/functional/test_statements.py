@@ -14,6 +14,11 @@ MAX_PER_RELEASE = 4
 # PostgreSQL takes several at once.
 MAX_PER_CLAIM_TOGETHER = 3
 MAX_PER_RELEASE_TOGETHER = 2
+# A new host with its inventories, traits and aggregates; MariaDB has no UPDATE that
+# returns what it has changed.
+MAX_PER_HOST = {"postgresql": 11, "sqlite": 14, "mysql": 16}
+# Its inventories, sent again as they are.
+MAX_PER_REPORT = {"postgresql": 2, "sqlite": 2, "mysql": 3}
 OFFER = {
     "VCPU": client.Inventory(total=100_000),
     "MEMORY_MB": client.Inventory(total=100_000),
@@ -112,6 +117,35 @@ def test_what_belongs_to_a_provider_is_read_in_one_statement(
         assert read(api, host)
 
     assert len(sent) == 1
+
+
+def describe_host(api: client.Client) -> str:
+    """Add a host with all that its agent says of it; return its uuid."""
+    host = add_hosts(api, 1)
+    api.replace_provider_traits(
+        host, client.ProviderTraits(1, frozenset({"HW_CPU_X86_AVX", "HW_CPU_X86_VMX"}))
+    )
+    api.replace_aggregates(
+        host, client.Aggregates(2, frozenset({str(uuid.UUID(int=3))}))
+    )
+    return host
+
+
+def test_what_an_agent_sends_takes_few_statements(
+    api: client.Client, database_url: str
+) -> None:
+    kind = database_url.partition(":")[0].partition("+")[0]
+    # Names of traits are read once, and aggregates added.
+    describe_host(api)
+
+    with statements.recorded() as of_new:
+        host = describe_host(api)
+    offer = api.get_inventories(host)
+    with statements.recorded() as of_same:
+        api.replace_inventories(host, offer)
+
+    assert len(of_new) <= MAX_PER_HOST[kind], "\n\n".join(of_new)
+    assert len(of_same) <= MAX_PER_REPORT[kind], "\n\n".join(of_same)
 
 
 def test_a_release_takes_few_statements_however_full_the_host(
