@@ -20,7 +20,8 @@ WAIT_MS = 10
 class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """Gunicorn's worker of threads, and a wait for the next request at the same thread.
 
-    The last thread that is free never waits: a request on another connection finds one.
+    The last thread that is free does not begin to wait, so that a request on another
+    connection finds one; one that comes while all others wait is held up by a wait.
     """
 
     def __init__(self, *args: typing.Any, **kwargs: typing.Any) -> None:
