@@ -9,7 +9,15 @@ import typing
 
 import sqlalchemy as sa
 
-from placement.db import prepared
+from placement.db import conflicts, prepared
+
+# Several statements in one text are one transaction, whose isolation may otherwise be
+# any that the server is set to. Its plans are for lists of any length: to plan for each
+# anew takes longer than to run them.
+TRANSACTION = (
+    "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; "
+    "SET LOCAL plan_cache_mode = force_generic_plan"
+)
 
 _Result = sa.CursorResult[*tuple[typing.Any, ...]]
 
@@ -50,3 +58,43 @@ def run_one(
 ) -> _Result:
     """Run a statement that is the same object each time, as ``run`` does."""
     return run(conn, [Step(statement, parameters)])
+
+
+def required(*conditions: sa.ColumnElement[bool]) -> sa.Select[tuple[int]]:
+    """Return a statement that fails unless all conditions are met.
+
+    A transaction of ``run_whole`` that has it does nothing then. The server writes the
+    failure to its log, for people to read.
+    """
+    # As one text, or the failure would be found while the statement is planned.
+    number = sa.case((sa.and_(*conditions), _ONE), else_=_NO_NUMBER)
+    return sa.select(sa.cast(number, sa.Integer))
+
+
+_ONE, _NO_NUMBER = (
+    sa.literal_column(f"'{text}'", sa.Text)
+    for text in ("1", "not as required, which Placement deals with")
+)
+
+
+def run_whole(conn: sa.Connection, steps: collections.abc.Sequence[Step]) -> bool:
+    """Run the steps as one transaction, and commit it; all of that is sent together.
+
+    Each of the statements sees what was committed when its turn came. For
+    connections that prepare statements, in a block of ``engine.alone``.
+
+    Returns False when a condition of ``required`` was not met, and nothing was done.
+    """
+    kept = prepared.find(conn)
+    assert kept is not None
+    statements = [
+        (step.statement, typing.cast(prepared.Parameters, step.parameters))
+        for step in steps
+    ]
+    try:
+        kept.run(conn, statements, first=[TRANSACTION]).close()
+    except sa.exc.DBAPIError as failure:
+        if conflicts.is_no_number(failure):
+            return False
+        raise
+    return True

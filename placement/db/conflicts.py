@@ -38,6 +38,12 @@ _SQLITE_RETRY = (
 
 _SQLITE_LOST = ("SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_FULL")
 
+# Invalid text representation.
+_POSTGRESQL_NO_NUMBER = "22P02"
+
+# A server that ends may have done before what it was asked.
+_POSTGRESQL_ENDING = ("57P01", "57P02")
+
 
 class Meaning(enum.Enum):
     """What to do about a failed statement or COMMIT."""
@@ -105,6 +111,21 @@ def _number(original: typing.Any) -> typing.Any:
     """Return what MariaDB's failures begin with; those of others have a text there."""
     arguments = getattr(original, "args", ())
     return arguments[0] if arguments else None
+
+
+def is_no_number(failure: sa.exc.DBAPIError) -> bool:
+    """Say whether PostgreSQL was given a text to make a number of that is none."""
+    return getattr(failure.orig, "pgcode", None) == _POSTGRESQL_NO_NUMBER
+
+
+def leaves_doubt(failure: sa.exc.SQLAlchemyError) -> bool:
+    """Say whether what was sent to PostgreSQL may have been done all the same.
+
+    So it is when there was no answer; a failure that the server tells has undone it.
+    """
+    original = getattr(failure, "orig", None)
+    code = getattr(original, "pgcode", None)
+    return code is None or code in _POSTGRESQL_ENDING
 
 
 def mark_lost_connection(context: sa.engine.ExceptionContext) -> None:

@@ -3,6 +3,8 @@
 import collections.abc
 import contextlib
 import logging
+import math
+import select
 import socket
 import sqlite3
 import time
@@ -29,8 +31,13 @@ SQLITE_PAUSE_SECONDS = 0.02
 WRITES = "placement_writes"
 READS = "placement_reads"
 
-# Set in the ``info`` of a connection to a node of a Galera cluster.
+# Set in the ``info`` of a connection: that it is to a node of a Galera cluster; when,
+# by the monotonic clock, it was last given back to its pool.
 _OF_CLUSTER = "placement_of_cluster"
+_GIVEN_BACK = "placement_given_back"
+
+# A connection that was in use so lately has not been lost without a sign.
+_IN_USE_SECONDS = 1.0
 
 # What SQLAlchemy calls MariaDB, after the URL.
 MARIADB = ("mysql", "mariadb")
@@ -172,6 +179,25 @@ def alone(conn: sa.Connection) -> collections.abc.Iterator[bool]:
             driver.isolation_level, driver.readonly = level, readonly
 
 
+def prove(conn: sa.Connection) -> None:
+    """See to it that the server is there, whom the connection may have lost long ago.
+
+    For who is going to send what may not be sent twice, in a block of ``alone``. A
+    server that has answered a moment ago, and said nothing since, is not asked.
+    """
+    since = conn.info.get(_GIVEN_BACK, -math.inf)
+    is_old = time.monotonic() - since > _IN_USE_SECONDS
+    # The end of a connection can be read, like whatever is said before it.
+    if is_old or _has_more(conn.connection.dbapi_connection):
+        conn.exec_driver_sql("SELECT 1").close()
+
+
+def _has_more(driver: typing.Any) -> bool:
+    poll = select.poll()
+    poll.register(driver, select.POLLIN)
+    return bool(poll.poll(0))
+
+
 def is_of_cluster(conn: sa.Connection) -> bool:
     """Say whether the connection is to a node of a Galera cluster."""
     return _OF_CLUSTER in conn.info
@@ -282,6 +308,7 @@ def _listen(engine: sa.Engine, database: "DatabaseSettings") -> None:
         event.listen(engine, "begin", _begin_sqlite)
     elif engine.dialect.name == "postgresql":
         event.listen(engine, "connect", _opened_postgresql)
+        event.listen(engine, "checkin", _given_back)
         if engine.dialect.driver == "psycopg2":
             prepared.listen(engine)
     elif engine.dialect.name in MARIADB:
@@ -325,6 +352,10 @@ def _begin_sqlite(conn: sa.Connection) -> None:
     # fail; a transaction that is going to write says so at its beginning.
     writes = conn.get_execution_options().get(WRITES)
     conn.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _given_back(_connection: object, record: typing.Any) -> None:
+    record.info[_GIVEN_BACK] = time.monotonic()
 
 
 def _opened_postgresql(connection: typing.Any, _record: object) -> None:

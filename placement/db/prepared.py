@@ -79,13 +79,17 @@ class Prepared:
         self._forget()
 
     def run(
-        self, conn: sa.Connection, statements: collections.abc.Iterable[_Statement]
+        self,
+        conn: sa.Connection,
+        statements: collections.abc.Iterable[_Statement],
+        first: collections.abc.Iterable[str] = (),
     ) -> sa.CursorResult[*tuple[typing.Any, ...]]:
         """Run the statements, sent together, and return what the last one does.
 
-        They give all their values, and are the same objects each time.
+        They give all their values, and are the same objects each time. What is to be
+        ``first`` comes before everything else, as it is.
         """
-        texts = self._renewing()
+        texts = [*first, *self._renewing()]
         new: dict[sa.Executable, str] = {}
         running = []
         cursor = typing.cast(typing.Any, conn.connection.cursor())

@@ -2,9 +2,9 @@
 
 import collections.abc
 import contextlib
-import enum
 import functools
 import logging
+import math
 import random
 import time
 import typing
@@ -12,7 +12,8 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import conflicts, engine
+from placement.db import batch, conflicts, engine, prepared
+from placement.db.batch import Step
 
 if typing.TYPE_CHECKING:
     from placement.context import RequestContext
@@ -21,6 +22,7 @@ LOG = logging.getLogger(__name__)
 
 _Result = typing.TypeVar("_Result")
 _Work = collections.abc.Callable[[sa.Connection], _Result]
+_Plan = collections.abc.Callable[[sa.Connection], collections.abc.Sequence[Step] | None]
 
 # A lost connection says nothing about the next one, but a server that is gone
 # is not back within a request.
@@ -31,16 +33,18 @@ _PAUSE_SECONDS_MAX = 0.5
 # Of a program that does not say how often; the default of the option.
 _ATTEMPTS = 11
 
+# For so long nothing of a kind is sent at once that was refused; each refusal goes into
+# the log of the server.
+PAUSE_SECONDS = 10.0
+
+# In ``kept`` of a service: when something was refused last, by kind.
+_REFUSED = "transaction.refused"
+
 # Of a result that is streamed.
 _ROWS_PER_FETCH = 1000
 
 # After this no attempt is begun: the client has been waiting long enough to be told.
 _SECONDS_MAX = 30
-
-
-class _Step(enum.Enum):
-    WORK = "work"
-    COMMIT = "commit"
 
 
 class Again(Exception):
@@ -62,22 +66,55 @@ def write(context: "RequestContext", work: _Work[_Result]) -> _Result:
     it did was rolled back: when it met a deadlock, a unique key that another
     writer took first, or raised Again. Attempts are bounded by the option
     ``allocation_conflict_retry_count`` and by time, with a random pause between
-    them. A
-    connection lost before COMMIT is replaced once. A connection lost in COMMIT is
-    not: nobody knows whether it was done.
+    them. A connection lost before COMMIT is replaced once. A connection lost in
+    COMMIT is not: nobody knows whether it was done.
 
     Raises what ``work`` raises; ConcurrentUpdate when the last attempt is used
     up; Unavailable when the database cannot be reached or is too busy.
     """
-    attempts = context.settings.placement.allocation_conflict_retry_count + 1
-    return write_to(context.engine, work, attempts)
+    return write_to(context.engine, work, _attempts(context))
+
+
+def write_at_once(
+    context: "RequestContext", kind: str, plan: _Plan, work: _Work[None]
+) -> None:
+    """Do what ``write`` does, in the way of ``plan`` where the database can do that.
+
+    ``plan`` gets a connection on which no transaction is open, and returns the steps
+    of one, which require by themselves what has to be so, see ``batch.required``; or
+    None. They are sent once. What they refuse, or lose a race for, is for ``work``,
+    which has to be able to do all that they can. So is what comes next of the same
+    ``kind``, for a while: to refuse costs the database more than to be asked before.
+
+    Raises what ``write`` raises.
+    """
+    refused: dict[str, float] = context.service.kept.setdefault(_REFUSED, {})
+    is_tried = time.monotonic() < refused.get(kind, -math.inf) + PAUSE_SECONDS
+    is_done = False
+
+    def turn(conn: sa.Connection) -> None:
+        nonlocal is_tried, is_done
+        if not is_tried and prepared.find(conn) is not None:
+            with engine.alone(conn):
+                engine.prove(conn)
+                is_tried = True
+                steps = plan(conn)
+                if steps is not None:
+                    is_done = _is_done_at_once(conn, steps)
+                    if not is_done:
+                        refused[kind] = time.monotonic()
+        # Also if the connection was lost when it was to be given back.
+        if not is_done:
+            _write_once(conn, work)
+
+    _run(context.engine, turn, _attempts(context))
 
 
 def write_to(
     database: sa.Engine, work: _Work[_Result], attempts: int = _ATTEMPTS
 ) -> _Result:
     """Do what ``write`` does for a program that serves no request."""
-    return _run(database, work, attempts, engine.for_writing, writes=True)
+    return _run(database, functools.partial(_write_once, work=work), attempts)
 
 
 def read(context: "RequestContext", work: _Work[_Result]) -> _Result:
@@ -92,9 +129,9 @@ def read(context: "RequestContext", work: _Work[_Result]) -> _Result:
     """
     if context.replica is None:
         return read_before_write(context, work)
-    of_either = functools.partial(context.replica.read, work=work)
     # The connection is first asked how far its log goes, outside of a transaction.
-    return _run(context.engine, of_either, _ATTEMPTS_WHEN_LOST, _as_it_is, writes=False)
+    of_either = functools.partial(context.replica.read, work=work)
+    return _run(context.engine, of_either, _ATTEMPTS_WHEN_LOST)
 
 
 def read_one(context: "RequestContext", work: _Work[_Result]) -> _Result:
@@ -114,7 +151,7 @@ def read_one(context: "RequestContext", work: _Work[_Result]) -> _Result:
 def read_before_write(context: "RequestContext", work: _Work[_Result]) -> _Result:
     """Do what ``read`` does, where the request is going to write."""
     return _run(
-        context.engine, work, _ATTEMPTS_WHEN_LOST, engine.for_reading, writes=False
+        context.engine, lambda conn: work(engine.for_reading(conn)), _ATTEMPTS_WHEN_LOST
     )
 
 
@@ -129,26 +166,40 @@ def snapshot(database: sa.Engine) -> collections.abc.Iterator[sa.Connection]:
         yield engine.for_reading(fresh).execution_options(yield_per=_ROWS_PER_FETCH)
 
 
+def _attempts(context: "RequestContext") -> int:
+    return context.settings.placement.allocation_conflict_retry_count + 1
+
+
+def _write_once(conn: sa.Connection, work: _Work[_Result]) -> _Result:
+    writing = engine.for_writing(conn)
+    result = work(writing)
+    _commit(writing)
+    return result
+
+
+def _is_done_at_once(
+    conn: sa.Connection, steps: collections.abc.Sequence[Step]
+) -> bool:
+    try:
+        return batch.run_whole(conn, steps)
+    except sa.exc.SQLAlchemyError as failure:
+        if conflicts.leaves_doubt(failure):
+            raise _not_known(failure) from failure
+        raise
+
+
 def _run(
     database: sa.Engine,
-    work: _Work[_Result],
+    turn: collections.abc.Callable[[sa.Connection], _Result],
     attempts: int,
-    begin: collections.abc.Callable[[sa.Connection], sa.Connection],
-    writes: bool,
 ) -> _Result:
+    """Take turns until one is not in vain; each gets a connection not used yet."""
     attempt = lost = 0
     deadline = time.monotonic() + _SECONDS_MAX
     while True:
-        step = _Step.WORK
         try:
-            with database.connect() as fresh:
-                conn = begin(fresh)
-                result = work(conn)
-                # Where nothing was written, nothing has to be kept.
-                if writes:
-                    step = _Step.COMMIT
-                    _commit(conn)
-                return result
+            with database.connect() as conn:
+                return turn(conn)
         except Again as again:
             attempt += 1
             _give_up_after(attempts, attempt, deadline, again.failure, again)
@@ -162,23 +213,32 @@ def _run(
                     _give_up_after(attempts, attempt, deadline, _unready(), failure)
                 case conflicts.Meaning.LOST:
                     lost += 1
-                    _give_up_when_lost(lost, step, failure)
+                    _give_up_when_lost(lost, failure)
                 case conflicts.Meaning.BUG:
                     raise
         time.sleep(random.uniform(0, min(_PAUSE_SECONDS_MAX, 0.005 * 2**attempt)))
 
 
-def _as_it_is(conn: sa.Connection) -> sa.Connection:
-    return conn
-
-
 def _commit(conn: sa.Connection) -> None:
     try:
         conn.commit()
-    finally:
-        # A COMMIT that failed may have left the transaction open, and the pool would
-        # hand it on so. After one that did not, this does nothing.
-        conn.rollback()
+    except sa.exc.SQLAlchemyError as failure:
+        is_lost = conflicts.meaning(failure) is conflicts.Meaning.LOST
+        # It may have left the transaction open, and the pool would hand it on so.
+        try:
+            conn.rollback()
+        finally:
+            if is_lost:
+                raise _not_known(failure) from failure
+        raise
+
+
+def _not_known(failure: Exception) -> exception.Unavailable:
+    LOG.warning("The connection to the database was lost in COMMIT: %s", failure)
+    return exception.Unavailable(
+        reason="The database connection was lost while the change was being "
+        "committed; whether it was is not known. Read again before you repeat it."
+    )
 
 
 def _give_up_after(
@@ -209,13 +269,8 @@ def _unready() -> exception.Unavailable:
     )
 
 
-def _give_up_when_lost(lost: int, step: _Step, failure: Exception) -> None:
+def _give_up_when_lost(lost: int, failure: Exception) -> None:
     LOG.warning("The connection to the database was lost: %s", failure)
-    if step is _Step.COMMIT:
-        raise exception.Unavailable(
-            reason="The database connection was lost while the change was being "
-            "committed; whether it was is not known. Read again before you repeat it."
-        ) from failure
     if lost >= _ATTEMPTS_WHEN_LOST:
         raise exception.Unavailable(
             reason="The database cannot be reached at the moment. Nothing was changed."

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from placement import exception, reply, uuids
 from placement.db import transaction
-from placement.objects import allocation, claim, consumer
+from placement.objects import allocation, claim, claim_at_once, consumer
 from placement.objects.allocation import Holding
 from placement.objects.claim import Claim
 from placement.objects.room import Amount
@@ -16,6 +16,9 @@ from placement.request import Request
 from placement.schemas import allocation as schema
 
 _Body = dict[str, typing.Any]
+
+# In ``kept`` of a service.
+_OWNERS = "handlers.allocation.owners"
 
 
 def get_allocations(req: Request, consumer_uuid: str) -> Reply:
@@ -125,20 +128,30 @@ def delete_allocations(req: Request, consumer_uuid: str) -> Reply:
     """
     uuid = uuids.canonical_or_same(consumer_uuid)
     try:
-        transaction.write(req.context, lambda conn: claim.release(conn, uuid))
+        transaction.write_at_once(
+            req.context,
+            "release",
+            lambda _conn: claim_at_once.releasing(uuid),
+            lambda conn: claim.release(conn, uuid),
+        )
     except exception.ConsumerNotFound as unknown:
         raise exception.ConsumerNotFound(uuid=consumer_uuid) from unknown
     return reply.no_content()
 
 
 def _write(req: Request, claims: collections.abc.Sequence[Claim], refused: str) -> None:
+    names = req.context.names
+    owners = req.context.service.kept.setdefault(_OWNERS, claim_at_once.KnownOwners())
     try:
-        transaction.write(
+        transaction.write_at_once(
             req.context,
-            lambda conn: claim.replace(conn, req.context.names, claims),
+            "claim",
+            lambda conn: claim_at_once.claiming(conn, names, owners, claims),
+            lambda conn: claim.replace(conn, names, claims),
         )
     except exception.ResourceClassNotFound as unknown:
         raise exception.BadRequest(reason=f"{refused}{unknown}") from unknown
+    owners.note(claims)
 
 
 def claims_from_body(

@@ -18,11 +18,12 @@ import threading
 import traceback
 import typing
 from concurrent import futures
+from unittest import mock
 
 import sqlalchemy as sa
 
 from placement import client
-from placement.db import conflicts
+from placement.db import conflicts, transaction
 from tests.functional import configuration, server
 from tests.functional.connection import Answer, Connection
 
@@ -80,7 +81,11 @@ class Inside(typing.NamedTuple):
     def opened(self, clients: int) -> collections.abc.Iterator[Send]:
         # Otherwise the pool opens connections for a moment, and drops them.
         kept: configuration.Options = {"placement_database": {"max_pool_size": clients}}
-        with server.in_process(self.url, kept) as application:
+        with (
+            # Most claims are refused, and all are to go the way of those that are not.
+            mock.patch.object(transaction, "PAUSE_SECONDS", 0),
+            server.in_process(self.url, kept) as application,
+        ):
             transport = client.WSGITransport(application)
 
             def send(method: str, path: str, body: object = None) -> Answer:

@@ -5,12 +5,14 @@ import contextlib
 import functools
 import os
 import typing
+from unittest import mock
 
 import pytest
 import sqlalchemy as sa
 
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
+from placement.db import transaction
 from tests.conftest import MISSING, kinds
 from tests.functional import accounts, databases, server
 from tests.functional.db import worlds
@@ -39,6 +41,30 @@ def database_server(
         return database_servers(database_kind)
     except accounts.MissingError as missing:
         skip_loudly(pytestconfig, database_kind, str(missing))
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(
+    database_kinds: list[str], database_servers: _Open, pytestconfig: pytest.Config
+) -> databases.Databases:
+    """Where new databases come from for tests that are about PostgreSQL only."""
+    kind = databases.POSTGRESQL
+    if kind not in database_kinds:
+        pytest.skip("about PostgreSQL")
+    try:
+        return database_servers(kind)
+    except accounts.MissingError as missing:
+        skip_loudly(pytestconfig, kind, str(missing))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _without_pause() -> collections.abc.Iterator[None]:
+    """Let what comes after a refusal be sent at once, as if there had been none.
+
+    Most tests refuse something, and a pause is longer than they are.
+    """
+    with mock.patch.object(transaction, "PAUSE_SECONDS", 0):
+        yield
 
 
 def skip_loudly(config: pytest.Config, kind: str, reason: str) -> typing.NoReturn:

@@ -7,6 +7,7 @@ for the error, and connections to it really end; a file has its errors made up.
 
 import abc
 import collections.abc
+import contextlib
 import enum
 import functools
 import itertools
@@ -16,9 +17,12 @@ import sqlite3
 import typing
 import zlib
 
+import psycopg2
+import pymysql
 import sqlalchemy as sa
 from sqlalchemy.dialects import plugins
 
+from placement.db import batch
 from tests.functional import databases, sessions
 
 _PLUGIN = "placement_faults"
@@ -37,9 +41,13 @@ _STRIDE_OF_LASTING = max(5, _STRIDE)
 
 
 class Step(enum.Enum):
-    """What the service does with a database; the first one is BEGIN's, too."""
+    """What the service does with a database; the first one is BEGIN's, too.
+
+    A transaction that is sent at once is a step of its own, with its end in it.
+    """
 
     STATEMENT = "statement"
+    WHOLE = "whole transaction"
     COMMIT = "commit"
     ROLLBACK = "rollback"
 
@@ -80,7 +88,10 @@ class Fault(typing.NamedTuple):
         if Step.STATEMENT not in self.outcomes:
             return itertools.count(1)
         stride = _STRIDE_OF_LASTING if self.lasts else _STRIDE
-        return itertools.count(1 + zlib.crc32(self.name.encode()) % stride, stride)
+        start = 1 + zlib.crc32(self.name.encode()) % stride
+        # The first may be all that there is.
+        first = [1] if start > 1 else []
+        return itertools.chain(first, itertools.count(start, stride))
 
 
 class Injector:
@@ -89,16 +100,27 @@ class Injector:
     def __init__(self) -> None:
         self._fault: Fault | None = None
         self._number = self._seen = 0
-        # The step that it befell first.
+        # The step that it befell first, and whether that would have failed anyway.
         self.struck: Step | None = None
+        self.has_failed = False
 
     def arm(self, fault: Fault, number: int) -> None:
         """Let ``fault`` befall the step ``number``, of those that it may befall."""
         self._fault, self._number = fault, number
-        self._seen, self.struck = 0, None
+        self._seen, self.struck, self.has_failed = 0, None, False
 
-    def disarm(self) -> None:
-        self._fault = None
+    def disarm(self) -> "Outcome | None":
+        """Let nothing happen from now on.
+
+        Returns what has to come of the request; None if nothing befell it.
+        """
+        fault, self._fault = self._fault, None
+        if fault is None or self.struck is None:
+            return None
+        outcome = fault.outcomes[self.struck]
+        if outcome is Outcome.DONE_UNKNOWN and self.has_failed:
+            return Outcome.NOT_DONE_UNKNOWN
+        return outcome
 
     def take(self, step: Step, conn: _Native, run: _Run) -> None:
         """Take a step with ``run``, unless it is befallen by something."""
@@ -109,10 +131,18 @@ class Injector:
         self._seen += 1
         if self._seen == self._number:
             self.struck = step
+            run = functools.partial(self._watched, run)
         elif not fault.lasts or self._seen < self._number:
             run()
             return
         fault.strike(conn, run)
+
+    def _watched(self, run: _Run) -> None:
+        try:
+            run()
+        except Exception:
+            self.has_failed = True
+            raise
 
 
 _injectors: dict[str, Injector] = {}
@@ -148,9 +178,11 @@ class Plugin(sa.CreateEnginePlugin):
     def _statement(
         self, run: collections.abc.Callable[..., object]
     ) -> collections.abc.Callable[..., None]:
-        def taken(cursor: typing.Any, *arguments: object) -> None:
-            work = functools.partial(run, cursor, *arguments)
-            self._injector.take(Step.STATEMENT, cursor.connection, work)
+        def taken(cursor: typing.Any, text: str, *arguments: object) -> None:
+            work = functools.partial(run, cursor, text, *arguments)
+            is_whole = text.startswith(batch.TRANSACTION)
+            step = Step.WHOLE if is_whole else Step.STATEMENT
+            self._injector.take(step, cursor.connection, work)
 
         return taken
 
@@ -177,7 +209,7 @@ class _Database(abc.ABC):
     plain: tuple[int | str, ...]
     races: tuple[int | str, ...]
     unready: tuple[int | str, ...] = ()
-    may_lose_in: tuple[Step, ...] = (Step.STATEMENT, Step.COMMIT, Step.ROLLBACK)
+    may_lose_in: tuple[Step, ...] = tuple(Step)
 
     @abc.abstractmethod
     def refuse(self, code: int | str, conn: _Native, run: _Run) -> None:
@@ -202,7 +234,9 @@ class _Server(_Database):
         run()
 
     def lose_after(self, conn: _Native, run: _Run) -> None:
-        run()
+        # Of a failure nobody is told, either.
+        with contextlib.suppress(psycopg2.Error, pymysql.Error):
+            run()
         self._break(conn)
         with conn.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -291,6 +325,9 @@ def faults(kind: str, url: str) -> list[Fault]:
     ]
 
 
+_MAY_FAIL = (Step.STATEMENT, Step.WHOLE, Step.COMMIT)
+
+
 def _refusals(
     database: _Database,
     codes: collections.abc.Iterable[int | str],
@@ -299,14 +336,12 @@ def _refusals(
 ) -> collections.abc.Iterator[Fault]:
     for code in codes:
         strike = functools.partial(database.refuse, code)
-        yield Fault(
-            str(code), strike, dict.fromkeys((Step.STATEMENT, Step.COMMIT), once)
-        )
+        yield Fault(str(code), strike, dict.fromkeys(_MAY_FAIL, once))
         if always is not once:
             yield Fault(
                 f"{code} for good",
                 strike,
-                dict.fromkeys((Step.STATEMENT, Step.COMMIT), always),
+                dict.fromkeys(_MAY_FAIL, always),
                 lasts=True,
             )
 
@@ -317,9 +352,10 @@ def _losses(
     in_commit = Outcome.DONE_UNKNOWN if is_done else Outcome.NOT_DONE_UNKNOWN
     once = {
         Step.STATEMENT: Outcome.AS_EVER,
+        Step.WHOLE: in_commit,
         Step.COMMIT: in_commit,
         Step.ROLLBACK: Outcome.AS_EVER,
     }
     yield Fault(name, strike, {step: once[step] for step in database.may_lose_in})
-    always = {Step.STATEMENT: Outcome.UNAVAILABLE}
+    always = {Step.STATEMENT: Outcome.UNAVAILABLE, Step.WHOLE: in_commit}
     yield Fault(f"{name} for good", strike, always, lasts=True)

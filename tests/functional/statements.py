@@ -1,12 +1,14 @@
-"""The SQL statements that are sent while something is done."""
+"""The SQL statements that are sent while something is done, together or alone."""
 
 import collections.abc
 import contextlib
+import re
 import typing
 
 import sqlalchemy as sa
 
-_OF_TRANSACTIONS = ("BEGIN", "SET TRANSACTION")
+# What begins a transaction, and is sent alone.
+_OF_TRANSACTIONS = re.compile("(BEGIN|SET TRANSACTION)[^;]*")
 
 
 @contextlib.contextmanager
@@ -20,7 +22,7 @@ def recorded() -> collections.abc.Iterator[list[str]]:
     def note(
         _conn: typing.Any, _cursor: typing.Any, statement: str, *_: object
     ) -> None:
-        if not statement.startswith(_OF_TRANSACTIONS):
+        if not _OF_TRANSACTIONS.fullmatch(statement):
             statements.append(statement)
 
     sa.event.listen(sa.Engine, "before_cursor_execute", note)

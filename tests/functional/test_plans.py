@@ -1,4 +1,4 @@
-"""How PostgreSQL answers a search in a cloud of 100,000 hosts."""
+"""How PostgreSQL searches, claims and releases in a cloud of 100,000 hosts."""
 
 import collections.abc
 import json
@@ -10,11 +10,20 @@ import sqlalchemy as sa
 
 from placement import client
 from placement.conf.settings import DatabaseSettings
+from placement.db import batch, prepared
 from placement.db import engine as engines
+from placement.db.names import Names
+from placement.objects import claim_at_once
+from placement.objects.claim import Claim
+from placement.objects.consumer import Owner
+from placement.objects.room import Amount
 from tests.functional import databases, server
 
 HOSTS = 100_000
 LIMIT = 1000
+
+# Read from beginning to end for one row.
+SMALL = ("projects", "users", "consumer_types")
 
 # Hosts of three classes and three traits, each a consumer's, in one of a hundred
 # aggregates; every seventh has no room.
@@ -150,3 +159,42 @@ def test_no_search_looks_at_allocations(cloud: _Cloud, units: int) -> None:
             node["Relation Name"] for node in nodes(plan) if "Relation Name" in node
         }
         assert "allocations" not in read
+
+
+def plans_of_steps(engine: sa.Engine, steps: list[batch.Step]) -> list[_Plan]:
+    """Run a transaction that is sent at once, and return the plans; undo it."""
+    plans = []
+    with engine.connect() as conn, conn.connection.cursor() as cursor:
+        cursor.execute(f"DEALLOCATE ALL; {batch.TRANSACTION}")
+        for number, step in enumerate(steps):
+            text = prepared._text(step.statement, conn.dialect)
+            cursor.execute(f"PREPARE step_{number} {text.for_server}")
+            run = prepared._with_values(cursor, text, f"step_{number}", step.parameters)
+            cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {run}")
+            plans.append(cursor.fetchone()[0][0]["Plan"])
+        conn.rollback()
+    return plans
+
+
+def test_who_claims_and_who_releases_reads_only_that(cloud: _Cloud) -> None:
+    _, engine = cloud
+    with engine.connect() as conn:
+        hosts, consumer = (
+            list(conn.scalars(sa.text(f"SELECT {column} FROM {table} LIMIT 2")))
+            for column, table in (
+                ("uuid", "resource_providers WHERE id % 7 > 0"),
+                ("consumer_id", "allocations"),
+            )
+        )
+    amounts = [Amount(uuid, name, 1) for uuid in hosts for name in AMOUNTS]
+    wanted = Claim(str(uuid.uuid4()), tuple(amounts), Owner("project", "user"), None)
+    known = claim_at_once.KnownOwners()
+    known.note([wanted])
+    claiming = claim_at_once.claiming(conn, Names(), known, [wanted])
+
+    for steps in (claiming, claim_at_once.releasing(consumer[0])):
+        for plan in plans_of_steps(engine, steps):
+            assert rows_read(plan) <= 50
+            for node in nodes(plan):
+                is_whole = node["Node Type"] == "Seq Scan"
+                assert not is_whole or node["Relation Name"] in SMALL

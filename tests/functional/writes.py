@@ -6,6 +6,10 @@ generations is known, and what the second sending of the same request meets.
 
 import typing
 
+import webob
+
+from tests.functional import server
+
 LATEST = "1.39"
 
 Object = dict[str, typing.Any]
@@ -261,6 +265,25 @@ _CLAIMS = (
         409,
     ),
     Write(
+        "claim for an owner who is known",
+        f"PUT /allocations/{STRANGER}",
+        claim(
+            {
+                HOST: {"VCPU": 1, "MEMORY_MB": 256, "CUSTOM_GPU": 1},
+                OTHER: {"CUSTOM_GPU": 1},
+            }
+        ),
+        204,
+        409,
+    ),
+    Write(
+        "claim for an owner who is known too much",
+        f"PUT /allocations/{STRANGER}",
+        claim({OTHER: {"MEMORY_MB": 256}, HOST: {"VCPU": 7}}),
+        409,
+        409,
+    ),
+    Write(
         "claim something else",
         f"PUT /allocations/{HOLDER}",
         claim({HOST: {"VCPU": 4, "CUSTOM_GPU": 1}}, _HELD),
@@ -317,3 +340,27 @@ _CLAIMS = (
 )
 
 WRITES: tuple[Write, ...] = (*_TREES, *_INVENTORIES, *_ASSOCIATIONS, *_NAMES, *_CLAIMS)
+
+
+def send(application: server.Application, write: Write) -> webob.Response:
+    request = webob.Request.blank(
+        write.path,
+        method=write.method,
+        headers={
+            "x-auth-token": "admin",
+            "x-roles": "admin,service",
+            "accept": "application/json",
+            "openstack-api-version": f"placement {write.version}",
+        },
+    )
+    if write.body is not None:
+        request.content_type = "application/json"
+        request.json_body = write.body
+    return request.get_response(application)
+
+
+def set_up(application: server.Application) -> None:
+    """Make the world that the writes are for, in a database that is empty."""
+    for method, path, body in SETUP:
+        made = send(application, Write("", f"{method} {path}", body, 0, 0))
+        assert made.status_int < 300, made.text

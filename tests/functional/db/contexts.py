@@ -20,6 +20,7 @@ def context(url: str, retries: int = 10) -> collections.abc.Iterator[typing.Any]
             engine=database,
             replica=None,
             names=Names(),
+            service=types.SimpleNamespace(kept={}),
             settings=types.SimpleNamespace(placement=placement),
         )
     finally:

@@ -1,13 +1,9 @@
-"""The SQL that the engine sends is kept beside the tests and read in review.
+"""The SQL that the engine sends is kept in files, see ``sql_files``."""
 
-Run with PLACEMENT_UPDATE_SQL=1 to write the files anew after a wanted change.
-"""
-
-import os
+import functools
 import pathlib
 
 import pytest
-from sqlalchemy.dialects import registry
 
 from placement.candidates import foresight, plan, request, select
 from placement.candidates.lookup import Ids
@@ -15,12 +11,13 @@ from placement.candidates.views import TraitBits
 from placement.db import names
 from placement.microversion import Version
 from placement.querystring import Query
+from tests.unit import sql_files
+from tests.unit.sql_files import DIALECTS
 
-DIALECTS = {
-    "postgresql": "postgresql.psycopg2",
-    "mariadb": "mysql.pymysql",
-    "sqlite": "sqlite.pysqlite",
-}
+assert_sql = functools.partial(
+    sql_files.assert_sql, pathlib.Path(__file__).parent / "sql"
+)
+
 A = "6a1f4b54-9a5c-4d22-8f6f-0d4c3f2f6a01"
 B = "6a1f4b54-9a5c-4d22-8f6f-0d4c3f2f6a02"
 IDS = Ids(
@@ -174,16 +171,3 @@ def test_the_statement_does_not_grow_beyond_its_bound():
 
     assert len(planned.slots) == 99
     assert str(select.anchors(planned, {}, 0, 10)).count("LIMIT") < 120
-
-
-def assert_sql(statement, name, dialect):
-    path = pathlib.Path(__file__).parent / "sql" / f"{name}.{dialect}.sql"
-    compiled = statement.compile(
-        dialect=registry.load(DIALECTS[dialect])(),
-        compile_kwargs={"render_postcompile": True},
-    )
-    sql = "".join(line.rstrip() + "\n" for line in str(compiled).splitlines())
-    if os.environ.get("PLACEMENT_UPDATE_SQL"):
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(sql)
-    assert sql == path.read_text()

@@ -1,0 +1,1 @@
+UPDATE resource_providers SET updated_at=CAST(%(now)s AS TIMESTAMP WITHOUT TIME ZONE), generation=(coalesce(resource_providers.generation, %(coalesce_1)s) + %(coalesce_2)s), revision=(resource_providers.revision + %(revision_1)s) WHERE resource_providers.uuid = ANY (CAST(%(providers)s AS TEXT[]))
