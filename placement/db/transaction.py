@@ -35,7 +35,7 @@ _ATTEMPTS = 11
 
 # For so long nothing of a kind is sent at once that was refused; each refusal goes into
 # the log of the server.
-PAUSE_SECONDS = 10.0
+REFUSED_SECONDS = 10.0
 
 # In ``kept`` of a service: when something was refused last, by kind.
 _REFUSED = "transaction.refused"
@@ -89,7 +89,7 @@ def write_at_once(
     Raises what ``write`` raises.
     """
     refused: dict[str, float] = context.service.kept.setdefault(_REFUSED, {})
-    is_tried = time.monotonic() < refused.get(kind, -math.inf) + PAUSE_SECONDS
+    is_tried = time.monotonic() < refused.get(kind, -math.inf) + REFUSED_SECONDS
     is_done = False
 
     def turn(conn: sa.Connection) -> None:

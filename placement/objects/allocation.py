@@ -1,6 +1,6 @@
 """Allocations, as they are read: what consumers hold, and of whom.
 
-They are written by ``claim`` alone.
+They are written by ``claim`` and ``claim_at_once`` alone.
 """
 
 import datetime

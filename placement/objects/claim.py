@@ -1,8 +1,9 @@
 """Claims: consumers give up what they hold and take something else, all at once.
 
-Who changes what consumers hold goes through ``replace``. The order in which rows
-are locked is the same for everyone: consumers by id, then providers by id, then
-inventories; so that writers queue and do not deadlock.
+Who changes what consumers hold goes through ``replace`` and ``release``, or through
+``claim_at_once`` where that does the same. The order in which rows are locked is the
+same for everyone: consumers by id, then providers by id, then inventories; so that
+writers queue and do not deadlock.
 
 The providers come last, because many claims may meet at one of them: it is held
 for two statements, which are sent together where the database takes that, and the

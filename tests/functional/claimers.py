@@ -83,7 +83,7 @@ class Inside(typing.NamedTuple):
         kept: configuration.Options = {"placement_database": {"max_pool_size": clients}}
         with (
             # Most claims are refused, and all are to go the way of those that are not.
-            mock.patch.object(transaction, "PAUSE_SECONDS", 0),
+            mock.patch.object(transaction, "REFUSED_SECONDS", 0),
             server.in_process(self.url, kept) as application,
         ):
             transport = client.WSGITransport(application)

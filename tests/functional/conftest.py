@@ -63,7 +63,7 @@ def _without_pause() -> collections.abc.Iterator[None]:
 
     Most tests refuse something, and a pause is longer than they are.
     """
-    with mock.patch.object(transaction, "PAUSE_SECONDS", 0):
+    with mock.patch.object(transaction, "REFUSED_SECONDS", 0):
         yield
 
 

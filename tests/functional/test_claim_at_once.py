@@ -94,19 +94,24 @@ def at_once(
     with place.context.engine.connect() as conn, engine.alone(conn):
         steps = plan(conn)
         is_done = steps is not None and batch.run_whole(conn, steps)
-    assert not place.keeper.look(invariants.violations_in)
+    assert not is_done or not place.keeper.look(invariants.violations_in)
     return Came(is_done, place.keeper.content())
 
 
 def claims_in_both_ways(place: Place, *claims: Claim) -> tuple[Came, Came]:
+    names = place.context.names
+    return (
+        ordinarily(place, lambda conn: claim.replace(conn, names, claims)),
+        claims_at_once(place, *claims),
+    )
+
+
+def claims_at_once(place: Place, *claims: Claim) -> Came:
     names, owners = place.context.names, KnownOwners()
     # What it is told may be wrong.
     owners.note(claims)
-    return (
-        ordinarily(place, lambda conn: claim.replace(conn, names, claims)),
-        at_once(
-            place, lambda conn: claim_at_once.claiming(conn, names, owners, claims)
-        ),
+    return at_once(
+        place, lambda conn: claim_at_once.claiming(conn, names, owners, claims)
     )
 
 
@@ -241,6 +246,16 @@ OF_HOLDER = {
 }
 
 
+def test_what_is_held_without_a_record_is_not_added_to(place: Place) -> None:
+    run_aside(place, sa.delete(tables.consumers))
+    before = place.keeper.content()
+
+    came = claims_at_once(place, new((HOST, "VCPU", 1), consumer=writes.HOLDER))
+
+    assert not came.is_done
+    assert not contents.difference(before, came.content)
+
+
 @pytest.mark.parametrize("statement", OF_HOLDER.values(), ids=OF_HOLDER)
 def test_a_release_of_nothing_is_left(
     place: Place, statement: sa.Executable | None
@@ -250,8 +265,7 @@ def test_a_release_of_nothing_is_left(
         run_aside(place, statement)
     before = place.keeper.content()
 
-    with place.context.engine.connect() as conn, engine.alone(conn):
-        is_done = batch.run_whole(conn, claim_at_once.releasing(consumer))
+    came = at_once(place, lambda _conn: claim_at_once.releasing(consumer))
 
-    assert not is_done
-    assert not contents.difference(before, place.keeper.content())
+    assert not came.is_done
+    assert not contents.difference(before, came.content)

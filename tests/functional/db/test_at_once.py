@@ -132,13 +132,13 @@ def test_of_what_is_refused_nothing_is_left(postgresql) -> None:
 def test_after_a_refusal_its_kind_is_done_in_steps_for_a_while(
     postgresql, monkeypatch
 ) -> None:
-    monkeypatch.setattr(transaction, "PAUSE_SECONDS", 60)
+    monkeypatch.setattr(transaction, "REFUSED_SECONDS", 60)
     Whole(REFUSED).write(postgresql, "this")
     same, other, later = Whole(), Whole(), Whole()
 
     same.write(postgresql, "this")
     other.write(postgresql, "other")
-    monkeypatch.setattr(transaction, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(transaction, "REFUSED_SECONDS", 0)
     later.write(postgresql, "this")
 
     found = [each.found(postgresql) for each in (same, other, later)]

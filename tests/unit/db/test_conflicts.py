@@ -54,6 +54,24 @@ def test_libpq_without_a_server_has_no_code():
 
 
 @pytest.mark.parametrize(
+    ("original", "is_doubtful"),
+    [
+        (psycopg2.OperationalError("server closed the connection"), True),
+        (Postgresql("57P01"), True),  # admin shutdown
+        (Postgresql("57P02"), True),  # crash shutdown
+        (Postgresql("25006"), False),  # read only
+        (Postgresql("40001"), False),  # serialization failure
+        (Postgresql("26000"), False),  # no such prepared statement
+        (Postgresql("57014"), False),  # query canceled
+    ],
+)
+def test_only_an_answer_takes_doubt_away(original, is_doubtful):
+    failure = sa.exc.DBAPIError("SELECT", {}, original)
+
+    assert conflicts.leaves_doubt(failure) is is_doubtful
+
+
+@pytest.mark.parametrize(
     ("number", "meaning"),
     [
         (1213, Meaning.RETRY),  # deadlock; Galera's certification failure
