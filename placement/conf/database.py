@@ -43,7 +43,8 @@ OPTIONS = [
     cfg.IntOpt(
         "max_pool_size",
         help="Connections that a worker keeps open, 0 for any number. Not set: what "
-        "SQLAlchemy has as its default.",
+        "SQLAlchemy has as its default, but if max_overflow is not set either, the "
+        "defaults of both together are kept.",
     ),
     cfg.IntOpt(
         "max_overflow",

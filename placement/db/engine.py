@@ -39,6 +39,11 @@ _GIVEN_BACK = "placement_given_back"
 # A connection that was in use so lately has not been lost without a sign.
 _IN_USE_SECONDS = 1.0
 
+# As many as SQLAlchemy opens by default. It would keep five of them, and a worker that
+# has more threads would open and drop the others with every few requests, which takes
+# the database longer than what they are opened for.
+_KEPT_CONNECTIONS = {"pool_size": 15, "max_overflow": 0}
+
 # What SQLAlchemy calls MariaDB, after the URL.
 MARIADB = ("mysql", "mariadb")
 
@@ -287,6 +292,8 @@ def _options(
         "pool_timeout": database.pool_timeout,
     }
     options |= {name: value for name, value in pool.items() if value is not None}
+    if database.max_pool_size is None and database.max_overflow is None:
+        options |= _KEPT_CONNECTIONS
     # Writers lock what they touch and then look again, so each statement has to
     # see what was committed while it waited.
     options["isolation_level"] = "READ COMMITTED"

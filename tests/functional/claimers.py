@@ -24,7 +24,7 @@ import sqlalchemy as sa
 
 from placement import client
 from placement.db import conflicts, transaction
-from tests.functional import configuration, server
+from tests.functional import server
 from tests.functional.connection import Answer, Connection
 
 VERSION = "1.39"
@@ -68,8 +68,8 @@ def body_of(held: Held, generation: int | None) -> dict[str, object]:
 class Service(typing.Protocol):
     """Where the clients of a process find the service."""
 
-    def opened(self, clients: int) -> contextlib.AbstractContextManager[Send]:
-        """Let so many clients at once send, until the block ends."""
+    def opened(self) -> contextlib.AbstractContextManager[Send]:
+        """Let clients send, also at the same time, until the block ends."""
 
 
 class Inside(typing.NamedTuple):
@@ -78,13 +78,11 @@ class Inside(typing.NamedTuple):
     url: str
 
     @contextlib.contextmanager
-    def opened(self, clients: int) -> collections.abc.Iterator[Send]:
-        # Otherwise the pool opens connections for a moment, and drops them.
-        kept: configuration.Options = {"placement_database": {"max_pool_size": clients}}
+    def opened(self) -> collections.abc.Iterator[Send]:
         with (
             # Most claims are refused, and all are to go the way of those that are not.
             mock.patch.object(transaction, "REFUSED_SECONDS", 0),
-            server.in_process(self.url, kept) as application,
+            server.in_process(self.url) as application,
         ):
             transport = client.WSGITransport(application)
 
@@ -102,7 +100,7 @@ class Outside(typing.NamedTuple):
     url: str
 
     @contextlib.contextmanager
-    def opened(self, clients: int) -> collections.abc.Iterator[Send]:
+    def opened(self) -> collections.abc.Iterator[Send]:
         def send(method: str, path: str, body: object = None) -> Answer:
             # A server may close a connection that was silent for a while.
             with Connection(self.url, VERSION) as api:
@@ -242,7 +240,7 @@ def _serve(
     tempfile.tempdir = directory
     sa.event.listen(sa.Engine, "handle_error", _note_conflict)
     with (
-        service.opened(clients) as send,
+        service.opened() as send,
         futures.ThreadPoolExecutor(clients) as threads,
         contextlib.suppress(EOFError),
     ):

@@ -45,6 +45,14 @@ def test_the_size_of_the_pool_is_configured():
     assert (engine.pool.size(), engine.pool._max_overflow) == (3, 7)
 
 
+def test_a_pool_that_is_not_configured_keeps_all_that_it_may_open():
+    engine = create("postgresql://host/db")
+    with_one_option = create("postgresql://host/db", max_pool_size=3)
+
+    assert (engine.pool.size(), engine.pool._max_overflow) == (15, 0)
+    assert (with_one_option.pool.size(), with_one_option.pool._max_overflow) == (3, 10)
+
+
 def test_an_unlimited_overflow():
     assert create("postgresql://host/db", max_overflow=-1).pool._max_overflow == -1
 
