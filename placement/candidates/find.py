@@ -28,7 +28,7 @@ from placement.candidates.order import Heads, Strategy, Stream
 from placement.candidates.plan import Plan
 from placement.candidates.trees import Forest, Tree
 from placement.candidates.views import Views
-from placement.db import engine, transaction
+from placement.db import postgresql, transaction
 
 if typing.TYPE_CHECKING:
     from placement.conf.settings import PlacementSettings
@@ -100,7 +100,7 @@ def _foreseeing(
     asked outside of the snapshot, and again there if it is not.
     """
     if foresight is not None and foresight.has_held:
-        with engine.alone(conn) as is_alone:
+        with postgresql.alone(conn) as is_alone:
             reader = Reader(conn, foresight, memory.texts)
         if not is_alone or reader.finds_as_before(foresight):
             return reader

@@ -81,7 +81,7 @@ def run_whole(conn: sa.Connection, steps: collections.abc.Sequence[Step]) -> boo
     """Run the steps as one transaction, and commit it; all of that is sent together.
 
     Each of the statements sees what was committed when its turn came. For
-    connections that prepare statements, in a block of ``engine.alone``.
+    connections that prepare statements, in a block of ``postgresql.alone``.
 
     Returns False when a condition of ``required`` was not met, and nothing was done.
     """

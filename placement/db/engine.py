@@ -1,10 +1,6 @@
 """Connections: how each database is opened, and what a transaction begins with."""
 
-import collections.abc
-import contextlib
 import logging
-import math
-import select
 import socket
 import sqlite3
 import time
@@ -14,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from placement import exception
-from placement.db import conflicts, prepared
+from placement.db import conflicts, postgresql
 
 if typing.TYPE_CHECKING:
     from placement.conf.settings import DatabaseSettings
@@ -31,13 +27,8 @@ SQLITE_PAUSE_SECONDS = 0.02
 WRITES = "placement_writes"
 READS = "placement_reads"
 
-# Set in the ``info`` of a connection: that it is to a node of a Galera cluster; when,
-# by the monotonic clock, it was last given back to its pool.
+# Set in the ``info`` of a connection to a node of a Galera cluster.
 _OF_CLUSTER = "placement_of_cluster"
-_GIVEN_BACK = "placement_given_back"
-
-# A connection that was in use so lately has not been lost without a sign.
-_IN_USE_SECONDS = 1.0
 
 # As many as SQLAlchemy opens by default. It would keep five of them, and a worker that
 # has more threads would open and drop the others with every few requests, which takes
@@ -55,43 +46,6 @@ _DRIVERS = {
     "mariadb": "mysql+pymysql",
 }
 
-# A server that went away silently is noticed within half a minute.
-_POSTGRESQL_CONNECT = {
-    # What is sent as text is written so, whatever the database is encoded in.
-    "client_encoding": "utf8",
-    "connect_timeout": 10,
-    "keepalives": 1,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,
-}
-# As libpq counts versions.
-_POSTGRESQL_WITH_JIT = 110_000
-# What searches read stays in memory. By default a row that an index finds is thought
-# to come from a disk, and a table of 100,000 hosts is read to find 1,000 of them.
-_POSTGRESQL_IN_MEMORY = """
-SELECT set_config('random_page_cost', '1.1', false)
-WHERE current_setting('random_page_cost') = '4'
-"""
-# Of a server that has been told to stop writing, or has not yet been told to begin,
-# nobody knows whether it has all that was acknowledged.
-_POSTGRESQL_PRIMARY = {"target_session_attrs": "read-write"}
-# Where another server can answer instead, nobody waits for long.
-_POSTGRESQL_REPLICA = {
-    "connect_timeout": 2,
-    "keepalives_idle": 2,
-    "keepalives_interval": 1,
-    "tcp_user_timeout": 5_000,
-}
-# Changes whenever commits may have been lost that were seen: on a fail-over, and when
-# a server that does not wait for its disk is started again.
-_POSTGRESQL_HISTORY = """
-SELECT
-    pg_postmaster_start_time()::text,
-    CASE WHEN NOT pg_is_in_recovery() THEN pg_walfile_name(pg_current_wal_lsn()) END
-"""
-_TIMELINE_DIGITS = 8
 _MARIADB_CONNECT = {"connect_timeout": 10}
 _MARIADB_KEEPALIVE = {
     socket.TCP_KEEPIDLE: 10,
@@ -106,7 +60,7 @@ def create_engine(database: "DatabaseSettings") -> sa.Engine:
 
     Raises ConfigurationError when the URL cannot be read or its driver is missing.
     """
-    return _create(database, "connection", _POSTGRESQL_PRIMARY)
+    return _create(database, "connection", postgresql.PRIMARY)
 
 
 def create_replica_engine(database: "DatabaseSettings") -> sa.Engine:
@@ -116,7 +70,7 @@ def create_replica_engine(database: "DatabaseSettings") -> sa.Engine:
 
     Raises ConfigurationError when the URL cannot be read or is of something else.
     """
-    engine = _create(database, "slave_connection", _POSTGRESQL_REPLICA)
+    engine = _create(database, "slave_connection", postgresql.REPLICA)
     if engine.dialect.name != "postgresql":
         raise _unusable("slave_connection", "it is not PostgreSQL, as connection is")
     return engine
@@ -160,80 +114,9 @@ def for_reading(conn: sa.Connection) -> sa.Connection:
     return conn.execution_options(**{READS: True})
 
 
-@contextlib.contextmanager
-def alone(conn: sa.Connection) -> collections.abc.Iterator[bool]:
-    """Let each statement of the block be a transaction of its own, if that is cheaper.
-
-    So it is on PostgreSQL, which need not be told of the beginning and the end. The
-    statements only read. After the block ``conn`` is as if it had not been used yet.
-    Yields False where it is not so: then they are the first of a transaction.
-    """
-    driver: typing.Any = conn.connection.dbapi_connection
-    if conn.dialect.driver != "psycopg2":
-        yield False
-        return
-    level, readonly = driver.isolation_level, driver.readonly
-    # In this order, there and back, the driver has nothing to tell the server.
-    driver.isolation_level = driver.readonly = None
-    driver.autocommit = True
-    try:
-        yield True
-    finally:
-        if not driver.closed:
-            driver.autocommit = False
-            driver.isolation_level, driver.readonly = level, readonly
-
-
-def prove(conn: sa.Connection) -> None:
-    """See to it that the server is there, whom the connection may have lost long ago.
-
-    For who is going to send what may not be sent twice, in a block of ``alone``. A
-    server that has answered a moment ago, and said nothing since, is not asked.
-    """
-    since = conn.info.get(_GIVEN_BACK, -math.inf)
-    is_old = time.monotonic() - since > _IN_USE_SECONDS
-    # The end of a connection can be read, like whatever is said before it.
-    if is_old or _has_more(conn.connection.dbapi_connection):
-        conn.exec_driver_sql("SELECT 1").close()
-
-
-def _has_more(driver: typing.Any) -> bool:
-    poll = select.poll()
-    poll.register(driver, select.POLLIN)
-    return bool(poll.poll(0))
-
-
 def is_of_cluster(conn: sa.Connection) -> bool:
     """Say whether the connection is to a node of a Galera cluster."""
     return _OF_CLUSTER in conn.info
-
-
-def on_other_history(
-    engine: sa.Engine, forget: collections.abc.Callable[[], None]
-) -> None:
-    """Let ``forget`` be called when what was read may never have been.
-
-    That is when a connection turns out to be to another PostgreSQL than those before,
-    as after a fail-over, which may lack the last commits. It costs a statement for
-    each connection that is opened.
-    """
-    if engine.dialect.name != "postgresql":
-        return
-    last: list[tuple[object, ...]] = []
-
-    def opened(connection: typing.Any, _record: object) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(_POSTGRESQL_HISTORY)
-            started, log = cursor.fetchone()
-        connection.commit()
-        # The name of a file of the log begins with the timeline.
-        history = (started, log and log[:_TIMELINE_DIGITS])
-        if last and last != [history]:
-            LOG.info("The database has been started anew, or is another one")
-            forget()
-        last[:] = [history]
-
-    event.listen(engine, "connect", opened)
 
 
 def wait_until_reachable(engine: sa.Engine, database: "DatabaseSettings") -> None:
@@ -298,7 +181,7 @@ def _options(
     # see what was committed while it waited.
     options["isolation_level"] = "READ COMMITTED"
     if url.get_backend_name() == "postgresql":
-        connect = _POSTGRESQL_CONNECT | to_postgresql
+        connect = postgresql.CONNECT | to_postgresql
         # Which of several servers is meant may be said in the URL.
         if "target_session_attrs" in url.query:
             connect.pop("target_session_attrs", None)
@@ -314,10 +197,7 @@ def _listen(engine: sa.Engine, database: "DatabaseSettings") -> None:
         event.listen(engine, "connect", _opens_sqlite(database.sqlite_synchronous))
         event.listen(engine, "begin", _begin_sqlite)
     elif engine.dialect.name == "postgresql":
-        event.listen(engine, "connect", _opened_postgresql)
-        event.listen(engine, "checkin", _given_back)
-        if engine.dialect.driver == "psycopg2":
-            prepared.listen(engine)
+        postgresql.listen(engine)
     elif engine.dialect.name in MARIADB:
         event.listen(engine, "connect", _opens_mariadb(database.mysql_sql_mode))
         event.listen(engine, "begin", _begin_mariadb)
@@ -359,20 +239,6 @@ def _begin_sqlite(conn: sa.Connection) -> None:
     # fail; a transaction that is going to write says so at its beginning.
     writes = conn.get_execution_options().get(WRITES)
     conn.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _given_back(_connection: object, record: typing.Any) -> None:
-    record.info[_GIVEN_BACK] = time.monotonic()
-
-
-def _opened_postgresql(connection: typing.Any, _record: object) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_POSTGRESQL_IN_MEMORY)
-        # Compiling a question takes longer than answering it: all that is asked
-        # here stops at a limit.
-        if connection.server_version >= _POSTGRESQL_WITH_JIT:
-            cursor.execute("SET jit = off")
-    connection.commit()
 
 
 def _opens_mariadb(sql_mode: str) -> typing.Callable[..., None]:

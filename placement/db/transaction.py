@@ -12,7 +12,7 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import batch, conflicts, engine, prepared
+from placement.db import batch, conflicts, engine, postgresql, prepared
 from placement.db.batch import Step
 
 if typing.TYPE_CHECKING:
@@ -95,8 +95,8 @@ def write_at_once(
     def turn(conn: sa.Connection) -> None:
         nonlocal is_tried, is_done
         if not is_tried and prepared.find(conn) is not None:
-            with engine.alone(conn):
-                engine.prove(conn)
+            with postgresql.alone(conn):
+                postgresql.prove(conn)
                 is_tried = True
                 steps = plan(conn)
                 if steps is not None:
@@ -142,7 +142,7 @@ def read_one(context: "RequestContext", work: _Work[_Result]) -> _Result:
     """
 
     def alone(conn: sa.Connection) -> _Result:
-        with engine.alone(conn):
+        with postgresql.alone(conn):
             return work(conn)
 
     return read(context, alone)

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import batch, engine, tables, transaction
+from placement.db import batch, postgresql, tables, transaction
 from placement.objects import claim, claim_at_once
 from placement.objects.claim import Claim
 from placement.objects.claim_at_once import KnownOwners
@@ -91,7 +91,7 @@ def ordinarily(place: Place, work: typing.Callable[[sa.Connection], None]) -> Ca
 def at_once(
     place: Place, plan: typing.Callable[[sa.Connection], list[batch.Step] | None]
 ) -> Came:
-    with place.context.engine.connect() as conn, engine.alone(conn):
+    with place.context.engine.connect() as conn, postgresql.alone(conn):
         steps = plan(conn)
         is_done = steps is not None and batch.run_whole(conn, steps)
     assert not is_done or not place.keeper.look(invariants.violations_in)

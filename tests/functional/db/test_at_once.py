@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import batch, engine, lists, tables, transaction
+from placement.db import batch, lists, tables, transaction
+from placement.db import postgresql as connections
 from placement.db.batch import Step
 from tests.functional import databases, sessions, statements
 from tests.functional.db import contexts
@@ -203,7 +204,7 @@ def test_only_who_was_silent_for_a_while_is_asked_before(
 ) -> None:
     Whole().write(postgresql)
     lately = Whole().write(postgresql)
-    monkeypatch.setattr(engine, "_IN_USE_SECONDS", 0)
+    monkeypatch.setattr(connections, "_IN_USE_SECONDS", 0)
     long_ago = Whole().write(postgresql)
 
     assert (len(lately), len(long_ago)) == (1, 2)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from placement.candidates import find, select
 from placement.candidates.foresight import FACTS_MAX, Foresight, Reader, Texts
 from placement.db import engine as engines
+from placement.db import postgresql
 from tests.functional import statements
 from tests.unit.candidates import worlds
 from tests.unit.candidates.model import Inventory, Provider
@@ -222,7 +223,7 @@ def test_news_while_all_is_asked_at_once_are_found_in_one_snapshot(engine, monke
             conn.execute(sa.text(f"{of_some} ({ids})"))
             conn.execute(sa.text(REVISION.format(ids)))
 
-    alone = engines.alone
+    alone = postgresql.alone
 
     @contextlib.contextmanager
     def interrupted(conn):
@@ -230,7 +231,7 @@ def test_news_while_all_is_asked_at_once_are_found_in_one_snapshot(engine, monke
             yield is_alone
         use(2, "1, 2")
 
-    monkeypatch.setattr(engines, "alone", interrupted)
+    monkeypatch.setattr(postgresql, "alone", interrupted)
     use(1, "1")
 
     told = json.loads(worlds.ask(context, query))["provider_summaries"]
@@ -259,7 +260,7 @@ def test_after_a_statement_alone_a_transaction_is_a_snapshot(engine):
     for _ in range(2):
         with engine.connect() as fresh:
             conn = engines.for_reading(fresh)
-            with engines.alone(conn) as is_alone:
+            with postgresql.alone(conn) as is_alone:
                 assert is_alone
                 assert conn.scalar(show) == "read committed"
                 assert conn.scalar(began)

@@ -1,0 +1,155 @@
+"""PostgreSQL: how it is connected to, and what can be sent without a transaction."""
+
+import collections.abc
+import contextlib
+import logging
+import math
+import select
+import time
+import typing
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from placement.db import prepared
+
+LOG = logging.getLogger(__name__)
+
+# A server that went away silently is noticed within half a minute.
+CONNECT = {
+    # What is sent as text is written so, whatever the database is encoded in.
+    "client_encoding": "utf8",
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+# As libpq counts versions.
+_WITH_JIT = 110_000
+# What searches read stays in memory. By default a row that an index finds is thought
+# to come from a disk, and a table of 100,000 hosts is read to find 1,000 of them.
+_IN_MEMORY = """
+SELECT set_config('random_page_cost', '1.1', false)
+WHERE current_setting('random_page_cost') = '4'
+"""
+# Of a server that has been told to stop writing, or has not yet been told to begin,
+# nobody knows whether it has all that was acknowledged.
+PRIMARY = {"target_session_attrs": "read-write"}
+# Where another server can answer instead, nobody waits for long.
+REPLICA = {
+    "connect_timeout": 2,
+    "keepalives_idle": 2,
+    "keepalives_interval": 1,
+    "tcp_user_timeout": 5_000,
+}
+# Changes whenever commits may have been lost that were seen: on a fail-over, and when
+# a server that does not wait for its disk is started again.
+_HISTORY = """
+SELECT
+    pg_postmaster_start_time()::text,
+    CASE WHEN NOT pg_is_in_recovery() THEN pg_walfile_name(pg_current_wal_lsn()) END
+"""
+_TIMELINE_DIGITS = 8
+
+# Set in the ``info`` of a connection: when, by the monotonic clock, it was last given
+# back to its pool.
+_GIVEN_BACK = "placement_given_back"
+
+# A connection that was in use so lately has not been lost without a sign.
+_IN_USE_SECONDS = 1.0
+
+
+def listen(engine: sa.Engine) -> None:
+    """Let the connections of an engine be set up, and be looked after."""
+    event.listen(engine, "connect", _opened)
+    event.listen(engine, "checkin", _given_back)
+    if engine.dialect.driver == "psycopg2":
+        prepared.listen(engine)
+
+
+@contextlib.contextmanager
+def alone(conn: sa.Connection) -> collections.abc.Iterator[bool]:
+    """Let each statement of the block be a transaction of its own, if that is cheaper.
+
+    So it is on PostgreSQL, which need not be told of the beginning and the end. What is
+    sent only reads, or is a whole transaction in one text. After the block ``conn`` is
+    as if it had not been used yet. Yields False where it is not so: then the statements
+    are the first of a transaction.
+    """
+    driver: typing.Any = conn.connection.dbapi_connection
+    if conn.dialect.driver != "psycopg2":
+        yield False
+        return
+    level, readonly = driver.isolation_level, driver.readonly
+    # In this order, there and back, the driver has nothing to tell the server.
+    driver.isolation_level = driver.readonly = None
+    driver.autocommit = True
+    try:
+        yield True
+    finally:
+        if not driver.closed:
+            driver.autocommit = False
+            driver.isolation_level, driver.readonly = level, readonly
+
+
+def prove(conn: sa.Connection) -> None:
+    """See to it that the server is there, whom the connection may have lost long ago.
+
+    For who is going to send what may not be sent twice, in a block of ``alone``. A
+    server that has answered a moment ago, and said nothing since, is not asked.
+    """
+    since = conn.info.get(_GIVEN_BACK, -math.inf)
+    is_old = time.monotonic() - since > _IN_USE_SECONDS
+    # The end of a connection can be read, like whatever is said before it.
+    if is_old or _has_more(conn.connection.dbapi_connection):
+        conn.exec_driver_sql("SELECT 1").close()
+
+
+def _has_more(driver: typing.Any) -> bool:
+    poll = select.poll()
+    poll.register(driver, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def on_other_history(
+    engine: sa.Engine, forget: collections.abc.Callable[[], None]
+) -> None:
+    """Let ``forget`` be called when what was read may never have been.
+
+    That is when a connection turns out to be to another PostgreSQL than those before,
+    as after a fail-over, which may lack the last commits. It costs a statement for
+    each connection that is opened.
+    """
+    if engine.dialect.name != "postgresql":
+        return
+    last: list[tuple[object, ...]] = []
+
+    def opened(connection: typing.Any, _record: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(_HISTORY)
+            started, log = cursor.fetchone()
+        connection.commit()
+        # The name of a file of the log begins with the timeline.
+        history = (started, log and log[:_TIMELINE_DIGITS])
+        if last and last != [history]:
+            LOG.info("The database has been started anew, or is another one")
+            forget()
+        last[:] = [history]
+
+    event.listen(engine, "connect", opened)
+
+
+def _given_back(_connection: object, record: typing.Any) -> None:
+    record.info[_GIVEN_BACK] = time.monotonic()
+
+
+def _opened(connection: typing.Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_IN_MEMORY)
+        # Compiling a question takes longer than answering it: all that is asked
+        # here stops at a limit.
+        if connection.server_version >= _WITH_JIT:
+            cursor.execute("SET jit = off")
+    connection.commit()
