@@ -233,8 +233,7 @@ def _encoded(body: typing.Any) -> list[bytes]:
 def _host_url(environ: collections.abc.Mapping[str, typing.Any]) -> str:
     """Return the scheme and host that the client asked, without a slash.
 
-    Flask has none for some that are used, such as one with ``_``. What cannot be a
-    host is not repeated: it is the one that the server listens at.
+    What cannot be a host is not repeated: it is the one that the server listens at.
     """
     own = dict(environ)
     if not is_host(own.get("HTTP_HOST", "")):
