@@ -174,7 +174,8 @@ def _add() -> sa.Select[typing.Any]:
         .join(_users, _users.c.external_id == asked.c.users)
         .outerjoin(_types, _types.c.name == asked.c.types)
         .where(sa.or_(asked.c.types.is_(None), _types.c.id.is_not(None)))
-        .order_by(asked.c.consumers)
+        # In the order in which ``claim`` adds them, too.
+        .order_by(sa.collate(asked.c.consumers, "C"))
     )
     columns = _consumers.c
     added = (
