@@ -32,7 +32,8 @@ _MAPPINGS: Schema = {
     },
 }
 
-_CONSUMER_TYPE: Schema = EXTERNAL_ID | {"pattern": "^[A-Z0-9_]+$"}
+# Of several errors the first one is told.
+_CONSUMER_TYPE: Schema = {"pattern": "^[A-Z0-9_]+$"} | EXTERNAL_ID
 
 
 def _strangers_first(schema: Schema) -> Schema:
