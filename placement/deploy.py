@@ -32,6 +32,7 @@ from placement.middleware import (
     request_id,
     requestlog,
 )
+from placement.web import app as web
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -110,6 +111,7 @@ def _wrapped(
         functools.partial(auth.wrap, config=config),
         fault_wrap.wrap,
         openapi.wrap,
+        web.wrap,
         microversion.wrap,
         fault_wrap.wrap,
     )

@@ -117,6 +117,14 @@ class QueryMissingValue(BadRequest):
     code = "placement.query.missing_value"
 
 
+class PageTokenInvalid(BadRequest):
+    code = "placement.ext.page_token"
+    template = (
+        "The parameter 'page_token' must be the next_page_token of an answer to the "
+        "same query."
+    )
+
+
 class ResourceProviderNotFound(NotFound):
     template = "No resource provider with uuid {uuid} found"
 

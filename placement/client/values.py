@@ -95,6 +95,38 @@ class Inventories:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ProviderDetails:
+    """A provider with what belongs to it; what was not asked for is empty.
+
+    ``inventories`` and ``used`` are by resource class.
+    """
+
+    provider: Provider
+    inventories: Mapping[str, Inventory]
+    used: Resources
+    traits: tuple[str, ...]
+    aggregates: tuple[str, ...]
+
+    @classmethod
+    def from_document(cls, document: Document) -> typing.Self:
+        records = document.get("inventories", {})
+        return cls(
+            provider=Provider.from_document(document),
+            inventories={
+                name: Inventory.from_document(record)
+                for name, record in records.items()
+            },
+            used={
+                name: record["used"]
+                for name, record in records.items()
+                if "used" in record
+            },
+            traits=tuple(document.get("traits", ())),
+            aggregates=tuple(document.get("aggregates", ())),
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class ProviderTraits:
     """The traits of one provider, and the provider's generation."""
 

@@ -4,30 +4,26 @@ import dataclasses
 import json
 import typing
 import uuid
-from collections.abc import Iterator
 
 import click
 
-from placement.client import Client, Inventory, NotFound, Provider
+from placement.client import Client, Inventory, Provider, ProviderDetails
 from placement.cmd.connection import Connection, pass_connection
 from placement.cmd.failures import NotPossibleNow
 
 if typing.TYPE_CHECKING:
+    import rich.tree
     from rich.console import Console
-    from rich.tree import Tree
 
 _BAR_CELLS = 24
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Shown:
-    """One provider with what is shown of it, and the providers below it."""
+class Tree:
+    """One provider, and the providers below it by name."""
 
-    provider: Provider
-    inventories: dict[str, Inventory]
-    used: dict[str, int]
-    traits: list[str]
-    children: list["Shown"]
+    root: ProviderDetails
+    children: list["Tree"]
 
 
 @click.command()
@@ -40,34 +36,30 @@ def show(
 ) -> None:
     """Show all trees, or the one that PROVIDER (a name or uuid) is in."""
     client = connection.client()
-    trees = read_trees(client, provider)
+    trees = read_trees(client, provider, has_traits=has_traits or is_json)
     if is_json:
         click.echo(json.dumps([_document(tree) for tree in trees], indent=2))
         return
     console = _console()
-    count = 0
-    for count, tree in enumerate(trees, 1):  # noqa: B007
+    for tree in trees:
         console.print(_rendered(console, tree, has_traits))
-    if not count:
+    if not trees:
         click.echo("There are no providers yet: try `placement host report`.")
 
 
-def read_trees(client: Client, wanted: str | None) -> Iterator[Shown]:
-    """Yield the tree of the provider wanted, or all trees by the name of their root.
+def read_trees(client: Client, wanted: str | None, *, has_traits: bool) -> list[Tree]:
+    """Return the tree of the provider wanted, or all trees by the name of their root.
 
-    Lazy: each provider costs three requests when its tree is taken. A provider that
-    is deleted meanwhile is left out, with what is below it.
+    Costs one request per 1,000 providers. A provider whose parent was created or
+    moved between two pages may be left out, with what is below it.
     Raises NotPossibleNow when there is no such provider.
     """
-    if wanted is None:
-        providers = client.get_providers()
-    else:
-        providers = client.get_providers(in_tree=_find(client, wanted).root_uuid)
-    below: dict[str | None, list[Provider]] = {}
-    for provider in sorted(providers, key=lambda each: each.name):
-        below.setdefault(provider.parent_uuid, []).append(provider)
-    for root in below.get(None, []):
-        yield from _read(client, root, below)
+    include = ["inventories", "usages", *(["traits"] if has_traits else [])]
+    in_tree = None if wanted is None else _find(client, wanted).root_uuid
+    below: dict[str | None, list[ProviderDetails]] = {}
+    for details in client.read_providers(include, in_tree):
+        below.setdefault(details.provider.parent_uuid, []).append(details)
+    return _trees(None, below)
 
 
 def bar(used: int, capacity: int, is_ascii: bool) -> str:
@@ -99,21 +91,13 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-def _read(
-    client: Client, provider: Provider, below: dict[str | None, list[Provider]]
-) -> Iterator[Shown]:
-    try:
-        inventories = client.get_inventories(provider.uuid).by_class
-        used = client.get_usages(provider.uuid).resources
-        traits = client.get_provider_traits(provider.uuid).names
-    except NotFound:
-        return
-    children = [
-        shown
-        for child in below.get(provider.uuid, [])
-        for shown in _read(client, child, below)
-    ]
-    yield Shown(provider, dict(inventories), dict(used), sorted(traits), children)
+def _trees(
+    parent_uuid: str | None, below: dict[str | None, list[ProviderDetails]]
+) -> list[Tree]:
+    children = sorted(
+        below.get(parent_uuid, ()), key=lambda details: details.provider.name
+    )
+    return [Tree(child, _trees(child.provider.uuid, below)) for child in children]
 
 
 def _console() -> "Console":
@@ -122,11 +106,12 @@ def _console() -> "Console":
     return Console(highlight=False)
 
 
-def _rendered(console: "Console", shown: Shown, has_traits: bool) -> "Tree":
+def _rendered(console: "Console", tree: Tree, has_traits: bool) -> "rich.tree.Tree":
     from rich.text import Text  # noqa: PLC0415 - slow
-    from rich.tree import Tree  # noqa: PLC0415 - slow
+    from rich.tree import Tree as RichTree  # noqa: PLC0415 - slow
 
-    tree = Tree(
+    shown = tree.root
+    rendered = RichTree(
         Text.assemble((shown.provider.name, "bold"), f"  {shown.provider.uuid}")
     )
     width = max((len(name) for name in shown.inventories), default=0)
@@ -134,12 +119,14 @@ def _rendered(console: "Console", shown: Shown, has_traits: bool) -> "Tree":
         used = shown.used.get(name, 0)
         line = bar(used, inventory.capacity, console.options.ascii_only)
         text = f"{name:<{width}}  {line}  {used} of {inventory.capacity}"
-        tree.add(Text(text + _remarks(inventory), no_wrap=True, overflow="ellipsis"))
+        rendered.add(
+            Text(text + _remarks(inventory), no_wrap=True, overflow="ellipsis")
+        )
     if has_traits and shown.traits:
-        tree.add(Text(" ".join(shown.traits), "dim"))
-    for child in shown.children:
-        tree.add(_rendered(console, child, has_traits))
-    return tree
+        rendered.add(Text(" ".join(sorted(shown.traits)), "dim"))
+    for child in tree.children:
+        rendered.add(_rendered(console, child, has_traits))
+    return rendered
 
 
 def _remarks(inventory: Inventory) -> str:
@@ -154,7 +141,8 @@ def _remarks(inventory: Inventory) -> str:
     return f"  (total {inventory.total}, {', '.join(remarks)})"
 
 
-def _document(shown: Shown) -> dict[str, typing.Any]:
+def _document(tree: Tree) -> dict[str, typing.Any]:
+    shown = tree.root
     return {
         "uuid": shown.provider.uuid,
         "name": shown.provider.name,
@@ -167,6 +155,6 @@ def _document(shown: Shown) -> dict[str, typing.Any]:
             }
             for name, inventory in shown.inventories.items()
         },
-        "traits": shown.traits,
-        "children": [_document(child) for child in shown.children],
+        "traits": sorted(shown.traits),
+        "children": [_document(child) for child in tree.children],
     }

@@ -12,6 +12,7 @@ from placement.policies import (
     allocation,
     allocation_candidate,
     base,
+    extension,
     inventory,
     reshaper,
     resource_class,
@@ -31,6 +32,7 @@ _MODULES = (
     allocation,
     allocation_candidate,
     reshaper,
+    extension,
 )
 
 

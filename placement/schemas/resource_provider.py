@@ -11,7 +11,8 @@ _FILTERS_1_0 = {"name": _TEXT, "uuid": UUID}
 _FILTERS_1_3 = _FILTERS_1_0 | {"member_of": _TEXT}
 _FILTERS_1_4 = _FILTERS_1_3 | {"resources": _TEXT}
 _FILTERS_1_14 = _FILTERS_1_4 | {"in_tree": UUID}
-_FILTERS_1_18 = _FILTERS_1_14 | {"required": _TEXT}
+# The newest ones.
+LIST_FILTERS = _FILTERS_1_14 | {"required": _TEXT}
 
 CREATE = Schemas(
     {
@@ -38,7 +39,7 @@ LIST_QUERY = Schemas(
         (1, 3): closed(_FILTERS_1_3, required=()),
         (1, 4): closed(_FILTERS_1_4, required=()),
         (1, 14): closed(_FILTERS_1_14, required=()),
-        (1, 18): closed(_FILTERS_1_18, required=()),
+        (1, 18): closed(LIST_FILTERS, required=()),
     },
     strict_uuids=True,
 )

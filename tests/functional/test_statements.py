@@ -118,6 +118,20 @@ def test_what_belongs_to_a_provider_is_read_in_one_statement(
     assert len(sent) == 1
 
 
+def test_a_page_of_providers_takes_no_more_statements_for_ten_times_the_hosts(
+    api: client.Client,
+) -> None:
+    counts = []
+    for hosts in (5, 45):
+        add_hosts(api, hosts)
+        with statements.recorded() as sent:
+            found = list(api.read_providers(["inventories", "usages", "traits"]))
+        assert found[-1].used == dict.fromkeys(OFFER, 0)
+        counts.append(len(sent))
+
+    assert 0 < counts[1] <= counts[0]
+
+
 def describe_host(api: client.Client) -> str:
     """Add a host with all that its agent says of it; return its uuid."""
     host = add_hosts(api, 1)

@@ -25,6 +25,7 @@ CODES = {
     "QueryDuplicateKey": "placement.query.duplicate_key",
     "QueryBadValue": "placement.query.bad_value",
     "QueryMissingValue": "placement.query.missing_value",
+    "PageTokenInvalid": "placement.ext.page_token",
 }
 
 # A failure at start has no status, and the base has no kind.

@@ -21,6 +21,7 @@ FLOORS = (
         "placement.dispatch",
         "placement.contract",
         "placement.openapi",
+        "placement.web",
     ),
     ("placement.handlers",),
     ("placement.candidates",),
@@ -138,10 +139,21 @@ def test_a_module_imports_only_from_its_room_and_below(module):
         ("placement.client.direct", "placement.deploy", True),
         ("placement.host.report", "placement.client", True),
         ("placement.host.report", "placement.deploy", False),
+        ("placement.deploy", "placement.web.app", True),
+        ("placement.web.providers", "placement.objects.provider_page", True),
+        ("placement.handlers.usage", "placement.web.app", False),
     ],
 )
 def test_which_imports_are_allowed(importer, target, allowed):
     assert is_allowed(importer, target) is allowed
+
+
+def test_the_extensions_do_not_build_on_the_handlers_of_the_api():
+    of_web = [name for name in MODULES if belongs(name, "placement.web")]
+    targets = {target for name in of_web for target in imported(MODULES[name], False)}
+
+    assert of_web
+    assert not {name for name in targets if belongs(name, "placement.handlers")}
 
 
 def test_imports_for_types_alone_are_told_apart():

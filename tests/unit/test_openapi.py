@@ -72,6 +72,8 @@ def test_every_rule_of_an_operation_is_told_with_its_default() -> None:
         rule.name: rule.check_str
         for rule in policies.list_rules()
         if rule.name.startswith("placement:")
+        # The extensions are not in the document of the versioned API.
+        and not rule.name.startswith("placement:ext:")
     }
 
 

@@ -53,6 +53,41 @@ class TestProviders:
 
         assert version["max_version"] >= api.VERSION
 
+    def test_many_providers_are_read_with_what_belongs_to_them(
+        self, client, claim, host
+    ):
+        claim(2)
+        client.replace_provider_traits(
+            host.uuid,
+            ProviderTraits(
+                client.get_provider(host.uuid).generation, ["STORAGE_DISK_SSD"]
+            ),
+        )
+        child = client.create_provider("child", parent_uuid=host.uuid)
+        other = client.create_provider("other")
+        include = ["inventories", "usages", "traits"]
+
+        of_all = list(client.read_providers(include))
+        of_tree = list(client.read_providers(in_tree=child.uuid))
+
+        assert [each.provider.uuid for each in of_all] == [
+            host.uuid,
+            child.uuid,
+            other.uuid,
+        ]
+        assert of_all[0].inventories["VCPU"] == Inventory(4, max_unit=3)
+        assert of_all[0].used == {"VCPU": 2, "DISK_GB": 0}
+        assert of_all[0].traits == ("STORAGE_DISK_SSD",)
+        assert [each.provider.parent_uuid for each in of_tree] == [None, host.uuid]
+        assert of_tree[0].inventories == {}
+
+    def test_providers_are_read_page_by_page(self, client):
+        uuids = [client.create_provider(f"host-{n}").uuid for n in range(1001)]
+
+        found = [each.provider.uuid for each in client.read_providers()]
+
+        assert found == uuids
+
     def test_a_provider_is_created_and_found(self, client):
         given = new_uuid()
 

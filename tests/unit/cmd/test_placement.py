@@ -244,6 +244,21 @@ class TestShow:
 
         assert [tree["name"] for tree in trees] == ["two"]
 
+    def test_all_trees_cost_one_request(self, command, client, monkeypatch, hosts):
+        paths = []
+        request = client.request
+
+        def counted(method, path, *more, **options):
+            paths.append(path.partition("?")[0])
+            return request(method, path, *more, **options)
+
+        monkeypatch.setattr(client, "request", counted)
+
+        trees = json.loads(command("show", "--json").stdout)
+
+        assert [tree["uuid"] for tree in trees] == [hosts.one, hosts.two]
+        assert paths == ["/-/v1/providers"]
+
     def test_a_provider_that_does_not_exist(self, command):
         assert "nobody" in error(command("show", "nobody"), 1)
 

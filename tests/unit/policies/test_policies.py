@@ -62,11 +62,13 @@ ROUTES = {
     "placement:allocation_candidates:list": {"GET /allocation_candidates"},
     "placement:usages": {"GET /usages"},
     "placement:reshaper:reshape": {"POST /reshaper"},
+    "placement:ext:read": {"GET /-/v1/providers"},
 }
 
 CHECKS = {
     "placement:usages": "rule:admin_or_project_reader_or_service_api",
     "placement:reshaper:reshape": "rule:service_api",
+    "placement:ext:read": "rule:admin_or_service_api or role:auditor",
 }
 
 RULES = {rule.name: rule for rule in policies.list_rules()}

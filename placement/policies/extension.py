@@ -1,0 +1,14 @@
+"""Rules of the extensions, the operations below ``/-/v1/``."""
+
+from placement.policies import base
+
+READ = "placement:ext:read"
+
+RULES = [
+    base.operation(
+        READ,
+        "Read the whole cloud. An auditor can see everything and change nothing.",
+        "GET /-/v1/providers",
+        check=f"{base.ADMIN_OR_SERVICE} or role:auditor",
+    ),
+]

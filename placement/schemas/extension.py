@@ -1,0 +1,23 @@
+"""Schemas of the extensions. They have no versions: one step serves all of them."""
+
+from placement.schemas.common import Schema, closed
+from placement.schemas.resource_provider import LIST_FILTERS
+from placement.schemas.validation import Schemas
+
+_TEXT: Schema = {"type": "string"}
+
+PROVIDERS_QUERY = Schemas(
+    {
+        (1, 0): closed(
+            {
+                **LIST_FILTERS,
+                "roots": {"type": "string", "enum": ["true", "false"]},
+                "include": _TEXT,
+                "page_size": {"type": "string", "pattern": "^[1-9][0-9]*$"},
+                "page_token": {"type": "string", "maxLength": 200},
+            },
+            required=(),
+        ),
+    },
+    strict_uuids=True,
+)

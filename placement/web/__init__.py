@@ -1,0 +1,1 @@
+"""What the service offers beside the versioned API, below ``/-/v1/``."""
