@@ -1,17 +1,17 @@
 """A thin client of the Placement API.
 
-    client = placement.client.Client.connect()
-    group = RequestGroup(resources={"VCPU": 1})
-    for request in client.get_candidates([group], limit=10).requests:
-        if client.claim(consumer, request, ...):
-            break
+    with placement.client.Client.connect() as client:
+        group = RequestGroup(resources={"VCPU": 1})
+        candidates = client.get_candidates([group], limit=50)
+        claim = client.claim_any(consumer, candidates, ...)
 
 One method per operation, plain values in and out, failures raised by code. Imports
 nothing of the service, except ``direct``, which starts one in this process.
 """
 
-from placement.client.client import KEEP, VERSION, Client
+from placement.client.client import KEEP, Client
 from placement.client.errors import (
+    CODES,
     BadRequest,
     CapacityExceeded,
     ClientError,
@@ -35,8 +35,10 @@ from placement.client.errors import (
     UnexpectedAnswer,
     Unreachable,
 )
+from placement.client.exchange import VERSION
 from placement.client.location import Location, locate, state_directory
 from placement.client.query import RequestGroup, candidates_query
+from placement.client.retry import Retry
 from placement.client.transport import (
     HTTPTransport,
     Response,
@@ -65,6 +67,7 @@ from placement.client.values import (
 )
 
 __all__ = [
+    "CODES",
     "KEEP",
     "VERSION",
     "Aggregates",
@@ -103,6 +106,7 @@ __all__ = [
     "ProviderTraits",
     "RequestGroup",
     "Response",
+    "Retry",
     "ServerError",
     "ServerNotLocated",
     "SessionTransport",

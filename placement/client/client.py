@@ -1,16 +1,23 @@
 """One method per operation of the Placement API, plain values in and out."""
 
-import json
+import ssl
 import typing
 import urllib.parse
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from placement.client import errors, location, query, transport, values
+from placement.client import (
+    allocations,
+    errors,
+    location,
+    query,
+    retry,
+    transport,
+    values,
+)
+from placement.client.exchange import documents, path_of, read, with_query
 
-# The microversion on the wire, and the one that the values follow.
-VERSION = "1.39"
-
-_T = typing.TypeVar("_T")
+# How often ``ensure_provider`` looks for a provider that it could not create.
+_ENSURE_ATTEMPTS = 3
 
 
 class _Keep(typing.NamedTuple):
@@ -20,17 +27,17 @@ class _Keep(typing.NamedTuple):
 KEEP = _Keep()
 
 
-class Client:
+class Client(allocations.AllocationOperations):
     """The Placement API over a transport.
 
     Every method raises the classes of ``errors``: those of its answer by status and
     code, ``Unreachable`` or ``TimedOut`` when there was none, and
-    ``UnexpectedAnswer`` when what answered is something else. Nothing is retried.
-    A client may be shared by threads.
-    """
+    ``UnexpectedAnswer`` when what answered is something else. Nothing is sent again
+    unless ``retry`` says so. A client may be shared by threads; as a context manager
+    it closes its connections at the end.
 
-    def __init__(self, transport: transport.Transport) -> None:
-        self._transport = transport
+    A uuid may be given as a string or as a ``uuid.UUID``.
+    """
 
     @classmethod
     def connect(
@@ -38,39 +45,20 @@ class Client:
         endpoint: str | None = None,
         token: str | None = None,
         timeout_seconds: float = transport.TIMEOUT_SECONDS,
+        *,
+        ssl_context: ssl.SSLContext | None = None,
+        user_agent: str | None = None,
+        retry: retry.Retry = retry.NEVER,
     ) -> typing.Self:
         """Return a client of the service that ``locate`` finds; nothing is sent yet.
 
         Raises ServerNotLocated; ValueError when the endpoint is not a URL.
         """
         found = location.locate(endpoint, token)
-        return cls(
-            transport.HTTPTransport(found.endpoint, found.token, timeout_seconds)
+        over_http = transport.HTTPTransport(
+            found.endpoint, found.token, timeout_seconds, ssl_context
         )
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        body: object = None,
-        version: str = VERSION,
-    ) -> transport.Response:
-        """Send any request and return its answer, if it is a success.
-
-        ``body`` is sent as JSON unless it is None. Raises as every method does.
-        """
-        headers = {
-            "accept": "application/json",
-            "openstack-api-version": f"placement {version}",
-        }
-        content = None
-        if body is not None:
-            headers["content-type"] = "application/json"
-            content = json.dumps(body).encode()
-        answer = self._transport.send(method, path, headers, content)
-        if not 200 <= answer.status < 300:
-            raise errors.from_response(answer.status, answer.headers, answer.body)
-        return answer
+        return cls(over_http, user_agent=user_agent, retry=retry)
 
     # The service
 
@@ -83,11 +71,11 @@ class Client:
     def get_providers(
         self,
         name: str | None = None,
-        uuid: str | None = None,
-        in_tree: str | None = None,
+        uuid: values.AnyUUID | None = None,
+        in_tree: values.AnyUUID | None = None,
         resources: values.Resources | None = None,
         required: Sequence[str] = (),
-        member_of: Sequence[str] = (),
+        member_of: Sequence[values.AnyUUID] = (),
     ) -> list[values.Provider]:
         """Return the providers that every given filter lets through, in no order.
 
@@ -95,13 +83,17 @@ class Client:
         Source: API reference, "List resource providers".
         """
         given = {"name": name, "uuid": uuid, "in_tree": in_tree}
-        parameters = [(key, value) for key, value in given.items() if value is not None]
+        parameters = [
+            (key, str(value)) for key, value in given.items() if value is not None
+        ]
         if resources:
             parameters.append(("resources", query.render_resources(resources)))
         parameters += [("required", each) for each in query.render_required(required)]
-        parameters += [("member_of", each) for each in member_of]
+        parameters += [
+            ("member_of", str(each)) for each in values.several("member_of", member_of)
+        ]
         return self._get(
-            _with_query("/resource_providers", parameters),
+            with_query("/resource_providers", parameters),
             lambda document: [
                 values.Provider.from_document(each)
                 for each in document["resource_providers"]
@@ -109,7 +101,7 @@ class Client:
         )
 
     def read_providers(
-        self, include: Sequence[str] = (), in_tree: str | None = None
+        self, include: Sequence[str] = (), in_tree: values.AnyUUID | None = None
     ) -> Iterator[values.ProviderDetails]:
         """Yield all providers, or those of one tree, with what belongs to them.
 
@@ -119,20 +111,25 @@ class Client:
         page is from one snapshot. Only this Placement has the operation.
         Source: API reference, "Extensions".
         """
-        parameters = [("include", ",".join(include))] if include else []
+        parameters = []
+        if values.several("include", include):
+            parameters.append(("include", ",".join(include)))
         if in_tree is not None:
-            parameters.append(("in_tree", in_tree))
+            parameters.append(("in_tree", str(in_tree)))
         page_token: str | None = None
         while True:
             token = [("page_token", page_token)] if page_token is not None else []
-            path = _with_query("/-/v1/providers", parameters + token)
+            path = with_query("/-/v1/providers", parameters + token)
             page, page_token = self._get(path, _provider_page)
             yield from page
             if page_token is None:
                 return
 
     def create_provider(
-        self, name: str, uuid: str | None = None, parent_uuid: str | None = None
+        self,
+        name: str,
+        uuid: values.AnyUUID | None = None,
+        parent_uuid: values.AnyUUID | None = None,
     ) -> values.Provider:
         """Create a provider; without ``uuid`` the service makes one.
 
@@ -142,26 +139,55 @@ class Client:
         if uuid is not None:
             body["uuid"] = uuid
         answer = self.request("POST", "/resource_providers", body)
-        return _read(answer, values.Provider.from_document)
+        return read(answer, values.Provider.from_document)
 
-    def get_provider(self, uuid: str) -> values.Provider:
+    def ensure_provider(
+        self,
+        name: str,
+        uuid: values.AnyUUID | None = None,
+        parent_uuid: values.AnyUUID | None = None,
+    ) -> values.Provider:
+        """Return the provider of this name; create it if it is missing.
+
+        Of several callers at the same time one creates it, and all get it. A
+        provider that exists is not changed.
+
+        Raises DuplicateName when the provider of this name has another uuid or
+        parent than those given, or the uuid is that of a provider of another name.
+        """
+        attempt = 1
+        while True:
+            for found in self.get_providers(name=name):
+                _refuse_another(found, uuid, parent_uuid)
+                return found
+            try:
+                return self.create_provider(name, uuid, parent_uuid)
+            except errors.DuplicateName:
+                if attempt == _ENSURE_ATTEMPTS:
+                    raise
+                attempt += 1
+
+    def get_provider(self, uuid: values.AnyUUID) -> values.Provider:
         """Return one provider."""
         return self._get(_provider(uuid), values.Provider.from_document)
 
     def update_provider(
-        self, uuid: str, name: str, parent_uuid: str | _Keep | None = KEEP
+        self,
+        uuid: values.AnyUUID,
+        name: str,
+        parent_uuid: values.AnyUUID | _Keep | None = KEEP,
     ) -> values.Provider:
         """Give a provider its name, and its parent if that is given.
 
         A parent of None makes it a root. Raises DuplicateName.
         """
-        body: dict[str, str | None] = {"name": name}
+        body: dict[str, values.AnyUUID | None] = {"name": name}
         if not isinstance(parent_uuid, _Keep):
             body["parent_provider_uuid"] = parent_uuid
         answer = self.request("PUT", _provider(uuid), body)
-        return _read(answer, values.Provider.from_document)
+        return read(answer, values.Provider.from_document)
 
-    def delete_provider(self, uuid: str) -> None:
+    def delete_provider(self, uuid: values.AnyUUID) -> None:
         """Delete a provider with all it offers.
 
         Raises ProviderHasChildren, ProviderInUse.
@@ -170,13 +196,13 @@ class Client:
 
     # Inventories
 
-    def get_inventories(self, uuid: str) -> values.Inventories:
+    def get_inventories(self, uuid: values.AnyUUID) -> values.Inventories:
         """Return everything that one provider offers."""
         path = _provider(uuid, "inventories")
         return self._get(path, values.Inventories.from_document)
 
     def create_inventory(
-        self, uuid: str, resource_class: str, inventory: values.Inventory
+        self, uuid: values.AnyUUID, resource_class: str, inventory: values.Inventory
     ) -> int:
         """Add one class to what a provider offers.
 
@@ -185,10 +211,10 @@ class Client:
         """
         body = {"resource_class": resource_class, **inventory.to_document()}
         answer = self.request("POST", _provider(uuid, "inventories"), body)
-        return _read(answer, _generation)
+        return read(answer, _generation)
 
     def replace_inventories(
-        self, uuid: str, inventories: values.Inventories
+        self, uuid: values.AnyUUID, inventories: values.Inventories
     ) -> values.Inventories:
         """Make ``inventories`` all that the provider offers, if it has not changed.
 
@@ -196,20 +222,22 @@ class Client:
         """
         path = _provider(uuid, "inventories")
         answer = self.request("PUT", path, inventories.to_document())
-        return _read(answer, values.Inventories.from_document)
+        return read(answer, values.Inventories.from_document)
 
-    def delete_inventories(self, uuid: str) -> None:
+    def delete_inventories(self, uuid: values.AnyUUID) -> None:
         """Delete everything that one provider offers. Raises InventoryInUse."""
         self.request("DELETE", _provider(uuid, "inventories"))
 
-    def get_inventory(self, uuid: str, resource_class: str) -> values.Inventory:
+    def get_inventory(
+        self, uuid: values.AnyUUID, resource_class: str
+    ) -> values.Inventory:
         """Return what one provider offers of one class."""
         path = _provider(uuid, "inventories", resource_class)
         return self._get(path, values.Inventory.from_document)
 
     def replace_inventory(
         self,
-        uuid: str,
+        uuid: values.AnyUUID,
         resource_class: str,
         inventory: values.Inventory,
         generation: int,
@@ -220,9 +248,9 @@ class Client:
         """
         path = _provider(uuid, "inventories", resource_class)
         body = {"resource_provider_generation": generation, **inventory.to_document()}
-        return _read(self.request("PUT", path, body), _generation)
+        return read(self.request("PUT", path, body), _generation)
 
-    def delete_inventory(self, uuid: str, resource_class: str) -> None:
+    def delete_inventory(self, uuid: values.AnyUUID, resource_class: str) -> None:
         """Delete what one provider offers of one class.
 
         Raises ConcurrentUpdate when it is in use: the API has no code for it here.
@@ -231,18 +259,18 @@ class Client:
 
     # Usages, aggregates and traits of a provider
 
-    def get_usages(self, uuid: str) -> values.Usages:
+    def get_usages(self, uuid: values.AnyUUID) -> values.Usages:
         """Return how much of each class of one provider is used."""
         path = _provider(uuid, "usages")
         return self._get(path, values.Usages.from_document)
 
-    def get_aggregates(self, uuid: str) -> values.Aggregates:
+    def get_aggregates(self, uuid: values.AnyUUID) -> values.Aggregates:
         """Return the aggregates that one provider is in."""
         path = _provider(uuid, "aggregates")
         return self._get(path, values.Aggregates.from_document)
 
     def replace_aggregates(
-        self, uuid: str, aggregates: values.Aggregates
+        self, uuid: values.AnyUUID, aggregates: values.Aggregates
     ) -> values.Aggregates:
         """Make these the provider's aggregates, if the provider has not changed.
 
@@ -250,15 +278,15 @@ class Client:
         """
         path = _provider(uuid, "aggregates")
         answer = self.request("PUT", path, aggregates.to_document())
-        return _read(answer, values.Aggregates.from_document)
+        return read(answer, values.Aggregates.from_document)
 
-    def get_provider_traits(self, uuid: str) -> values.ProviderTraits:
+    def get_provider_traits(self, uuid: values.AnyUUID) -> values.ProviderTraits:
         """Return the traits of one provider."""
         path = _provider(uuid, "traits")
         return self._get(path, values.ProviderTraits.from_document)
 
     def replace_provider_traits(
-        self, uuid: str, traits: values.ProviderTraits
+        self, uuid: values.AnyUUID, traits: values.ProviderTraits
     ) -> values.ProviderTraits:
         """Make these the provider's traits, if the provider has not changed.
 
@@ -266,13 +294,15 @@ class Client:
         """
         path = _provider(uuid, "traits")
         answer = self.request("PUT", path, traits.to_document())
-        return _read(answer, values.ProviderTraits.from_document)
+        return read(answer, values.ProviderTraits.from_document)
 
-    def delete_provider_traits(self, uuid: str) -> None:
+    def delete_provider_traits(self, uuid: values.AnyUUID) -> None:
         """Take all traits from one provider."""
         self.request("DELETE", _provider(uuid, "traits"))
 
-    def get_provider_allocations(self, uuid: str) -> values.ProviderAllocations:
+    def get_provider_allocations(
+        self, uuid: values.AnyUUID
+    ) -> values.ProviderAllocations:
         """Return what is taken from one provider, by consumer."""
         path = _provider(uuid, "allocations")
         return self._get(path, values.ProviderAllocations.from_document)
@@ -292,15 +322,15 @@ class Client:
 
     def has_resource_class(self, name: str) -> bool:
         """Say whether a class exists."""
-        return self._exists(_path("resource_classes", name))
+        return self._exists(path_of("resource_classes", name))
 
     def ensure_resource_class(self, name: str) -> bool:
         """Create a custom class if it is missing; say whether it was."""
-        return self.request("PUT", _path("resource_classes", name)).status == 201
+        return self.request("PUT", path_of("resource_classes", name)).status == 201
 
     def delete_resource_class(self, name: str) -> None:
         """Delete a custom class. Raises Conflict when an inventory has it."""
-        self.request("DELETE", _path("resource_classes", name))
+        self.request("DELETE", path_of("resource_classes", name))
 
     def get_traits(
         self,
@@ -317,126 +347,29 @@ class Client:
             raise ValueError("Give names or a prefix, not both")
         parameters = []
         if names is not None:
-            parameters.append(("name", "in:" + ",".join(names)))
+            parameters.append(
+                ("name", "in:" + ",".join(values.several("names", names)))
+            )
         if prefix is not None:
             parameters.append(("name", "startswith:" + prefix))
         if is_associated is not None:
             parameters.append(("associated", str(is_associated).lower()))
         return self._get(
-            _with_query("/traits", parameters),
+            with_query("/traits", parameters),
             lambda document: list(document["traits"]),
         )
 
     def has_trait(self, name: str) -> bool:
         """Say whether a trait exists."""
-        return self._exists(_path("traits", name))
+        return self._exists(path_of("traits", name))
 
     def ensure_trait(self, name: str) -> bool:
         """Create a custom trait if it is missing; say whether it was."""
-        return self.request("PUT", _path("traits", name)).status == 201
+        return self.request("PUT", path_of("traits", name)).status == 201
 
     def delete_trait(self, name: str) -> None:
         """Delete a custom trait. Raises Conflict when a provider has it."""
-        self.request("DELETE", _path("traits", name))
-
-    # Allocations
-
-    def get_allocations(self, consumer: str) -> values.Allocations:
-        """Return what one consumer holds; nothing for a consumer never heard of."""
-        path = _path("allocations", consumer)
-        return self._get(path, values.Allocations.from_document)
-
-    def replace_allocations(
-        self, consumer: str, allocations: values.Allocations
-    ) -> None:
-        """Make ``allocations`` all that the consumer holds, if it has not changed.
-
-        Raises ConsumerConflict, ConcurrentUpdate, CapacityExceeded,
-        ConstraintViolation, InventoryInvalid; BadRequest for names that do not exist.
-        """
-        path = _path("allocations", consumer)
-        self.request("PUT", path, allocations.to_document())
-
-    def replace_many_allocations(
-        self, by_consumer: Mapping[str, values.Allocations]
-    ) -> None:
-        """Replace what several consumers hold: all of them, or none.
-
-        Raises as ``replace_allocations``.
-        """
-        self.request("POST", "/allocations", _documents(by_consumer))
-
-    def delete_allocations(self, consumer: str) -> None:
-        """Give back all that a consumer holds. Raises NotFound if that is nothing."""
-        self.request("DELETE", _path("allocations", consumer))
-
-    def claim(
-        self,
-        consumer: str,
-        allocation_request: values.AllocationRequest,
-        *,
-        project_id: str,
-        user_id: str,
-        consumer_type: str,
-        consumer_generation: int | None = None,
-    ) -> values.Claim:
-        """Take what a candidate offers, for one consumer.
-
-        Returns a ``Claim`` that is true if the consumer has it now. It is false,
-        with the reason in ``outcome``, where somebody was faster: the room is gone,
-        the providers kept changing, or the consumer is not at
-        ``consumer_generation`` (None: it holds nothing yet). A caller then tries the
-        next candidate, or reads again.
-
-        Raises where the request is wrong and no later try can make it right:
-        BadRequest (a provider, class or id that does not exist or is malformed),
-        ConstraintViolation (the amount breaks min_unit, max_unit or step_size), and
-        InventoryInvalid (the provider does not offer the class). After Unreachable
-        or TimedOut it is unknown whether the claim was served: ask
-        ``get_allocations``.
-        """
-        wanted = values.Allocations(
-            allocation_request.by_provider,
-            consumer_generation,
-            project_id,
-            user_id,
-            consumer_type,
-        )
-        try:
-            self.replace_allocations(consumer, wanted)
-        except errors.CapacityExceeded as failure:
-            outcome, detail = values.Outcome.NO_ROOM, failure.detail
-        except errors.ConsumerConflict as failure:
-            outcome, detail = values.Outcome.CONSUMER_CHANGED, failure.detail
-        except errors.ConcurrentUpdate as failure:
-            outcome, detail = values.Outcome.PROVIDER_CHANGED, failure.detail
-        else:
-            outcome, detail = values.Outcome.CLAIMED, ""
-        return values.Claim(consumer, outcome, detail)
-
-    def get_project_usages(
-        self,
-        project_id: str,
-        user_id: str | None = None,
-        consumer_type: str | None = None,
-    ) -> Mapping[str, values.ProjectUsage]:
-        """Return what a project uses, by consumer type.
-
-        A ``consumer_type`` of ``all`` counts all types together under that key, and
-        ``unknown`` the consumers that have none.
-        """
-        parameters = [("project_id", project_id)]
-        if user_id is not None:
-            parameters.append(("user_id", user_id))
-        if consumer_type is not None:
-            parameters.append(("consumer_type", consumer_type))
-        return self._get(
-            _with_query("/usages", parameters),
-            lambda document: {
-                name: values.ProjectUsage.from_document(usage)
-                for name, usage in document["usages"].items()
-            },
-        )
+        self.request("DELETE", path_of("traits", name))
 
     # Searching and reshaping
 
@@ -470,8 +403,8 @@ class Client:
 
     def reshape(
         self,
-        inventories: Mapping[str, values.Inventories],
-        allocations: Mapping[str, values.Allocations],
+        inventories: values.ByUUID[values.Inventories],
+        allocations: values.ByUUID[values.Allocations],
     ) -> None:
         """Replace inventories by provider and allocations by consumer, all at once.
 
@@ -479,13 +412,10 @@ class Client:
         raises; Forbidden unless the policy allows the caller to reshape.
         """
         body = {
-            "inventories": _documents(inventories),
-            "allocations": _documents(allocations),
+            "inventories": documents(inventories),
+            "allocations": documents(allocations),
         }
         self.request("POST", "/reshaper", body)
-
-    def _get(self, path: str, parse: Callable[[values.Document], _T]) -> _T:
-        return _read(self.request("GET", path), parse)
 
     def _exists(self, path: str) -> bool:
         try:
@@ -502,42 +432,28 @@ def _provider_page(
         values.ProviderDetails.from_document(each) for each in document["providers"]
     ]
     return page, document["next_page_token"]
-
-
-def _read(answer: transport.Response, parse: Callable[[values.Document], _T]) -> _T:
-    """Return what the body of an answer says.
-
-    Raises UnexpectedAnswer when it is not of the shape that the API promises.
-    """
-    document = answer.json()
-    try:
-        return parse(document)
-    except (AttributeError, KeyError, TypeError, ValueError) as failure:
-        raise errors.UnexpectedAnswer(
-            "The answer does not have the form that the API promises: is this a "
-            f"Placement endpoint that knows microversion {VERSION}?",
-            answer.status,
-        ) from failure
-
-
 def _generation(document: values.Document) -> int:
     generation = document["resource_provider_generation"]
     return int(generation)
 
 
-def _documents(
-    by_uuid: Mapping[str, values.Inventories] | Mapping[str, values.Allocations],
-) -> values.Document:
-    return {uuid: value.to_document() for uuid, value in by_uuid.items()}
+def _provider(uuid: values.AnyUUID, *segments: str) -> str:
+    return path_of("resource_providers", uuid, *segments)
 
 
-def _path(*segments: str) -> str:
-    return "".join("/" + urllib.parse.quote(each, safe="") for each in segments)
-
-
-def _provider(uuid: str, *segments: str) -> str:
-    return _path("resource_providers", uuid, *segments)
-
-
-def _with_query(path: str, parameters: query.Parameters) -> str:
-    return f"{path}?{query.encode(parameters)}" if parameters else path
+def _refuse_another(
+    found: values.Provider,
+    uuid: values.AnyUUID | None,
+    parent_uuid: values.AnyUUID | None,
+) -> None:
+    """Raise DuplicateName when a provider has not the uuid or parent that is given."""
+    for what, stored, given in (
+        ("uuid", found.uuid, uuid),
+        ("parent", found.parent_uuid, parent_uuid),
+    ):
+        if given is not None and stored != values.canonical_uuid(given):
+            raise errors.DuplicateName(
+                f"A provider named {found.name} exists with the {what} {stored}, "
+                f"not {given}.",
+                code="placement.duplicate_name",
+            )

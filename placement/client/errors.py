@@ -5,32 +5,81 @@ no code of its own for a case that callers must tell apart, its text decides, an
 only here.
 """
 
+import email.utils
 import json
+import re
+import time
+import types
 import typing
 from collections.abc import Mapping
+
+UNDEFINED_CODE = "placement.undefined_code"
+
+# Every value of ``ClientError.code``.
+CODES = frozenset(
+    {
+        UNDEFINED_CODE,
+        "placement.concurrent_update",
+        "placement.duplicate_name",
+        "placement.inventory.inuse",
+        "placement.resource_provider.inuse",
+        "placement.resource_provider.cannot_delete_parent",
+        "placement.resource_provider.not_found",
+        "placement.query.duplicate_key",
+        "placement.query.bad_value",
+        "placement.query.missing_value",
+    }
+)
+
+# The service ends the text of a 503 with this where it has rolled the request back.
+NOTHING_CHANGED = "Nothing was changed."
+
+# In the text of a 409 where other writers kept changing the same rows.
+LOST_RACE = "concurrently updated"
+
+_NO_HEADERS: Mapping[str, str] = types.MappingProxyType({})
 
 
 class ClientError(Exception):
     """Base of every failure of the client.
 
     ``status`` is the HTTP status, or None when there was no answer. ``code`` is the
-    stable name of the failure (``placement.undefined_code`` if it has none),
-    ``detail`` the sentence for people, ``request_id`` what to look for in the log of
-    the service.
+    stable name of the failure, one of ``CODES``; ``detail`` the sentence for people;
+    ``request_id`` what to look for in the log of the service; ``headers`` those of
+    the answer, with names in lower case.
     """
 
     def __init__(
         self,
         detail: str,
         status: int | None = None,
-        code: str = "placement.undefined_code",
+        code: str = UNDEFINED_CODE,
         request_id: str | None = None,
+        headers: Mapping[str, str] = _NO_HEADERS,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.status = status
         self.code = code
         self.request_id = request_id
+        self.headers = headers
+
+    @property
+    def retry_after_seconds(self) -> float | None:
+        """Seconds to wait before the next try, if the answer has ``Retry-After``."""
+        value = self.headers.get("retry-after", "").strip()
+        if value.isascii() and value.isdigit():
+            return float(value)
+        try:
+            date = email.utils.parsedate_to_datetime(value)
+            return max(0.0, date.timestamp() - time.time())
+        except (ValueError, OverflowError):
+            return None
+
+    @property
+    def is_outcome_unknown(self) -> bool:
+        """Whether a write that failed like this may have been done after all."""
+        return False
 
 
 class BadRequest(ClientError):
@@ -96,6 +145,10 @@ class InventoryInvalid(Conflict):
 class ServerError(ClientError):
     """5xx: the service failed."""
 
+    @property
+    def is_outcome_unknown(self) -> bool:
+        return not self.detail.endswith(NOTHING_CHANGED)
+
 
 class Unavailable(ServerError):
     """502, 503 or 504: not now; the same request may succeed later."""
@@ -111,6 +164,10 @@ class TimedOut(Unreachable):
 
 class UnexpectedAnswer(ClientError):
     """What answered does not speak the Placement API."""
+
+    @property
+    def is_outcome_unknown(self) -> bool:
+        return True
 
 
 class ServerNotLocated(ClientError):
@@ -146,29 +203,59 @@ _CONFLICT_BY_TEXT: tuple[tuple[str, type[Conflict]], ...] = (
 )
 
 
+# How jsonschema continues its first sentence: the rule, the schema, the value. The
+# line breaks between them may have been replaced by spaces.
+_SCHEMA_DUMP = re.compile(
+    r"\s+Failed validating .*?(?:\sOn instance(?P<path>(?:\[[^\]]*\])*):\s.*)?$",
+    re.DOTALL,
+)
+
+_QUOTED_CHARACTERS_MAX = 200
+_READ_CHARACTERS_MAX = 20_000
+
+
 def from_response(status: int, headers: Mapping[str, str], body: bytes) -> ClientError:
     """Return the failure that an answer other than 2xx stands for.
 
-    ``headers`` has its names in lower case. A body that is not an error document
-    (a proxy answered, say) is quoted, shortened, as the detail.
+    ``headers`` has its names in lower case. A body that is not an error document,
+    such as the page of a proxy, gives the detail as text, without markup and
+    shortened.
     Source: API reference, "Errors".
     """
     error = _error_object(body)
-    detail = str(error.get("detail") or error.get("message") or "")
-    # The service puts a generic sentence first and what happened on the last line.
-    detail = detail.strip().rpartition("\n")[2].strip()
+    explanation = _explanation(error)
     code = error.get("code")
-    if not isinstance(code, str):
-        code = "placement.undefined_code"
+    if not isinstance(code, str) or code not in CODES:
+        code = UNDEFINED_CODE
     request_id = error.get("request_id") or headers.get("x-openstack-request-id")
-    kind = _kind(status, code, detail)
-    return kind(detail or _quoted(status, body), status, code, request_id)
+    kind = _kind(status, code, explanation)
+    detail = _without_schema(explanation) or _quoted(status, headers, body)
+    return kind(detail, status, code, request_id, headers)
 
 
-def _kind(status: int, code: str, detail: str) -> type[ClientError]:
+def _explanation(error: Mapping[str, typing.Any]) -> str:
+    """Return what happened: a generic sentence and an empty line may precede it."""
+    texts = (error.get("detail"), error.get("message"))
+    text = next((text for text in texts if text and isinstance(text, str)), "")
+    generic, _, specific = text.strip().partition("\n\n")
+    return (specific or generic).strip()
+
+
+def _without_schema(explanation: str) -> str:
+    """Reduce a message of jsonschema to its first sentence and the place it means."""
+    found = _SCHEMA_DUMP.search(explanation)
+    sentence = explanation[: found.start()] if found else explanation
+    sentence = " ".join(sentence.split())
+    if found and found["path"]:
+        steps = re.findall(r"\[([^\]]*)\]", found["path"])
+        sentence += f" (in {'/'.join(step.strip(chr(39)) for step in steps)})"
+    return sentence
+
+
+def _kind(status: int, code: str, explanation: str) -> type[ClientError]:
     if status == 409:
         for text, kind in _CONFLICT_BY_TEXT:
-            if text in detail:
+            if text in explanation:
                 return kind
         return _CONFLICT_BY_CODE.get(code, Conflict)
     if status in _BY_STATUS:
@@ -182,7 +269,7 @@ def _error_object(body: bytes) -> Mapping[str, typing.Any]:
     """Return the innermost object that describes the failure, or an empty one."""
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     if isinstance(document, dict):
         errors = document.get("errors")
@@ -194,6 +281,15 @@ def _error_object(body: bytes) -> Mapping[str, typing.Any]:
     return {}
 
 
-def _quoted(status: int, body: bytes) -> str:
-    text = " ".join(body.decode("utf-8", "replace").split())
-    return f"HTTP status {status}: {text[:200]}" if text else f"HTTP status {status}"
+def _quoted(status: int, headers: Mapping[str, str], body: bytes) -> str:
+    text = body.decode("utf-8", "replace")[:_READ_CHARACTERS_MAX]
+    is_html = "html" in headers.get("content-type", "") or text.lstrip()[:1] == "<"
+    if is_html:
+        from placement.client import html  # noqa: PLC0415 - slow
+
+        text = html.visible_text(text)
+    text = " ".join(text.split())
+    text = "".join(each for each in text if each.isprintable())
+    if not text:
+        return f"HTTP status {status}"
+    return f"HTTP status {status}: {text[:_QUOTED_CHARACTERS_MAX]}"

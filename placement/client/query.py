@@ -4,7 +4,7 @@ import dataclasses
 import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from placement.client.values import Resources
+from placement.client.values import AnyUUID, Resources, several
 
 # Parameters in order; one that repeats is there several times.
 Parameters = Sequence[tuple[str, str]]
@@ -23,9 +23,13 @@ class RequestGroup:
 
     resources: Resources = dataclasses.field(default_factory=dict)
     required: Sequence[str] = ()
-    member_of: Sequence[str] = ()
-    in_tree: str | None = None
+    member_of: Sequence[AnyUUID] = ()
+    in_tree: AnyUUID | None = None
     suffix: str = ""
+
+    def __post_init__(self) -> None:
+        several("required", self.required)
+        several("member_of", self.member_of)
 
     def parameters(self) -> Iterator[tuple[str, str]]:
         """Yield the parameters of this group."""
@@ -33,10 +37,10 @@ class RequestGroup:
             yield f"resources{self.suffix}", render_resources(self.resources)
         for value in render_required(self.required):
             yield f"required{self.suffix}", value
-        for value in self.member_of:
-            yield f"member_of{self.suffix}", value
+        for aggregate in self.member_of:
+            yield f"member_of{self.suffix}", str(aggregate)
         if self.in_tree is not None:
-            yield f"in_tree{self.suffix}", self.in_tree
+            yield f"in_tree{self.suffix}", str(self.in_tree)
 
 
 def candidates_query(
@@ -53,12 +57,17 @@ def candidates_query(
     providers.
     Source: API reference, "Allocation candidates".
     """
-    parameters = [pair for group in groups for pair in group.parameters()]
+    parameters = [
+        pair for group in several("groups", groups) for pair in group.parameters()
+    ]
     if group_policy is not None:
         parameters.append(("group_policy", group_policy))
-    if root_required:
+    if several("root_required", root_required):
         parameters.append(("root_required", ",".join(root_required)))
-    parameters.extend(("same_subtree", ",".join(each)) for each in same_subtree)
+    parameters.extend(
+        ("same_subtree", ",".join(several("each of same_subtree", each)))
+        for each in several("same_subtree", same_subtree)
+    )
     if limit is not None:
         parameters.append(("limit", str(limit)))
     return encode(parameters)
@@ -71,7 +80,7 @@ def render_resources(resources: Mapping[str, int]) -> str:
 
 def render_required(expressions: Iterable[str]) -> list[str]:
     """Return the values of ``required``; each ``in:`` needs a value of its own."""
-    expressions = list(expressions)
+    expressions = list(several("required", expressions))
     single = [text for text in expressions if not text.startswith("in:")]
     any_of = [text for text in expressions if text.startswith("in:")]
     return ([",".join(single)] if single else []) + any_of

@@ -9,6 +9,7 @@ import ssl
 import threading
 import typing
 import urllib.parse
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 
 from placement.client import errors
@@ -47,7 +48,9 @@ class Response:
             return json.loads(self.body)
         except ValueError as failure:
             raise errors.UnexpectedAnswer(
-                "The answer is not JSON: is this a Placement endpoint?", self.status
+                "The answer is not JSON: is this a Placement endpoint?",
+                self.status,
+                headers=self.headers,
             ) from failure
 
 
@@ -64,14 +67,18 @@ class Transport(typing.Protocol):
         Raises Unreachable, TimedOut or UnexpectedAnswer when there is no answer.
         """
 
+    def close(self) -> None:
+        """Close all connections that the transport has opened itself."""
+
 
 class HTTPTransport:
     """HTTP to one endpoint, over a kept-alive connection per thread.
 
     ``endpoint`` is the URL that the version document is served at; ``token`` goes
     into ``X-Auth-Token``. ``timeout_seconds`` bounds connecting and each wait for
-    bytes. A connection that the server closed while it was idle is opened again;
-    other failures are not retried.
+    bytes. ``ssl_context`` is for https; by default certificates are checked as
+    ``ssl.create_default_context`` does. A connection that the server closed while it
+    was idle is opened again; other failures are not retried.
 
     Raises ValueError for an endpoint that is not an http or https URL, and for a
     token that no header can carry.
@@ -98,6 +105,10 @@ class HTTPTransport:
         self._timeout_seconds = timeout_seconds
         self._ssl_context = ssl_context
         self._local = threading.local()
+        self._connections: weakref.WeakSet[http.client.HTTPConnection] = (
+            weakref.WeakSet()
+        )
+        self._lock = threading.Lock()
 
     def send(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
@@ -129,9 +140,10 @@ class HTTPTransport:
             ) from failure
 
     def close(self) -> None:
-        """Close the connection of the calling thread, if there is one."""
-        connection = getattr(self._local, "connection", None)
-        if connection is not None:
+        """Close the connections of all threads; a later request opens a new one."""
+        with self._lock:
+            connections = list(self._connections)
+        for connection in connections:
             connection.close()
 
     def _exchange(
@@ -154,6 +166,8 @@ class HTTPTransport:
         if getattr(self._local, "process_id", None) != os.getpid():
             self._local.connection = self._new_connection()
             self._local.process_id = os.getpid()
+            with self._lock:
+                self._connections.add(self._local.connection)
         connection: http.client.HTTPConnection = self._local.connection
         if connection.sock is not None and _has_something_to_read(connection.sock):
             # No answer is due, so what can be read is the end of the stream.
@@ -216,6 +230,9 @@ class SessionTransport:
         lowered = {name.lower(): value for name, value in answer.headers.items()}
         return Response(answer.status_code, lowered, answer.content)
 
+    def close(self) -> None:
+        """Do nothing: the session belongs to the caller."""
+
 
 class WSGITransport:
     """Calls into a WSGI application in this process; no socket is opened.
@@ -241,6 +258,9 @@ class WSGITransport:
         answer = request.get_response(self._application)
         lowered = {name.lower(): value for name, value in answer.headers.items()}
         return Response(answer.status_code, lowered, answer.body)
+
+    def close(self) -> None:
+        """Do nothing: there is no connection."""
 
 
 def _has_something_to_read(socket: typing.Any) -> bool:

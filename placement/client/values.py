@@ -1,15 +1,22 @@
 """What the API speaks about, as plain values.
 
 Amounts are whole units of their class. A ``Document`` is a JSON object as the API
-sends or takes it, at the microversion of the client.
+sends or takes it, at the microversion of the client. A uuid may be given as a string
+or as a ``uuid.UUID``; values have it as a string.
 """
 
 import dataclasses
 import enum
 import typing
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterable, Mapping
 
 Document = Mapping[str, typing.Any]
+
+_T = typing.TypeVar("_T")
+
+AnyUUID = str | uuid.UUID
+ByUUID = Mapping[str, _T] | Mapping[uuid.UUID, _T]
 
 # Units by resource class.
 Resources = Mapping[str, int]
@@ -18,6 +25,21 @@ Resources = Mapping[str, int]
 ResourcesByProvider = Mapping[str, Resources]
 
 MAX_INT = 2**31 - 1
+
+
+def canonical_uuid(given: AnyUUID) -> str:
+    """Return a uuid in lower case with dashes; other text as it is."""
+    try:
+        return str(uuid.UUID(str(given)))
+    except ValueError:
+        return str(given)
+
+
+def several(name: str, given: Iterable[_T]) -> Iterable[_T]:
+    """Return ``given``. Raises TypeError when it is one string, not a list of them."""
+    if isinstance(given, str | bytes | uuid.UUID):
+        raise TypeError(f"{name} must be a list, not one value: {given!r}")
+    return given
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -133,6 +155,9 @@ class ProviderTraits:
     generation: int
     names: frozenset[str]
 
+    def __post_init__(self) -> None:
+        several("names", self.names)
+
     @classmethod
     def from_document(cls, document: Document) -> typing.Self:
         return cls(
@@ -146,12 +171,19 @@ class ProviderTraits:
         }
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, init=False)
 class Aggregates:
     """The aggregates that one provider is in, and the provider's generation."""
 
     generation: int
     uuids: frozenset[str]
+
+    def __init__(self, generation: int, uuids: Iterable[AnyUUID]) -> None:
+        _set(
+            self,
+            generation=generation,
+            uuids=frozenset(map(str, several("uuids", uuids))),
+        )
 
     @classmethod
     def from_document(cls, document: Document) -> typing.Self:
@@ -191,7 +223,7 @@ class ProjectUsage:
         return cls(resources.pop("consumer_count"), resources)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, init=False)
 class Allocations:
     """Everything that one consumer holds, and whose it is.
 
@@ -200,10 +232,27 @@ class Allocations:
     """
 
     by_provider: ResourcesByProvider
-    generation: int | None = None
-    project_id: str | None = None
-    user_id: str | None = None
-    consumer_type: str | None = None
+    generation: int | None
+    project_id: str | None
+    user_id: str | None
+    consumer_type: str | None
+
+    def __init__(
+        self,
+        by_provider: ByUUID[Resources],
+        generation: int | None = None,
+        project_id: AnyUUID | None = None,
+        user_id: AnyUUID | None = None,
+        consumer_type: str | None = None,
+    ) -> None:
+        _set(
+            self,
+            by_provider=_by_text(by_provider),
+            generation=generation,
+            project_id=None if project_id is None else str(project_id),
+            user_id=None if user_id is None else str(user_id),
+            consumer_type=consumer_type,
+        )
 
     @classmethod
     def from_document(cls, document: Document) -> typing.Self:
@@ -229,6 +278,17 @@ class Allocations:
             "user_id": self.user_id,
             "consumer_type": self.consumer_type,
         }
+
+    def as_stored(self) -> typing.Self:
+        """Return these allocations as the API shows them after they were written."""
+        return dataclasses.replace(
+            self,
+            by_provider={
+                canonical_uuid(provider): dict(resources)
+                for provider, resources in self.by_provider.items()
+            },
+            generation=(self.generation or 0) + 1,
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -257,7 +317,7 @@ class ProviderAllocations:
         )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, init=False)
 class AllocationRequest:
     """One way to serve all groups of a request.
 
@@ -266,7 +326,14 @@ class AllocationRequest:
     """
 
     by_provider: ResourcesByProvider
-    mappings: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    mappings: Mapping[str, tuple[str, ...]]
+
+    def __init__(
+        self,
+        by_provider: ByUUID[Resources],
+        mappings: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        _set(self, by_provider=_by_text(by_provider), mappings=mappings or {})
 
     @classmethod
     def from_document(cls, document: Document) -> typing.Self:
@@ -365,12 +432,24 @@ class Outcome(enum.Enum):
 class Claim:
     """The answer to a claim; true if the consumer now has what was asked for.
 
-    ``detail`` is the sentence of the service when it has not.
+    ``detail`` is the sentence of the service when it has not. ``request`` is the
+    candidate that was tried last: what the consumer has, if the claim is true.
     """
 
     consumer: str
     outcome: Outcome
     detail: str = ""
+    request: AllocationRequest | None = None
 
     def __bool__(self) -> bool:
         return self.outcome is Outcome.CLAIMED
+
+
+def _set(value: object, **members: object) -> None:
+    """Set the members of a frozen value while it is made."""
+    for name, member in members.items():
+        object.__setattr__(value, name, member)
+
+
+def _by_text(by_uuid: ByUUID[_T]) -> Mapping[str, _T]:
+    return {str(key): value for key, value in by_uuid.items()}

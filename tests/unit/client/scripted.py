@@ -17,16 +17,18 @@ class ScriptedServer:
     """Answers the n-th connection with the n-th list of answers, then closes it.
 
     ``requests`` has what came, in order: (number of the connection, first line,
-    headers by lower-case name, body).
+    headers by lower-case name, body). ``tls`` is the context of an https server.
     """
 
-    def __init__(self, *scripts):
+    def __init__(self, *scripts, tls=None):
         self.requests = []
         self.closed = [threading.Event() for _ in scripts]
         self._scripts = scripts
         self._over = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._tls = tls
+        scheme = "https" if tls else "http"
+        self.url = f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __enter__(self):
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -46,6 +48,13 @@ class ScriptedServer:
                 ).start()
 
     def _serve(self, connection, number, script):
+        if self._tls:
+            try:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            except OSError:
+                # The client has refused the certificate.
+                connection.close()
+                return
         with connection, connection.makefile("rb") as stream:
             for answer in script:
                 request = _read_request(stream)

@@ -1,7 +1,10 @@
 """Every operation, from plain values to plain values, against a whole service."""
 
+import importlib.metadata
+import random
 import subprocess
 import sys
+import threading
 import uuid
 
 import pytest
@@ -18,10 +21,13 @@ from placement.client import (
     ProviderTraits,
     RequestGroup,
     Response,
+    Retry,
     WSGITransport,
 )
 from tests.unit import in_process
 
+NAME = "standalone-placement"
+QUICK = Retry(attempts=3, pause_seconds=0)
 OWNER = {"project_id": "p", "user_id": "u", "consumer_type": "INSTANCE"}
 
 
@@ -155,6 +161,59 @@ class TestProviders:
             client.get_provider(new_uuid())
         with pytest.raises(api.BadRequest):
             client.create_provider("")
+
+    def test_a_provider_is_ensured_once(self, client):
+        given, root = new_uuid(), client.create_provider("root")
+
+        made = client.ensure_provider("a", given, root.uuid)
+
+        assert made == client.get_provider(given)
+        assert made.parent_uuid == root.uuid
+        assert client.ensure_provider("a") == made
+        assert client.ensure_provider("a", given.upper(), root.uuid) == made
+
+    def test_a_provider_that_is_another_is_not_ensured(self, client, host):
+        child = client.create_provider("child", parent_uuid=host.uuid)
+
+        for name, more in (
+            ("child", {"uuid": new_uuid()}),
+            ("child", {"parent_uuid": new_uuid()}),
+            ("host", {"parent_uuid": child.uuid}),
+            ("new", {"uuid": host.uuid}),
+        ):
+            with pytest.raises(api.DuplicateName) as refused:
+                client.ensure_provider(name, **more)
+            assert refused.value.code == "placement.duplicate_name"
+        assert len(client.get_providers()) == 2
+
+    def test_a_provider_that_another_creates_meanwhile_is_returned(
+        self, client, monkeypatch
+    ):
+        create = client.create_provider
+
+        def another_is_first(name, *more):
+            create(name)
+            return create(name, *more)
+
+        monkeypatch.setattr(client, "create_provider", another_is_first)
+
+        assert client.ensure_provider("a").name == "a"
+        assert len(client.get_providers()) == 1
+
+    def test_callers_at_the_same_time_get_one_provider(self, client):
+        found, barrier = [], threading.Barrier(4)
+
+        def ensure():
+            barrier.wait(10)
+            found.append(client.ensure_provider("a"))
+
+        threads = [threading.Thread(target=ensure) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert found == client.get_providers() * 4
 
     def test_a_deleted_provider_is_gone(self, client):
         provider = client.create_provider("a")
@@ -371,6 +430,365 @@ class TestClaims:
         assert set(client.get_project_usages("p", consumer_type="all")) == {"all"}
 
 
+class Losing:
+    """A transport that loses the answers to the first writes.
+
+    ``losses`` has a failure for each: it is raised after the write was served, or
+    instead of it if ``is_served`` is false. None loses nothing.
+    """
+
+    def __init__(self, transport, losses, is_served=True):
+        self.methods = []
+        self._transport = transport
+        self._losses = list(losses)
+        self._is_served = is_served
+
+    def send(self, method, *rest):
+        self.methods.append(method)
+        failure = self._losses.pop(0) if method == "PUT" and self._losses else None
+        if failure is None or self._is_served:
+            answer = self._transport.send(method, *rest)
+        if isinstance(failure, Response):
+            return failure
+        if failure is not None:
+            raise failure
+        return answer
+
+
+LOST_COMMIT = Response(
+    503,
+    {},
+    b'{"errors": [{"detail": "Whether it was is not known. Read again before you '
+    b'repeat it."}]}',
+)
+IN_DOUBT = [
+    api.TimedOut("late"),
+    api.Unreachable("reset"),
+    LOST_COMMIT,
+    Response(502, {}, b"<html>Bad gateway</html>"),
+    Response(504, {}, b""),
+    Response(500, {}, b""),
+]
+
+
+class TestClaimsInDoubt:
+    @pytest.fixture
+    def losing(self, client, host):
+        """A client whose first writes lose their answers, and how to claim with it."""
+
+        def losing(losses, is_served=True, **more):
+            transport = Losing(client._transport, losses, is_served)
+            return Client(transport, **more), transport
+
+        return losing
+
+    @pytest.fixture
+    def request_of(self, host):
+        return lambda amount: AllocationRequest({host.uuid: {"VCPU": amount}})
+
+    @pytest.mark.parametrize("failure", IN_DOUBT)
+    def test_a_claim_that_was_served_is_found(self, losing, request_of, failure):
+        lossy, transport = losing([failure])
+
+        assert lossy.claim(new_uuid(), request_of(1), **OWNER)
+        assert transport.methods == ["PUT", "GET"]
+
+    @pytest.mark.parametrize("failure", IN_DOUBT)
+    def test_a_claim_that_was_not_served_raises(self, losing, request_of, failure):
+        lossy, transport = losing([failure], is_served=False)
+
+        with pytest.raises(api.ClientError) as raised:
+            lossy.claim(new_uuid(), request_of(1), **OWNER)
+        assert raised.value.is_outcome_unknown
+        assert transport.methods == ["PUT", "GET"]
+
+    def test_a_claim_that_replaces_is_found_by_its_generation(
+        self, client, losing, request_of
+    ):
+        consumer = new_uuid()
+        assert client.claim(consumer, request_of(2), **OWNER)
+        lossy, _ = losing([api.TimedOut("late")])
+
+        given = {"consumer_generation": 1, **OWNER}
+        assert lossy.claim(consumer, request_of(1), **given)
+
+        assert client.get_allocations(consumer).generation == 2
+
+    def test_what_the_consumer_had_before_is_not_this_claim(
+        self, client, losing, request_of
+    ):
+        consumer = new_uuid()
+        assert client.claim(consumer, request_of(1), **OWNER)
+        lossy, _ = losing([api.TimedOut("late")], is_served=False)
+
+        given = {"consumer_generation": 1, **OWNER}
+        with pytest.raises(api.TimedOut):
+            lossy.claim(consumer, request_of(1), **given)
+
+    @pytest.mark.parametrize(
+        "another",
+        [
+            {"amount": 2},
+            {"project_id": "other"},
+            {"user_id": "other"},
+            {"consumer_type": "OTHER"},
+        ],
+    )
+    def test_the_claim_of_another_is_told(self, client, losing, request_of, another):
+        consumer, amount = new_uuid(), another.get("amount", 1)
+        owner = OWNER | {key: another[key] for key in another if key != "amount"}
+        assert client.claim(consumer, request_of(amount), **owner)
+        lossy, _ = losing([api.TimedOut("late")], is_served=False, retry=QUICK)
+
+        lost = lossy.claim(consumer, request_of(1), **OWNER)
+
+        assert lost.outcome is Outcome.CONSUMER_CHANGED
+
+    def test_without_a_doubt_an_equal_claim_is_that_of_another(
+        self, client, request_of
+    ):
+        consumer = new_uuid()
+        assert client.claim(consumer, request_of(1), **OWNER)
+
+        again = client.claim(consumer, request_of(1), **OWNER)
+
+        assert again.outcome is Outcome.CONSUMER_CHANGED
+
+    def test_a_caller_may_say_that_it_sends_a_claim_again(self, client, request_of):
+        consumer = new_uuid()
+        assert client.claim(consumer, request_of(1), **OWNER)
+        repeated = {"is_repeat": True, **OWNER}
+
+        assert client.claim(consumer, request_of(1), **repeated)
+        assert not client.claim(consumer, request_of(2), **repeated)
+        assert client.get_allocations(consumer).generation == 1
+
+    def test_the_spelling_of_a_uuid_does_not_matter(self, client, host, losing):
+        request = AllocationRequest({host.uuid.upper(): {"VCPU": 1}})
+        lossy, _ = losing([api.TimedOut("late")])
+
+        assert lossy.claim(new_uuid(), request, **OWNER)
+
+    @pytest.mark.parametrize("is_served", [True, False])
+    def test_with_retries_a_claim_is_sent_until_it_is_known(
+        self, client, host, losing, request_of, is_served
+    ):
+        lossy, _ = losing(IN_DOUBT[:2], is_served, retry=QUICK)
+        consumer = new_uuid()
+
+        assert lossy.claim(consumer, request_of(1), **OWNER)
+
+        assert client.get_allocations(consumer).generation == 1
+        assert client.get_usages(host.uuid).resources["VCPU"] == 1
+
+    def test_a_claim_served_late_is_found_by_the_next_attempt(self, client, request_of):
+        """The service serves the first request after the client has read in vain."""
+        consumer, requests = new_uuid(), []
+
+        class Late:
+            def send(self, method, *rest):
+                requests.append((method, *rest))
+                if len(requests) == 1:
+                    raise api.TimedOut("late")
+                if len(requests) == 3:
+                    client._transport.send(*requests[0])
+                return client._transport.send(method, *rest)
+
+        assert Client(Late(), retry=QUICK).claim(consumer, request_of(1), **OWNER)
+
+        assert [method for method, *_ in requests] == ["PUT", "GET", "PUT", "GET"]
+        assert client.get_allocations(consumer).generation == 1
+
+    def test_what_cannot_be_read_stays_unknown(self, client, request_of):
+        consumer = new_uuid()
+        assert client.claim(consumer, request_of(1), **OWNER)
+
+        class Unreadable:
+            def send(self, method, *rest):
+                if method == "GET":
+                    text = b'{"errors": [{"detail": "Wait. Nothing was changed."}]}'
+                    return Response(503, {"retry-after": "1"}, text)
+                return client._transport.send(method, *rest)
+
+        with pytest.raises(api.Unavailable, match="not known") as raised:
+            Client(Unreadable()).claim(consumer, request_of(1), is_repeat=True, **OWNER)
+        assert raised.value.is_outcome_unknown
+        assert raised.value.retry_after_seconds == 1
+
+
+class TestClaimsOfAny:
+    HOSTS = 30
+
+    @pytest.fixture
+    def candidates(self, client):
+        """The candidates of a search that all clients make: one unit on each host."""
+        for number in range(self.HOSTS):
+            provider = client.create_provider(f"host-{number}")
+            offer = {"VCPU": Inventory(1)}
+            client.replace_inventories(provider.uuid, Inventories(0, offer))
+        return client.get_candidates([RequestGroup({"VCPU": 1})], limit=self.HOSTS)
+
+    def test_clients_with_the_same_candidates_rarely_meet(self, client, candidates):
+        refusals = counting_refusals(client)
+        random.seed(19)
+
+        for _ in range(8):
+            assert client.claim_any(new_uuid(), candidates, **OWNER)
+
+        # In the order given, the n-th client would lose n - 1 races: 28 in all.
+        assert len(refusals) <= 3
+
+    def test_the_first_candidate_differs_from_client_to_client(
+        self, client, candidates
+    ):
+        first = set()
+        for seed in range(4):
+            random.seed(seed)
+            transport = Answering(Response(204, {}, b""))
+            claim = Client(transport).claim_any(new_uuid(), candidates, **OWNER)
+            first.add(*claim.request.by_provider)
+
+        assert len(first) > 1
+
+    def test_every_candidate_is_tried_before_giving_up(self, client, candidates):
+        for request in candidates.requests[:-1]:
+            assert client.claim(new_uuid(), request, **OWNER)
+
+        consumer = new_uuid()
+        claim = client.claim_any(consumer, candidates.requests, **OWNER)
+
+        assert claim
+        assert claim.request == candidates.requests[-1]
+        late = client.claim_any(new_uuid(), candidates, **OWNER)
+        assert late.outcome is Outcome.NO_ROOM
+        assert late.detail
+
+    def test_an_order_may_be_kept(self, client, candidates):
+        for request in candidates.requests[:3]:
+            claim = client.claim_any(new_uuid(), candidates, is_ordered=True, **OWNER)
+
+            assert claim.request == request
+
+    def test_a_consumer_that_holds_something_ends_it(self, client, candidates):
+        refusals = counting_refusals(client)
+        consumer = new_uuid()
+        assert client.claim_any(consumer, candidates, **OWNER)
+        del refusals[:]
+
+        again = client.claim_any(consumer, candidates, **OWNER)
+
+        assert again.outcome is Outcome.CONSUMER_CHANGED
+        assert len(refusals) == 1
+
+    def test_without_candidates_there_is_no_room(self, client):
+        claim = client.claim_any(new_uuid(), [], **OWNER)
+
+        assert not claim
+        assert (claim.outcome, claim.request) == (Outcome.NO_ROOM, None)
+
+
+def counting_refusals(client):
+    """Return a list that gets every answer of 409 that the client receives."""
+    refusals, send = [], client._transport.send
+
+    def counting(*request):
+        answer = send(*request)
+        if answer.status == 409:
+            refusals.append(answer)
+        return answer
+
+    client._transport.send = counting
+    return refusals
+
+
+class TestUUIDs:
+    """A uuid may be given as an object wherever it may be given as a string."""
+
+    def test_of_providers(self, client):
+        root, child, aggregate = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
+
+        created = client.create_provider("root", root)
+        client.create_provider("child", child, parent_uuid=root)
+        client.create_inventory(child, "VCPU", Inventory(4))
+        client.replace_inventories(root, Inventories(0, {"VCPU": Inventory(4)}))
+        client.ensure_trait("CUSTOM_A")
+        client.replace_provider_traits(root, ProviderTraits(1, {"CUSTOM_A"}))
+        joined = client.replace_aggregates(root, Aggregates(2, [aggregate]))
+
+        assert created.uuid == str(root)
+        assert joined == Aggregates(3, {str(aggregate)})
+        assert client.get_aggregates(root) == joined
+        assert client.get_provider(child).parent_uuid == str(root)
+        assert client.get_inventory(root, "VCPU").total == 4
+        assert [each.name for each in client.get_providers(uuid=root)] == ["root"]
+        assert len(client.get_providers(in_tree=child)) == 2
+        assert [each.name for each in client.get_providers(member_of=[aggregate])] == [
+            "root"
+        ]
+        assert client.ensure_provider("child", child, root).uuid == str(child)
+        assert client.update_provider(child, "child", parent_uuid=root)
+
+    def test_of_searches_and_consumers(self, client, host):
+        provider, consumer, aggregate = uuid.UUID(host.uuid), uuid.uuid4(), uuid.uuid4()
+        project, user = uuid.uuid4(), uuid.uuid4()
+        owner = {"project_id": project, "user_id": user, "consumer_type": "INSTANCE"}
+        client.replace_aggregates(provider, Aggregates(1, [aggregate]))
+        group = RequestGroup({"VCPU": 1}, member_of=[aggregate], in_tree=provider)
+
+        [candidate] = client.get_candidates([group]).requests
+        assert client.claim(
+            consumer, AllocationRequest({provider: {"VCPU": 1}}), **owner
+        )
+
+        assert candidate.by_provider == {host.uuid: {"VCPU": 1}}
+        held = client.get_allocations(consumer)
+        assert (held.project_id, held.user_id) == (str(project), str(user))
+        assert client.get_project_usages(project, user)["INSTANCE"].consumer_count == 1
+        other = Allocations({provider: {"VCPU": 1}}, None, project, user, "INSTANCE")
+        client.replace_allocations(uuid.uuid4(), other)
+        client.replace_many_allocations({uuid.uuid4(): other})
+        client.delete_allocations(consumer)
+        assert client.get_usages(provider).resources["VCPU"] == 2
+
+    def test_of_reshapes(self):
+        transport = Answering(Response(204, {}, b""))
+        given = uuid.uuid4()
+
+        Client(transport).reshape({given: Inventories(0, {})}, {given: Allocations({})})
+
+        assert transport.sent[0][3].count(str(given).encode()) == 2
+
+    def test_other_objects_are_not_sent(self):
+        with pytest.raises(TypeError, match="object"):
+            Client(Answering(None)).request("PUT", "/x", {"a": object()})
+
+
+@pytest.mark.parametrize(
+    "give",
+    [
+        lambda client: RequestGroup(required="HW_CPU_X86_AVX"),
+        lambda client: RequestGroup(member_of=new_uuid()),
+        lambda client: RequestGroup(member_of=uuid.uuid4()),
+        lambda client: ProviderTraits(1, "CUSTOM_A"),
+        lambda client: Aggregates(1, new_uuid()),
+        lambda client: Aggregates(1, uuid.uuid4()),
+        lambda client: client.get_candidates([], root_required="CUSTOM_A"),
+        lambda client: client.get_candidates([], same_subtree="_A,_B"),
+        lambda client: client.get_candidates([], same_subtree=["_A", "_B"]),
+        lambda client: client.get_candidates("VCPU:1"),
+        lambda client: client.get_providers(required="CUSTOM_A"),
+        lambda client: client.get_providers(member_of=new_uuid()),
+        lambda client: client.get_traits("CUSTOM_A"),
+    ],
+)
+def test_one_string_is_not_a_list(give):
+    transport = Answering(Response(200, {}, b"{}"))
+
+    with pytest.raises(TypeError, match="must be a list"):
+        give(Client(transport))
+    assert transport.sent == []
+
+
 class TestSearches:
     def test_a_search_says_what_and_where(self, client, host, claim):
         assert claim(1)
@@ -443,11 +861,15 @@ class Answering:
 
     def __init__(self, answer):
         self.sent = []
+        self.is_closed = False
         self._answer = answer
 
     def send(self, *request):
         self.sent.append(request)
         return self._answer
+
+    def close(self):
+        self.is_closed = True
 
 
 def test_every_request_names_the_version_and_takes_json():
@@ -459,7 +881,31 @@ def test_every_request_names_the_version_and_takes_json():
     assert headers == {
         "accept": "application/json",
         "openstack-api-version": "placement 1.39",
+        "user-agent": f"standalone-placement/{importlib.metadata.version(NAME)}",
     }
+
+
+def test_a_program_adds_its_name_to_the_user_agent():
+    transport = Answering(Response(200, {}, b'{"traits": []}'))
+    Client(transport, user_agent="scheduler/2.1").get_traits()
+
+    [(_, _, headers, _)] = transport.sent
+    assert headers["user-agent"].startswith("scheduler/2.1 standalone-placement/")
+
+
+@pytest.mark.parametrize("name", ["a\r\nX-Roles: admin", "ü"])
+def test_a_user_agent_must_fit_a_header(name):
+    with pytest.raises(ValueError, match="user_agent"):
+        Client(Answering(None), user_agent=name)
+
+
+def test_a_client_closes_its_transport():
+    transport = Answering(Response(200, {}, b'{"traits": []}'))
+
+    with Client(transport) as client:
+        client.get_traits()
+        assert not transport.is_closed
+    assert transport.is_closed
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"traits": 1}', b"null"])
@@ -488,6 +934,19 @@ def test_the_client_imports_nothing_of_the_service():
     )
 
     assert found.stdout.strip() == "[]"
+
+
+def test_the_client_imports_only_the_standard_library():
+    program = (
+        "import sys; before = set(sys.modules); import placement.client; "
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before}; "
+        "print(sorted(new - sys.stdlib_module_names))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert found.stdout.strip() == "['placement']"
 
 
 def test_a_service_may_be_started_in_this_process(tmp_path):

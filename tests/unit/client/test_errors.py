@@ -1,10 +1,18 @@
 """An answer becomes the failure that callers can tell apart."""
 
+import email.utils
 import json
+import pathlib
+import re
+import time
 
 import pytest
 
+from placement import exception
 from placement.client import errors
+from placement.db import transaction
+
+API_REFERENCE = pathlib.Path(__file__).parents[3] / "api-ref" / "index.md"
 
 GENERIC = "There was a conflict when trying to complete your request.\n\n "
 
@@ -50,7 +58,7 @@ def test_the_status_decides_the_kind(status, kind):
             "placement.resource_provider.cannot_delete_parent",
             errors.ProviderHasChildren,
         ),
-        ("placement.something_new", errors.Conflict),
+        ("placement.undefined_code", errors.Conflict),
     ],
 )
 def test_the_code_of_a_conflict_decides_its_class(code, kind):
@@ -121,6 +129,92 @@ def test_token_middleware_has_forms_of_its_own(document):
 
     assert type(found) is errors.Unauthorized
     assert found.detail == "No token"
+    assert found.code == "placement.undefined_code"
+
+
+@pytest.mark.parametrize("code", ["placement.something_new", "401", 401, None, [1], {}])
+def test_a_code_that_is_not_documented_is_undefined(code):
+    assert failure(409, code).code == "placement.undefined_code"
+
+
+@pytest.mark.parametrize("status", [401, 404, 413, 414, 500, 502, 503, 504])
+@pytest.mark.parametrize("body", [b"", b"<html>no</html>", b"{", b"[" * 100_000])
+def test_an_answer_that_is_no_error_document_has_the_undefined_code(status, body):
+    assert errors.from_response(status, {}, body).code == "placement.undefined_code"
+
+
+def test_the_codes_are_those_of_the_api_reference_and_of_the_service():
+    documented = re.findall(
+        r"^\| `(placement\.\S+)` \|", API_REFERENCE.read_text(), re.M
+    )
+    kinds = [
+        kind
+        for kind in vars(exception).values()
+        if isinstance(kind, type) and issubclass(kind, exception.PlacementError)
+    ]
+
+    assert set(documented) == errors.CODES
+    assert {kind.code for kind in kinds} == errors.CODES
+
+
+def test_headers_and_the_pause_asked_for_are_kept():
+    found = errors.from_response(503, {"retry-after": "7", "x": "y"}, b"")
+
+    assert found.headers == {"retry-after": "7", "x": "y"}
+    assert found.retry_after_seconds == 7
+
+
+def test_the_pause_may_be_a_date():
+    date = email.utils.formatdate(time.time() + 100, usegmt=True)
+    found = errors.from_response(503, {"retry-after": date}, b"")
+
+    assert 98 <= found.retry_after_seconds <= 100
+
+
+@pytest.mark.parametrize("value", ["", "soon", "-1", "1.5", "²", "Mon, 99 Foo"])
+def test_a_pause_that_makes_no_sense_is_none(value):
+    assert (
+        errors.from_response(503, {"retry-after": value}, b"").retry_after_seconds
+        is None
+    )
+
+
+def test_a_pause_until_a_date_in_the_past_is_over():
+    past = "Wed, 21 Oct 2015 07:28:00 GMT"
+
+    assert (
+        errors.from_response(503, {"retry-after": past}, b"").retry_after_seconds == 0
+    )
+
+
+@pytest.mark.parametrize(
+    "text", [str(transaction._unready()), "Wait. Nothing was changed."]
+)
+def test_a_text_of_the_service_says_that_nothing_was_changed(text):
+    assert not failure(503, detail=text).is_outcome_unknown
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (503, str(transaction._not_known(Exception()))),
+        (503, ""),
+        (502, ""),
+        (500, "The server met an error that it did not expect."),
+        (302, ""),
+    ],
+)
+def test_without_that_text_the_outcome_of_a_write_is_unknown(status, text):
+    assert failure(status, detail=text).is_outcome_unknown
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413])
+def test_what_was_refused_was_not_done(status):
+    assert not failure(status).is_outcome_unknown
+
+
+def test_a_lost_race_is_told_by_the_text_of_the_service():
+    assert errors.LOST_RACE in str(transaction._raced())
 
 
 @pytest.mark.parametrize(
@@ -132,6 +226,58 @@ def test_an_answer_that_is_no_error_document_is_quoted(body):
     assert type(found) is errors.Unavailable
     assert found.detail.startswith("HTTP status 502")
     assert found.request_id == "req-2"
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        (
+            b"<html><head><title>Bad Request</title><style>a {}</style></head><body>"
+            b"<h1><p>Bad Request</p></h1>\nRequest Line is too large (5000 &gt; 4094)"
+            b"\n<script>x()</script></body></html>",
+            "Bad Request Request Line is too large (5000 > 4094)",
+        ),
+        (b"  <!DOCTYPE HTML><title>T</title><p>Gone.", "Gone."),
+        (b"<html><head><title>T<body>Text", "Text"),
+        (b"<h1>A &amp; B</h1", "A & B"),
+        (b"<html></html>", None),
+    ],
+)
+def test_a_page_is_quoted_without_its_markup(page, text):
+    found = errors.from_response(414, {"content-type": "text/html"}, page)
+
+    assert found.detail == f"HTTP status 414: {text}" if text else "HTTP status 414"
+
+
+def test_control_characters_are_not_quoted():
+    found = errors.from_response(502, {}, b"\x1b[31mred\x00")
+
+    assert found.detail == "HTTP status 502: [31mred"
+
+
+@pytest.mark.parametrize("separator", [" ", "\n\n"])
+def test_a_message_about_a_schema_is_its_first_sentence_and_place(separator):
+    text = separator.join(
+        [
+            "JSON does not validate: 0 is less than the minimum of 1",
+            "Failed validating 'minimum' in schema['properties']['a']:     {'type': 1}",
+            "On instance['allocations']['u-1'][0]['VCPU']:     0",
+        ]
+    )
+
+    assert failure(400, detail=text).detail == (
+        "JSON does not validate: 0 is less than the minimum of 1 "
+        "(in allocations/u-1/0/VCPU)"
+    )
+
+
+def test_a_message_about_a_whole_body_has_no_place():
+    text = "JSON does not validate: [] is not of type 'object' Failed validating "
+    text += "'type' in schema:     {'type': 'object'} On instance:     []"
+
+    assert failure(400, detail=text).detail == (
+        "JSON does not validate: [] is not of type 'object'"
+    )
 
 
 def test_a_long_answer_is_shortened():

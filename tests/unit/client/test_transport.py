@@ -1,11 +1,13 @@
 """What the transports send, and what they do when a connection fails."""
 
 import socket
+import ssl
 import threading
 
 import pytest
 
 from placement.client import (
+    Client,
     HTTPTransport,
     SessionTransport,
     TimedOut,
@@ -15,6 +17,7 @@ from placement.client import (
     WSGITransport,
 )
 from placement.client.transport import Response
+from tests.unit.client import certificate
 from tests.unit.client.scripted import (
     HANG_UP,
     NO_CONTENT,
@@ -69,6 +72,60 @@ def test_threads_do_not_share_a_connection():
         send(transport)
 
     assert [number for number, *_ in server.requests] == [0, 1, 0]
+
+
+def test_close_ends_the_connections_of_all_threads():
+    with ScriptedServer([OK, OK], [OK, OK], [OK]) as server:
+        transport = HTTPTransport(server.url)
+        send(transport)
+        is_sent, may_end = threading.Event(), threading.Event()
+
+        def in_another_thread():
+            send(transport)
+            is_sent.set()
+            may_end.wait(5)
+
+        other = threading.Thread(target=in_another_thread)
+        other.start()
+        assert is_sent.wait(5)
+
+        transport.close()
+
+        assert server.closed[0].wait(5)
+        assert server.closed[1].wait(5)
+        may_end.set()
+        other.join()
+        assert send(transport).status == 200
+
+
+@pytest.fixture
+def tls_server(tmp_path):
+    """A server with a certificate that nobody else has signed; gives its context."""
+    path = tmp_path / "certificate.pem"
+    path.write_text(certificate.PEM)
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(path)
+    with ScriptedServer([OK], tls=serving) as server:
+        server.trusting = ssl.create_default_context(cafile=path)
+        yield server
+
+
+def test_an_unknown_certificate_is_refused(tls_server):
+    with pytest.raises(Unreachable, match="certificate"):
+        send(HTTPTransport(tls_server.url))
+
+
+def test_the_ssl_context_decides_which_certificates_are_trusted(tls_server):
+    transport = HTTPTransport(tls_server.url, ssl_context=tls_server.trusting)
+
+    assert send(transport).status == 200
+
+
+def test_a_connected_client_uses_its_ssl_context(tls_server):
+    trusting = {"ssl_context": tls_server.trusting}
+
+    with Client.connect(tls_server.url, "t", **trusting) as client:
+        assert client.get_versions() == {}
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])

@@ -1,0 +1,147 @@
+"""Requests over a transport: their headers, their failures, and their repetition."""
+
+import functools
+import json
+import typing
+import urllib.parse
+import uuid
+from collections.abc import Callable
+
+from placement.client import errors, query, retry, transport, values
+
+# The microversion on the wire, and the one that the values follow.
+VERSION = "1.39"
+
+_DISTRIBUTION = "standalone-placement"
+
+_T = typing.TypeVar("_T")
+
+
+class Exchange:
+    """Requests over a transport.
+
+    ``user_agent`` names the program that uses the client, such as ``scheduler/2.1``;
+    it precedes the client's own name in ``User-Agent``. ``retry`` says how often a
+    request is sent that could not be served at the moment; by default once.
+
+    Raises ValueError for a ``user_agent`` that no header can carry.
+    """
+
+    def __init__(
+        self,
+        transport: transport.Transport,
+        *,
+        user_agent: str | None = None,
+        retry: retry.Retry = retry.NEVER,
+    ) -> None:
+        if user_agent and not (user_agent.isascii() and user_agent.isprintable()):
+            raise ValueError("user_agent has characters that no header can carry")
+        self._transport = transport
+        self._user_agent = user_agent
+        self._retry = retry
+
+    def __enter__(self) -> typing.Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections. A later request opens a new one.
+
+        Must not be called while another thread waits for an answer.
+        """
+        self._transport.close()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        version: str = VERSION,
+    ) -> transport.Response:
+        """Send any request and return its answer, if it is a success.
+
+        ``body`` is sent as JSON unless it is None. Raises as every method does.
+        """
+        return self._retry.run(
+            lambda: self._send(method, path, body, version),
+            functools.partial(retry.may_send_again, method),
+        )
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        version: str = VERSION,
+    ) -> transport.Response:
+        """Send a request once."""
+        headers = {
+            "accept": "application/json",
+            "openstack-api-version": f"placement {version}",
+            "user-agent": " ".join(filter(None, (self._user_agent, own_name()))),
+        }
+        content = None
+        if body is not None:
+            headers["content-type"] = "application/json"
+            content = json.dumps(body, default=_plain).encode()
+        answer = self._transport.send(method, path, headers, content)
+        if not 200 <= answer.status < 300:
+            raise errors.from_response(answer.status, answer.headers, answer.body)
+        return answer
+
+    def _get(self, path: str, parse: Callable[[values.Document], _T]) -> _T:
+        return read(self.request("GET", path), parse)
+
+
+@functools.cache
+def own_name() -> str:
+    """Return the name and version of this client, as ``User-Agent`` has them."""
+    import importlib.metadata  # noqa: PLC0415 - slow
+
+    try:
+        return f"{_DISTRIBUTION}/{importlib.metadata.version(_DISTRIBUTION)}"
+    except importlib.metadata.PackageNotFoundError:
+        return _DISTRIBUTION
+
+
+def read(answer: transport.Response, parse: Callable[[values.Document], _T]) -> _T:
+    """Return what the body of an answer says.
+
+    Raises UnexpectedAnswer when it is not of the shape that the API promises.
+    """
+    document = answer.json()
+    try:
+        return parse(document)
+    except (AttributeError, KeyError, TypeError, ValueError) as failure:
+        raise errors.UnexpectedAnswer(
+            "The answer does not have the form that the API promises: is this a "
+            f"Placement endpoint that knows microversion {VERSION}?",
+            answer.status,
+            headers=answer.headers,
+        ) from failure
+
+
+def path_of(*segments: values.AnyUUID) -> str:
+    """Return a path; each segment is quoted."""
+    quoted = (urllib.parse.quote(str(each), safe="") for each in segments)
+    return "".join("/" + each for each in quoted)
+
+
+def with_query(path: str, parameters: query.Parameters) -> str:
+    """Return a path with a query string, if there are parameters."""
+    return f"{path}?{query.encode(parameters)}" if parameters else path
+
+
+def documents(
+    by_uuid: values.ByUUID[values.Inventories] | values.ByUUID[values.Allocations],
+) -> values.Document:
+    """Return values by uuid as the API takes them."""
+    return {str(uuid): value.to_document() for uuid, value in by_uuid.items()}
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    raise TypeError(f"Cannot be sent as JSON: {value!r}")

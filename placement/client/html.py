@@ -1,0 +1,35 @@
+"""The text of a page that something else than the service answered."""
+
+import html.parser
+
+# Elements whose content a browser does not show in the page.
+_HIDDEN = frozenset({"head", "script", "style", "title"})
+
+
+def visible_text(markup: str) -> str:
+    """Return the text of an HTML page without its markup; it may be cut off."""
+    parser = _Parser()
+    parser.feed(markup)
+    return " ".join(parser.texts)
+
+
+class _Parser(html.parser.HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self._hidden_by: list[str] = []
+
+    def handle_starttag(self, tag: str, _attrs: object) -> None:
+        if tag in _HIDDEN:
+            self._hidden_by.append(tag)
+        elif tag == "body":
+            # A head without an end tag ends here.
+            self._hidden_by.clear()
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self._hidden_by:
+            del self._hidden_by[self._hidden_by.index(tag) :]
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden_by:
+            self.texts.append(data)

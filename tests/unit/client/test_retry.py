@@ -1,0 +1,208 @@
+"""What is sent again, what is not, and after which pauses."""
+
+import itertools
+import json
+
+import pytest
+
+from placement import client as api
+from placement.client import Client, Response, Retry, retry
+
+
+def answer(status, detail="", code="placement.undefined_code", headers=None):
+    error = {"status": status, "detail": f"Sentence.\n\n {detail}  ", "code": code}
+    return Response(status, headers or {}, json.dumps({"errors": [error]}).encode())
+
+
+OK = Response(200, {}, b'{"traits": []}')
+NOT_NOW = answer(503, "The database cannot be reached. Nothing was changed.")
+UNKNOWN = answer(
+    503, "It was being committed; whether it was is not known. Read again."
+)
+RACE = answer(
+    409,
+    "Another thread concurrently updated the data. Please retry your update",
+    "placement.concurrent_update",
+)
+STALE = answer(
+    409,
+    "Resource provider's generation already changed.",
+    "placement.concurrent_update",
+)
+CONSUMER = answer(
+    409,
+    "consumer generation conflict - expected 1 but got None",
+    "placement.concurrent_update",
+)
+
+
+class Scripted:
+    """A transport that gives answers in turn, the last one for ever."""
+
+    def __init__(self, *answers):
+        self.methods = []
+        self._answers = itertools.chain(answers, itertools.repeat(answers[-1]))
+
+    def send(self, method, path, headers, body):
+        self.methods.append(method)
+        answer = next(self._answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def close(self):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    """A clock that pauses move on at once; ``pauses`` has them."""
+
+    class Clock:
+        now = 0.0
+        pauses = []
+
+        def sleep(self, seconds):
+            self.pauses.append(seconds)
+            self.now += seconds
+
+    clock = Clock()
+    clock.pauses = []
+    monkeypatch.setattr(retry.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(retry.time, "sleep", clock.sleep)
+    monkeypatch.setattr(retry.random, "uniform", lambda low, high: high)
+    return clock
+
+
+def test_nothing_is_sent_again_by_default():
+    transport = Scripted(NOT_NOW, OK)
+
+    with pytest.raises(api.Unavailable):
+        Client(transport).get_traits()
+    assert transport.methods == ["GET"]
+
+
+@pytest.mark.parametrize("refusal", [NOT_NOW, UNKNOWN, Response(503, {}, b"<p>")])
+def test_a_read_is_sent_again_after_any_503(refusal):
+    transport = Scripted(refusal, refusal, OK)
+
+    assert Client(transport, retry=Retry()).get_traits() == []
+    assert len(transport.methods) == 3
+
+
+@pytest.mark.parametrize("refusal", [NOT_NOW, RACE])
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
+def test_a_write_that_changed_nothing_is_sent_again(method, refusal):
+    transport = Scripted(refusal, OK)
+
+    Client(transport, retry=Retry()).request(method, "/x", {})
+
+    assert transport.methods == [method, method]
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        UNKNOWN,
+        Response(503, {}, b"<p>No server"),
+        Response(502, {}, b""),
+        answer(500, "Unexpected."),
+        STALE,
+        CONSUMER,
+        answer(409, "In use.", "placement.inventory.inuse"),
+        answer(400),
+        api.TimedOut("late"),
+        api.Unreachable("gone"),
+    ],
+)
+def test_a_write_is_not_sent_again_where_that_is_not_safe_or_no_use(method, refusal):
+    transport = Scripted(refusal, OK)
+
+    with pytest.raises(api.ClientError):
+        Client(transport, retry=Retry()).request(method, "/x", {})
+    assert transport.methods == [method]
+
+
+def test_attempts_are_bounded(clock):
+    transport = Scripted(NOT_NOW)
+
+    with pytest.raises(api.Unavailable):
+        Client(transport, retry=Retry(attempts=4, pause_seconds=1)).get_traits()
+
+    assert len(transport.methods) == 4
+    assert clock.pauses == [1, 2, 4]
+
+
+def test_pauses_are_bounded(clock):
+    limits = Retry(attempts=5, pause_seconds=1, pause_seconds_max=3)
+
+    with pytest.raises(api.Unavailable):
+        Client(Scripted(NOT_NOW), retry=limits).get_traits()
+
+    assert clock.pauses == [1, 2, 3, 3]
+
+
+def test_the_time_is_bounded(clock):
+    limits = Retry(attempts=100, seconds_max=10, pause_seconds=4, pause_seconds_max=4)
+
+    with pytest.raises(api.Unavailable):
+        Client(Scripted(NOT_NOW), retry=limits).get_traits()
+
+    assert clock.now == 8
+
+
+def test_a_pause_comes_after_the_one_that_the_service_asks_for(clock):
+    refusal = Response(503, {"retry-after": "7"}, b"")
+
+    Client(Scripted(refusal, OK), retry=Retry(pause_seconds=0.5)).get_traits()
+
+    assert clock.pauses == [7.5]
+
+
+def test_a_pause_that_is_too_long_is_not_taken(clock):
+    refusal = Response(503, {"retry-after": "3600"}, b"")
+
+    with pytest.raises(api.Unavailable):
+        Client(Scripted(refusal, OK), retry=Retry()).get_traits()
+
+    assert clock.pauses == []
+
+
+def test_pauses_are_random(monkeypatch, clock):
+    monkeypatch.undo()
+    monkeypatch.setattr(retry.time, "sleep", clock.sleep)
+    for _ in range(5):
+        Client(Scripted(NOT_NOW, OK), retry=Retry(pause_seconds=1)).get_traits()
+
+    assert len(set(clock.pauses)) == 5
+    assert all(0 <= pause <= 1 for pause in clock.pauses)
+
+
+def test_there_is_at_least_one_attempt():
+    with pytest.raises(ValueError, match="attempts"):
+        Retry(attempts=0)
+
+
+def test_a_step_that_reads_is_begun_again_with_what_is_stored_now():
+    generations = iter([1, 2, 3])
+
+    def step():
+        generation = next(generations)
+        if generation < 3:
+            raise api.ConcurrentUpdate("changed", 409)
+        return generation
+
+    assert Retry().run(step) == 3
+
+
+def test_a_step_is_not_begun_again_when_its_outcome_is_unknown():
+    attempts = []
+
+    def step():
+        attempts.append(1)
+        raise api.Unavailable("lost", 503)
+
+    with pytest.raises(api.Unavailable):
+        Retry().run(step)
+    assert len(attempts) == 1
