@@ -44,4 +44,6 @@ def as_exit_status() -> Iterator[None]:
 
 def _sentence(failure: Exception) -> str:
     text = str(failure).strip()
+    if isinstance(failure, OSError) and failure.filename and failure.strerror:
+        text = f"{failure.filename}: {failure.strerror}"
     return text if text.endswith((".", "?", "!")) else f"{text}."

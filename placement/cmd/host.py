@@ -36,7 +36,7 @@ def host() -> None:
 @click.option("--disk-ratio", type=_RATIO, help="Allocation ratio of DISK_GB.")
 @click.option(
     "--disk-path",
-    type=click.Path(path_type=pathlib.Path),
+    type=click.Path(exists=True, path_type=pathlib.Path),
     help="Count the file system of this directory; that of the state directory by "
     "default.",
 )
@@ -68,12 +68,12 @@ def report(  # noqa: PLR0913
         reporting.DISK_GB: disk_ratio,
     }
     ratios = {key: ratio for key, ratio in given.items() if ratio is not None}
-    machine = kernel.read_machine(_ROOT, (disk_path or state_directory()).absolute())
     name = name or socket.gethostname()
     try:
+        machine = _read_machine(disk_path)
         wanted = reporting.plan(machine, name, is_numa, custom_traits)
         changes = reporting.Report(connection.client(), ratios).run(wanted)
-    except reporting.ReportError as refusal:
+    except (kernel.KernelError, reporting.ReportError) as refusal:
         raise NotPossibleNow(str(refusal)) from refusal
     if is_json:
         click.echo(json.dumps([change._asdict() for change in changes], indent=2))
@@ -82,3 +82,15 @@ def report(  # noqa: PLR0913
         click.echo(f"{change.provider}: {change.what}")
     if not changes:
         click.echo(f"{name}: nothing to change")
+
+
+def _read_machine(disk_path: pathlib.Path | None) -> kernel.Machine:
+    """Read what the kernel says; a disk that is asked for must be large enough.
+
+    Raises KernelError, NotPossibleNow, OSError.
+    """
+    path = (disk_path or state_directory()).absolute()
+    machine = kernel.read_machine(_ROOT, path)
+    if disk_path is not None and machine.disk_gb is None:
+        raise NotPossibleNow(f"The file system of {path} has less than 1 GiB.")
+    return machine

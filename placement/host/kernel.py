@@ -7,9 +7,17 @@ kernel does not give is absent: None, empty or no node.
 import dataclasses
 import os
 import pathlib
+import typing
+from collections.abc import Callable
 
 _KIB_PER_MIB = 1024
 _BYTES_PER_GIB = 1024**3
+
+_T = typing.TypeVar("_T")
+
+
+class KernelError(Exception):
+    """A file of the kernel has not the form that it should have."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,6 +58,9 @@ def read_machine(root: pathlib.Path, disk_path: pathlib.Path) -> Machine:
 
     ``disk_path`` chooses the file system that counts as its disk; where the path does
     not exist yet, the one that it would be on.
+
+    Raises KernelError for a file that is not understood, OSError for one that exists
+    and cannot be read.
     """
     return Machine(
         cpus=len(online_cpus(root)),
@@ -66,11 +77,11 @@ def processor(root: pathlib.Path) -> Processor:
     The flags are in the field ``flags`` on x86 and ``Features`` on ARM. Machines may
     have processors of two kinds: what only one kind has is left out.
     """
-    blocks = [
-        _fields(block)
-        for block in _text(root / "proc/cpuinfo").split("\n\n")
-        if block.strip()
-    ]
+    return _parsed(root / "proc/cpuinfo", _processor)
+
+
+def _processor(cpuinfo: str) -> Processor:
+    blocks = [_fields(block) for block in cpuinfo.split("\n\n") if block.strip()]
     listed = [
         frozenset((block.get("flags") or block["Features"]).split())
         for block in blocks
@@ -86,20 +97,22 @@ def processor(root: pathlib.Path) -> Processor:
 
 def online_cpus(root: pathlib.Path) -> frozenset[int]:
     """Return the numbers of the CPUs that the kernel schedules on."""
-    listed = parse_cpu_list(_text(root / "sys/devices/system/cpu/online"))
-    if listed:
-        return listed
+    listed = _parsed(root / "sys/devices/system/cpu/online", parse_cpu_list)
     # Without sysfs: /proc/cpuinfo has the online processors only.
+    return listed or _parsed(root / "proc/cpuinfo", _listed_processors)
+
+
+def _listed_processors(cpuinfo: str) -> frozenset[int]:
     return frozenset(
         int(line.partition(":")[2])
-        for line in _text(root / "proc/cpuinfo").splitlines()
+        for line in cpuinfo.splitlines()
         if line.partition(":")[0].strip() == "processor"
     )
 
 
 def memory_mb(root: pathlib.Path) -> int | None:
     """Return the memory that the kernel manages, in whole mebibytes."""
-    return _total_mb(_text(root / "proc/meminfo"))
+    return _parsed(root / "proc/meminfo", _total_mb)
 
 
 def disk_gb(path: pathlib.Path) -> int | None:
@@ -129,9 +142,9 @@ def numa_nodes(root: pathlib.Path) -> tuple[Node, ...]:
         Node(
             number,
             cpus=len(
-                parse_cpu_list(_text(directory / f"node{number}/cpulist")) & online
+                _parsed(directory / f"node{number}/cpulist", parse_cpu_list) & online
             ),
-            memory_mb=_total_mb(_text(directory / f"node{number}/meminfo")) or 0,
+            memory_mb=_parsed(directory / f"node{number}/meminfo", _total_mb) or 0,
         )
         for number in numbers
     )
@@ -166,6 +179,15 @@ def _fields(block: str) -> dict[str, str]:
     """Return the fields of one processor by name."""
     pairs = (line.partition(":") for line in block.splitlines())
     return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _parsed(path: pathlib.Path, parse: Callable[[str], _T]) -> _T:
+    """Return what ``parse`` makes of a file. Raises KernelError if it cannot."""
+    text = _text(path)
+    try:
+        return parse(text)
+    except (IndexError, ValueError) as failure:
+        raise KernelError(f"{path} is not understood: {failure}.") from failure
 
 
 def _text(path: pathlib.Path) -> str:

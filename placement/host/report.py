@@ -50,7 +50,8 @@ def plan(
     processor, and custom ones, are those of every provider: of the root for
     ``root_required``, of the nodes because they give the resources.
 
-    Raises ReportError for ``is_numa`` when the kernel shows no nodes.
+    Raises ReportError when the kernel does not show what is to be offered: the CPUs
+    and the memory of the machine or, with ``is_numa``, of its nodes.
     """
     common = traits.processor_traits(machine.processor) | frozenset(custom_traits)
     root_totals: dict[str, int | None] = {DISK_GB: machine.disk_gb}
@@ -67,7 +68,17 @@ def plan(
             for node in machine.nodes
             if node.cpus or node.memory_mb
         ]
+        _require_shown(
+            sum(node.cpus for node in machine.nodes),
+            sum(node.memory_mb for node in machine.nodes),
+            "of the NUMA nodes: report without --numa.",
+        )
     else:
+        _require_shown(
+            machine.cpus,
+            machine.memory_mb,
+            "of this machine: are /proc and /sys mounted?",
+        )
         root_totals |= {VCPU: machine.cpus, MEMORY_MB: machine.memory_mb}
     return [WantedProvider(name, _positive(root_totals), common), *nodes]
 
@@ -280,6 +291,13 @@ def _stale_nodes(
         ),
         key=lambda child: child.name,
     )
+
+
+def _require_shown(cpus: int, memory_mb: int | None, where: str) -> None:
+    """Raise ReportError unless there are CPUs and memory: every machine has both."""
+    for what, amount in (("CPUs", cpus), ("memory", memory_mb)):
+        if not amount:
+            raise ReportError(f"The kernel shows no {what} {where}")
 
 
 def _positive(totals: Mapping[str, int | None]) -> dict[str, int]:

@@ -338,6 +338,66 @@ class TestHost:
 
         assert "h has allocations" in error(result, 1)
 
+    def test_a_disk_that_does_not_exist_is_wrong_use(self, command, client):
+        result = command("host", "report", "--disk-path", "/no/such")
+
+        assert "/no/such" in error(result, 2)
+        assert client.get_providers() == []
+
+    def test_a_disk_that_is_too_small_is_not_reported(
+        self, command, client, monkeypatch
+    ):
+        monkeypatch.setattr(host.kernel, "disk_gb", lambda path: None)
+
+        result = command("host", "report", "--disk-path", "/tmp")
+
+        assert "/tmp has less than 1 GiB" in error(result, 1)
+        assert client.get_providers() == []
+
+    @pytest.mark.parametrize(
+        ("files", "arguments", "sentence"),
+        [
+            ({}, [], "no CPUs of this machine"),
+            ({"proc/cpuinfo": machines.cpuinfo()}, [], "no memory of this machine"),
+            (
+                {"proc/meminfo": "MemTotal: x kB\n"},
+                [],
+                "proc/meminfo is not understood",
+            ),
+            ({}, ["--numa"], "no NUMA nodes"),
+            (
+                {"sys/devices/system/node/node0/cpulist": "0\n"},
+                ["--numa"],
+                "no CPUs of the NUMA nodes",
+            ),
+            (
+                {
+                    "proc/cpuinfo": machines.cpuinfo(),
+                    "sys/devices/system/node/node0/cpulist": "0-3\n",
+                },
+                ["--numa"],
+                "no memory of the NUMA nodes",
+            ),
+        ],
+    )
+    def test_a_kernel_that_does_not_show_the_machine_ends_it(
+        self, command, client, monkeypatch, tmp_path, files, arguments, sentence
+    ):
+        root = machines.write(tmp_path / "bare", files)
+        monkeypatch.setattr(host, "_ROOT", root)
+
+        assert sentence in error(command("host", "report", *arguments), 1)
+        assert client.get_providers() == []
+
+    def test_a_file_that_cannot_be_read_ends_it(self, command, client, monkeypatch):
+        (host._ROOT / "proc/meminfo").unlink()
+        (host._ROOT / "proc/meminfo").mkdir()
+
+        result = command("host", "report")
+
+        assert "proc/meminfo: Is a directory." in error(result, 1)
+        assert client.get_providers() == []
+
     @pytest.mark.parametrize(
         "arguments", [["--trait", "HW_CPU_X86_AVX"], ["--vcpu-ratio", "0"]]
     )

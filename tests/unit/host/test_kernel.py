@@ -133,3 +133,31 @@ def test_less_than_a_gibibyte_of_disk_is_no_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "statvfs", lambda path: status)
 
     assert kernel.disk_gb(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("sys/devices/system/cpu/online", "all\n"),
+        ("proc/meminfo", "MemTotal:\n"),
+        ("proc/meminfo", "MemTotal: many kB\n"),
+        ("proc/cpuinfo", "siblings: x\ncpu cores: 1\n"),
+        ("sys/devices/system/node/node0/cpulist", "0-\x00\n"),
+        ("sys/devices/system/node/node0/meminfo", "Node 0 MemTotal: kB\n"),
+    ],
+)
+def test_a_file_that_is_not_understood_is_named(tmp_path, name, text):
+    root = machines.two_nodes(tmp_path)
+    machines.write(root, {name: text})
+
+    with pytest.raises(kernel.KernelError, match=name):
+        kernel.read_machine(root, tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    root = machines.two_nodes(tmp_path)
+    (root / "proc/meminfo").unlink()
+    (root / "proc/meminfo").mkdir()
+
+    with pytest.raises(OSError, match="meminfo"):
+        kernel.read_machine(root, tmp_path)

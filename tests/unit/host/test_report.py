@@ -98,12 +98,21 @@ class TestPlan:
             ("host_NUMA_1", {"MEMORY_MB": 8192}),
         ]
 
-    def test_what_the_kernel_does_not_give_is_not_offered(self):
-        machine = Machine(cpus=2, memory_mb=None, disk_gb=None)
+    def test_a_machine_may_have_no_disk_and_no_traits(self):
+        machine = Machine(cpus=2, memory_mb=64, disk_gb=None)
 
         [root] = report.plan(machine, "host", is_numa=False)
 
-        assert (root.totals, root.traits) == ({"VCPU": 2}, frozenset())
+        assert root.totals == {"VCPU": 2, "MEMORY_MB": 64}
+        assert root.traits == frozenset()
+
+    @pytest.mark.parametrize(
+        ("machine", "what"),
+        [(Machine(0, 64, 1), "no CPUs"), (Machine(2, None, 1), "no memory")],
+    )
+    def test_a_machine_without_cpus_or_memory_is_refused(self, machine, what):
+        with pytest.raises(report.ReportError, match=what):
+            report.plan(machine, "host", is_numa=False)
 
     def test_there_may_be_no_nodes_to_report(self):
         with pytest.raises(report.ReportError, match="no NUMA nodes"):
