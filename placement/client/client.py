@@ -432,6 +432,8 @@ def _provider_page(
         values.ProviderDetails.from_document(each) for each in document["providers"]
     ]
     return page, document["next_page_token"]
+
+
 def _generation(document: values.Document) -> int:
     generation = document["resource_provider_generation"]
     return int(generation)

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import re
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import click
 
@@ -14,7 +14,6 @@ _T = typing.TypeVar("_T")
 
 _RESOURCE = re.compile(r"([^=:]+)[=:](\d+)")
 _GROUP_KEYS = ("resources", "required", "member_of", "in_tree")
-_DEFAULT_LIMIT = 20
 
 _OPTIONS = (
     click.argument("resources", nargs=-1, metavar="[CLASS=AMOUNT]..."),
@@ -37,7 +36,11 @@ _OPTIONS = (
         metavar="AGGREGATE",
         help="Aggregates of the unsuffixed group: UUID, !UUID, in:UUID,UUID.",
     ),
-    click.option("--in-tree", metavar="UUID", help="Only the tree of this provider."),
+    click.option(
+        "--in-tree",
+        metavar="PROVIDER",
+        help="Only the tree of this provider, a name or uuid.",
+    ),
     click.option(
         "--group",
         "groups",
@@ -45,7 +48,7 @@ _OPTIONS = (
         metavar="SUFFIX:KEY=VALUE;...",
         help="A suffixed group, such as "
         "'_A:resources=VCPU=1,MEMORY_MB=64;required=HW_NUMA_ROOT'. Keys: "
-        "resources, required, member_of, in_tree.",
+        "resources, required, member_of, in_tree (a name or uuid).",
     ),
     click.option(
         "--group-policy",
@@ -64,43 +67,78 @@ _OPTIONS = (
         help="Groups to be served under one of their providers.",
     ),
     click.option(
-        "--limit",
-        type=click.IntRange(min=1),
-        default=_DEFAULT_LIMIT,
-        show_default=True,
-        help="At most so many candidates.",
-    ),
-    click.option(
         "--query",
         "raw_query",
         metavar="QUERY",
-        help="The query string of the API, instead of all other options.",
+        help="The query string of the API, sent as it is instead of all other options.",
     ),
 )
 
 
-def options(command: Callable[..., _T]) -> Callable[..., _T]:
-    """Give a command the arguments and options of a question for candidates.
+def options(*, limit: int) -> Callable[[Callable[..., _T]], Callable[..., _T]]:
+    """Give a command the arguments and options of a search for candidates.
 
-    The command gets the question as ``query``, a query string; it is empty when
-    nothing was asked for.
+    ``limit`` is the default of that option. The command gets the search as
+    ``search``; None when nothing was asked for.
+    """
+    limit_option = click.option(
+        "--limit",
+        type=click.IntRange(min=1),
+        default=limit,
+        show_default=True,
+        help="Maximum number of candidates.",
+    )
+
+    def decorate(command: Callable[..., _T]) -> Callable[..., _T]:
+        @functools.wraps(command)
+        def asking(**given: typing.Any) -> _T:
+            names = [field.name for field in dataclasses.fields(Question)]
+            question = Question(**{name: given.pop(name) for name in names})
+            return command(search=question.search(), **given)
+
+        wrapped: Callable[..., _T] = asking
+        for option in reversed((*_OPTIONS, limit_option)):
+            wrapped = option(wrapped)
+        return wrapped
+
+    return decorate
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Search:
+    """A search for candidates; ``in_tree`` of its groups may be a name.
+
+    ``raw_query`` stands for all else if it is not None.
     """
 
-    @functools.wraps(command)
-    def asking(**given: typing.Any) -> _T:
-        names = [field.name for field in dataclasses.fields(Question)]
-        question = Question(**{name: given.pop(name) for name in names})
-        return command(query=question.query(), **given)
+    groups: Sequence[RequestGroup] = ()
+    group_policy: str | None = None
+    limit: int | None = None
+    root_required: Sequence[str] = ()
+    same_subtree: Sequence[Sequence[str]] = ()
+    raw_query: str | None = None
 
-    wrapped: Callable[..., _T] = asking
-    for option in reversed(_OPTIONS):
-        wrapped = option(wrapped)
-    return wrapped
+    def query(self, uuid_of: Callable[[str], str]) -> str:
+        """Return the query string; ``uuid_of`` finds a provider by name or uuid."""
+        if self.raw_query is not None:
+            return self.raw_query
+        return candidates_query(
+            [
+                dataclasses.replace(group, in_tree=uuid_of(str(group.in_tree)))
+                if group.in_tree is not None
+                else group
+                for group in self.groups
+            ],
+            self.group_policy,
+            self.limit,
+            self.root_required,
+            self.same_subtree,
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Question:
-    """A question as it was written: one member per argument and option."""
+    """A search as it was written: one member per argument and option."""
 
     resources: tuple[str, ...]
     more_resources: tuple[str, ...]
@@ -114,8 +152,8 @@ class Question:
     limit: int
     raw_query: str | None
 
-    def query(self) -> str:
-        """Return the query string, empty when nothing was asked for.
+    def search(self) -> Search | None:
+        """Return the search, None when nothing was asked for.
 
         Raises UsageError.
         """
@@ -131,10 +169,11 @@ class Question:
         if self.raw_query is not None:
             if is_asked:
                 raise click.UsageError("--query says it all: ask nothing beside it.")
-            return self.raw_query.removeprefix("?")
+            raw_query = self.raw_query.removeprefix("?")
+            return Search(raw_query=raw_query) if raw_query else None
         if not is_asked:
-            return ""
-        return candidates_query(
+            return None
+        return Search(
             [unsuffixed, *suffixed],
             self.group_policy,
             self.limit,

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import click
 
-from placement.cmd import asking
+from placement.cmd import asking, output
 from placement.cmd.connection import Connection, pass_connection
 from placement.cmd.failures import NotPossibleNow
+from placement.cmd.naming import find_provider
 
 if typing.TYPE_CHECKING:
     from placement.client import AllocationRequest, Candidates, Client
@@ -18,21 +19,32 @@ _MANY_TREES = 30
 
 
 @click.command()
-@asking.options
+@asking.options(limit=20)
 @click.option("--json", "is_json", is_flag=True, help="The answer for programs.")
 @pass_connection
-def candidates(connection: Connection, query: str, is_json: bool) -> None:
+def candidates(
+    connection: Connection, search: asking.Search | None, is_json: bool
+) -> None:
     """Ask who could serve a request, such as: placement candidates VCPU=1"""
-    if not query:
+    if search is None:
         raise click.UsageError("Say what is wanted, such as VCPU=1 MEMORY_MB=512.")
     client = connection.client()
-    found = client.get_candidates_by_query(query)
+    found = run_search(client, search)
     if is_json:
         click.echo(json.dumps(_document(found), indent=2))
     elif found.requests:
         _print_table(found, provider_names(client, found))
     if not found.requests:
         raise NotPossibleNow("No candidates: nobody can serve this request now.")
+
+
+def run_search(client: "Client", search: asking.Search) -> "Candidates":
+    """Return the candidates of a search; providers in it may have names.
+
+    Raises NotPossibleNow for a provider that does not exist; ClientError.
+    """
+    query = search.query(lambda wanted: find_provider(client, wanted).uuid)
+    return client.get_candidates_by_query(query)
 
 
 def provider_names(client: "Client", found: "Candidates") -> Mapping[str, str]:
@@ -58,16 +70,18 @@ def groups_served(request: "AllocationRequest", uuid: str) -> str:
 
 
 def _print_table(found: "Candidates", names: Mapping[str, str]) -> None:
-    from rich.console import Console  # noqa: PLC0415 - slow
     from rich.table import Table  # noqa: PLC0415 - slow
 
-    table = Table("#", "provider", "gives", "used of capacity", "group")
+    table = Table()
+    for title in ("#", "provider", "uuid", "gives", "used of capacity", "group"):
+        table.add_column(title, overflow="fold")
     for number, request in enumerate(found.requests, 1):
         for position, (uuid, resources) in enumerate(request.by_provider.items()):
             summary = found.summaries[uuid].by_class
             table.add_row(
                 "" if position else str(number),
-                names.get(uuid, uuid),
+                names.get(uuid, ""),
+                uuid,
                 "\n".join(f"{name} {amount}" for name, amount in resources.items()),
                 "\n".join(
                     f"{summary[name].used} of {summary[name].capacity}"
@@ -75,7 +89,7 @@ def _print_table(found: "Candidates", names: Mapping[str, str]) -> None:
                 ),
                 groups_served(request, uuid),
             )
-    Console().print(table)
+    output.console().print(table)
 
 
 def _document(found: "Candidates") -> dict[str, typing.Any]:

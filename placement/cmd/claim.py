@@ -13,8 +13,12 @@ from placement.client import (
     Outcome,
 )
 from placement.cmd import asking
+from placement.cmd.candidates import run_search
 from placement.cmd.connection import Connection, pass_connection
 from placement.cmd.failures import NotPossibleNow
+
+# With few candidates, claims at the same time compete for the same ones.
+_LIMIT = 50
 
 
 class Owner(typing.NamedTuple):
@@ -26,7 +30,7 @@ class Owner(typing.NamedTuple):
 
 
 @click.command()
-@asking.options
+@asking.options(limit=_LIMIT)
 @click.option(
     "--from",
     "source",
@@ -54,7 +58,7 @@ class Owner(typing.NamedTuple):
 def claim(
     connection: Connection,
     *,
-    query: str,
+    search: asking.Search | None,
     source: typing.TextIO | None,
     consumer: uuid.UUID | None,
     project: str,
@@ -62,46 +66,57 @@ def claim(
     consumer_type: str,
     is_json: bool,
 ) -> None:
-    """Take the first candidate that is still free, such as: placement claim VCPU=1
+    """Take a candidate that is still free, such as: placement claim VCPU=1
 
-    Prints the uuid of the consumer, which `placement release` takes.
+    Candidates that were searched for are tried in random order, because claims at
+    the same time find the same ones; those of a file in their order. Prints the uuid
+    of the consumer, which `placement release` takes.
     """
-    if bool(query) == bool(source):
+    if (search is None) == (source is None):
         raise click.UsageError(
             "Say what is wanted, such as VCPU=1 MEMORY_MB=512, or give --from: one "
             "of the two."
         )
     client = connection.client()
-    if source is not None:
-        offered = read_candidates(source.read())
-    else:
-        offered = client.get_candidates_by_query(query).requests
     owner = Owner(project, user, consumer_type)
-    taken = claim_first(client, str(consumer or uuid.uuid4()), offered, owner)
+    offered: tuple[AllocationRequest, ...]
+    if search is not None:
+        offered = run_search(client, search).requests
+    elif source is not None:
+        offered = read_candidates(source.read())
+    taken = claim_one(
+        client,
+        str(consumer or uuid.uuid4()),
+        offered,
+        owner,
+        is_ordered=source is not None,
+    )
     _print(client, *taken, is_json=is_json)
 
 
-def claim_first(
+def claim_one(
     client: Client,
     consumer: str,
     offered: tuple[AllocationRequest, ...],
     owner: Owner,
+    is_ordered: bool,
 ) -> tuple[str, AllocationRequest]:
-    """Claim the first candidate whose room nobody has taken meanwhile.
+    """Claim a candidate that no other claim has taken meanwhile.
 
     Returns the consumer and what it got.
     Raises NotPossibleNow when none is left, or when the consumer holds something;
     ClientError.
     """
-    if not offered:
+    claimed = client.claim_any(
+        consumer, offered, is_ordered=is_ordered, **owner._asdict()
+    )
+    if claimed.request is None:
         raise NotPossibleNow("No candidates: nobody can serve this request now.")
-    for request in offered:
-        claimed = client.claim(consumer, request, **owner._asdict())
-        if claimed:
-            return consumer, request
-        if claimed.outcome is Outcome.CONSUMER_CHANGED:
-            raise NotPossibleNow(f"Consumer {consumer} holds something already.")
-    raise _all_taken(len(offered), claimed)
+    if claimed.outcome is Outcome.CONSUMER_CHANGED:
+        raise NotPossibleNow(f"Consumer {consumer} holds something already.")
+    if not claimed:
+        raise _all_taken(len(offered), claimed)
+    return consumer, claimed.request
 
 
 def read_candidates(text: str) -> tuple[AllocationRequest, ...]:
@@ -121,8 +136,11 @@ def read_candidates(text: str) -> tuple[AllocationRequest, ...]:
 
 
 def _all_taken(count: int, last: Claim) -> NotPossibleNow:
-    whose = "the candidate" if count == 1 else f"each of {count} candidates"
-    return NotPossibleNow(f"Somebody was faster at {whose}: {last.detail}")
+    if count == 1:
+        return NotPossibleNow(f"The candidate was taken meanwhile: {last.detail}")
+    return NotPossibleNow(
+        f"All {count} candidates were taken meanwhile; the last: {last.detail}"
+    )
 
 
 def _print(
@@ -136,10 +154,10 @@ def _print(
     click.echo(consumer)
     for provider_uuid, resources in request.by_provider.items():
         got = ", ".join(f"{name} {amount}" for name, amount in resources.items())
-        click.echo(f"  {got} of {_name(client, provider_uuid)}")
+        click.echo(f"  {got} of {_described(client, provider_uuid)}")
 
 
-def _name(client: Client, provider_uuid: str) -> str:
-    """Return a provider's name; what is claimed may be renamed or moved meanwhile."""
+def _described(client: Client, provider_uuid: str) -> str:
+    """Return a provider's name and uuid; it may be renamed or deleted meanwhile."""
     found = client.get_providers(uuid=provider_uuid)
-    return found[0].name if found else provider_uuid
+    return f"{found[0].name} ({provider_uuid})" if found else provider_uuid

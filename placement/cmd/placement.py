@@ -1,12 +1,14 @@
 """The ``placement`` command: its subcommands, and how it ends.
 
 Exit status: 0 done; 1 not possible now (no candidate, a conflict, no server); 2 wrong
-use. A failure is one sentence on stderr.
+use. A failure is one sentence on stderr; with --json, one error document.
 """
 
+import contextlib
 import importlib
 import sys
 import typing
+from collections.abc import Iterator
 
 import click
 
@@ -23,6 +25,10 @@ _COMMANDS = {
     "serve": ("placement.cmd.serve:serve", "Run a server on this machine."),
     "show": ("placement.cmd.show:show", "Show provider trees and their usage."),
 }
+
+
+# In ``meta`` of the context: whether --json was given.
+_IS_JSON = "placement.is_json"
 
 
 class LazyGroup(click.Group):
@@ -44,11 +50,37 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: typing.Any,
+    ) -> click.Context:
+        # The subcommand that has the option may never get to parse it.
+        is_json = "--json" in args
+        with _as_exit_status(is_json):
+            ctx = super().make_context(info_name, args, parent, **extra)
+        ctx.meta[_IS_JSON] = is_json
+        return ctx
+
     def invoke(self, ctx: click.Context) -> typing.Any:
+        with _as_exit_status(ctx.meta[_IS_JSON]):
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _as_exit_status(is_json: bool) -> Iterator[None]:
+    """Do what ``failures.as_exit_status`` does, loaded when something fails."""
+    try:
+        yield
+    except (click.exceptions.Exit, click.Abort):
+        raise
+    except Exception as failure:
         from placement.cmd import failures  # noqa: PLC0415 - slow
 
-        with failures.as_exit_status():
-            return super().invoke(ctx)
+        with failures.as_exit_status(is_json):
+            raise failure
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -3,13 +3,13 @@
 import dataclasses
 import json
 import typing
-import uuid
 
 import click
 
-from placement.client import Client, Inventory, Provider, ProviderDetails
+from placement.client import Client, Inventory, ProviderDetails
+from placement.cmd import output
 from placement.cmd.connection import Connection, pass_connection
-from placement.cmd.failures import NotPossibleNow
+from placement.cmd.naming import find_provider
 
 if typing.TYPE_CHECKING:
     import rich.tree
@@ -40,7 +40,7 @@ def show(
     if is_json:
         click.echo(json.dumps([_document(tree) for tree in trees], indent=2))
         return
-    console = _console()
+    console = output.console()
     for tree in trees:
         console.print(_rendered(console, tree, has_traits))
     if not trees:
@@ -55,7 +55,7 @@ def read_trees(client: Client, wanted: str | None, *, has_traits: bool) -> list[
     Raises NotPossibleNow when there is no such provider.
     """
     include = ["inventories", "usages", *(["traits"] if has_traits else [])]
-    in_tree = None if wanted is None else _find(client, wanted).root_uuid
+    in_tree = None if wanted is None else find_provider(client, wanted).root_uuid
     below: dict[str | None, list[ProviderDetails]] = {}
     for details in client.read_providers(include, in_tree):
         below.setdefault(details.provider.parent_uuid, []).append(details)
@@ -74,23 +74,6 @@ def bar(used: int, capacity: int, is_ascii: bool) -> str:
     return full * cells + empty * (_BAR_CELLS - cells)
 
 
-def _find(client: Client, wanted: str) -> Provider:
-    found = client.get_providers(name=wanted)
-    if not found and _is_uuid(wanted):
-        found = client.get_providers(uuid=wanted)
-    if not found:
-        raise NotPossibleNow(f"There is no provider with the name or uuid {wanted}.")
-    return found[0]
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _trees(
     parent_uuid: str | None, below: dict[str | None, list[ProviderDetails]]
 ) -> list[Tree]:
@@ -98,12 +81,6 @@ def _trees(
         below.get(parent_uuid, ()), key=lambda details: details.provider.name
     )
     return [Tree(child, _trees(child.provider.uuid, below)) for child in children]
-
-
-def _console() -> "Console":
-    from rich.console import Console  # noqa: PLC0415 - slow
-
-    return Console(highlight=False)
 
 
 def _rendered(console: "Console", tree: Tree, has_traits: bool) -> "rich.tree.Tree":

@@ -56,13 +56,13 @@ def command(bare_command, client, monkeypatch):
 
 @pytest.fixture
 def hosts(client):
-    return Hosts(*(_host(client, name, vcpus) for name, vcpus in HOSTS.items()))
+    return Hosts(*(add_host(client, name, vcpus) for name, vcpus in HOSTS.items()))
 
 
 HOSTS = {"one": 1, "two": 2}
 
 
-def _host(client, name, vcpus):
+def add_host(client, name, vcpus):
     provider = client.create_provider(name)
     offer = {"VCPU": Inventory(total=vcpus), "MEMORY_MB": Inventory(total=64)}
     client.replace_inventories(provider.uuid, Inventories(provider.generation, offer))

@@ -11,9 +11,9 @@ from placement.cmd import asking
 
 
 @click.command()
-@asking.options
-def ask(query):
-    click.echo(query)
+@asking.options(limit=20)
+def ask(search):
+    click.echo(search.query(lambda name: f"uuid-of-{name}") if search else "")
 
 
 def asked(*arguments):
@@ -55,13 +55,19 @@ def test_all_options():
         ("required", "A,!B"),
         ("required", "in:C,D"),
         ("member_of", "U"),
-        ("in_tree", "P"),
+        ("in_tree", "uuid-of-P"),
         ("resources_N", "VF:1"),
         ("group_policy", "none"),
         ("root_required", "E,!F"),
         ("same_subtree", "_N,_M"),
         ("limit", "3"),
     ]
+
+
+def test_the_provider_of_a_named_group_may_be_named():
+    found = asked("--group", "_N:resources=VF=1;in_tree=P")
+
+    assert ("in_tree_N", "uuid-of-P") in found
 
 
 def test_nothing_asked_is_no_question():

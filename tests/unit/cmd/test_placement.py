@@ -2,17 +2,19 @@
 
 import json
 import pathlib
+import random
 import subprocess
 import sys
 import uuid
 
 import pytest
 
-from placement.client import AllocationRequest, Client
+from placement.client import CODES, AllocationRequest, Client, Inventories, Inventory
 from placement.cmd import host
 from placement.cmd.candidates import groups_served
 from placement.cmd.show import bar
 from tests.unit import in_process
+from tests.unit.cmd.conftest import add_host
 from tests.unit.host import machines
 
 
@@ -56,6 +58,46 @@ class TestCandidates:
                 "root_provider_uuid": hosts.two,
             }
         }
+
+    def test_a_table_in_a_pipe_is_not_cut(self, command, client, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "40")
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        name = "[bold]:smile: " + "long " * 30 + "end"
+        provider = client.create_provider(name)
+        offer = {"CUSTOM_" + "X" * 100: Inventory(total=2**31 - 1)}
+        client.create_resource_class(*offer)
+        client.replace_inventories(provider.uuid, Inventories(0, offer))
+
+        for arguments in (["candidates", f"{next(iter(offer))}=1"], ["show"]):
+            lines = command(*arguments).stdout.splitlines()
+
+            assert any(name in line and provider.uuid in line for line in lines)
+            assert any(f"{next(iter(offer))} " in line for line in lines)
+            assert any("0 of 2147483647" in line for line in lines)
+            assert "…" not in "".join(lines)
+            assert all(len(line) < 600 for line in lines)
+
+    @pytest.mark.parametrize("option", ["--in-tree", "--group"])
+    @pytest.mark.parametrize("by", ["child", "two", "uuid"])
+    def test_a_tree_is_named_as_for_show(self, command, client, hosts, option, by):
+        client.create_provider("child", parent_uuid=hosts.two)
+        wanted = hosts.two if by == "uuid" else by
+        given = {
+            "--in-tree": ["VCPU=1", "--in-tree", wanted],
+            "--group": ["--group", f"_A:resources=VCPU=1;in_tree={wanted}"],
+        }
+
+        result = command("candidates", *given[option], "--json")
+
+        [found] = json.loads(result.stdout)["allocation_requests"]
+        assert list(found["allocations"]) == [hosts.two]
+        assert command("claim", *given[option]).exit_code == 0
+
+    @pytest.mark.parametrize("wanted", ["nobody", str(uuid.uuid4())])
+    def test_a_tree_that_does_not_exist(self, command, hosts, wanted):
+        result = command("candidates", "VCPU=1", "--in-tree", wanted)
+
+        assert f"no provider with the name or uuid {wanted}" in error(result, 1)
 
     def test_the_limit_holds(self, command, hosts):
         result = command("candidates", "VCPU=1", "--json", "--limit", "1")
@@ -104,7 +146,7 @@ class TestClaim:
 
         assert result.exit_code == 0
         consumer, got = result.stdout.splitlines()
-        assert got == "  VCPU 2 of two"
+        assert got == f"  VCPU 2 of two ({hosts.two})"
         held = client.get_allocations(consumer)
         assert held.by_provider == {hosts.two: {"VCPU": 2}}
         assert (held.project_id, held.user_id) == ("default", "default")
@@ -149,6 +191,51 @@ class TestClaim:
         assert got.keys() | taken[0].by_provider.keys() == {hosts.one, hosts.two}
         assert got.keys() != taken[0].by_provider.keys()
 
+    def test_claims_that_find_the_same_rarely_meet(self, command, client, monkeypatch):
+        for number in range(30):
+            add_host(client, f"host-{number}", 1)
+        found = client.get_candidates_by_query("resources=VCPU:1")
+        monkeypatch.setattr(Client, "get_candidates_by_query", lambda *_: found)
+        tried = []
+        claim = Client.claim
+
+        def counting(self, *arguments, **owner):
+            tried.append(arguments)
+            return claim(self, *arguments, **owner)
+
+        monkeypatch.setattr(Client, "claim", counting)
+        random.seed(19)
+        for _ in range(8):
+            assert command("claim", "VCPU=1").exit_code == 0
+
+        # In the order of the search it would be 1 + 2 + ... + 8 = 36.
+        assert len(tried) <= 8 + 3
+
+    def test_stored_candidates_are_claimed_in_their_order(
+        self, command, client, tmp_path
+    ):
+        for number in range(10):
+            add_host(client, f"host-{number}", 1)
+        stored = tmp_path / "answer.json"
+        stored.write_text(command("candidates", "VCPU=1", "--json").stdout)
+        requests = json.loads(stored.read_text())["allocation_requests"]
+
+        for request in requests[:3]:
+            result = command("claim", "--from", str(stored), "--json")
+            assert json.loads(result.stdout)["allocations"] == request["allocations"]
+
+    def test_all_candidates_may_be_taken_meanwhile(
+        self, command, client, hosts, tmp_path
+    ):
+        stored = tmp_path / "answer.json"
+        stored.write_text(command("candidates", "VCPU=1", "--json").stdout)
+        for _ in range(3):
+            assert command("claim", "VCPU=1").exit_code == 0
+
+        result = command("claim", "--from", str(stored))
+
+        assert "All 2 candidates were taken meanwhile" in error(result, 1)
+
     def test_a_stored_candidate_is_claimed(self, command, hosts, tmp_path):
         answer = command("candidates", "VCPU=2", "--json").stdout
         stored = tmp_path / "answer.json"
@@ -159,7 +246,7 @@ class TestClaim:
         second = command("claim", "--from", "-", input=json.dumps(one))
 
         assert first.exit_code == 0
-        assert "Somebody was faster at the candidate" in error(second, 1)
+        assert "The candidate was taken meanwhile" in error(second, 1)
 
     def test_a_consumer_that_holds_something_is_left_alone(
         self, command, client, hosts
@@ -405,6 +492,92 @@ class TestHost:
         error(command("host", "report", *arguments), 2)
 
         assert client.get_providers() == []
+
+
+class TestJSONFailures:
+    """With --json a failure is an error document on standard error."""
+
+    def document(self, result, status):
+        assert result.exit_code == status
+        [error] = json.loads(result.stderr)["errors"]
+        assert error["code"] in CODES
+        return error
+
+    def test_of_the_service(self, command, hosts):
+        result = command("candidates", "CUSTOM_NO_SUCH=1", "--json")
+
+        found = self.document(result, 2)
+        assert found["status"] == 400
+        assert found["detail"].endswith("No such resource class CUSTOM_NO_SUCH.")
+        assert found["request_id"].startswith("req-")
+        assert result.stdout == ""
+
+    def test_of_the_command(self, command, hosts):
+        result = command("claim", "VCPU=3", "--json")
+
+        assert self.document(result, 1) == {
+            "status": None,
+            "code": "placement.undefined_code",
+            "detail": "No candidates: nobody can serve this request now.",
+            "request_id": None,
+        }
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["candidates", "--json"],
+            ["candidates", "--no-such", "--json"],
+            ["host", "report", "--json", "--vcpu-ratio", "x"],
+            ["no-such", "--json"],
+            ["--no-such", "show", "--json"],
+            ["--endpoint", "here", "--token", "t", "show", "--json"],
+        ],
+    )
+    def test_of_wrong_use(self, bare_command, arguments):
+        assert self.document(bare_command(*arguments), 2)["status"] is None
+
+    def test_of_a_missing_server(self, bare_command):
+        found = self.document(bare_command("show", "--json"), 1)
+
+        assert "placement serve" in found["detail"]
+
+    def test_of_a_token(self, bare_command):
+        def application(environ, start_response):
+            start_response("401 Unauthorized", [("Content-Type", "application/json")])
+            return [b'{"message": "No token", "code": "401 Unauthorized"}']
+
+        with in_process.serving(application) as url:
+            result = bare_command("--endpoint", url, "--token", "t", "show", "--json")
+
+        found = self.document(result, 1)
+        assert (found["status"], found["detail"]) == (401, "No token.")
+
+
+class TestMessages:
+    def test_a_page_of_html_is_shown_as_text(self, bare_command):
+        def application(environ, start_response):
+            start_response("414 URI Too Long", [("Content-Type", "text/html")])
+            return [b"<html><body><h1>Too long</h1>5 &gt; 4</body></html>"]
+
+        with in_process.serving(application) as url:
+            result = bare_command("--endpoint", url, "--token", "t", "show")
+
+        assert error(result, 1) == "Error: HTTP status 414: Too long 5 > 4."
+
+    def test_a_message_about_a_schema_is_a_sentence(self, command):
+        result = command("host", "report", "--name", "x" * 201)
+
+        line = error(result, 2)
+        assert "too long" in line
+        assert "name" in line
+        assert "Failed validating" not in line
+
+    def test_a_query_is_refused_without_the_schema(self, command):
+        result = command("candidates", "--query", "resources=VCPU:1&limit=0")
+
+        line = error(result, 2)
+        assert "Failed validating" not in line
+        assert "{" not in line
 
 
 class TestConnection:
