@@ -29,11 +29,6 @@ class Service:
     replica: "Replica | None" = None
     kept: dict[str, typing.Any] = dataclasses.field(default_factory=dict)
 
-    def forget(self) -> None:
-        """Forget all that was read, where the database may have lost some of it."""
-        self.kept.clear()
-        self.names.forget()
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RequestContext:

@@ -12,15 +12,7 @@ from oslo_config import cfg
 from placement import dispatch, exception, policy, routes
 from placement.conf import settings as conf_settings
 from placement.context import Service
-from placement.db import (
-    conflicts,
-    engine,
-    migrations,
-    postgresql,
-    replica,
-    standard,
-    upkeep,
-)
+from placement.db import conflicts, engine, migrations, replica, standard, upkeep
 from placement.db.names import Names
 from placement.middleware import (
     auth,
@@ -86,9 +78,7 @@ def _service(config: cfg.ConfigOpts) -> Service:
                 ) from failure
     # Workers that a server forks from this process must not share connections.
     database.dispose()
-    service = Service(settings, database, Names(), policy.Enforcer(config), standby)
-    postgresql.on_other_history(database, service.forget)
-    return service
+    return Service(settings, database, Names(), policy.Enforcer(config), standby)
 
 
 def _make_ready(database: sa.Engine, settings: conf_settings.DatabaseSettings) -> None:

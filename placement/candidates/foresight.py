@@ -1,6 +1,6 @@
 """What a search asks the database first, asked at once when it is asked again.
 
-A search begins with a few facts, such as the count of changed names, and a page of
+A search begins with a few facts, such as the revision of names, and a page of
 trees. Who asks the same again mostly comes to ask the same of the database: then one
 statement brings all of it, for little more than the page alone. What has become of
 the search is no matter: what was not foreseen is asked when it is needed, in the same
@@ -191,7 +191,7 @@ class Reader:
         return value
 
     def names_revision(self) -> int:
-        """Return how often a custom name has lost its meaning."""
+        """Return the revision of names, see ``db.names``."""
         return self.fact(names.REVISION) or 0
 
     def page(self, select: "Select", parameters: _Parameters) -> list[Row]:

@@ -74,7 +74,8 @@ def look_up(
 def find_sharing_trait(reader: Reader, names: Names) -> int | None:
     """Return the id of the trait that sharing providers have, if it is stored."""
     try:
-        return names.trait_ids(reader.of_revisions(), [SHARING])[SHARING]
+        conn = reader.of_revisions()
+        return names.trait_ids(conn, [SHARING], reader.names_revision)[SHARING]
     except exception.TraitNotFound:
         # It may be stored at any time.
         reader.others()

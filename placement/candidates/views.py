@@ -3,7 +3,7 @@
 A provider's revision moves with every change of what is read here, and every
 statement of a search sees one snapshot; so a view that is known under (id, revision)
 is never stale. Custom resource classes alone can be renamed without such a move:
-views that show one also hold the count of changed names that they were made at.
+views that show one also hold the revision of names that they were made at.
 """
 
 import collections

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from placement import exception
-from placement.db import conflicts, postgresql
+from placement.db import conflicts, postgresql, revision
 
 if typing.TYPE_CHECKING:
     from placement.conf.settings import DatabaseSettings
@@ -209,6 +209,7 @@ def _opens_sqlite(synchronous: bool) -> typing.Callable[..., None]:
         connection.isolation_level = None
         # Before anything that may have to wait for another process.
         connection.execute(f"PRAGMA busy_timeout = {SQLITE_WAIT_MS}")
+        connection.create_function(revision.SQLITE_CLOCK, 0, revision.sqlite_clock)
         _use_wal(connection)
         if not synchronous:
             connection.execute("PRAGMA synchronous = OFF")

@@ -5,7 +5,7 @@ import collections.abc
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from placement.db import batch, engine, lists, tables
+from placement.db import batch, engine, lists, revision, tables
 from placement.db.batch import Step
 
 _providers = tables.resource_providers
@@ -27,11 +27,18 @@ _CHANGE_PROVIDERS = lists.Statement(
     lambda ids: (
         sa.update(_providers)
         .where(_providers.c.id.in_(ids))
-        .values(revision=_providers.c.revision + 1, updated_at=_providers.c.updated_at)
+        .values(
+            revision=revision.next_of(_providers.c.revision),
+            updated_at=_providers.c.updated_at,
+        )
     )
 )
-_CHANGE_CLASS = mysql.insert(_changes).values(id=sa.bindparam("class_id"), revision=1)
-_CHANGE_CLASS = _CHANGE_CLASS.on_duplicate_key_update(revision=_changes.c.revision + 1)
+_CHANGE_CLASS = mysql.insert(_changes).values(
+    id=sa.bindparam("class_id"), revision=revision.first()
+)
+_CHANGE_CLASS = _CHANGE_CLASS.on_duplicate_key_update(
+    revision=revision.next_of(_changes.c.revision)
+)
 
 
 def lock_providers(

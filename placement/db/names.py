@@ -1,10 +1,10 @@
 """The names of resource classes and traits, and the ids that are stored for them.
 
-Standard names never change, so what a process has once read of them holds. A
-custom name can be deleted and its id be given to another one, also by another
-process. Whoever takes a meaning away moves ``name_changes.revision`` in the same
-transaction; what is kept here holds while that stays the same. New names need no
-such move: a name that is not found is looked for again.
+A process caches both tables. Another process may delete or rename a custom name, or
+give its id to another one; a restored backup may have other ids for any trait, also
+for a standard one. So every change of names moves ``name_changes.revision`` in its
+transaction, and a cached table is used only in transactions that read the revision
+that it was read with. The standard classes have fixed ids, which are not looked up.
 """
 
 import collections.abc
@@ -14,7 +14,7 @@ import os_resource_classes
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import tables
+from placement.db import revision, tables
 
 CUSTOM = "CUSTOM_"
 STANDARD_CLASSES: dict[str, int] = {
@@ -28,7 +28,7 @@ _ReadRevision = collections.abc.Callable[[], int]
 _Names = collections.abc.Iterable[str]
 
 
-# What a process remembers holds while this stays the same.
+# What a process has cached of names is right while this stays the same.
 REVISION = sa.select(tables.name_changes.c.revision).where(
     tables.name_changes.c.id == 1
 )
@@ -38,22 +38,31 @@ def is_custom(name: str) -> bool:
     return name.startswith(CUSTOM)
 
 
-def forget_meanings(conn: sa.Connection) -> None:
-    """Tell every process that a custom name was deleted or renamed.
+def has_name(
+    class_id: sa.ColumnElement[int], name: sa.ColumnElement[str]
+) -> sa.ColumnElement[bool]:
+    """The class with the id has the name.
 
-    Belongs into the transaction that does it.
+    For statements that write what an id stands for that was read before: a custom
+    class may have gone since, and its id be another one's.
     """
+    classes = tables.resource_classes
+    return sa.exists().where(classes.c.id == class_id, classes.c.name == name)
+
+
+def advance_revision(conn: sa.Connection) -> None:
+    """Move the revision of names; part of every transaction that changes a name."""
     changes = tables.name_changes
     conn.execute(
         sa.update(changes)
         .where(changes.c.id == 1)
-        .values(revision=changes.c.revision + 1)
+        .values(revision=revision.next_of(changes.c.revision))
     )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Known:
-    """Both directions of one table, as read at one revision of the changes."""
+    """Both directions of one table, as read together with the revision of names."""
 
     revision: int
     ids: dict[str, int]
@@ -64,10 +73,12 @@ _NOTHING_KNOWN = _Known(-1, {}, {})
 
 
 class _Table:
-    """Names and ids of one table, kept for the process."""
+    """Names and ids of one table, cached for the process."""
 
     def __init__(self, table: sa.Table) -> None:
-        self._table = table
+        # One statement, so that names and revision are of one snapshot.
+        revision_now = REVISION.scalar_subquery()
+        self._select = sa.select(table.c.id, table.c.name, revision_now)
         self._known = _NOTHING_KNOWN
 
     def ids(
@@ -77,9 +88,8 @@ class _Table:
         read_revision: _ReadRevision | None = None,
     ) -> dict[str, int]:
         """Return ids by name, of all ``wanted`` that exist and of others."""
-        known = self._known.ids
-        if wanted <= known.keys() and not any(map(is_custom, wanted)):
-            return known
+        if not wanted:
+            return {}
         return self._current(
             conn, lambda known: wanted <= known.ids.keys(), read_revision
         ).ids
@@ -91,9 +101,8 @@ class _Table:
         read_revision: _ReadRevision | None = None,
     ) -> dict[int, str]:
         """Return names by id, of all ``wanted`` that exist and of others."""
-        known = self._known.names
-        if all(id_ in known and not is_custom(known[id_]) for id_ in wanted):
-            return known
+        if not wanted:
+            return {}
         return self._current(
             conn, lambda known: wanted <= known.names.keys(), read_revision
         ).names
@@ -105,21 +114,18 @@ class _Table:
         read_revision: _ReadRevision | None = None,
     ) -> _Known:
         known = self._known
-        if read_revision is None:
-            revision = conn.scalar(REVISION) or 0
-        else:
-            revision = read_revision()
-        if known.revision == revision and has_all(known):
+        now = conn.scalar(REVISION) or 0 if read_revision is None else read_revision()
+        if known.revision == now and has_all(known):
             return known
-        rows = conn.execute(sa.select(self._table.c.id, self._table.c.name)).all()
+        rows = conn.execute(self._select).all()
         fresh = _Known(
-            revision,
-            {name: id_ for id_, name in rows},
-            dict(rows),
+            rows[0][2] or 0 if rows else now,
+            {name: id_ for id_, name, _ in rows},
+            {id_: name for id_, name, _ in rows},
         )
-        # A transaction that began earlier must not bring back what it still sees.
-        if revision >= self._known.revision:
-            self._known = fresh
+        # It may be older than what another thread has cached, but after a restore so
+        # is what the database has.
+        self._known = fresh
         return fresh
 
 
@@ -127,10 +133,6 @@ class Names:
     """Names by id and ids by name, as this transaction sees them."""
 
     def __init__(self) -> None:
-        self.forget()
-
-    def forget(self) -> None:
-        """Forget all names, where the database may have forgotten some, too."""
         self._classes = _Table(tables.resource_classes)
         self._traits = _Table(tables.traits)
 
@@ -184,7 +186,7 @@ class Names:
         names: _Names,
         read_revision: _ReadRevision | None = None,
     ) -> dict[str, int]:
-        """Return the id of each trait; standard ones are read once per process.
+        """Return the id of each trait.
 
         ``read_revision`` is as for ``resource_class_ids``.
 
@@ -203,7 +205,7 @@ class Names:
         ids: _Ids,
         read_revision: _ReadRevision | None = None,
     ) -> dict[int, str]:
-        """Return the name of each trait; standard ones are read once per process.
+        """Return the name of each trait.
 
         ``read_revision`` is as for ``resource_class_ids``.
         """

@@ -2,7 +2,6 @@
 
 import collections.abc
 import contextlib
-import logging
 import math
 import select
 import time
@@ -12,8 +11,6 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from placement.db import prepared
-
-LOG = logging.getLogger(__name__)
 
 # A server that went away silently is noticed within half a minute.
 CONNECT = {
@@ -44,14 +41,6 @@ REPLICA = {
     "keepalives_interval": 1,
     "tcp_user_timeout": 5_000,
 }
-# Changes whenever commits may have been lost that were seen: on a fail-over, and when
-# a server that does not wait for its disk is started again.
-_HISTORY = """
-SELECT
-    pg_postmaster_start_time()::text,
-    CASE WHEN NOT pg_is_in_recovery() THEN pg_walfile_name(pg_current_wal_lsn()) END
-"""
-_TIMELINE_DIGITS = 8
 
 # Set in the ``info`` of a connection: when, by the monotonic clock, it was last given
 # back to its pool.
@@ -111,34 +100,6 @@ def _has_more(driver: typing.Any) -> bool:
     poll = select.poll()
     poll.register(driver, select.POLLIN)
     return bool(poll.poll(0))
-
-
-def on_other_history(
-    engine: sa.Engine, forget: collections.abc.Callable[[], None]
-) -> None:
-    """Let ``forget`` be called when what was read may never have been.
-
-    That is when a connection turns out to be to another PostgreSQL than those before,
-    as after a fail-over, which may lack the last commits. It costs a statement for
-    each connection that is opened.
-    """
-    if engine.dialect.name != "postgresql":
-        return
-    last: list[tuple[object, ...]] = []
-
-    def opened(connection: typing.Any, _record: object) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(_HISTORY)
-            started, log = cursor.fetchone()
-        connection.commit()
-        # The name of a file of the log begins with the timeline.
-        history = (started, log and log[:_TIMELINE_DIGITS])
-        if last and last != [history]:
-            LOG.info("The database has been started anew, or is another one")
-            forget()
-        last[:] = [history]
-
-    event.listen(engine, "connect", opened)
 
 
 def _given_back(_connection: object, record: typing.Any) -> None:

@@ -30,6 +30,7 @@ def ensure(engine: sa.Engine) -> None:
                 conn = fresh.execution_options(**{engines.WRITES: True})
                 for table, rows in _missing(conn):
                     conn.execute(sa.insert(table), rows)
+                names.advance_revision(conn)
                 conn.commit()
                 return
         except sa.exc.DBAPIError as failure:

@@ -7,13 +7,12 @@ that it was there. The rows tell, whoever wrote them and however often it happen
 
 import collections.abc
 import functools
-import time
 import typing
 
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import locks, tables, transaction
+from placement.db import locks, revision, tables, transaction
 
 _providers = tables.resource_providers
 _inventories = tables.inventories
@@ -29,15 +28,6 @@ _BATCH_ROWS = 200
 Report = collections.abc.Callable[[int, int], None]
 
 Condition = collections.abc.Callable[[sa.ColumnElement[int]], sa.ColumnElement[bool]]
-
-
-def first_revision() -> int:
-    """Return the revision that a new provider begins with.
-
-    The present time in microseconds: an id that is given out anew never comes
-    with a revision that it had before.
-    """
-    return time.time_ns() // 1000
 
 
 def _of_all(_provider_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
@@ -187,7 +177,9 @@ def mend(conn: sa.Connection, provider_ids: collections.abc.Collection[int]) -> 
                 updated_at=_inventories.c.updated_at,
             )
         )
-    _show_change(conn, {row.provider_id for row in rows})
+    changed = sorted({row.provider_id for row in rows})
+    if changed:
+        _advance_revision(conn, _providers.c.id.in_(changed))
     mark(conn, provider_ids)
     return len(rows)
 
@@ -197,26 +189,15 @@ def mark(conn: sa.Connection, provider_ids: collections.abc.Collection[int]) -> 
 
     Returns how many had none.
     """
-    return _set_revision(
-        conn,
-        sa.and_(_providers.c.id.in_(provider_ids), is_unmarked()),
-        sa.literal(first_revision(), sa.BigInteger),
+    return _advance_revision(
+        conn, sa.and_(_providers.c.id.in_(provider_ids), is_unmarked())
     )
 
 
-def _show_change(conn: sa.Connection, provider_ids: set[int]) -> None:
-    if provider_ids:
-        of_these = _providers.c.id.in_(sorted(provider_ids))
-        # One that had no revision gets its first all the same.
-        is_marked = sa.not_(is_unmarked())
-        _set_revision(conn, sa.and_(of_these, is_marked), _providers.c.revision + 1)
-
-
-def _set_revision(
-    conn: sa.Connection,
-    condition: sa.ColumnElement[bool],
-    revision: sa.ColumnElement[int],
-) -> int:
-    values = {"revision": revision, "updated_at": _providers.c.updated_at}
+def _advance_revision(conn: sa.Connection, condition: sa.ColumnElement[bool]) -> int:
+    values = {
+        "revision": revision.next_of(_providers.c.revision),
+        "updated_at": _providers.c.updated_at,
+    }
     done = conn.execute(sa.update(_providers).where(condition).values(values))
     return done.rowcount

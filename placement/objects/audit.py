@@ -12,7 +12,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement.db import batch, checks, online, predicates, tables, upkeep
+from placement.db import batch, checks, online, predicates, revision, tables, upkeep
 from placement.objects import consumer, resource_provider
 
 if typing.TYPE_CHECKING:
@@ -159,7 +159,9 @@ def _begin_provider_generations(
     conn: sa.Connection, ids: Keys, _settings: object
 ) -> int:
     resource_provider.lock(conn, ids)
-    return _begin_generations(conn, _providers, ids, revision=_providers.c.revision + 1)
+    return _begin_generations(
+        conn, _providers, ids, revision=revision.next_of(_providers.c.revision)
+    )
 
 
 def _begin_consumer_generations(
@@ -266,7 +268,7 @@ def _set_root(conn: sa.Connection, top: int, ids: Keys) -> int:
         )
         .values(
             root_provider_id=top,
-            revision=_providers.c.revision + 1,
+            revision=revision.next_of(_providers.c.revision),
             updated_at=_providers.c.updated_at,
         )
     ).rowcount

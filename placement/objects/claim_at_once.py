@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from placement import exception
-from placement.db import names, predicates, tables
+from placement.db import names, predicates, revision, tables
 from placement.db.batch import Step, required
 from placement.objects.claim import Claim
 from placement.objects.consumer import UNCHECKED, Owner
@@ -77,6 +77,7 @@ def claiming(
         changes.setdefault(key, []).append(each.units)
     if not all(map(_is_of_one_size, changes.values())):
         return None
+    customs = {id_: name for name, id_ in classes.items() if names.is_custom(name)}
     now = tables.utcnow()
     ordered = sorted(claims, key=lambda claim: claim.consumer)
     providers = sorted({uuid for uuid, _ in changes})
@@ -105,6 +106,7 @@ def claiming(
             {
                 "providers": [uuid for uuid, _ in keys],
                 "classes": [class_id for _, class_id in keys],
+                "names": [customs.get(class_id) for _, class_id in keys],
                 "changes": [sum(changes[key]) for key in keys],
                 "sizes": [changes[key][0] for key in keys],
                 "change_count": len(keys),
@@ -239,18 +241,26 @@ def _is_named() -> sa.ColumnElement[bool]:
 def _take() -> sa.Select[typing.Any]:
     """Move ``used`` of inventories, all of which have to have room.
 
-    wanted: how many units more an inventory is to give, in amounts of one size
+    wanted: how many units more an inventory is to give, in amounts of one size; names
+        has that of a custom class, whose id was read before the transaction
     taken: an inventory that has given them
     """
     wanted = _rows(
-        "wanted", providers=_TEXT, classes=_INT, changes=sa.BigInteger(), sizes=_INT
+        "wanted",
+        providers=_TEXT,
+        classes=_INT,
+        names=_TEXT,
+        changes=sa.BigInteger(),
+        sizes=_INT,
     )
+    is_named = names.has_name(wanted.c.classes, wanted.c.names)
     taken = (
         sa.update(_inventories)
         .where(
             _providers.c.uuid == wanted.c.providers,
             _inventories.c.resource_provider_id == _providers.c.id,
             _inventories.c.resource_class_id == wanted.c.classes,
+            sa.or_(wanted.c.names.is_(None), is_named),
             predicates.allows_amount(_inventories, wanted.c.sizes),
             predicates.has_room(_inventories, wanted.c.changes),
         )
@@ -277,7 +287,7 @@ _ADVANCE = (
     .where(_is_named())
     .values(
         generation=sa.func.coalesce(_providers.c.generation, 0) + 1,
-        revision=_providers.c.revision + 1,
+        revision=revision.next_of(_providers.c.revision),
         updated_at=_NOW,
     )
 )
@@ -354,6 +364,9 @@ _LOCK_HELD = (
 _SHOW_USAGE = (
     sa.update(_providers)
     .where(_HELD_OF)
-    .values(revision=_providers.c.revision + 1, updated_at=_providers.c.updated_at)
+    .values(
+        revision=revision.next_of(_providers.c.revision),
+        updated_at=_providers.c.updated_at,
+    )
 )
 _GIVE_BACK = _give_back()

@@ -64,6 +64,7 @@ def ensure(conn: sa.Connection, name: str) -> bool:
     newest = conn.scalar(sa.select(sa.func.max(_classes.c.id)))
     number = max((newest or 0) + 1, _FIRST_CUSTOM_ID)
     conn.execute(sa.insert(_classes).values(id=number, name=name))
+    names.advance_revision(conn)
     return True
 
 
@@ -90,7 +91,7 @@ def rename(conn: sa.Connection, name: str, new_name: str) -> ResourceClass:
     if renamed.rowcount == 0:
         # Another request has deleted or renamed it since it was read.
         raise exception.ResourceClassNotFound(name=name)
-    names.forget_meanings(conn)
+    names.advance_revision(conn)
     return get_by_name(conn, new_name)
 
 
@@ -121,7 +122,7 @@ def delete(conn: sa.Connection, name: str) -> None:
     if gone.rowcount == 0:
         # Another request has deleted or renamed it since it was read.
         raise exception.ResourceClassNotFound(name=name)
-    names.forget_meanings(conn)
+    names.advance_revision(conn)
 
 
 def hold(conn: sa.Connection, wanted: collections.abc.Iterable[str]) -> dict[str, int]:

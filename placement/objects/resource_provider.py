@@ -10,7 +10,7 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception, uuids
-from placement.db import batch, lists, locks, tables, transaction
+from placement.db import batch, lists, locks, revision, tables, transaction
 from placement.db.batch import Step
 
 # Begins the text of a claim that lost a race; clients look for it.
@@ -264,7 +264,7 @@ def _moved(
 
 _MOVE_ANY = sa.update(_providers).values(
     generation=_generation + sa.bindparam("by", type_=sa.Integer),
-    revision=_providers.c.revision + 1,
+    revision=revision.next_of(_providers.c.revision),
     updated_at=sa.bindparam("now", type_=sa.DateTime),
 )
 _MOVE = _MOVE_ANY.where(_providers.c.id == sa.bindparam("moved"))
@@ -291,7 +291,10 @@ def _show_usage(ids: lists.Places) -> sa.Update:
     return (
         sa.update(_providers)
         .where(_providers.c.id.in_(ids))
-        .values(revision=_providers.c.revision + 1, updated_at=_providers.c.updated_at)
+        .values(
+            revision=revision.next_of(_providers.c.revision),
+            updated_at=_providers.c.updated_at,
+        )
     )
 
 
@@ -330,7 +333,7 @@ def show_change(conn: sa.Connection, provider: ResourceProvider) -> None:
     moved = conn.execute(
         sa.update(_providers)
         .where(_providers.c.id == provider.id)
-        .values(revision=_providers.c.revision + 1)
+        .values(revision=revision.next_of(_providers.c.revision))
     )
     if moved.rowcount != 1:
         raise changed_meanwhile()

@@ -13,7 +13,7 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import batch, lists, predicates, tables
+from placement.db import batch, lists, names, predicates, tables
 from placement.db.batch import Step
 from placement.objects import inventory, resource_provider
 from placement.objects.inventory import Inventory
@@ -190,12 +190,15 @@ def _try_to_take(
 ) -> bool:
     """Move ``used`` where all the amounts may be taken; says whether all could."""
     sizes: dict[Key, set[int]] = {}
+    customs: dict[Key, str] = {}
     for each in asked:
         sizes.setdefault(each.key, set()).add(each.amount.units)
+        if names.is_custom(each.amount.resource_class):
+            customs[each.key] = each.amount.resource_class
     taken = 0
     steps = list(before)
     for keys in _batches(sorted(changes)):
-        steps.append(_taking(keys, changes, sizes))
+        steps.append(_taking(keys, changes, sizes, customs))
         taken += batch.run(conn, steps).rowcount
         steps = []
     if steps:
@@ -203,31 +206,39 @@ def _try_to_take(
     return taken == len(changes)
 
 
-def _taking(keys: list[Key], changes: Changes, sizes: dict[Key, set[int]]) -> Step:
-    parameters = {}
-    counts = []
+def _taking(
+    keys: list[Key],
+    changes: Changes,
+    sizes: dict[Key, set[int]],
+    customs: dict[Key, str],
+) -> Step:
+    parameters: dict[str, int | str] = {}
+    shapes = []
     for place, key in enumerate(keys):
         parameters[f"provider_{place}"] = key.provider_id
         parameters[f"class_{place}"] = key.resource_class_id
         parameters[f"change_{place}"] = changes[key]
         sizes_of_key = sorted(sizes.get(key, ()))
-        counts.append(len(sizes_of_key))
+        shapes.append((len(sizes_of_key), key in customs))
+        if key in customs:
+            parameters[f"name_{place}"] = customs[key]
         for number, size in enumerate(sizes_of_key):
             parameters[f"size_{place}_{number}"] = size
-    return Step(_take(tuple(counts)), parameters)
+    return Step(_take(tuple(shapes)), parameters)
 
 
 @functools.lru_cache(maxsize=256)
-def _take(sizes: tuple[int, ...]) -> sa.Update:
+def _take(shapes: tuple[tuple[int, bool], ...]) -> sa.Update:
     """Return the statement that moves ``used`` of some inventories where it may.
 
-    ``sizes`` has, for each inventory, how many amounts are taken of it at once.
+    ``shapes`` has, for each inventory, how many amounts are taken of it at once, and
+    whether its class is a custom one, which must still have the name that was claimed.
     Building it takes longer than running it; few shapes make up most claims.
     """
     used = _inventories.c.used
     changes = []
     allowed = []
-    for place, count in enumerate(sizes):
+    for place, (count, is_custom) in enumerate(shapes):
         change = sa.bindparam(f"change_{place}", type_=sa.BigInteger)
         is_it = sa.and_(
             _inventories.c.resource_provider_id == _bound("provider", place),
@@ -241,6 +252,9 @@ def _take(sizes: tuple[int, ...]) -> sa.Update:
             predicates.allows_amount(_inventories, _bound("size", place, number))
             for number in range(count)
         ]
+        if is_custom:
+            name = sa.bindparam(f"name_{place}", type_=sa.String)
+            is_allowed.append(names.has_name(_bound("class", place), name))
         allowed.append(sa.and_(*is_allowed))
         changes.append((is_it, change))
     return (

@@ -71,6 +71,7 @@ def ensure(conn: sa.Connection, name: str) -> tuple[Trait, bool]:
         return get_by_name(conn, name), False
     except exception.TraitNotFound:
         conn.execute(sa.insert(_traits).values(name=name))
+        names.advance_revision(conn)
         return get_by_name(conn, name), True
 
 
@@ -92,7 +93,7 @@ def delete(conn: sa.Connection, name: str) -> None:
     if gone.rowcount == 0:
         # Another request has deleted it since it was read.
         raise exception.TraitNotFound(names=name)
-    names.forget_meanings(conn)
+    names.advance_revision(conn)
 
 
 def get_all_by_resource_provider(

@@ -11,7 +11,7 @@ import uuid as uuids
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import batch, lists, tables, upkeep
+from placement.db import batch, revision, tables
 from placement.db.batch import Step
 from placement.objects import resource_provider
 from placement.objects.resource_provider import Description, ResourceProvider
@@ -32,20 +32,28 @@ def create(
     uuid = uuid or str(uuids.uuid4())
     parent = _parent_of_new(conn, name, uuid, parent_uuid)
     _require_free(conn, name, uuid)
-    row = {
-        "uuid": uuid,
-        "name": name,
-        "generation": 0,
-        "parent_provider_id": parent and parent.id,
-        "root_provider_id": parent and parent.root_provider_id,
-        "revision": upkeep.first_revision(),
+    values = {
+        "new_uuid": uuid,
+        "new_name": name,
+        "parent_id": parent and parent.id,
+        "root_id": parent and parent.root_provider_id,
+        "now": tables.utcnow(),
     }
-    steps = [lists.insert(_providers, [row])]
+    steps = [Step(_ADD, values)]
     if parent is None:
         steps.append(Step(_BE_ROOT, {"new": uuid}))
     return resource_provider.describe(conn, uuid, after=steps)
 
 
+_ADD = sa.insert(_providers).values(
+    created_at=sa.bindparam("now", type_=sa.DateTime),
+    uuid=sa.bindparam("new_uuid"),
+    name=sa.bindparam("new_name"),
+    generation=0,
+    parent_provider_id=sa.bindparam("parent_id"),
+    root_provider_id=sa.bindparam("root_id"),
+    revision=revision.first(),
+)
 _BE_ROOT = (
     sa.update(_providers)
     .where(_providers.c.uuid == sa.bindparam("new"))
@@ -210,7 +218,9 @@ def _write_place(
     conn.execute(
         sa.update(_providers)
         .where(_providers.c.id.in_(subtree))
-        .values(root_provider_id=root_id, revision=_providers.c.revision + 1)
+        .values(
+            root_provider_id=root_id, revision=revision.next_of(_providers.c.revision)
+        )
     )
 
 

@@ -42,6 +42,12 @@ _CALLED: dict[str, sa.Column[typing.Any]] = {
     "consumer_type_id": tables.consumer_types.c.name,
 }
 
+# Tables with revisions, and the column by which their rows are known.
+_REVISED = {
+    tables.resource_providers: tables.resource_providers.c.uuid,
+    tables.name_changes: tables.name_changes.c.id,
+}
+
 _LEFT_OUT = ("id", "created_at", "updated_at")
 
 # Tables are put back one after the other.
@@ -64,8 +70,8 @@ class Keeper:
         self._kept: dict[sa.Table, _Rows] = {}
         # By table, what a standard id stands for.
         self._standard: dict[sa.Table, dict[int, str]] = {}
-        self._known: set[str] = set()
-        self._changes = 0
+        # By table and key.
+        self._revisions: dict[tuple[sa.Table, object], int] = {}
 
     def keep(self) -> None:
         """Remember all that the database holds now."""
@@ -75,16 +81,17 @@ class Keeper:
                 table: dict(conn.execute(sa.select(table.c.id, table.c.name)).all())
                 for table in (tables.resource_classes, tables.traits)
             }
-            self._changes = conn.execute(_CHANGES).scalar_one()
-            uuids = sa.select(tables.resource_providers.c.uuid)
-            self._known = set(conn.scalars(uuids))
+            self._revisions = {
+                (table, key): revision
+                for table, column in _REVISED.items()
+                for key, revision in conn.execute(sa.select(column, table.c.revision))
+            }
 
     def content(self) -> Content:
         """Return the rows of every table.
 
-        There are no times in them and no ids: what refers to a row has its name. What
-        moves is as far as it has moved since ``keep``; of a new provider, whose
-        revision is a time, that is left out.
+        There are no times in them and no ids: what refers to a row has its name. Of
+        a revision, which is a time, there is whether it has moved since ``keep``.
         """
         with self._engine.connect() as conn:
             found = _all_rows(conn)
@@ -99,18 +106,14 @@ class Keeper:
     def put_back(self) -> None:
         """Make the database what it was when ``keep`` was called, ids included.
 
-        Only the count of names that were taken away goes on: this takes names away
-        too, and processes that remember them have to be told.
+        That is what a restore of a backup does while the service runs.
         """
         with self._engine.connect() as fresh:
             conn = fresh.execution_options(**{engines.WRITES: True})
             conn.exec_driver_sql(self._without)
             for table, rows in _all_rows(conn).items():
-                if table is not tables.name_changes and rows != self._kept[table]:
+                if rows != self._kept[table]:
                     _put_back(conn, table, rows, self._kept[table])
-            changes = tables.name_changes
-            conn.execute(sa.update(changes).values(revision=changes.c.revision + 1))
-            self._changes = conn.execute(_CHANGES).scalar_one()
             conn.commit()
 
     def look(
@@ -143,16 +146,10 @@ class Keeper:
             for column, value in zip(table.c.keys(), row, strict=True)
             if column not in _LEFT_OUT
         }
-        if table is tables.name_changes:
-            told["revision"] -= self._changes
-        elif table is tables.resource_providers and told["uuid"] not in self._known:
-            del told["revision"]
+        if table in _REVISED:
+            key = dict(zip(table.c.keys(), row, strict=True))[_REVISED[table].name]
+            told["revision"] = told["revision"] != self._revisions.get((table, key))
         return tuple(told.items())
-
-
-_CHANGES = sa.select(tables.name_changes.c.revision).where(
-    tables.name_changes.c.id == 1
-)
 
 
 def difference(wanted: Content, found: Content) -> list[str]:

@@ -1,6 +1,7 @@
 """A claim that is sent as one text does what a claim does, or nothing."""
 
 import collections.abc
+import functools
 import random
 import typing
 
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 
 from placement import exception
 from placement.db import batch, postgresql, tables, transaction
+from placement.db.names import Names
 from placement.objects import claim, claim_at_once
 from placement.objects.claim import Claim
 from placement.objects.claim_at_once import KnownOwners
@@ -205,6 +207,31 @@ def drawn(draw: random.Random, consumer: str) -> Claim:
         consumer=consumer,
         generation=draw.choice((None, UNCHECKED)),
     )
+
+
+def test_units_are_not_taken_of_a_class_with_another_name(place: Place) -> None:
+    class OutdatedNames(Names):
+        """Names as they were before CUSTOM_OLD was deleted and its id given away."""
+
+        def resource_class_ids(self, conn, names, read_revision=None):
+            now = super().resource_class_ids(conn, ["CUSTOM_GPU"], read_revision)
+            return dict.fromkeys(names, now["CUSTOM_GPU"])
+
+    owners = KnownOwners()
+    before = place.keeper.content()
+    for name in ("CUSTOM_OLD", "CUSTOM_GPU"):
+        claims = [new((HOST, name, 1))]
+        owners.note(claims)
+        planned = functools.partial(
+            claim_at_once.claiming,
+            known_names=OutdatedNames(),
+            known_owners=owners,
+            claims=claims,
+        )
+        came = at_once(place, planned)
+
+        assert came.is_done == (name == "CUSTOM_GPU")
+        assert came.is_done == bool(contents.difference(before, came.content))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -522,7 +522,7 @@ def test_a_standby_of_something_else_is_not_read_from(
         place.pair.reading.point_at(place.pair.standby.port)
 
 
-def test_what_a_fail_over_has_lost_is_forgotten(own_place: Place, pause: float) -> None:
+def test_what_a_fail_over_has_lost_is_not_shown(own_place: Place, pause: float) -> None:
     """A second standby has what the first, which becomes the primary, has not.
 
     It has more of the log than the primary has, but of another one.

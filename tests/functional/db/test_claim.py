@@ -5,8 +5,12 @@ import uuid
 import pytest
 import sqlalchemy as sa
 
-from placement import client
+from placement import client, exception
 from placement.db import tables
+from placement.db.names import Names
+from placement.objects import claim
+from placement.objects.consumer import Owner
+from placement.objects.room import Amount
 
 PROJECT = str(uuid.UUID(int=1))
 USER = str(uuid.UUID(int=2))
@@ -68,3 +72,36 @@ def test_what_is_held_of_an_inventory_that_is_gone_is_released(api, engine) -> N
     api.delete_allocations(CONSUMER)
 
     assert used(engine) == (0, 0)
+
+
+class OutdatedNames(Names):
+    """Names as they were before CUSTOM_OLD was deleted and its id given to another."""
+
+    def resource_class_ids(self, conn, names, read_revision=None) -> dict[str, int]:
+        now = super().resource_class_ids(conn, ["CUSTOM_NEW"], read_revision)
+        return dict.fromkeys(names, now["CUSTOM_NEW"])
+
+
+@pytest.mark.parametrize("name", ["CUSTOM_OLD", "CUSTOM_NEW"])
+def test_units_are_not_taken_of_a_class_with_another_name(
+    api, write, engine, name
+) -> None:
+    api.create_resource_class("CUSTOM_NEW")
+    inventory = {"CUSTOM_NEW": client.Inventory(total=8)}
+    provider = api.get_provider(HOST)
+    api.delete_allocations(CONSUMER)
+    api.replace_inventories(HOST, client.Inventories(provider.generation, inventory))
+    wanted = claim.Claim(
+        CONSUMER, (Amount(HOST, name, 3),), Owner(PROJECT, USER, "INSTANCE"), None
+    )
+
+    def replace(conn: sa.Connection) -> None:
+        claim.replace(conn, OutdatedNames(), [wanted])
+
+    if name == "CUSTOM_NEW":
+        write(replace)
+    else:
+        with pytest.raises(exception.ConcurrentUpdate):
+            write(replace)
+
+    assert used(engine) == ((3, 3) if name == "CUSTOM_NEW" else (0, 0))

@@ -253,7 +253,7 @@ def test_an_upgrade_that_was_ended_before_its_record_goes_on(engine) -> None:
     migrations.require_current(engine)
     with engine.connect() as conn:
         assert invariants.violations_in(conn) == []
-        assert conn.scalar(sa.select(tables.name_changes.c.revision)) == 0
+        assert conn.scalar(sa.select(tables.name_changes.c.revision)) > 10**15
 
 
 def test_writers_that_do_not_know_our_columns_go_on(engine) -> None:

@@ -4,17 +4,18 @@ import pytest
 import sqlalchemy as sa
 
 from placement import exception
+from placement.db import names, tables
 from placement.db.names import STANDARD_CLASSES, Names
 from placement.objects import resource_class, trait
 from tests.functional import statements
 
 
-def class_id(read, names: Names, name: str) -> int:
-    return read(lambda conn: names.resource_class_id(conn, name))
+def class_id(read, ours: Names, name: str) -> int:
+    return read(lambda conn: ours.resource_class_id(conn, name))
 
 
-def class_name(read, names: Names, id_: int) -> str:
-    return read(lambda conn: names.resource_classes(conn, [id_]))[id_]
+def class_name(read, ours: Names, id_: int) -> str:
+    return read(lambda conn: ours.resource_classes(conn, [id_]))[id_]
 
 
 def test_a_class_that_another_process_renames(read, write) -> None:
@@ -28,20 +29,6 @@ def test_a_class_that_another_process_renames(read, write) -> None:
     assert class_id(read, ours, "CUSTOM_B") == id_
     with pytest.raises(exception.ResourceClassNotFound):
         class_id(read, ours, "CUSTOM_A")
-
-
-def test_what_is_forgotten_is_read_again(read, write) -> None:
-    """A database that has lost its last changes may number other ones alike."""
-    ours = Names()
-    write(lambda conn: resource_class.ensure(conn, "CUSTOM_A"))
-    id_ = class_id(read, ours, "CUSTOM_A")
-    renamed = sa.text("UPDATE resource_classes SET name = 'CUSTOM_B' WHERE id = :id")
-    write(lambda conn: conn.execute(renamed, {"id": id_}) and None)
-    assert class_name(read, ours, id_) == "CUSTOM_A"
-
-    ours.forget()
-
-    assert class_name(read, ours, id_) == "CUSTOM_B"
 
 
 def test_a_class_whose_id_is_given_to_another(read, write) -> None:
@@ -97,15 +84,22 @@ def test_the_unknown_are_named(read) -> None:
     assert unknown.value.details == {"names": "CUSTOM_A, CUSTOM_Z"}
 
 
-def test_standard_names_cost_no_statement(read) -> None:
+def test_standard_classes_cost_no_statement(read) -> None:
+    with statements.recorded() as sent:
+        assert class_id(read, Names(), "DISK_GB") == STANDARD_CLASSES["DISK_GB"]
+        assert class_name(read, Names(), 0) == "VCPU"
+
+    assert sent == []
+
+
+def test_traits_that_are_known_cost_one_statement(read) -> None:
     ours = Names()
     read(lambda conn: ours.trait_ids(conn, ["COMPUTE_NODE"]))
     with statements.recorded() as sent:
-        assert class_id(read, ours, "DISK_GB") == STANDARD_CLASSES["DISK_GB"]
-        assert class_name(read, ours, 0) == "VCPU"
         read(lambda conn: ours.trait_ids(conn, ["HW_CPU_X86_AVX2"]))
+        read(lambda conn: ours.trait_ids(conn, []))
 
-    assert sent == []
+    assert len(sent) == 1
 
 
 def test_a_custom_name_that_is_known_costs_one_statement(read, write) -> None:
@@ -135,3 +129,86 @@ def test_a_reader_of_an_earlier_moment_does_not_bring_old_names_back(
     assert class_id(read, ours, "CUSTOM_B")
     with pytest.raises(exception.ResourceClassNotFound):
         class_id(read, ours, "CUSTOM_A")
+
+
+def revision_of(read) -> int:
+    return read(lambda conn: conn.scalar(names.REVISION))
+
+
+def restore(write, revision: int, *statements: str) -> None:
+    """Do what ``statements`` say, and give the names the revision of a backup."""
+
+    def work(conn: sa.Connection) -> None:
+        for statement in statements:
+            conn.execute(sa.text(statement))
+        conn.execute(sa.update(tables.name_changes).values(revision=revision))
+
+    write(work)
+
+
+WITHOUT_A = "DELETE FROM resource_classes WHERE name = 'CUSTOM_A'"
+
+
+def test_a_class_that_a_restore_has_taken_away(read, write) -> None:
+    ours = Names()
+    before = revision_of(read)
+    write(lambda conn: resource_class.ensure(conn, "CUSTOM_A"))
+    id_ = class_id(read, ours, "CUSTOM_A")
+
+    restore(write, before, WITHOUT_A)
+    write(lambda conn: resource_class.ensure(conn, "CUSTOM_B"))
+
+    with pytest.raises(exception.ResourceClassNotFound):
+        class_id(read, ours, "CUSTOM_A")
+    assert class_name(read, ours, id_) == "CUSTOM_B"
+
+
+def test_what_a_restored_database_has_is_cached(read, write) -> None:
+    ours = Names()
+    write(lambda conn: resource_class.ensure(conn, "CUSTOM_B"))
+    before = revision_of(read)
+    write(lambda conn: resource_class.rename(conn, "CUSTOM_B", "CUSTOM_C"))
+    class_id(read, ours, "CUSTOM_C")
+    renamed = "UPDATE resource_classes SET name = 'CUSTOM_B' WHERE name = 'CUSTOM_C'"
+
+    restore(write, before, renamed)
+    id_ = class_id(read, ours, "CUSTOM_B")
+    with statements.recorded() as sent:
+        assert class_id(read, ours, "CUSTOM_B") == id_
+
+    assert len(sent) == 1
+
+
+def test_a_standard_trait_that_has_another_id_after_a_restore(read, write) -> None:
+    ours = Names()
+    name = "HW_CPU_X86_AVX2"
+    before = revision_of(read)
+    write(lambda conn: trait.ensure(conn, "CUSTOM_A"))
+    id_ = read(lambda conn: ours.trait_ids(conn, [name]))[name]
+
+    restore(
+        write,
+        before,
+        f"UPDATE traits SET name = 'CUSTOM_B' WHERE name = '{name}'",
+        f"UPDATE traits SET name = '{name}' WHERE name = 'CUSTOM_A'",
+    )
+
+    assert read(lambda conn: ours.trait_ids(conn, [name]))[name] != id_
+    assert read(lambda conn: ours.traits(conn, [id_]))[id_] == "CUSTOM_B"
+
+
+@pytest.mark.parametrize("kind", [resource_class, trait])
+def test_every_change_of_a_name_moves_the_revision(read, write, kind) -> None:
+    revisions = [revision_of(read)]
+    for change in (
+        lambda conn: kind.ensure(conn, "CUSTOM_A"),
+        lambda conn: kind.delete(conn, "CUSTOM_A"),
+    ):
+        write(change)
+        revisions.append(revision_of(read))
+    write(lambda conn: kind.ensure(conn, "CUSTOM_A"))
+    unchanged = revision_of(read)
+    write(lambda conn: kind.ensure(conn, "CUSTOM_A"))
+
+    assert revisions == sorted(set(revisions))
+    assert revision_of(read) == unchanged

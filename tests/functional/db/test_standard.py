@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
 from placement.db import migrations, standard, tables
+from placement.db.names import REVISION
 
 STARTERS = 6
 
@@ -17,6 +18,11 @@ def names(engine: sa.Engine, table: sa.Table) -> list[tuple[int, str]]:
     with engine.connect() as conn:
         rows = conn.execute(sa.select(table.c.id, table.c.name).order_by(table.c.id))
         return [(id_, name) for id_, name in rows]
+
+
+def revision_of_names(engine: sa.Engine) -> int:
+    with engine.connect() as conn:
+        return conn.execute(REVISION).scalar_one()
 
 
 def start(url: str) -> None:
@@ -49,9 +55,14 @@ def test_what_is_missing_is_put_in_and_nothing_is_taken_away(database_url: str) 
         conn.execute(sa.insert(tables.traits).values(name="CUSTOM_A"))
         conn.execute(sa.insert(tables.traits).values(name="NO_LONGER_STANDARD"))
 
+    before = revision_of_names(engine)
     standard.ensure(engine)
 
+    assert revision_of_names(engine) > before
     assert (0, "VCPU") in names(engine, tables.resource_classes)
     found = {name for _, name in names(engine, tables.traits)}
     assert {"COMPUTE_NODE", "CUSTOM_A", "NO_LONGER_STANDARD"} <= found
+    before = revision_of_names(engine)
+    standard.ensure(engine)
+    assert revision_of_names(engine) == before
     engine.dispose()

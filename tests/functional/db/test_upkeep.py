@@ -145,7 +145,8 @@ def test_only_what_was_wrong_shows_a_change(world) -> None:
 
     after = revisions(world)
     assert wrong(world) == []
-    assert (after[1], after[2]) == (before[1], before[2] + 1)
+    assert after[1] == before[1]
+    assert after[2] > before[2]
     assert after[3] > 10**15
 
 

@@ -188,7 +188,7 @@ def test_what_has_not_changed_is_not_read_again(engine, make):
         assert worlds.ask(context, "resources=VCPU:1&limit=3") == before
 
     assert not [one for one in sent if "inventories" in one]
-    # Sharing providers, trees, and how many names have changed: all at once.
+    # Sharing providers, trees, and the revision of names: all at once.
     assert len(sent) == 1
 
 

@@ -7,6 +7,8 @@ not know them; what belongs into them comes after, while the service may run.
 import sqlalchemy as sa
 from alembic import op
 
+from placement.db.revision import first
+
 revision = "0001"
 down_revision = None
 
@@ -33,7 +35,7 @@ def upgrade() -> None:
         )
     changes = sa.table("placement_name_changes", sa.column("id"), sa.column("revision"))
     if op.get_bind().scalar(sa.select(changes.c.id)) is None:
-        op.bulk_insert(changes, [{"id": 1, "revision": 0}])
+        op.execute(sa.insert(changes).values(id=1, revision=first()))
 
 
 def _add_column(found: sa.Inspector, table: str, name: str) -> None:

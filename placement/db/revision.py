@@ -1,0 +1,83 @@
+"""Revisions: numbers that are never given twice.
+
+What a process caches under a revision must not be found again with other content,
+not even after the database has lost commits or was restored from a backup while the
+service runs. A counter reaches the same number again; a clock does not. So the next
+revision is the last one plus one or the time in microseconds, whichever is greater.
+
+The clock is the database's. If it is set back, the last revision still grows by one;
+only a restore together with a clock that is set back can give a number again.
+"""
+
+import time
+import typing
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+
+# A function that connections to SQLite have; its own clock counts milliseconds.
+SQLITE_CLOCK = "placement_clock"
+
+_Compiler = typing.Any
+
+
+class _Clock(sa.sql.functions.FunctionElement[int]):
+    """The time of the database, in microseconds since 1970."""
+
+    type = sa.BigInteger()
+    inherit_cache = True
+
+
+class _Greatest(sa.sql.functions.FunctionElement[int]):
+    """The greater of two numbers."""
+
+    type = sa.BigInteger()
+    inherit_cache = True
+
+
+def next_of(last: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    """Return the revision that follows ``last``, as an expression of an UPDATE."""
+    return _Greatest(last + sa.literal_column("1", sa.BigInteger), _Clock())
+
+
+def first() -> sa.ColumnElement[int]:
+    """Return the revision of a new row, as an expression of an INSERT.
+
+    The row's id may have been given before, but not with this revision.
+    """
+    return _Clock()
+
+
+def sqlite_clock() -> int:
+    """Return what ``SQLITE_CLOCK`` returns."""
+    return time.time_ns() // 1000
+
+
+@compiles(_Clock, "postgresql")
+def _clock_of_postgresql(_clock: _Clock, _compiler: _Compiler, **_: object) -> str:
+    # Not now(), which is when the transaction began.
+    return "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
+
+
+@compiles(_Clock, "mysql", "mariadb")
+def _clock_of_mariadb(_clock: _Clock, _compiler: _Compiler, **_: object) -> str:
+    # When the statement began, which is the same when a replica repeats it; in UTC,
+    # because local time is set back every autumn.
+    return "timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(6))"
+
+
+@compiles(_Clock, "sqlite")
+def _clock_of_sqlite(_clock: _Clock, _compiler: _Compiler, **_: object) -> str:
+    return f"{SQLITE_CLOCK}()"
+
+
+@compiles(_Greatest)
+def _greatest(element: _Greatest, compiler: _Compiler, **kw: typing.Any) -> str:
+    return f"greatest({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(_Greatest, "sqlite")
+def _greatest_of_sqlite(
+    element: _Greatest, compiler: _Compiler, **kw: typing.Any
+) -> str:
+    return f"max({compiler.process(element.clauses, **kw)})"

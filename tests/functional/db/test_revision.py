@@ -1,0 +1,88 @@
+"""The next revision is greater than the last one, and the time if that is greater."""
+
+import time
+
+import pytest
+import sqlalchemy as sa
+
+from placement.db import engine as engines
+from placement.db import revision, tables, upkeep
+from placement.objects import tree
+
+_providers = tables.resource_providers
+
+# How far two clocks of one machine may be apart.
+SECONDS = 5
+FUTURE = 2**60
+
+
+def now() -> int:
+    return time.time_ns() // 1000
+
+
+def is_now(number: int) -> bool:
+    return abs(number - now()) < SECONDS * 1_000_000
+
+
+def advanced(conn: sa.Connection, last: int) -> int:
+    """Return the revision that follows ``last``."""
+    changes = tables.name_changes
+    conn.execute(sa.update(changes).values(revision=last))
+    following = revision.next_of(changes.c.revision)
+    conn.execute(sa.update(changes).values(revision=following))
+    found: int = conn.execute(sa.select(changes.c.revision)).scalar_one()
+    return found
+
+
+@pytest.mark.parametrize("last", [0, 1, -7, 10**15])
+def test_the_next_revision_is_the_time(write, last) -> None:
+    assert is_now(write(lambda conn: advanced(conn, last)))
+
+
+def test_a_revision_beyond_the_time_grows_by_one(write) -> None:
+    assert write(lambda conn: advanced(conn, FUTURE)) == FUTURE + 1
+
+
+def test_two_revisions_in_one_transaction_are_the_times_of_both(write) -> None:
+    def both(conn: sa.Connection) -> tuple[int, int]:
+        before = advanced(conn, 0)
+        time.sleep(0.01)
+        return before, advanced(conn, 0)
+
+    before, after = write(both)
+
+    assert after - before >= 10_000
+
+
+def test_the_time_zone_of_the_database_does_not_matter(engine) -> None:
+    settings = {
+        "postgresql": "SET TIME ZONE 'Pacific/Kiritimati'",
+        "mysql": "SET time_zone = '+13:00'",
+    }
+    with engine.connect() as fresh:
+        conn = engines.for_writing(fresh)
+        if conn.dialect.name in settings:
+            conn.exec_driver_sql(settings[conn.dialect.name])
+        assert is_now(advanced(conn, 0))
+        conn.rollback()
+        conn.invalidate()
+
+
+def test_a_new_provider_begins_with_the_time(write) -> None:
+    def create(conn: sa.Connection) -> int:
+        tree.create(conn, "new", None, None)
+        of_new = sa.select(_providers.c.revision).where(_providers.c.name == "new")
+        found: int = conn.execute(of_new).scalar_one()
+        return found
+
+    assert is_now(write(create))
+
+
+def test_a_provider_without_revision_gets_the_time(world: sa.Engine) -> None:
+    with world.begin() as conn:
+        conn.execute(sa.update(_providers).values(revision=0))
+
+    upkeep.mend_all(world)
+
+    with world.connect() as conn:
+        assert all(map(is_now, conn.scalars(sa.select(_providers.c.revision))))

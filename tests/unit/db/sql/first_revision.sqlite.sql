@@ -1,0 +1,1 @@
+INSERT INTO placement_name_changes (id, revision) VALUES (?, placement_clock())
