@@ -43,8 +43,8 @@ def has_name(
 ) -> sa.ColumnElement[bool]:
     """The class with the id has the name.
 
-    For statements that write what an id stands for that was read before: a custom
-    class may have gone since, and its id be another one's.
+    For writes with an id that was read earlier: a custom class may have been deleted
+    since, and its id given to another one.
     """
     classes = tables.resource_classes
     return sa.exists().where(classes.c.id == class_id, classes.c.name == name)

@@ -5,8 +5,9 @@ not even after the database has lost commits or was restored from a backup while
 service runs. A counter reaches the same number again; a clock does not. So the next
 revision is the last one plus one or the time in microseconds, whichever is greater.
 
-The clock is the database's. If it is set back, the last revision still grows by one;
-only a restore together with a clock that is set back can give a number again.
+The clock is the database's. While it is behind the last revision, because it was set
+back or another server with a slower clock has taken over, revisions grow by one, and a
+number can come again if commits are lost or a backup is restored in that time.
 """
 
 import time

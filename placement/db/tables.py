@@ -211,10 +211,9 @@ resource_provider_traits = sa.Table(
     **_EXACT,
 )
 
-# The row 1 counts the times a custom name was taken away or changed its meaning.
-# What a process remembers of names holds while this stays the same. On a Galera
-# cluster there is a row for each custom class, by which writers on different nodes
-# meet; what it counts is of no interest.
+# The row 1 has the revision of names, which moves when a resource class or trait is
+# added, renamed or deleted. On a Galera cluster there is a row for each custom class,
+# by which writers on different nodes meet; its revision is never read.
 name_changes = sa.Table(
     "placement_name_changes",
     metadata,

@@ -77,7 +77,6 @@ def claiming(
         changes.setdefault(key, []).append(each.units)
     if not all(map(_is_of_one_size, changes.values())):
         return None
-    customs = {id_: name for name, id_ in classes.items() if names.is_custom(name)}
     now = tables.utcnow()
     ordered = sorted(claims, key=lambda claim: claim.consumer)
     providers = sorted({uuid for uuid, _ in changes})
@@ -106,12 +105,12 @@ def claiming(
             {
                 "providers": [uuid for uuid, _ in keys],
                 "classes": [class_id for _, class_id in keys],
-                "names": [customs.get(class_id) for _, class_id in keys],
                 "changes": [sum(changes[key]) for key in keys],
                 "sizes": [changes[key][0] for key in keys],
                 "change_count": len(keys),
             },
         ),
+        *_requiring_names(classes),
     ]
 
 
@@ -119,6 +118,23 @@ def releasing(uuid: str) -> list[Step]:
     """Return how a consumer, which has a record, gives up all that it holds."""
     steps = (_DELETE_CONSUMER, _LOCK_HELD, _SHOW_USAGE, _GIVE_BACK)
     return [Step(statement, {"consumer": uuid}) for statement in steps]
+
+
+def _requiring_names(classes: dict[str, int]) -> list[Step]:
+    """Return what requires that custom classes have the names that were claimed.
+
+    Their ids were read before the transaction. It comes after units were taken of
+    them, because a class that has inventories cannot be deleted.
+    """
+    customs = list(filter(names.is_custom, classes))
+    if not customs:
+        return []
+    values = {
+        "classes": [classes[name] for name in customs],
+        "names": customs,
+        "class_count": len(customs),
+    }
+    return [Step(_REQUIRE_NAMES, values)]
 
 
 def _may_be_new(claim: Claim) -> bool:
@@ -241,26 +257,18 @@ def _is_named() -> sa.ColumnElement[bool]:
 def _take() -> sa.Select[typing.Any]:
     """Move ``used`` of inventories, all of which have to have room.
 
-    wanted: how many units more an inventory is to give, in amounts of one size; names
-        has that of a custom class, whose id was read before the transaction
+    wanted: how many units more an inventory is to give, in amounts of one size
     taken: an inventory that has given them
     """
     wanted = _rows(
-        "wanted",
-        providers=_TEXT,
-        classes=_INT,
-        names=_TEXT,
-        changes=sa.BigInteger(),
-        sizes=_INT,
+        "wanted", providers=_TEXT, classes=_INT, changes=sa.BigInteger(), sizes=_INT
     )
-    is_named = names.has_name(wanted.c.classes, wanted.c.names)
     taken = (
         sa.update(_inventories)
         .where(
             _providers.c.uuid == wanted.c.providers,
             _inventories.c.resource_provider_id == _providers.c.id,
             _inventories.c.resource_class_id == wanted.c.classes,
-            sa.or_(wanted.c.names.is_(None), is_named),
             predicates.allows_amount(_inventories, wanted.c.sizes),
             predicates.has_room(_inventories, wanted.c.changes),
         )
@@ -273,6 +281,20 @@ def _take() -> sa.Select[typing.Any]:
         .cte("taken")
     )
     return required(_count(taken) == sa.bindparam("change_count", type_=_INT))
+
+
+def _require_names() -> sa.Select[typing.Any]:
+    """Require that classes have the names by which their ids were found.
+
+    named: a class that does
+    """
+    asked = _rows("asked", classes=_INT, names=_TEXT)
+    named = (
+        sa.select(asked.c.classes)
+        .where(names.has_name(asked.c.classes, asked.c.names))
+        .cte("named")
+    )
+    return required(_count(named) == sa.bindparam("class_count", type_=_INT))
 
 
 _ADD = _add()
@@ -292,6 +314,7 @@ _ADVANCE = (
     )
 )
 _TAKE = _take()
+_REQUIRE_NAMES = _require_names()
 
 
 _CONSUMER: sa.BindParameter[str] = sa.bindparam("consumer")

@@ -41,6 +41,20 @@ def test_a_release(name: str, place: int) -> None:
     assert_sql(claim_at_once.releasing("consumer"), place, f"release_{name}")
 
 
+def test_a_claim_of_a_custom_class() -> None:
+    class KnownNames(names.Names):
+        def resource_class_ids(self, _conn, names, _read_revision=None):
+            return dict.fromkeys(names, 10000)
+
+    known = claim_at_once.KnownOwners()
+    custom = claim(Amount("a", "CUSTOM_A", 1))
+    known.note([custom])
+    steps = claim_at_once.claiming(None, KnownNames(), known, [custom])
+
+    assert len(steps) == len(claiming(claim(TWO[0]))) + 1
+    assert_sql(steps, -1, "claim_require_names")
+
+
 def assert_sql(steps, place: int, name: str) -> None:
     directory = pathlib.Path(__file__).parent / "sql"
     sql_files.assert_sql(directory, steps[place].statement, name, "postgresql")
