@@ -14,7 +14,7 @@ PYPROJECT = ROOT.parent / "pyproject.toml"
 # From top to bottom: a room may import itself and those below. A module is in the
 # room of the longest name that it begins with.
 FLOORS = (
-    ("placement.wsgi", "placement.cmd", "placement.direct"),
+    ("placement.wsgi", "placement.cmd", "placement.direct", "placement.tests"),
     ("placement.deploy", "placement.middleware"),
     (
         "placement.routes",
@@ -30,6 +30,7 @@ FLOORS = (
     (
         "placement.conf",
         "placement.context",
+        "placement.distribution",
         "placement.errors",
         "placement.exception",
         "placement.metrics",
@@ -53,7 +54,14 @@ USERS = {
 }
 
 # Started or imported from elsewhere; alembic finds migrations by their place.
-ENTRIES = {"placement.wsgi.api", "placement.direct", "placement.client.direct"}
+ENTRIES = {
+    "placement.wsgi.api",
+    "placement.direct",
+    "placement.client.direct",
+    "placement.tests.functional",
+    "placement.tests.functional.fixtures.capture",
+    "placement.tests.functional.fixtures.placement",
+}
 FOUND_BY_PLACE = ("placement.db.migrations.base.", "placement.db.migrations.own.")
 
 

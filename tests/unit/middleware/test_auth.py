@@ -253,3 +253,17 @@ def test_what_keystone_has_verified_is_believed(keystone, headers, caller):
 
 def test_the_version_document_needs_no_keystone(keystone):
     assert ask(keystone, "/").status_int == 200
+
+
+def test_keystone_is_asked_where_a_memcached_does_not_answer(tmp_path):
+    """The extra ``keystone`` has the library for ``memcached_servers``."""
+    pytest.importorskip("keystonemiddleware")
+    options = "memcached_servers = 127.0.0.1:1\nhttp_request_max_retries = 0\n"
+    (tmp_path / "placement.conf").write_text(
+        KEYSTONE.format(directory=tmp_path) + options
+    )
+    application = deploy.loadapp(
+        find.service_config({find.DIRECTORY_VARIABLE: str(tmp_path)})
+    )
+
+    assert ask(application, "/traits", X_Auth_Token="some").status_int == 503
