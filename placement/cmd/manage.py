@@ -13,7 +13,7 @@ import alembic.util
 import sqlalchemy as sa
 from oslo_config import cfg
 
-from placement import exception
+from placement import distribution, exception
 from placement.cmd import audit, progress, table
 from placement.conf import find, log, settings
 from placement.db import engine as engines
@@ -43,11 +43,12 @@ def main(argv: collections.abc.Sequence[str] | None = None) -> int:
     Source: API reference, "Commands".
     """
     try:
+        distribution.require_sole()
         config = find.command_config(
             sys.argv[1:] if argv is None else argv,
             [cfg.SubCommandOpt("command", title="Commands", handler=_add_commands)],
             prog=PROGRAM,
-            version=importlib.metadata.version("standalone-placement"),
+            version=importlib.metadata.version(distribution.NAME),
         )
         if config.command.name is None:
             config.print_help()

@@ -11,7 +11,7 @@ from gunicorn.app.base import BaseApplication
 from oslo_config import cfg
 from oslo_log import log
 
-from placement import deploy, exception
+from placement import deploy, distribution, exception
 from placement.client import location
 from placement.cmd import failures
 from placement.conf import find
@@ -78,6 +78,7 @@ def serve(
     """
     directory = location.state_directory()
     try:
+        distribution.require_sole()
         config = _read(config_files, config_dirs)
         if not config.placement_database.connection:
             _bring_own(config, directory)

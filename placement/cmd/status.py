@@ -10,6 +10,7 @@ import typing
 import sqlalchemy as sa
 from oslo_config import cfg
 
+from placement import distribution, exception
 from placement.cmd import table
 from placement.conf import find, log, settings
 from placement.db import checks
@@ -45,6 +46,11 @@ def main(argv: collections.abc.Sequence[str] | None = None) -> int:
     Help and wrong arguments leave through SystemExit, as argparse does.
     Source: API reference, "Commands".
     """
+    try:
+        distribution.require_sole()
+    except exception.ConfigurationError as refused:
+        print(f"{PROGRAM}: {refused}", file=sys.stderr)
+        return EXCEPTION
     try:
         config = find.command_config(
             sys.argv[1:] if argv is None else argv,

@@ -5,7 +5,7 @@ import typing
 
 from oslo_log import log
 
-from placement import deploy
+from placement import deploy, distribution
 from placement.conf import find
 
 if typing.TYPE_CHECKING:
@@ -18,6 +18,7 @@ def init_application() -> "WSGIApplication":
     Raises ConfigurationError when it cannot run; its text says how to mend it.
     Source: API reference, "Configuration".
     """
+    distribution.require_sole()
     config = find.service_config(os.environ)
     log.setup(config, "placement")
     return deploy.loadapp(config)

@@ -36,6 +36,7 @@ def write(
     path = directory / "placement.conf"
     with open(path, "w") as file:
         parser.write(file)
-    # JSON is YAML, and quotes what needs quoting.
-    (directory / "policy.yaml").write_text(json.dumps(dict(policy or {})))
+    # Quoted as in JSON, but one rule per line: oslo.policy warns about JSON files.
+    rules = (f"{json.dumps(k)}: {json.dumps(v)}\n" for k, v in (policy or {}).items())
+    (directory / "policy.yaml").write_text("".join(rules))
     return path
