@@ -28,6 +28,11 @@ CODES = frozenset(
         "placement.query.duplicate_key",
         "placement.query.bad_value",
         "placement.query.missing_value",
+        "placement.ext.bad_request",
+        "placement.ext.forbidden",
+        "placement.ext.method_not_allowed",
+        "placement.ext.not_found",
+        "placement.ext.page_token",
     }
 )
 

@@ -45,7 +45,7 @@ OPERATIONS = (
 )
 
 # The code of a failure that has none of its own, by its kind.
-_CODES: dict[type[exception.PlacementError], str] = {
+CODES: dict[type[exception.PlacementError], str] = {
     exception.BadRequest: "placement.ext.bad_request",
     exception.Forbidden: "placement.ext.forbidden",
     exception.NotFound: "placement.ext.not_found",
@@ -72,7 +72,7 @@ def wrap(app: "WSGIApplication", service: "Service") -> "WSGIApplication":
             query = Query.parse(environ.get("QUERY_STRING", "").encode("latin-1"))
             body = orjson.dumps(operation.view(context, query))
         except exception.PlacementError as failure:
-            kinds = (_CODES[kind] for kind in type(failure).__mro__ if kind in _CODES)
+            kinds = (CODES[kind] for kind in type(failure).__mro__ if kind in CODES)
             if failure.code == exception.PlacementError.code:
                 failure.code = next(kinds, failure.code)
             raise

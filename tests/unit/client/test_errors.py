@@ -11,6 +11,7 @@ import pytest
 from placement import exception
 from placement.client import errors
 from placement.db import transaction
+from placement.web import app
 
 API_REFERENCE = pathlib.Path(__file__).parents[3] / "api-ref" / "index.md"
 
@@ -144,9 +145,9 @@ def test_an_answer_that_is_no_error_document_has_the_undefined_code(status, body
 
 
 def test_the_codes_are_those_of_the_api_reference_and_of_the_service():
-    documented = re.findall(
-        r"^\| `(placement\.\S+)` \|", API_REFERENCE.read_text(), re.M
-    )
+    pages = (API_REFERENCE, API_REFERENCE.with_name("extensions.md"))
+    text = "\n".join(page.read_text() for page in pages)
+    documented = re.findall(r"^\| `(placement\.\S+)` \|", text, re.M)
     kinds = [
         kind
         for kind in vars(exception).values()
@@ -154,7 +155,7 @@ def test_the_codes_are_those_of_the_api_reference_and_of_the_service():
     ]
 
     assert set(documented) == errors.CODES
-    assert {kind.code for kind in kinds} == errors.CODES
+    assert {kind.code for kind in kinds} | set(app.CODES.values()) == errors.CODES
 
 
 def test_headers_and_the_pause_asked_for_are_kept():
