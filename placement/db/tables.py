@@ -1,9 +1,10 @@
 """The stored tables, as SQLAlchemy Core. No behaviour lives here.
 
 Names, columns, indexes and constraints are those that an existing Placement
-database has, and two columns of our own: ``inventories.used`` and
-``resource_providers.revision``. Both have server defaults, so that a writer that
-does not know them can go on.
+database has, and three columns of our own: ``inventories.used``,
+``resource_providers.revision`` and ``resource_provider_aggregates.spelling``. They
+have server defaults or may be NULL, so that a writer that does not know them can
+go on.
 """
 
 import datetime
@@ -189,6 +190,8 @@ resource_provider_aggregates = sa.Table(
         "resource_provider_id", sa.Integer, primary_key=True, autoincrement=False
     ),
     sa.Column("aggregate_id", sa.Integer, primary_key=True, autoincrement=False),
+    # The uuid of the aggregate as the client wrote it; NULL if that is the stored one.
+    sa.Column("spelling", sa.String(36)),
     sa.Index("resource_provider_aggregates_aggregate_id_idx", "aggregate_id"),
     **_EXACT,
 )

@@ -5,7 +5,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception, reply, uuids
+from placement import exception, reply
 from placement.db import transaction
 from placement.handlers import guarded
 from placement.objects import aggregate, resource_provider
@@ -30,7 +30,8 @@ def get_aggregates(req: Request, uuid: str) -> Reply:
 def set_aggregates(req: Request, uuid: str) -> Reply:
     """Replace the aggregates of one provider. Since 1.1.
 
-    Since 1.19 the body has the provider's generation, which moves.
+    Since 1.19 the body has the provider's generation, which moves. The answer shows
+    each uuid as it was written, in the order of the request.
 
     Errors, the first that applies: 404 when the provider does not exist, 400 for
     a body that breaks the schema, 409 when the generation is stale.
@@ -38,7 +39,7 @@ def set_aggregates(req: Request, uuid: str) -> Reply:
     body = guarded.body(req, uuid, schema.REPLACE)
     is_guarded = req.version.matches((1, 19))
     given = body["aggregates"] if is_guarded else body
-    wanted = list(dict.fromkeys(map(uuids.canonical_or_same, given)))
+    wanted = aggregate.spellings(given)
 
     def replace(conn: sa.Connection) -> int:
         if is_guarded:
@@ -50,7 +51,8 @@ def set_aggregates(req: Request, uuid: str) -> Reply:
         return provider.generation
 
     generation = transaction.write(req.context, replace)
-    return reply.ok(_body(req, wanted, generation), reply.now())
+    shown = list(wanted.values())
+    return reply.ok(_body(req, shown, generation), reply.now())
 
 
 def _advance(conn: sa.Connection, uuid: str, given: int) -> ResourceProvider:

@@ -8,6 +8,9 @@ import sqlalchemy as sa
 from placement.db import batch, lists
 from placement.db.batch import Step
 
+# The values of other columns by id.
+Rows = collections.abc.Mapping[int, collections.abc.Mapping[str, typing.Any]]
+
 
 class Associations:
     """The associations of one kind.
@@ -40,12 +43,25 @@ class Associations:
 
         The caller keeps other writers away.
         """
-        gone, new = sorted(present - wanted), sorted(wanted - present)
+        new: Rows = {id_: {} for id_ in wanted - present}
+        return self.changing(provider_id, present - wanted, new)
+
+    def changing(
+        self, provider_id: int, gone: collections.abc.Set[int], new: Rows
+    ) -> list[Step]:
+        """Return how to delete the associations ``gone`` and then add ``new`` ones.
+
+        ``new`` has the values of other columns by id, for each id the same columns.
+        """
         steps = []
         if gone:
-            steps.append(self._delete.step({"gone": gone}, {"provider": provider_id}))
+            deleted = {"gone": sorted(gone)}
+            steps.append(self._delete.step(deleted, {"provider": provider_id}))
         if new:
             other = self._member.name
-            rows = [{"resource_provider_id": provider_id, other: id_} for id_ in new]
+            rows = [
+                {"resource_provider_id": provider_id, other: id_, **new[id_]}
+                for id_ in sorted(new)
+            ]
             steps.append(lists.insert(self._table, rows))
         return steps

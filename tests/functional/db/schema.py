@@ -137,6 +137,7 @@ HEAD = {
 OWN_COLUMNS = {
     "inventories": {"used": "bigint!"},
     "resource_providers": {"revision": "bigint!"},
+    "resource_provider_aggregates": {"spelling": "varchar(36)"},
 }
 OWN_TABLES = {
     "placement_name_changes": Table({"id": "integer!", "revision": "bigint!"})
