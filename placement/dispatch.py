@@ -65,7 +65,7 @@ def application(
     def answered(
         environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> collections.abc.Iterable[bytes]:
-        _check_sanity(environ)
+        _check_sanity(environ, _body_limit(environ))
         path, path_params = _find(adapter, environ)
         reply, req = _reply(paths[path], environ, path_params)
         status, headers, body = _response(reply, req, environ)
@@ -75,19 +75,27 @@ def application(
     return answered
 
 
-def _check_sanity(environ: "WSGIEnvironment") -> None:
-    """Refuse a request whose headers do not say what its body is.
+def _body_limit(environ: "WSGIEnvironment") -> int:
+    limit: int = environ[CONTEXT].settings.api.max_request_body_bytes
+    return limit
+
+
+def _check_sanity(environ: "WSGIEnvironment", body_limit: int) -> None:
+    """Refuse a request whose headers do not say what its body is, or one too large.
 
     Comes before routing: also for paths that do not exist.
     """
     length = environ.get("CONTENT_LENGTH") or "0"
     if not (length.isascii() and length.isdigit()):
         raise exception.BadRequest(reason="content-length header must be an integer")
-    # However long: Python reads no number of thousands of digits.
-    if length.strip("0") and not environ.get("CONTENT_TYPE"):
+    digits = length.lstrip("0")
+    if digits and not environ.get("CONTENT_TYPE"):
         raise exception.BadRequest(
             reason="content-type header required when content-length > 0"
         )
+    # However long: Python reads no number of thousands of digits.
+    if len(digits) > len(str(body_limit)) or int(digits or 0) > body_limit:
+        raise exception.BodyTooLarge(limit=body_limit)
 
 
 def _find(
@@ -139,15 +147,20 @@ def _reply(
 def _read_body(environ: "WSGIEnvironment") -> bytes:
     """Return the body of the request.
 
-    Raises BadRequest when the server cannot read it; each has exceptions of its own
+    Raises BodyTooLarge, having read no more than is accepted of a body without a
+    length; BadRequest when the server cannot read it: each has exceptions of its own
     for chunks that are none, and for a client that leaves early.
     """
+    limit = _body_limit(environ)
     try:
-        return wsgi.get_input_stream(environ).read()
+        body = wsgi.get_input_stream(environ, max_content_length=limit + 1).read()
     except Exception as unreadable:
         raise exception.BadRequest(
             reason="The body cannot be read as the headers say."
         ) from unreadable
+    if len(body) > limit:
+        raise exception.BodyTooLarge(limit=limit)
+    return body
 
 
 def _check_version(

@@ -9,6 +9,7 @@ import orjson
 import webob.exc
 from webob import acceptparse
 
+from placement import excerpt
 from placement.microversion import MAX_VERSION, MIN_VERSION, Version
 
 # The first version whose error documents have a code.
@@ -94,7 +95,7 @@ def _sentence(status: int, environ: collections.abc.Mapping[str, typing.Any]) ->
     if status not in _SENTENCES:
         return webob.exc.status_map[status].explanation
     facts = ("REQUEST_METHOD", "HTTP_ACCEPT", "CONTENT_TYPE")
-    said = {name: environ.get(name) or None for name in facts}
+    said = {name: excerpt.of_text(environ.get(name) or None) for name in facts}
     return _SENTENCES[status].format_map(said)
 
 

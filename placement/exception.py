@@ -7,13 +7,16 @@ nothing below the handlers knows about HTTP.
 
 import typing
 
+from placement import excerpt
+
 
 class PlacementError(Exception):
     """Base of every expected failure.
 
     ``code`` is a stable string that programs compare. ``template`` is the
     sentence that people read; it is filled from the keyword arguments, which
-    stay available as ``details``.
+    stay available as ``details``. In the sentence they are cut where they are long;
+    ``reason`` is a sentence itself, in which whoever makes it cuts what is long.
     """
 
     code = "placement.undefined_code"
@@ -21,7 +24,11 @@ class PlacementError(Exception):
 
     def __init__(self, **details: typing.Any) -> None:
         self.details = details
-        super().__init__(self.template.format(**details))
+        shown = {
+            name: value if name == "reason" else excerpt.of_text(value)
+            for name, value in details.items()
+        }
+        super().__init__(self.template.format(**shown))
 
 
 class BadRequest(PlacementError):
@@ -57,6 +64,12 @@ class UnsupportedMediaType(PlacementError):
     """The body came in a form that is not read."""
 
     template = "The media type {given} is not supported, use {wanted}"
+
+
+class BodyTooLarge(PlacementError):
+    """The body has more bytes than are read."""
+
+    template = "The body is larger than the {limit} bytes that are accepted."
 
 
 class Conflict(PlacementError):

@@ -4,7 +4,7 @@ import functools
 import re
 import typing
 
-from placement import exception
+from placement import exception, excerpt
 
 SERVICE_TYPE = "placement"
 HEADER = "openstack-api-version"
@@ -57,7 +57,9 @@ def parse(given: str) -> Version:
         return MAX_VERSION
     pair = _PAIR.fullmatch(given)
     if pair is None:
-        raise exception.BadRequest(reason=f"invalid version string: {given}")
+        raise exception.BadRequest(
+            reason=f"invalid version string: {excerpt.of_text(given)}"
+        )
     # Longer numbers are well formed and not served; int() need not read them.
     if max(len(number.lstrip("+-0")) for number in pair.groups()) <= len("99"):
         version = Version(int(pair[1]), int(pair[2]))

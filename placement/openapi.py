@@ -33,13 +33,14 @@ _TITLES = {
     405: "The path does not serve this method at this version.",
     406: "The version is not served, or the answer is not wanted as JSON.",
     409: "What is stored does not allow it.",
+    413: "The body is larger than the service accepts.",
     415: "The body is not JSON.",
     500: "The service failed.",
     503: "The database, or the identity service, cannot be reached now.",
 }
 
 # What may happen to every request, whatever it asks for.
-_ALWAYS = {400, 405, 406, 500, 503}
+_ALWAYS = {400, 405, 406, 413, 500, 503}
 
 _PATH_PARAMETERS = {
     "uuid": "The uuid of a resource provider.",

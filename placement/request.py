@@ -3,6 +3,7 @@
 import collections.abc
 import dataclasses
 import functools
+import gc
 import json
 import re
 import typing
@@ -17,6 +18,9 @@ if typing.TYPE_CHECKING:
     from placement.microversion import Version
     from placement.schemas.validation import Schemas
 
+
+# From so many bytes on a body is parsed without collections of garbage.
+_LARGE_BODY = 2**16
 
 # The escape of one half of a surrogate pair.
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -80,6 +84,21 @@ def _parse(body: bytes) -> typing.Any:
 
     Raises ValueError when it is not JSON in UTF-8.
     """
+    if len(body) < _LARGE_BODY:
+        return _loaded(body)
+    # Each new list or object may start a collection of garbage, which looks at all
+    # that there are: for a million of them that takes longer than to make them.
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return _loaded(body)
+    finally:
+        # Of several threads that do so at once, one at least has found it enabled.
+        if was_enabled:
+            gc.enable()
+
+
+def _loaded(body: bytes) -> typing.Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -6,7 +6,7 @@ Source: API reference, "Request groups" and the parameters of either operation.
 
 import typing
 
-from placement import exception, uuids
+from placement import exception, excerpt, uuids
 from placement.microversion import Version
 
 # The most items that one value may list; each costs work in the database.
@@ -67,7 +67,7 @@ def parse_traits(value: str, version: Version) -> Wanted:
     if any(name.startswith(_NOT) for name in names):
         raise exception.QueryInvalid(
             reason=f"The format '{_ANY_TRAITS_FORM}' does not support forbidden "
-            f"traits. Got: {value}"
+            f"traits. Got: {excerpt.of_text(value)}"
         )
     return Wanted(required=(frozenset(names),))
 
@@ -93,7 +93,7 @@ def parse_trait_list(value: str, version: Version) -> Wanted:
         else:
             raise exception.QueryInvalid(
                 reason=f"Expected 'required' parameter value of the form: {form}. "
-                f"Got: {value}"
+                f"Got: {excerpt.of_text(value)}"
             )
     return Wanted(tuple(dict.fromkeys(required)), frozenset(forbidden))
 
@@ -123,7 +123,8 @@ def parse_in_tree(value: str) -> str:
     tree = uuids.canonical(value.strip())
     if tree is None:
         raise exception.QueryInvalid(
-            reason=f"Expected 'in_tree' parameter to be a format of uuid. Got: {value}"
+            reason="Expected 'in_tree' parameter to be a format of uuid. "
+            f"Got: {excerpt.of_text(value)}"
         )
     return tree
 
@@ -134,7 +135,8 @@ def _parse_one_member_of(value: str, version: Version) -> Wanted:
     if not listed.startswith(_IN) and "," in listed:
         raise exception.BadRequest(
             reason="Multiple values for 'member_of' must be prefixed with the 'in:' "
-            f"or '!in:' keyword using the valid microversion. Got: {value}"
+            f"or '!in:' keyword using the valid microversion. "
+            f"Got: {excerpt.of_text(value)}"
         )
     aggregates = set()
     for item in _split(listed.removeprefix(_IN), "member_of"):
@@ -142,7 +144,7 @@ def _parse_one_member_of(value: str, version: Version) -> Wanted:
         if aggregate is None:
             raise exception.QueryInvalid(
                 reason="Expected 'member_of' parameter to contain valid UUID(s). "
-                f"Got: {value}"
+                f"Got: {excerpt.of_text(value)}"
             )
         aggregates.add(aggregate)
     if is_forbidden and not version.matches(FORBIDDEN_AGGREGATES):
@@ -170,13 +172,13 @@ def _parse_amount(resource_class: str, text: str) -> int:
         amount = int(text)
     except ValueError:
         raise exception.BadRequest(
-            reason=f"Requested resource {resource_class} expected positive integer "
-            f"amount. Got: {text}."
+            reason=f"Requested resource {excerpt.of_text(resource_class)} expected "
+            f"positive integer amount. Got: {excerpt.of_text(text)}."
         ) from None
     if amount < 1:
         raise exception.BadRequest(
-            reason=f"Requested resource {resource_class} requires amount >= 1. "
-            f"Got: {amount}."
+            reason=f"Requested resource {excerpt.of_text(resource_class)} requires "
+            f"amount >= 1. Got: {excerpt.of_text(amount)}."
         )
     return amount
 
@@ -184,19 +186,20 @@ def _parse_amount(resource_class: str, text: str) -> int:
 def _bad_resources(got: str) -> exception.BadRequest:
     return exception.BadRequest(
         reason="Badly formed resources parameter. Expected resources query string "
-        f"parameter in form: ?resources=VCPU:2,MEMORY_MB:1024. Got: {got}."
+        f"parameter in form: ?resources=VCPU:2,MEMORY_MB:1024. "
+        f"Got: {excerpt.of_text(got)}."
     )
 
 
 def _empty_trait(form: str, value: str) -> exception.QueryInvalid:
     return exception.QueryInvalid(
         reason=f"Expected 'required' parameter value of the form: {form}. "
-        f"Got an empty trait in: {value}"
+        f"Got an empty trait in: {excerpt.of_text(value)}"
     )
 
 
 def _any_traits_too_early(value: str) -> exception.QueryInvalid:
     return exception.QueryInvalid(
         reason=f"The format '{_ANY_TRAITS_FORM}' only supported since microversion "
-        f"1.39. Got: {value}"
+        f"1.39. Got: {excerpt.of_text(value)}"
     )

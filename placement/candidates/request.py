@@ -10,7 +10,7 @@ import re
 import sys
 import typing
 
-from placement import exception
+from placement import exception, excerpt
 from placement.candidates import parameters
 from placement.candidates.model import ProviderFilters, RequestGroup, SearchRequest
 from placement.candidates.parameters import Wanted
@@ -103,7 +103,7 @@ def _parse_limit(values: list[str]) -> int | None:
     for value in values:
         if not _LIMIT.fullmatch(value):
             raise exception.QueryInvalid(
-                reason=f"{value!r} does not match '^[1-9][0-9]*$'"
+                reason=f"{excerpt.of_json(value)} does not match '^[1-9][0-9]*$'"
             )
     if not values:
         return None
@@ -115,7 +115,7 @@ def _parse_group_policy(values: list[str]) -> str | None:
     for value in values:
         if value not in _POLICIES:
             raise exception.QueryInvalid(
-                reason=f"{value!r} is not one of {list(_POLICIES)}"
+                reason=f"{excerpt.of_json(value)} is not one of {list(_POLICIES)}"
             )
     return values[0] if values else None
 
@@ -231,13 +231,15 @@ def _check_subtrees(
     if bad:
         raise exception.QueryBadValue(
             reason="Resourceless suffixed group request should be specified in "
-            f"`same_subtree` query param: bad group(s) - {sorted(bad)}."
+            f"`same_subtree` query param: bad group(s) - "
+            f"{excerpt.of_json(sorted(bad))}."
         )
     suffixes = {group.suffix for group in groups}
     if not named <= suffixes:
         raise exception.QueryBadValue(
             reason="Real suffixes should be specified in `same_subtree`: "
-            f"{sorted(named - suffixes)} not found in {sorted(suffixes)}."
+            f"{excerpt.of_json(sorted(named - suffixes))} not found in "
+            f"{excerpt.of_json(sorted(suffixes))}."
         )
 
 
@@ -286,4 +288,4 @@ def _keys(name: str, suffixes: _Suffixes) -> str:
 
 
 def _listed(words: typing.Iterable[str]) -> str:
-    return ", ".join(sorted(words))
+    return excerpt.of_text(", ".join(sorted(words)))

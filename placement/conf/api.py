@@ -1,4 +1,4 @@
-"""Options of [api]: how callers prove who they are."""
+"""Options of [api]: how callers prove who they are, and what they may send."""
 
 from oslo_config import cfg
 
@@ -30,5 +30,13 @@ OPTIONS = [
         "auth_strategy = token, on one line, readable by its owner only. Required "
         "with that strategy, not read with another one. `placement serve` without "
         "configuration makes one, admin-token in the state directory.",
+    ),
+    cfg.IntOpt(
+        "max_request_body_bytes",
+        default=16 * 2**20,
+        min=1024,
+        help="How large the body of a request may be. A larger one is refused with "
+        "413 before more of it is read. The reshape of a large tree has some "
+        "hundred kilobytes.",
     ),
 ]

@@ -33,6 +33,7 @@ class ApiSettings:
 
     auth_strategy: str
     token_file: str | None
+    max_request_body_bytes: int = 16 * 2**20
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

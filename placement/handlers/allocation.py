@@ -5,7 +5,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception, reply, uuids
+from placement import exception, excerpt, reply, uuids
 from placement.db import transaction
 from placement.objects import allocation, claim, claim_at_once, consumer
 from placement.objects.allocation import Holding
@@ -73,7 +73,7 @@ def get_provider_allocations(req: Request, uuid: str) -> Reply:
         )
     except exception.ResourceProviderNotFound as unknown:
         raise exception.ResourceNotFound(
-            reason=f"Resource provider '{uuid}' not found: {unknown}"
+            reason=f"Resource provider '{excerpt.of_text(uuid)}' not found: {unknown}"
         ) from unknown
     by_consumer: _Body = {}
     for share in shares:
@@ -98,7 +98,9 @@ def set_allocations(req: Request, consumer_uuid: str) -> Reply:
     """
     uuid = uuids.canonical(consumer_uuid)
     if uuid is None:
-        raise exception.BadRequest(reason=f"Malformed consumer_uuid: {consumer_uuid}")
+        raise exception.BadRequest(
+            reason=f"Malformed consumer_uuid: {excerpt.of_text(consumer_uuid)}"
+        )
     body = req.json(schema.REPLACE)
     _write(
         req,

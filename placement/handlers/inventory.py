@@ -5,7 +5,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception, reply
+from placement import exception, excerpt, reply
 from placement.db import transaction
 from placement.handlers import guarded
 from placement.microversion import Version
@@ -147,7 +147,8 @@ def update_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
         if not inventory.change(conn, provider, offer):
             raise exception.BadRequest(
                 reason="No inventory record with resource class for "
-                f"resource provider {provider.uuid} and resource class {resource_class}"
+                f"resource provider {provider.uuid} and resource class "
+                f"{excerpt.of_text(resource_class)}"
             )
         return _one_body(_given(body), provider.generation)
 
@@ -175,7 +176,8 @@ def delete_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
             # Other than for a whole set, clients know this one as a conflict of
             # updates.
             raise exception.ConcurrentUpdate(
-                reason=f"Unable to delete inventory of class {resource_class}: {used}"
+                reason="Unable to delete inventory of class "
+                f"{excerpt.of_text(resource_class)}: {used}"
             ) from used
 
     transaction.write(req.context, delete)
@@ -240,8 +242,8 @@ def _require_capacity(
         is_refused, relation = offer.capacity <= 0, "greater than or equal to total"
     if is_refused:
         raise exception.BadRequest(
-            reason=f"{refused}: Invalid inventory for '{name}' on resource provider "
-            f"'{provider.uuid}'. The reserved value is {relation}."
+            reason=f"{refused}: Invalid inventory for '{excerpt.of_text(name)}' on "
+            f"resource provider '{provider.uuid}'. The reserved value is {relation}."
         )
 
 

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from placement import exception, reply
+from placement import exception, excerpt, reply
 from placement.db import transaction
 from placement.objects import resource_class
 from placement.reply import Reply
@@ -28,7 +28,7 @@ def create_resource_class(req: Request) -> Reply:
         req.context, lambda conn: resource_class.ensure(conn, name)
     ):
         raise exception.Conflict(
-            reason=f"Conflicting resource class already exists: {name}"
+            reason=f"Conflicting resource class already exists: {excerpt.of_text(name)}"
         )
     return reply.created(f"/resource_classes/{name}")
 

@@ -6,7 +6,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception, reply
+from placement import exception, excerpt, reply
 from placement.db import transaction
 from placement.objects import resource_provider, trait
 from placement.objects.trait import Trait
@@ -42,7 +42,8 @@ def _name_filter(value: str) -> dict[str, typing.Any]:
         return {"prefix": wanted}
     raise exception.BadRequest(
         reason="Badly formatted name parameter. Expected name query string parameter "
-        f'in form: ?name=[in|startswith]:[name1,name2|prefix]. Got: "{value}"'
+        "in form: ?name=[in|startswith]:[name1,name2|prefix]. "
+        f'Got: "{excerpt.of_text(value)}"'
     )
 
 
@@ -125,7 +126,7 @@ def set_provider_traits(req: Request, uuid: str) -> Reply:
             ids = req.context.names.trait_ids(conn, body["traits"])
         except exception.TraitNotFound as unknown:
             raise exception.BadRequest(
-                reason=f"No such trait {unknown.details['names']}"
+                reason=f"No such trait {excerpt.of_text(unknown.details['names'])}"
             ) from unknown
         provider, found = trait.replace_all(conn, provider, present, set(ids.values()))
         return _provider_reply(found, provider.generation)

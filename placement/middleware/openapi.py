@@ -6,7 +6,7 @@ everything but the version document does, and no role.
 
 import typing
 
-from placement import exception, microversion, openapi
+from placement import exception, excerpt, microversion, openapi
 from placement.microversion import MAX_VERSION, Version
 from placement.querystring import Query
 
@@ -51,7 +51,8 @@ def _version(query_string: str) -> Version:
     for name, _ in query:
         if name != _PARAMETER:
             raise exception.QueryInvalid(
-                reason=f"'{name}' is not a parameter; there is '{_PARAMETER}'"
+                reason=f"'{excerpt.of_text(name)}' is not a parameter; "
+                f"there is '{_PARAMETER}'"
             )
     given = query.last(_PARAMETER)
     return MAX_VERSION if given is None else microversion.parse(given)

@@ -6,7 +6,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception
+from placement import exception, excerpt
 from placement.db import locks, names, tables
 
 _classes = tables.resource_classes
@@ -82,7 +82,9 @@ def rename(conn: sa.Connection, name: str, new_name: str) -> ResourceClass:
         )
     taken = find_by_name(conn, new_name)
     if taken is not None and taken.id != found.id:
-        raise exception.Conflict(reason=f"Resource class already exists: {new_name}")
+        raise exception.Conflict(
+            reason=f"Resource class already exists: {excerpt.of_text(new_name)}"
+        )
     renamed = conn.execute(
         sa.update(_classes)
         .where(_classes.c.id == found.id, _classes.c.name == name)

@@ -10,8 +10,8 @@ import uuid as uuids
 
 import sqlalchemy as sa
 
-from placement import exception
-from placement.db import batch, revision, tables
+from placement import exception, excerpt
+from placement.db import batch, lists, revision, tables
 from placement.db.batch import Step
 from placement.objects import resource_provider
 from placement.objects.resource_provider import Description, ResourceProvider
@@ -74,7 +74,8 @@ def _require_free(conn: sa.Connection, name: str, uuid: str) -> None:
     if taken:
         kind, value = ("uuid", uuid) if uuid in taken else ("name", name)
         raise exception.DuplicateName(
-            reason=f"Conflicting resource provider {kind}: {value} already exists."
+            reason=f"Conflicting resource provider {kind}: "
+            f"{excerpt.of_text(value)} already exists."
         )
 
 
@@ -135,7 +136,8 @@ def _require_name_free(
     )
     if taken is not None:
         raise exception.DuplicateName(
-            reason=f"Conflicting resource provider {name} already exists."
+            reason=f"Conflicting resource provider {excerpt.of_text(name)} "
+            "already exists."
         )
 
 

@@ -2,13 +2,12 @@
 
 The schemas are checked by the jsonschema library, whose texts clients read. It
 differs in a few things, each of which is a keyword below: a pattern is held to the
-end of the string, text that no database stores is not a string, and lists of strings
-are checked at once.
+end of the string, text that no database stores is not a string, and of a value no
+more than an excerpt is shown. What is large is refused at its first error, which
+``checks`` finds; of a small body the library chooses the most telling.
 """
 
 import collections.abc
-import functools
-import math
 import re
 import typing
 
@@ -16,19 +15,17 @@ import jsonschema
 from jsonschema import exceptions, validators
 from jsonschema.protocols import Validator
 
-from placement import exception, uuids
+from placement import exception, excerpt, uuids
 from placement.microversion import Version
+from placement.schemas import checks
 
 Schema = collections.abc.Mapping[str, typing.Any]
 Errors = collections.abc.Iterator[exceptions.ValidationError]
 
 _STRICT_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
-# NUL, and half of a surrogate pair.
-_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
-
-# What the schema of a text may ask for to be checked without the library.
-_OF_TEXTS = {"type", "minLength", "maxLength"}
+# Up to so many characters a value is small: the library looks at all of it.
+_SMALL = 4000
 
 
 class Schemas:
@@ -46,20 +43,49 @@ class Schemas:
             (Version(*since), _Validator(schema, format_checker=formats))
             for since, schema in steps.items()
         )
+        self._checks = {
+            Version(*since): _check(schema, formats) for since, schema in steps.items()
+        }
 
     def pick(self, version: Version) -> Validator:
         """Return the validator of ``version``.
 
         Raises LookupError for a version before the first step.
         """
+        return self._step(version)[1]
+
+    def _step(self, version: Version) -> tuple[Version, Validator]:
         for since, validator in reversed(self.steps):
             if version >= since:
-                return validator
+                return since, validator
         raise LookupError(f"There is no schema at version {version}.")
+
+    def find_error(
+        self, instance: typing.Any, version: Version
+    ) -> exceptions.ValidationError | None:
+        """Find what is wrong with ``instance`` at ``version``.
+
+        Of several errors it is the most telling; in what is large, the first. Its
+        text shows excerpts of the instance.
+        """
+        since, validator = self._step(version)
+        check = self._checks[since]
+        failure = None if check is None else check(instance)
+        if check is not None and failure is None:
+            return None
+        error: exceptions.ValidationError | None = None
+        if failure is not None and not excerpt.is_short(instance, _SMALL):
+            error = _first_error(failure, validator)
+        if error is None:
+            error = typing.cast(
+                exceptions.ValidationError | None,
+                exceptions.best_match(validator.iter_errors(instance)),
+            )
+        return None if error is None else _shortened(error)
 
     def validate_body(self, body: typing.Any, version: Version) -> None:
         """Raise SchemaInvalid when ``body`` breaks the schema of ``version``."""
-        error = find_error(body, self.pick(version))
+        error = self.find_error(body, version)
         if error is not None:
             raise exception.SchemaInvalid(reason=error)
 
@@ -68,67 +94,130 @@ class Schemas:
 
         ``values`` has the last value of each parameter.
         """
-        error = find_error(values, self.pick(version))
+        error = self.find_error(values, version)
         if error is not None:
             raise exception.QueryInvalid(reason=error)
 
 
-def find_error(
-    instance: typing.Any, validator: Validator
+def _check(schema: Schema, formats: jsonschema.FormatChecker) -> checks.Check | None:
+    try:
+        return checks.compiled(schema, formats)
+    except checks.Unsupported:
+        return None
+
+
+def _first_error(
+    failure: checks.Failure, validator: Validator
 ) -> exceptions.ValidationError | None:
-    """Find what is wrong with ``instance``; of several errors the most telling."""
-    found: exceptions.ValidationError | None = exceptions.best_match(
-        validator.iter_errors(instance)
+    """Return the library's error for ``failure``."""
+    here = validator.evolve(schema=failure.schema)
+    for keyword in failure.keywords:
+        value = failure.schema[keyword]
+        check = _Validator.VALIDATORS[keyword]
+        for error in check(here, value, failure.culprit, failure.schema) or ():
+            return exceptions.ValidationError(
+                error.message,
+                validator=keyword,
+                validator_value=value,
+                instance=failure.instance,
+                schema=failure.schema,
+                path=failure.path,
+                schema_path=[*failure.schema_path, keyword],
+            )
+    return None
+
+
+def _shortened(error: exceptions.ValidationError) -> exceptions.ValidationError:
+    """Let the text of ``error`` show excerpts only."""
+    error.instance = excerpt.Pretty(error.instance)
+    error.path.extend(
+        excerpt.of_text(name) if isinstance(name, str) else name
+        for name in [error.path.popleft() for _ in range(len(error.path))]
     )
-    return found
+    return error
 
 
-@functools.cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """Compile ``pattern``, in which ``$`` is the end of the string and nothing else.
+def _worded(
+    is_broken: collections.abc.Callable[[Validator, typing.Any, typing.Any], object],
+    tell: collections.abc.Callable[[typing.Any], str],
+) -> collections.abc.Callable[..., Errors]:
+    """Return a keyword whose text is an excerpt of the instance and a phrase.
 
-    Python's own ``$`` also matches before a line break at the end.
+    The library's own show all of the instance. ``is_broken`` takes the validator,
+    the keyword's value and the instance; ``tell`` makes the phrase of the value.
     """
-    return re.compile(pattern.replace("$", r"\Z"))
+
+    def keyword(
+        validator: Validator, value: typing.Any, instance: typing.Any, _schema: Schema
+    ) -> Errors:
+        if is_broken(validator, value, instance):
+            shown = excerpt.of_json(instance)
+            yield exceptions.ValidationError(f"{shown} {tell(value)}")
+
+    return keyword
+
+
+def _is_number(instance: typing.Any) -> bool:
+    return isinstance(instance, int | float) and not isinstance(instance, bool)
+
+
+def _has_format(validator: typing.Any, name: str, instance: typing.Any) -> bool:
+    is_conforming, _ = validator.format_checker.checkers[name]
+    return bool(is_conforming(instance))
+
+
+def _has_duplicates(instance: typing.Any) -> bool:
+    """Whether the library finds two equal items; in a long list only strings count.
+
+    To compare other items it may need time that grows with the square of their number.
+    """
+    if not isinstance(instance, list):
+        return False
+    if excerpt.is_short(instance):
+        return any(_LIBRARY["uniqueItems"](_ANYTHING, True, instance, {}))
+    strings = [each for each in instance if isinstance(each, str)]
+    return len(set(strings)) < len(strings)
+
+
+def _types(types: str | list[str]) -> str:
+    return ", ".join(map(repr, [types] if isinstance(types, str) else types))
 
 
 def _type(
     validator: Validator, types: str | list[str], instance: typing.Any, schema: Schema
 ) -> Errors:
-    yield from _LIBRARY["type"](validator, types, instance, schema) or ()
-    if isinstance(instance, str) and _NOT_TEXT.search(instance):
-        yield exceptions.ValidationError(
-            f"{instance!r} has characters that are not text"
+    yield from _is_of_type(validator, types, instance, schema)
+    if isinstance(instance, str) and checks.NOT_TEXT.search(instance):
+        shown = excerpt.of_json(instance)
+        yield exceptions.ValidationError(f"{shown} has characters that are not text")
+
+
+_is_of_type = _worded(
+    lambda validator, types, instance: (
+        not any(
+            validator.is_type(instance, each)
+            for each in ([types] if isinstance(types, str) else types)
         )
+    ),
+    lambda types: f"is not of type {_types(types)}",
+)
 
 
-def _pattern(
-    validator: Validator, pattern: str, instance: typing.Any, schema: Schema
+def _any_of(
+    validator: typing.Any,
+    alternatives: list[Schema],
+    instance: typing.Any,
+    _schema: Schema,
 ) -> Errors:
-    if isinstance(instance, str) and not _compiled(pattern).search(instance):
-        yield exceptions.ValidationError(f"{instance!r} does not match {pattern!r}")
-
-
-def _items(
-    validator: Validator, items: typing.Any, instance: typing.Any, schema: Schema
-) -> Errors:
-    # The library makes a validator for each item, and a host has dozens of traits.
-    if not _are_texts(items, instance):
-        yield from _LIBRARY["items"](validator, items, instance, schema) or ()
-
-
-def _are_texts(items: typing.Any, instance: typing.Any) -> bool:
-    """Say of a list that it has strings of the right lengths, if no more is asked."""
-    if not (isinstance(instance, list) and items.get("type") == "string"):
-        return False
-    if not items.keys() <= _OF_TEXTS:
-        return False
-    shortest, longest = items.get("minLength", 0), items.get("maxLength", math.inf)
-    return all(
-        isinstance(each, str)
-        and shortest <= len(each) <= longest
-        and not _NOT_TEXT.search(each)
-        for each in instance
+    context = []
+    for index, alternative in enumerate(alternatives):
+        errors = list(validator.descend(instance, alternative, schema_path=index))
+        if not errors:
+            return
+        context += errors
+    shown = excerpt.of_json(instance)
+    yield exceptions.ValidationError(
+        f"{shown} is not valid under any of the given schemas", context=context
     )
 
 
@@ -141,7 +230,7 @@ def _pattern_properties(
     if not isinstance(instance, dict):
         return
     for pattern, subschema in patterns.items():
-        matches = _compiled(pattern).search
+        matches = checks.pattern(pattern).search
         for name, value in instance.items():
             if matches(name):
                 yield from validator.descend(
@@ -156,15 +245,15 @@ def _additional_properties(
         return
     known = schema.get("properties", {})
     patterns = schema.get("patternProperties", {})
+    searches = [checks.pattern(pattern).search for pattern in patterns]
     unknown = sorted(
         name
         for name in instance
-        if name not in known
-        and not any(_compiled(pattern).search(name) for pattern in patterns)
+        if name not in known and not any(search(name) for search in searches)
     )
     if not unknown:
         return
-    names = ", ".join(map(repr, unknown))
+    names = _listed(unknown)
     if patterns:
         verb = "does" if len(unknown) == 1 else "do"
         regexes = ", ".join(map(repr, sorted(patterns)))
@@ -178,6 +267,18 @@ def _additional_properties(
         )
 
 
+def _listed(names: list[str]) -> str:
+    """Return the names with commas between them, each an excerpt, and not too many."""
+    shown: list[str] = []
+    room = excerpt.LENGTH_MAX
+    for name in names:
+        if room < 0:
+            return ", ".join([*shown, excerpt.CUT])
+        shown.append(excerpt.of_json(name))
+        room -= len(shown[-1]) + len(", ")
+    return ", ".join(shown)
+
+
 def _formats(
     is_uuid: collections.abc.Callable[[str], object],
 ) -> jsonschema.FormatChecker:
@@ -189,16 +290,55 @@ def _formats(
     return checker
 
 
-_FORMATS = _formats(uuids.canonical)
+_FORMATS = _formats(
+    # Most come in the usual notation, which is found out sooner.
+    lambda text: _STRICT_UUID.fullmatch(text) or uuids.canonical(text)
+)
 _STRICT_FORMATS = _formats(_STRICT_UUID.fullmatch)
 
 _LIBRARY = jsonschema.Draft202012Validator.VALIDATORS
+_ANYTHING = jsonschema.Draft202012Validator({})
 _Validator = validators.extend(  # type: ignore[no-untyped-call]
     jsonschema.Draft202012Validator,
     {
         "type": _type,
-        "pattern": _pattern,
-        "items": _items,
+        "maxLength": _worded(
+            lambda _, longest, instance: (
+                isinstance(instance, str) and len(instance) > longest
+            ),
+            lambda longest: "is too long" if longest else "is expected to be empty",
+        ),
+        "minimum": _worded(
+            lambda _, lowest, instance: _is_number(instance) and instance < lowest,
+            lambda lowest: f"is less than the minimum of {lowest!r}",
+        ),
+        "maximum": _worded(
+            lambda _, highest, instance: _is_number(instance) and instance > highest,
+            lambda highest: f"is greater than the maximum of {highest!r}",
+        ),
+        "pattern": _worded(
+            lambda _, pattern, instance: (
+                isinstance(instance, str)
+                and not checks.pattern(pattern).search(instance)
+            ),
+            lambda pattern: f"does not match {pattern!r}",
+        ),
+        "enum": _worded(
+            # Only of strings, which have no other way to be equal.
+            lambda _, allowed, instance: instance not in allowed,
+            lambda allowed: f"is not one of {allowed!r}",
+        ),
+        "format": _worded(
+            lambda validator, name, instance: (
+                not _has_format(validator, name, instance)
+            ),
+            lambda name: f"is not a {name!r}",
+        ),
+        "uniqueItems": _worded(
+            lambda _, is_set, instance: is_set and _has_duplicates(instance),
+            lambda _: "has non-unique elements",
+        ),
+        "anyOf": _any_of,
         "patternProperties": _pattern_properties,
         "additionalProperties": _additional_properties,
     },

@@ -123,7 +123,6 @@ def test_chunks_that_are_no_body_are_refused(
         "2, 3",
         "0x2",
         "2.0",
-        "1" * 30,
         "2\r\nContent-Length: 3",
     ],
 )
@@ -133,6 +132,30 @@ def test_a_length_that_is_none_is_refused(service: server.Server, length: str) -
     answer = exchange(service, f"{head}Content-Length: {length}\r\n\r\n{{}}")
 
     assert answer.status == 400
+
+
+@pytest.mark.parametrize("length", ["16777217", "1" * 30])
+def test_a_body_that_is_too_large_is_not_waited_for(
+    service: server.Server, length: str
+) -> None:
+    head = f"POST /resource_providers HTTP/1.1\r\n{HEADERS}{JSON}"
+
+    answer = exchange(service, f"{head}Content-Length: {length}\r\n\r\n")
+
+    assert answer.status == 413
+    assert json.loads(answer.body)["errors"][0]["title"] == "Request Entity Too Large"
+    assert_ours(answer)
+
+
+def test_chunks_are_not_read_beyond_the_limit(module_database_url: str) -> None:
+    head = f"POST /resource_providers HTTP/1.1\r\n{HEADERS}{JSON}"
+    body = chunked(*[" " * 1000] * 10, ending="")
+    options = {"api": {"max_request_body_bytes": 4096}}
+    with server.processes(module_database_url, workers=1, options=options) as bounded:
+        answer = exchange(bounded, f"{head}Transfer-Encoding: chunked\r\n\r\n{body}")
+
+    assert answer.status == 413
+    assert_ours(answer)
 
 
 @pytest.mark.parametrize("length", [1, 100, 100000])

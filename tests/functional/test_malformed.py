@@ -393,3 +393,175 @@ def test_no_path_has_another_spelling(prepared: server.Application, path: str) -
         body = BODY if method in ("PUT", "POST") else None
 
         assert send(prepared, f"{method} {path}", body).status_int == 404
+
+
+# Each of them is in the place of VALUE below, and then the whole body.
+LARGE = {
+    "numbers": "[" + "1," * 200_000 + "1]",
+    "lists": "[" + "[]," * 200_000 + "[]]",
+    "strings": "[" + '"A",' * 100_000 + '"A", 1]',
+    "string": '"' + "A" * 2**20 + '"',
+    "members": "{" + "".join(f'"A{n}": 0, ' for n in range(50_000)) + '"A": 0}',
+    "others": "{" + "".join(f'"a{n}": 1, ' for n in range(50_000)) + '"A": 0}',
+    "long name": '{"' + "a" * 2**20 + '": 1}',
+    "depth": "[" * 100_000 + "]" * 100_000,
+    "digits": "9" * 2**20,
+    "not UTF-8": '"' + "\xff" * 2**20 + '"',
+    "not JSON": "A" * 2**20,
+}
+LARGE_BODIES = {
+    "POST /resource_providers": '{"name": VALUE}',
+    f"PUT {PROVIDER}": '{"name": "host", "parent_provider_uuid": VALUE}',
+    f"POST {INVENTORIES}": '{"resource_class": "VCPU", "total": VALUE}',
+    f"PUT {INVENTORIES}": '{"resource_provider_generation": 1, "inventories": VALUE}',
+    f"PUT {INVENTORIES}/VCPU": '{"resource_provider_generation": VALUE, "total": 8}',
+    f"PUT {PROVIDER}/aggregates": (
+        '{"resource_provider_generation": 1, "aggregates": VALUE}'
+    ),
+    f"PUT {PROVIDER}/traits": '{"resource_provider_generation": 1, "traits": VALUE}',
+    f"PUT /allocations/{CONSUMER}": (
+        f'{{"allocations": {{"{UUID}": {{"resources": VALUE}}}}, {OWNED}, '
+        '"consumer_generation": null}'
+    ),
+    "POST /allocations": f'{{"{CONSUMER}": VALUE}}',
+    "POST /reshaper": '{"inventories": {}, "allocations": VALUE}',
+    "POST /resource_classes": '{"name": VALUE}',
+}
+
+
+@pytest.mark.parametrize("request_line", LARGE_BODIES)
+def test_the_refusal_of_a_large_body_is_small(
+    prepared: server.Application, request_line: str
+) -> None:
+    for value in LARGE.values():
+        for body in (LARGE_BODIES[request_line].replace("VALUE", value), value):
+            answer = send(prepared, request_line, body.encode("latin-1"))
+
+            assert answer.status_int == 400
+            # The largest is a whole schema.
+            assert len(answer.body) < 20_000
+            text = detail(answer)
+            assert not any(value[n : n + 250] in text for n in (0, 1000, 100_000))
+
+
+@pytest.mark.parametrize(
+    ("request_line", "headers"),
+    [
+        ("GET /traits?name=VALUE", {}),
+        ("GET /resource_providers?VALUE=1", {}),
+        ("GET /resource_providers?in_tree=VALUE", {}),
+        ("GET /resource_providers?member_of=VALUE", {}),
+        ("GET /resource_providers?resources=VALUE", {}),
+        ("GET /resource_providers?resources=VCPU:VALUE", {}),
+        ("GET /resource_providers?resources=VALUE:0", {}),
+        ("GET /resource_providers?resources=VALUE:1", {}),
+        ("GET /resource_providers?required=VALUE", {}),
+        ("GET /resource_providers?required=in:VALUE,!A", {}),
+        ("GET /allocation_candidates?limit=VALUE", {}),
+        ("GET /allocation_candidates?group_policy=VALUE", {}),
+        ("GET /allocation_candidates?resources=VCPU:1&root_required=VALUE,!VALUE", {}),
+        ("GET /allocation_candidates?resources=VCPU:1&required=VALUE,!VALUE", {}),
+        ("GET /allocation_candidates?resources=VCPU:1&same_subtree=VALUE", {}),
+        ("GET /allocation_candidates?required_VALUE=A&resources=VCPU:1", {}),
+        ("GET /openapi.json?VALUE=1", {}),
+        ("GET /openapi.json?version=VALUE", {}),
+        ("GET /resource_providers/VALUE", {}),
+        ("GET /resource_providers/VALUE/allocations", {}),
+        ("GET /resource_classes/VALUE", {}),
+        ("GET /traits/VALUE", {}),
+        ("DELETE /allocations/VALUE", {}),
+        (f"GET {INVENTORIES}/VALUE", {}),
+        ("PUT /resource_classes/VALUE", {}),
+        ("VALUE /traits", {}),
+        ("GET /traits", {"OpenStack_API_Version": "placement VALUE"}),
+        ("GET /traits", {"OpenStack_API_Version": "placement 1.1VALUE"}),
+        ("PUT /resource_providers/a", {"Content_Type": "VALUE"}),
+    ],
+    ids=lambda given: "".join(str(given).split("VALUE"))[:40],
+)
+def test_a_refusal_repeats_little_of_what_was_sent(
+    prepared: server.Application, request_line: str, headers: dict[str, str]
+) -> None:
+    long = "ABCDEFGHIJ" * 300
+    given = {name: value.replace("VALUE", long) for name, value in headers.items()}
+    body = BODY if request_line.startswith("PUT") else None
+
+    answer = send(prepared, request_line.replace("VALUE", long), body, **given)
+
+    assert 400 <= answer.status_int < 500
+    assert long[:201] not in answer.text
+    assert len(answer.body) < 3000
+
+
+LIMIT = 4096
+
+
+@pytest.fixture
+def bounded(database_url: str) -> collections.abc.Iterator[server.Application]:
+    options = {"api": {"max_request_body_bytes": LIMIT}}
+    with server.in_process(database_url, options) as application:
+        yield application
+
+
+class Endless:
+    """A body that says how much of it was read."""
+
+    read_bytes = 0
+
+    def read(self, size: int) -> bytes:
+        self.read_bytes += size
+        return b" " * size
+
+
+def sized(length: int) -> bytes:
+    body = json.dumps({"name": "host"}).encode()
+    return body + b" " * (length - len(body))
+
+
+def test_a_body_as_large_as_the_limit_is_read(bounded: server.Application) -> None:
+    assert send(bounded, "POST /resource_providers", sized(LIMIT)).status_int == 200
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    ["POST /resource_providers", "GET /traits", "PUT /nowhere", "PATCH /traits"],
+)
+def test_a_larger_body_is_refused_before_it_is_read(
+    bounded: server.Application, request_line: str
+) -> None:
+    for length in (str(LIMIT + 1), "9" * 30, "1" + "0" * 5000):
+        answer = send(
+            bounded,
+            request_line,
+            Content_Length=length,
+            Content_Type="application/json",
+        )
+
+        assert answer.status_int == 413
+        assert answer.json["errors"][0]["title"] == "Request Entity Too Large"
+        assert answer.json["errors"][0]["code"] == "placement.undefined_code"
+        assert f"larger than the {LIMIT} bytes" in detail(answer)
+        assert answer.headers["OpenStack-API-Version"] == "placement 1.39"
+
+
+def test_a_body_without_a_length_is_read_up_to_the_limit(
+    bounded: server.Application,
+) -> None:
+    body = Endless()
+    asked = webob.Request.blank("/resource_providers", method="POST")
+    asked.headers.update({"X-Auth-Token": "admin", "Content-Type": "application/json"})
+    asked.environ["wsgi.input"] = body
+    asked.environ["wsgi.input_terminated"] = True
+    asked.environ.pop("CONTENT_LENGTH", None)
+
+    answer = asked.get_response(bounded)
+
+    assert answer.status_int == 413
+    assert body.read_bytes == LIMIT + 1
+
+
+def test_who_is_nobody_does_not_learn_the_limit(bounded: server.Application) -> None:
+    asked = webob.Request.blank("/resource_providers", method="POST")
+    asked.content_length = LIMIT + 1
+
+    assert asked.get_response(bounded).status_int == 401

@@ -110,3 +110,16 @@ def test_html_shows_a_message_and_does_not_run_it():
     body = document(accept="text/html", message="1 < 2 & 'x'").body.decode()
 
     assert "1 &lt; 2 &amp; &#x27;x&#x27;" in body
+
+
+@pytest.mark.parametrize(
+    ("status", "name"),
+    [(405, "REQUEST_METHOD"), (406, "HTTP_ACCEPT"), (415, "CONTENT_TYPE")],
+)
+def test_the_usual_sentence_repeats_little_of_a_header(status: int, name: str) -> None:
+    environ = {name: "text/plain;a=" + "b" * 1000}
+
+    body = errors.document(status, "", environ, "req-a", "a", None).body
+
+    assert b"b" * 100 in body
+    assert b"b" * 201 not in body

@@ -33,6 +33,7 @@ FLOORS = (
         "placement.distribution",
         "placement.errors",
         "placement.exception",
+        "placement.excerpt",
         "placement.metrics",
         "placement.microversion",
         "placement.policies",

@@ -43,7 +43,7 @@ def test_a_pair_that_is_not_served_is_not_acceptable(given):
     with pytest.raises(exception.VersionNotAcceptable) as refused:
         microversion.requested(f"placement {given}")
 
-    assert f"Unacceptable version header: {given}" in str(refused.value)
+    assert f"Unacceptable version header: {given[:200]}" in str(refused.value)
 
 
 def test_a_version_reads_as_it_is_written():

@@ -24,7 +24,11 @@ DEFAULTS = {
         "connection_trace": False,
         "sync_on_startup": False,
     },
-    "api": {"auth_strategy": "keystone", "token_file": None},
+    "api": {
+        "auth_strategy": "keystone",
+        "token_file": None,
+        "max_request_body_bytes": 16777216,
+    },
     "placement": {
         "randomize_allocation_candidates": False,
         "max_allocation_candidates": -1,

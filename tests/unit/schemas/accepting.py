@@ -3,7 +3,7 @@
 import typing
 
 from placement.microversion import MAX_VERSION, Version
-from placement.schemas.validation import Schemas, find_error
+from placement.schemas.validation import Schemas
 
 
 def versions(schemas: Schemas, instance: typing.Any) -> str:
@@ -15,7 +15,7 @@ def versions(schemas: Schemas, instance: typing.Any) -> str:
     minors = [
         minor
         for minor in range(first, MAX_VERSION.minor + 1)
-        if find_error(instance, schemas.pick(Version(1, minor))) is None
+        if schemas.find_error(instance, Version(1, minor)) is None
     ]
     if not minors:
         return "never"
@@ -25,4 +25,4 @@ def versions(schemas: Schemas, instance: typing.Any) -> str:
 
 def error(schemas: Schemas, instance: typing.Any) -> str:
     """Return why ``instance`` is refused at the latest version."""
-    return str(find_error(instance, schemas.pick(MAX_VERSION)))
+    return str(schemas.find_error(instance, MAX_VERSION))

@@ -1,0 +1,79 @@
+"""The first characters of values, for texts about them.
+
+A value may be as large as a request; a text about it is short, and making it costs
+no more than what it shows.
+"""
+
+import pprint
+import typing
+
+LENGTH_MAX = 200
+CUT = "..."
+
+# Of the error texts of the jsonschema library.
+_WIDTH = 72
+
+
+def of_text(value: object) -> str:
+    """Return ``value`` as text, cut after LENGTH_MAX characters."""
+    text = value if isinstance(value, str) else str(value)
+    return text if len(text) <= LENGTH_MAX else text[:LENGTH_MAX] + CUT
+
+
+def of_json(value: typing.Any) -> str:
+    """Return the ``repr`` of a value from JSON, cut after LENGTH_MAX characters."""
+    head, _ = _head(value, LENGTH_MAX)
+    # Whatever was left out is beyond the cut.
+    return of_text(repr(head))
+
+
+def is_short(value: typing.Any, length: int = LENGTH_MAX) -> bool:
+    """Whether the ``repr`` of a value from JSON has about ``length`` characters.
+
+    Looks at no more than so many.
+    """
+    _, room = _head(value, length)
+    return room >= 0
+
+
+class Pretty:
+    """Has as its ``repr`` what ``pprint`` prints of a value from JSON.
+
+    Cut after LENGTH_MAX characters if ``of_json`` is.
+    """
+
+    def __init__(self, value: typing.Any) -> None:
+        head, _ = _head(value, LENGTH_MAX)
+        self._text = pprint.pformat(head, width=_WIDTH, sort_dicts=False)
+        if len(repr(head)) > LENGTH_MAX:
+            self._text = self._text[:LENGTH_MAX] + CUT
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def _head(value: typing.Any, room: int) -> tuple[typing.Any, int]:
+    """Return the beginning of ``value``, and how much of ``room`` it leaves.
+
+    ``room`` is counted in characters of the ``repr``. What is left is negative if
+    something was left out; the ``repr`` of the beginning is longer than ``room`` then.
+    """
+    if isinstance(value, str):
+        return value[: max(room, 0)], room - len("''") - len(value)
+    if isinstance(value, list):
+        items = []
+        for each in value:
+            if room < 0:
+                break
+            item, room = _head(each, room - len(", "))
+            items.append(item)
+        return items, room if value else room - len("[]")
+    if isinstance(value, dict):
+        members = {}
+        for name, each in value.items():
+            if room < 0:
+                break
+            key, room = _head(name, room - len(": , "))
+            members[key], room = _head(each, room)
+        return members, room if value else room - len("{}")
+    return value, room - len(repr(value))

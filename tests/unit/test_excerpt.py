@@ -1,0 +1,67 @@
+"""Texts about values that may be as large as a request."""
+
+import pprint
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from placement import excerpt
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(JSON)
+def test_a_short_value_is_shown_whole_and_a_long_one_cut(value):
+    whole = repr(value)
+    shown, pretty = excerpt.of_json(value), repr(excerpt.Pretty(value))
+
+    if len(whole) <= 200:
+        assert shown == whole
+        assert pretty == pprint.pformat(value, width=72, sort_dicts=False)
+    else:
+        assert len(shown) == 203
+        assert shown.endswith("...")
+        assert len(pretty) <= 203
+
+
+@pytest.mark.parametrize("length", [0, 1, 199, 200])
+def test_a_text_of_up_to_200_characters_stays(length):
+    assert excerpt.of_text("a" * length) == "a" * length
+
+
+def test_a_longer_text_is_cut():
+    assert excerpt.of_text("a" * 201) == "a" * 200 + "..."
+
+
+class Counted(list):
+    """Counts how many of its items are looked at."""
+
+    looked_at = 0
+
+    def __iter__(self):
+        for each in super().__iter__():
+            self.looked_at += 1
+            yield each
+
+
+@pytest.mark.parametrize("show", [excerpt.of_json, excerpt.Pretty, excerpt.is_short])
+@pytest.mark.parametrize("item", [1, "a", [], {}, "a" * 1000])
+def test_no_more_is_looked_at_than_is_shown(show, item):
+    value = Counted([item] * 100_000)
+
+    show(value)
+
+    assert 0 < value.looked_at < 200
+
+
+def test_what_is_nested_deeper_than_calls_may_be_is_cut():
+    value = []
+    for _ in range(100_000):
+        value = [value]
+
+    assert excerpt.of_json(value).endswith("...")
+    assert not excerpt.is_short(value)
