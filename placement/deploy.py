@@ -95,11 +95,14 @@ def _wrapped(
     # Outermost first: what a request passes on its way in.
     layers: tuple[_Wrap, ...] = (
         request_id.wrap,
+        # Nothing but the id is made outside of it, so that no failure is without one.
+        fault_wrap.wrap,
         http_proxy.wrap,
         requestlog.wrap,
+        # Inside of the request log, which has a line for every answer.
+        fault_wrap.wrap,
         cors.wrap,
         functools.partial(auth.wrap, config=config),
-        fault_wrap.wrap,
         openapi.wrap,
         web.wrap,
         microversion.wrap,

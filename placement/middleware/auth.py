@@ -6,6 +6,7 @@ past, except to the version document.
 
 import collections.abc
 import hmac
+import importlib
 import logging
 import typing
 
@@ -202,10 +203,17 @@ def _keystone(
         config.register_opts(options, group=group)
         for name, value in _KEYSTONE_DEFAULTS.items():
             config.set_default(name, value, group=group)
-    verified: WSGIApplication = auth_token.AuthProtocol(
-        _identifying(app, service, _by_keystone, _refuse_for_keystone),
-        {"oslo_config_config": config, "delay_auth_decision": False},
-    )
+    _require_memcached_library(config)
+    try:
+        verified: WSGIApplication = auth_token.AuthProtocol(
+            _identifying(app, service, _by_keystone, _refuse_for_keystone),
+            {"oslo_config_config": config, "delay_auth_decision": False},
+        )
+    except Exception as unusable:
+        # It has exceptions of its own, of the libraries that it loads, and of options.
+        raise exception.ConfigurationError(
+            reason=f"[keystone_authtoken] cannot be used: {unusable}"
+        ) from unusable
     open_to_all = _identifying(app, service, _nobody, _refuse_for_keystone)
 
     def guarded(
@@ -224,6 +232,27 @@ def _keystone(
             return unavailable(environ, start_response)
 
     return guarded
+
+
+def _require_memcached_library(config: "cfg.ConfigOpts") -> None:
+    """Raise ConfigurationError if tokens cannot be cached as configured.
+
+    The middleware imports the library with the first token, which then fails.
+    """
+    options = config.keystone_authtoken
+    if not options.memcached_servers:
+        return
+    needed = {"memcache": "python-memcached"}
+    if options.memcache_tls_enabled or options.memcache_sasl_enabled:
+        needed["bmemcached"] = "python-binary-memcached"
+    for module, distribution in needed.items():
+        try:
+            importlib.import_module(module)
+        except ImportError as missing:
+            raise exception.ConfigurationError(
+                reason="[keystone_authtoken] memcached_servers is set, which needs "
+                f"{distribution}: pip install {distribution}"
+            ) from missing
 
 
 def _nobody(_environ: "WSGIEnvironment", _service: "Service") -> None:

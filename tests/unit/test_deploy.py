@@ -156,3 +156,28 @@ def test_an_unexpected_failure_is_a_500_and_has_its_headers(config, caplog):
     assert answer.status_int == 500
     assert "inventories" not in answer.text
     assert "x-openstack-request-id" in answer.headers
+
+
+@pytest.mark.parametrize(
+    "layer", ["http_proxy", "requestlog", "cors", "auth", "openapi", "microversion"]
+)
+def test_whatever_fails_around_the_operations_gets_an_error_document(
+    config, monkeypatch, caplog, layer
+):
+    def broken(_app, _service, **_more):
+        def fail(_environ, _start_response):
+            raise RuntimeError("broken inside")
+
+        return fail
+
+    monkeypatch.setattr(getattr(deploy, layer), "wrap", broken)
+
+    answer = ask(deploy.loadapp(config), "/traits", X_Auth_Token="admin")
+
+    (error,) = answer.json["errors"]
+    assert (answer.status_int, error["title"]) == (500, "Internal Server Error")
+    assert error["request_id"] == answer.headers["X-Openstack-Request-Id"]
+    assert "broken inside" not in answer.text
+    (record,) = [record for record in caplog.records if record.exc_info]
+    assert "broken inside" in str(record.exc_info[1])
+    assert error["request_id"] in record.getMessage()

@@ -1,5 +1,8 @@
 import json
+import logging
 import pathlib
+import sys
+import types
 
 import pytest
 
@@ -255,15 +258,79 @@ def test_the_version_document_needs_no_keystone(keystone):
     assert ask(keystone, "/").status_int == 200
 
 
+def configured_keystone(directory, *lines):
+    pytest.importorskip("keystonemiddleware")
+    text = KEYSTONE.format(directory=directory) + "\n".join(lines)
+    (directory / "placement.conf").write_text(text)
+    config = find.service_config({find.DIRECTORY_VARIABLE: str(directory)})
+    return deploy.loadapp(config)
+
+
+@pytest.mark.parametrize(
+    ("more", "module", "distribution"),
+    [
+        ((), "memcache", "python-memcached"),
+        (
+            ("memcache_sasl_enabled = true",),
+            "bmemcached",
+            "python-binary-memcached",
+        ),
+        (("memcache_tls_enabled = true",), "bmemcached", "python-binary-memcached"),
+    ],
+)
+def test_a_library_that_tokens_are_cached_with_is_looked_for_at_start(
+    tmp_path, monkeypatch, more, module, distribution
+):
+    for name in ("memcache", "bmemcached"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    monkeypatch.setitem(sys.modules, module, None)
+
+    with pytest.raises(exception.ConfigurationError) as refused:
+        configured_keystone(tmp_path, "memcached_servers = 127.0.0.1:1", *more)
+
+    assert "memcached_servers" in str(refused.value)
+    assert f"pip install {distribution}" in str(refused.value)
+
+
+def test_what_the_middleware_of_keystone_refuses_stops_the_start(tmp_path):
+    with pytest.raises(exception.ConfigurationError, match="memcache_secret_key"):
+        configured_keystone(tmp_path, "memcache_security_strategy = ENCRYPT")
+
+
+def test_a_failure_in_authentication_has_the_document_of_one(
+    keystone, monkeypatch, caplog
+):
+    from keystonemiddleware import auth_token  # noqa: PLC0415 - may be missing
+
+    def fail(*_args):
+        raise OSError("no certificates in /nowhere")
+
+    monkeypatch.setattr(auth_token.AuthProtocol, "process_request", fail)
+    caplog.set_level(logging.INFO)
+
+    answer = ask(keystone, "/traits", X_Auth_Token="a", Accept="application/json")
+
+    (error,) = json.loads(answer.body)["errors"]
+    assert (answer.status_int, error["status"]) == (500, 500)
+    assert error["request_id"] == answer.headers["X-Openstack-Request-Id"]
+    assert "nowhere" not in answer.text
+    # Of the version nothing is known yet.
+    assert "OpenStack-API-Version" not in answer.headers
+    (failure,) = [record for record in caplog.records if record.exc_info]
+    assert "no certificates" in str(failure.exc_info[1])
+    lines = [
+        record.getMessage()
+        for record in caplog.records
+        if record.name == "placement.requestlog"
+    ]
+    assert len(lines) == 1
+    assert '"GET /traits" status: 500' in lines[0]
+
+
 def test_keystone_is_asked_where_a_memcached_does_not_answer(tmp_path):
     """The extra ``keystone`` has the library for ``memcached_servers``."""
-    pytest.importorskip("keystonemiddleware")
-    options = "memcached_servers = 127.0.0.1:1\nhttp_request_max_retries = 0\n"
-    (tmp_path / "placement.conf").write_text(
-        KEYSTONE.format(directory=tmp_path) + options
-    )
-    application = deploy.loadapp(
-        find.service_config({find.DIRECTORY_VARIABLE: str(tmp_path)})
+    application = configured_keystone(
+        tmp_path, "memcached_servers = 127.0.0.1:1", "http_request_max_retries = 0"
     )
 
     assert ask(application, "/traits", X_Auth_Token="some").status_int == 503
