@@ -17,6 +17,7 @@ from placement import errors, exception
 from placement.context import RequestContext
 from placement.dispatch import CONTEXT, JSON
 from placement.errors import Document
+from placement.middleware.request_id import add_to_log
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -49,6 +50,14 @@ _KEYSTONE_DEFAULTS = {
     "service_type": "placement",
     "service_token_roles_required": True,
 }
+
+# What Keystone tells of a caller for the log only: common formats of lines have it.
+_LOGGED_OF_KEYSTONE = (
+    "user_name",
+    "project_name",
+    "user_domain_id",
+    "project_domain_id",
+)
 
 _Identify = collections.abc.Callable[
     ["WSGIEnvironment", "Service"], RequestContext | None
@@ -86,6 +95,13 @@ def _identifying(
                 return refuse(environ, start_response)
             context = nobody
         environ[CONTEXT] = context
+        add_to_log(
+            user_id=context.user_id,
+            project_id=context.project_id,
+            domain_id=context.domain_id,
+            system_scope=context.system_scope,
+            roles=list(context.roles),
+        )
         return app(environ, start_response)
 
     return identified
@@ -266,6 +282,9 @@ def _by_keystone(
     user = environ.get("HTTP_X_USER_ID")
     if environ.get("HTTP_X_IDENTITY_STATUS") != "Confirmed" or user is None:
         return None
+    add_to_log(
+        **{fact: environ.get(f"HTTP_X_{fact.upper()}") for fact in _LOGGED_OF_KEYSTONE}
+    )
     return RequestContext(
         service,
         user_id=user,

@@ -6,7 +6,6 @@ import urllib.parse
 
 from placement import dispatch
 from placement.middleware import Headers, changing_headers
-from placement.middleware.request_id import GLOBAL_REQUEST_ID, REQUEST_ID
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -24,7 +23,8 @@ _FORMAT = (
 def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
     """Log the request when its response starts.
 
-    The fields are those that operators' tools take apart.
+    The fields are those that operators' tools take apart. The ids of the request and
+    who asks are in the context of oslo.log.
     """
 
     def logged(
@@ -44,10 +44,6 @@ def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
                     "status": status.partition(" ")[0],
                     "length": _length(headers),
                     "version": environ.get(dispatch.VERSION, "-"),
-                },
-                extra={
-                    "request_id": environ.get(REQUEST_ID),
-                    "global_request_id": environ.get(GLOBAL_REQUEST_ID),
                 },
             )
             return headers

@@ -5,10 +5,11 @@ import sys
 import types
 
 import pytest
+from oslo_context import context as log_context
 
 from placement import deploy, dispatch, exception
 from placement.conf import find
-from placement.middleware import auth
+from placement.middleware import auth, request_id
 from tests.unit.middleware.applications import Recorder, api, ask, service
 
 NOBODY = (None, None, (), None, None)
@@ -334,3 +335,40 @@ def test_keystone_is_asked_where_a_memcached_does_not_answer(tmp_path):
     )
 
     assert ask(application, "/traits", X_Auth_Token="some").status_int == 503
+
+
+def test_the_log_says_who_asks(below):
+    """With Keystone by name as well, which common formats have."""
+    logged = []
+
+    def tell(environ, start_response):
+        logged.append(log_context.get_current())
+        return below(environ, start_response)
+
+    by_name = request_id.wrap(auth.wrap(tell, service(api=api("noauth2")), None), None)
+    by_keystone = request_id.wrap(
+        auth._identifying(tell, None, auth._by_keystone, auth._refuse), None
+    )
+
+    ask(by_name, "/traits", X_Auth_Token="u:p", OpenStack_System_Scope="all")
+    ask(
+        by_keystone,
+        "/traits",
+        X_Identity_Status="Confirmed",
+        X_User_Id="u",
+        X_User_Name="Ann",
+        X_Project_Id="p",
+        X_Project_Name="one",
+        X_Roles="admin",
+    )
+
+    first, second = (context.get_logging_values() for context in logged)
+    assert (first["user"], first["project"], first["system_scope"]) == (
+        "u",
+        None,
+        "all",
+    )
+    assert (second["user"], second["user_name"]) == ("u", "Ann")
+    assert (second["project"], second["project_name"]) == ("p", "one")
+    assert second["roles"] == ["admin"]
+    assert second["auth_token"] is None

@@ -1,6 +1,7 @@
 import re
 
 import pytest
+from oslo_context import context as log_context
 
 from placement.middleware import request_id
 from tests.unit.middleware.applications import Recorder, ask, service
@@ -9,9 +10,18 @@ FORM = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 GIVEN = "req-a0b4d1c8-6a0e-4d0b-9c1e-0d4f6f1a7b01"
 
 
+class Logged(Recorder):
+    """Keeps the context of the log in which it was called, too."""
+
+    def __call__(self, environ, start_response):
+        request_id.add_to_log(user_id="u")
+        self.context = log_context.get_current()
+        return super().__call__(environ, start_response)
+
+
 @pytest.fixture
 def below():
-    return Recorder()
+    return Logged()
 
 
 @pytest.fixture
@@ -27,18 +37,45 @@ def test_every_answer_tells_an_id_of_its_own(application, below):
     assert first != second == below.environ[request_id.REQUEST_ID]
 
 
-def test_an_id_of_the_client_is_remembered_and_not_echoed(application, below):
+def test_an_id_of_the_client_is_logged_and_not_echoed(application, below):
     answer = ask(application, X_Openstack_Request_Id=GIVEN)
 
     assert answer.headers[request_id.HEADER] != GIVEN
-    assert below.environ[request_id.GLOBAL_REQUEST_ID] == GIVEN
+    assert below.context.global_request_id == GIVEN
+    assert below.context.request_id == answer.headers[request_id.HEADER]
 
 
 @pytest.mark.parametrize("given", ["", "req-1", f"{GIVEN}0", GIVEN.upper()])
 def test_what_is_no_id_is_forgotten(application, below, given):
     ask(application, X_Openstack_Request_Id=given)
 
-    assert request_id.GLOBAL_REQUEST_ID not in below.environ
+    assert below.context.global_request_id is None
+
+
+@pytest.mark.parametrize("failure", [None, RuntimeError("x")])
+def test_after_a_request_its_thread_has_no_context(below, application, failure):
+    below._failure = failure
+    if failure is None:
+        ask(application)
+    else:
+        with pytest.raises(RuntimeError):
+            ask(application)
+
+    assert below.context.user_id == "u"
+    assert not log_context.get_current()
+    request_id.add_to_log(user_id="v")
+    assert log_context.get_current().user_id is None
+
+
+def test_a_program_around_the_service_keeps_its_context(application, below):
+    own = log_context.RequestContext(user_id="own")
+    try:
+        ask(application)
+
+        assert log_context.get_current() is own
+        assert own.user_id == "own"
+    finally:
+        request_id._NOTHING.update_store()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from placement import dispatch
 from placement.microversion import Version
-from placement.middleware import request_id, requestlog
+from placement.middleware import requestlog
 from tests.unit.middleware.applications import Recorder, ask, service
 
 
@@ -47,16 +47,6 @@ def test_a_line_break_in_a_path_does_not_make_another_line(caplog):
 
     (line,) = lines(caplog)
     assert "\n" not in line
-
-
-def test_the_ids_go_with_the_line(caplog):
-    caplog.set_level(logging.INFO, "placement.requestlog")
-    ids = {request_id.REQUEST_ID: "req-1", request_id.GLOBAL_REQUEST_ID: "req-2"}
-
-    ask(requestlog.wrap(Recorder(), service()), environ=ids)
-
-    (record,) = caplog.records
-    assert (record.request_id, record.global_request_id) == ("req-1", "req-2")
 
 
 def test_nothing_is_logged_above_its_level(caplog):
