@@ -52,8 +52,9 @@ def locate(
     endpoint = endpoint or environ.get("PLACEMENT_ENDPOINT") or stored_endpoint
     if not endpoint:
         raise errors.ServerNotLocated(
-            f"No server found in {directory}: start one with `placement serve`, or "
-            "name one with PLACEMENT_ENDPOINT or --endpoint."
+            f"No server found in {directory}: start one with `placement serve`, wait "
+            "for one that is starting with --wait, or name one with "
+            "PLACEMENT_ENDPOINT or --endpoint."
         )
     token = token or environ.get("PLACEMENT_TOKEN")
     if not token and endpoint == stored_endpoint:

@@ -96,11 +96,21 @@ def _as_exit_status(is_json: bool) -> Iterator[None]:
     help="Token to show to the service; that of the server on this machine by "
     "default. Others can see command lines: prefer the environment.",
 )
+@click.option(
+    "--wait",
+    "wait_seconds",
+    type=click.FloatRange(min=0),
+    default=0,
+    metavar="SECONDS",
+    help="Wait up to SECONDS for the service to answer, for example while it starts.",
+)
 @click.version_option(package_name="standalone-placement")
 @click.pass_context
-def placement(ctx: click.Context, endpoint: str | None, token: str | None) -> None:
+def placement(
+    ctx: click.Context, endpoint: str | None, token: str | None, wait_seconds: float
+) -> None:
     """Know what resources there are, who uses them, and who could serve a request."""
-    ctx.obj = Connection(endpoint, token)
+    ctx.obj = Connection(endpoint, token, wait_seconds)
 
 
 def main() -> None:

@@ -1,8 +1,10 @@
 """``placement serve``: a server on this machine, with or without configuration."""
 
+import fcntl
 import os
 import pathlib
 import secrets
+import socket
 import sys
 import typing
 
@@ -13,7 +15,7 @@ from oslo_log import log
 
 from placement import deploy, distribution, exception
 from placement.client import location
-from placement.cmd import failures
+from placement.cmd import atomic, failures, listener
 from placement.conf import find
 from placement.wsgi import worker
 
@@ -21,9 +23,11 @@ if typing.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 DATABASE_FILE = "placement.db"
+LOCK_FILE = "lock"
 
 _DEFAULT_BIND = "127.0.0.1:8778"
 _GRACE_SECONDS = 30
+_FOR_OWNER, _FOR_ALL = 0o600, 0o644
 
 
 @click.command()
@@ -31,6 +35,7 @@ _GRACE_SECONDS = 30
     "--bind",
     default=_DEFAULT_BIND,
     show_default=True,
+    callback=listener.address,
     metavar="HOST:PORT",
     help="Address to listen on; port 0 takes a free one.",
 )
@@ -63,7 +68,7 @@ _GRACE_SECONDS = 30
     help="Read all *.conf of this directory; may be repeated.",
 )
 def serve(
-    bind: str,
+    bind: listener.Address,
     workers: int,
     threads: int,
     config_files: tuple[str, ...],
@@ -72,21 +77,24 @@ def serve(
     """Run a server on this machine until it is told to stop (SIGTERM, Ctrl-C).
 
     It reads the configuration that the options name, else that of
-    OS_PLACEMENT_CONFIG_DIR or the default places. Where none says which database to
-    use, the server brings its own: SQLite in the state directory, and a token that
-    only its owner can read.
+    OS_PLACEMENT_CONFIG_DIR or the default places. Without any, the server brings its
+    own: SQLite in the state directory, and a token that only its owner can read.
     """
+    opened = listener.listen(bind)
     directory = location.state_directory()
     try:
         distribution.require_sole()
         config = _read(config_files, config_dirs)
-        if not config.placement_database.connection:
+        brings_own = _brings_own(config)
+        is_locked = _lock(directory, is_required=brings_own)
+        if brings_own:
             _bring_own(config, directory)
         log.setup(config, "placement")
         application = deploy.loadapp(config)
     except (exception.ConfigurationError, cfg.Error, OSError) as refused:
         raise failures.NotPossibleNow(str(refused)) from refused
-    _Server(application, bind, workers, threads, directory).run()
+    endpoint_file = directory / location.ENDPOINT_FILE if is_locked else None
+    _Server(application, opened, workers, threads, endpoint_file).run()
 
 
 def _read(
@@ -99,27 +107,75 @@ def _read(
     return find.service_config()
 
 
+def _brings_own(config: cfg.ConfigOpts) -> bool:
+    """Say whether nothing is configured: no database, and no file that was read.
+
+    A file without a database is incomplete: another database is not what it means.
+    """
+    is_named = config.config_file or config.config_dir
+    return not config.placement_database.connection and not is_named
+
+
 def _bring_own(config: cfg.ConfigOpts, directory: pathlib.Path) -> None:
-    """Set what is needed to run without any configuration."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Set what is needed to run without any configuration.
+
+    What the environment configures wins, for example OS_API__AUTH_STRATEGY.
+    """
     database = directory.resolve() / DATABASE_FILE
     token_file = directory.resolve() / location.TOKEN_FILE
-    if not token_file.exists():
-        _make_token(token_file)
-    config.set_override("connection", f"sqlite:///{database}", "placement_database")
-    config.set_override("sync_on_startup", True, "placement_database")
-    config.set_override("auth_strategy", "token", "api")
-    config.set_override("token_file", str(token_file), "api")
+    config.set_default("connection", f"sqlite:///{database}", "placement_database")
+    config.set_default("sync_on_startup", True, "placement_database")
+    config.set_default("auth_strategy", "token", "api")
+    config.set_default("token_file", str(token_file), "api")
+    if config.api.auth_strategy == "token" and config.api.token_file == str(token_file):
+        _ensure_token(token_file)
 
 
-def _make_token(path: pathlib.Path) -> None:
-    """Make the administrator token, and show it this once."""
-    token = secrets.token_urlsafe(32)
-    # Made for its owner only, not made so afterwards.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="ascii") as file:
-        file.write(f"{token}\n")
-    click.echo(f"The administrator token, kept in {path}: {token}")
+def _ensure_token(path: pathlib.Path) -> None:
+    """Make the administrator token, if the file is missing or empty."""
+    if path.exists() and path.stat().st_size:
+        return
+    atomic.write(path, f"{secrets.token_urlsafe(32)}\n", _FOR_OWNER)
+    # Not the token itself: what a service prints is kept by its journal.
+    click.echo(f"A new administrator token is in {path}")
+
+
+def _lock(directory: pathlib.Path, is_required: bool) -> bool:
+    """Make the state directory, and keep other servers out of it while this one runs.
+
+    Returns False when that is impossible and not required: a server with a database of
+    its own may run for a user who has no state directory.
+
+    Raises NotPossibleNow when another server has it; OSError.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT, _FOR_ALL)
+        try:
+            # Held until this process and its workers have closed the file by ending.
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise failures.NotPossibleNow(_locked(directory, descriptor)) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        # Left by a server that was killed.
+        (directory / location.ENDPOINT_FILE).unlink(missing_ok=True)
+    except OSError as unusable:
+        if is_required:
+            raise
+        click.echo(f"Commands will not find this server: {unusable}", err=True)
+        return False
+    return True
+
+
+def _locked(directory: pathlib.Path, descriptor: int) -> str:
+    process = os.read(descriptor, 20).decode().strip() or "unknown"
+    endpoint_file = directory / location.ENDPOINT_FILE
+    at = endpoint_file.read_text().strip() if endpoint_file.exists() else "starting"
+    return (
+        f"A server is already running in {directory} (process {process}, {at}). Stop "
+        "it, or set PLACEMENT_STATE_DIR to another directory."
+    )
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -128,15 +184,15 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def __init__(
         self,
         application: "WSGIApplication",
-        bind: str,
+        opened: socket.socket,
         workers: int,
         threads: int,
-        directory: pathlib.Path,
+        endpoint_file: pathlib.Path | None,
     ) -> None:
         self._application = application
-        self._endpoint_file = directory / location.ENDPOINT_FILE
+        self._endpoint_file = endpoint_file
         self._options = {
-            "bind": bind,
+            "bind": f"fd://{opened.detach()}",
             "workers": workers,
             "worker_class": worker.Worker,
             "threads": threads,
@@ -166,13 +222,16 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         # Who listens everywhere is found here as well.
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         endpoint = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        try:
-            self._endpoint_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._endpoint_file.write_text(f"{endpoint}\n", encoding="ascii")
-        except OSError as unwritable:
-            click.echo(f"Commands will not find this server: {unwritable}", err=True)
+        if self._endpoint_file:
+            try:
+                atomic.write(self._endpoint_file, f"{endpoint}\n", _FOR_ALL)
+            except OSError as unwritable:
+                click.echo(
+                    f"Commands will not find this server: {unwritable}", err=True
+                )
         click.echo(f"Placement answers at {endpoint}")
         sys.stdout.flush()
 
     def _stopped(self, _arbiter: typing.Any) -> None:
-        self._endpoint_file.unlink(missing_ok=True)
+        if self._endpoint_file:
+            self._endpoint_file.unlink(missing_ok=True)

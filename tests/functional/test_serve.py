@@ -1,0 +1,136 @@
+"""A server as ``placement serve`` runs it, and commands that wait for it."""
+
+import collections.abc
+import contextlib
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+import typing
+import urllib.request
+
+import pytest
+
+PROGRAM = pathlib.Path(sys.executable).with_name("placement")
+ROOT = pathlib.Path(__file__).parents[2]
+SECONDS = 60
+
+
+class Machine(typing.NamedTuple):
+    """A machine without configuration: where its files and its programs are."""
+
+    state: pathlib.Path
+    environment: dict[str, str]
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run the command to its end."""
+        return subprocess.run(
+            [PROGRAM, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    @contextlib.contextmanager
+    def serving(self) -> "collections.abc.Iterator[subprocess.Popen[str]]":
+        """Run a server until the block ends; it may be starting still."""
+        process = subprocess.Popen(
+            [PROGRAM, "serve", "--bind", "127.0.0.1:0"],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=SECONDS)
+
+
+@pytest.fixture
+def machine(tmp_path: pathlib.Path) -> Machine:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("OS_", "PLACEMENT_"))
+    }
+    state = tmp_path / "state"
+    own = {
+        "HOME": str(tmp_path),
+        "PLACEMENT_STATE_DIR": str(state),
+        "PATH": f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    return Machine(state, {**kept, **own})
+
+
+def test_a_command_waits_for_a_server_that_is_starting(machine: Machine) -> None:
+    with machine.serving() as server:
+        waited = machine.run("--wait", str(SECONDS), "show", "--json")
+        endpoint = (machine.state / "endpoint").read_text().strip()
+        second = machine.run("serve", "--bind", "127.0.0.1:0")
+        # The second one has left everything as it was.
+        urllib.request.urlopen(f"{endpoint}/", timeout=SECONDS).close()
+        still = (machine.state / "endpoint").read_text().strip()
+        server.send_signal(signal.SIGTERM)
+        said, _ = server.communicate(timeout=SECONDS)
+
+    assert (waited.returncode, waited.stdout) == (0, "[]\n"), waited.stderr
+    assert second.returncode == 1
+    assert f"process {server.pid}, {endpoint}" in second.stderr
+    assert still == endpoint
+    assert not (machine.state / "endpoint").exists()
+    token = (machine.state / "admin-token").read_text().strip()
+    assert f"Placement answers at {endpoint}" in said
+    assert token not in said
+
+
+def test_a_command_waits_no_longer_than_it_is_told(machine: Machine) -> None:
+    started = time.monotonic()
+
+    result = machine.run("--wait", "0.5", "show")
+
+    assert result.returncode == 1
+    assert "No server found" in result.stderr
+    assert time.monotonic() - started < SECONDS / 2
+
+
+def test_a_server_starts_where_one_was_killed(machine: Machine) -> None:
+    machine.state.mkdir()
+    (machine.state / "endpoint").write_text("http://127.0.0.1:1\n")
+    (machine.state / "lock").write_text("1\n")
+
+    with machine.serving():
+        waited = machine.run("--wait", str(SECONDS), "show", "--json")
+
+    assert waited.returncode == 0, waited.stderr
+
+
+def test_the_commands_of_the_readme_can_be_pasted(machine: Machine) -> None:
+    text = (ROOT / "README.md").read_text()
+    section = text.partition("## Using the server\n")[2]
+    (block,) = re.findall(r"\A\n((?:    .*\n)+)", section)
+    installed, *commands = [line.strip() for line in block.splitlines()]
+    assert installed.startswith("pip install ")
+    assert commands[0] == "placement serve &"
+    # Another server may be listening at the usual port.
+    commands[0] = "placement serve --bind 127.0.0.1:0 &"
+    script = "\n".join(["trap 'kill $!' EXIT", *commands])
+
+    done = subprocess.run(
+        ["bash", "-e", "-c", script],
+        env=machine.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=2 * SECONDS,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"MEMORY_MB .* 512 of \d+", done.stdout)

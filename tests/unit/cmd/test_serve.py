@@ -1,0 +1,198 @@
+"""What a server checks before it starts, and what it brings without configuration."""
+
+import fcntl
+import socket
+
+import pytest
+
+from placement.client import location
+from placement.cmd import serve
+from placement.conf import find
+from tests.unit.cmd.test_atomic import full_disk
+
+FREE = "--bind=127.0.0.1:0"
+
+
+@pytest.fixture
+def state(tmp_path):
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A home directory without configuration; nothing of the machine is read."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv(find.DIRECTORY_VARIABLE, raising=False)
+    return home
+
+
+def refused(result, status):
+    """Return the last line of a command that ended with ``status``."""
+    assert result.exit_code == status, result.output
+    return result.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "bind",
+    [
+        "8778",
+        "127.0.0.1",
+        ":8778",
+        "127.0.0.1:",
+        "127.0.0.1:http",
+        "127.0.0.1:65536",
+        "127.0.0.1:-1",
+        "::1:8778",
+        "[::1]",
+        "unix:/tmp/placement",
+        "fd://3",
+    ],
+)
+def test_an_address_that_cannot_be_read_is_wrong_use(bare_command, state, bind):
+    assert f"'{bind}' is not HOST:PORT" in refused(
+        bare_command("serve", "--bind", bind), 2
+    )
+    assert not state.exists()
+
+
+def test_a_host_that_does_not_exist_is_refused_first(bare_command, state):
+    result = bare_command("serve", "--bind=no-such-host.invalid:8778")
+
+    assert "Cannot listen on no-such-host.invalid:8778: " in refused(result, 1)
+    assert not state.exists()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
+def test_a_busy_port_is_refused_first_in_one_sentence(bare_command, state, host):
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        result = bare_command("serve", f"--bind={host}:{port}")
+
+    assert result.output.splitlines() == [
+        f"Error: Cannot listen on {host}:{port}: Address already in use. Choose "
+        "another address with --bind."
+    ]
+    assert result.exit_code == 1
+    assert not state.exists()
+
+
+@pytest.mark.usefixtures("home")
+def test_a_file_without_a_database_is_an_error(bare_command, state, tmp_path):
+    path = tmp_path / "some.conf"
+    path.write_text("[api]\nauth_strategy = noauth2\n")
+
+    result = bare_command("serve", FREE, "--config-file", str(path))
+
+    assert "There is no database" in refused(result, 1)
+    assert str(path) in result.stderr
+    assert not (state / serve.DATABASE_FILE).exists()
+
+
+@pytest.mark.usefixtures("home")
+def test_a_directory_of_files_without_a_database_is_an_error(
+    bare_command, state, tmp_path
+):
+    result = bare_command("serve", FREE, "--config-dir", str(tmp_path))
+
+    assert "There is no database" in refused(result, 1)
+    assert not (state / serve.DATABASE_FILE).exists()
+
+
+def test_a_file_of_a_default_place_without_a_database_is_an_error(bare_command, home):
+    (home / "placement.conf").write_text("[api]\nauth_strategy = noauth2\n")
+
+    assert "There is no database" in refused(bare_command("serve", FREE), 1)
+
+
+def test_a_file_of_the_environment_without_a_database_is_an_error(
+    bare_command, home, monkeypatch
+):
+    directory = home / "named"
+    directory.mkdir()
+    (directory / "placement.conf").write_text("")
+    monkeypatch.setenv(find.DIRECTORY_VARIABLE, str(directory))
+
+    assert "There is no database" in refused(bare_command("serve", FREE), 1)
+
+
+@pytest.mark.usefixtures("home")
+def test_a_second_server_in_a_state_directory_is_refused(bare_command, state):
+    state.mkdir()
+    (state / location.ENDPOINT_FILE).write_text("http://127.0.0.1:9\n")
+    with open(state / serve.LOCK_FILE, "w") as held:
+        held.write("4711\n")
+        held.flush()
+        fcntl.flock(held, fcntl.LOCK_EX)
+        text = refused(bare_command("serve", FREE), 1)
+
+    assert "already running" in text
+    assert "process 4711, http://127.0.0.1:9" in text
+    assert "PLACEMENT_STATE_DIR" in text
+    assert (state / location.ENDPOINT_FILE).read_text() == "http://127.0.0.1:9\n"
+    assert not (state / location.TOKEN_FILE).exists()
+
+
+@pytest.mark.usefixtures("home")
+def test_a_full_disk_leaves_nothing_that_a_later_start_refuses(bare_command, state):
+    state.mkdir()
+    with full_disk():
+        result = bare_command("serve", FREE)
+
+    assert "too large" in refused(result, 1)
+    assert not (state / location.TOKEN_FILE).exists()
+
+
+@pytest.mark.usefixtures("home")
+def test_without_configuration_a_token_is_made_and_not_printed(tmp_path, capsys):
+    config = find.service_config({})
+
+    serve._bring_own(config, tmp_path)
+
+    token_file = tmp_path / location.TOKEN_FILE
+    token = token_file.read_text().strip()
+    assert (config.api.auth_strategy, config.api.token_file) == (
+        "token",
+        str(token_file),
+    )
+    assert config.placement_database.sync_on_startup
+    assert len(token) > 30
+    said = capsys.readouterr().out
+    assert str(token_file) in said
+    assert token not in said
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("content", ["", "kept\n"])
+def test_an_empty_token_file_is_replaced_and_another_is_kept(tmp_path, content):
+    token_file = tmp_path / location.TOKEN_FILE
+    token_file.write_text(content)
+
+    serve._bring_own(find.service_config({}), tmp_path)
+
+    assert (token_file.read_text() == "kept\n") is bool(content)
+    assert token_file.read_text().strip()
+
+
+@pytest.mark.usefixtures("home")
+def test_a_configured_strategy_wins_and_makes_no_token(tmp_path, monkeypatch):
+    monkeypatch.setenv("OS_API__AUTH_STRATEGY", "noauth2")
+    config = find.service_config({})
+
+    serve._bring_own(config, tmp_path)
+
+    assert config.api.auth_strategy == "noauth2"
+    assert not (tmp_path / location.TOKEN_FILE).exists()
+
+
+@pytest.mark.usefixtures("home")
+def test_a_configured_token_file_wins(tmp_path, monkeypatch):
+    monkeypatch.setenv("OS_API__TOKEN_FILE", "/run/secrets/token")
+    config = find.service_config({})
+
+    serve._bring_own(config, tmp_path)
+
+    assert config.api.auth_strategy == "token"
+    assert config.api.token_file == "/run/secrets/token"
+    assert not (tmp_path / location.TOKEN_FILE).exists()
