@@ -102,6 +102,132 @@ def test_a_command_does_not_read_the_directory_of_the_service(tmp_path, monkeypa
     assert connection(find.command_config([])) is None
 
 
+PLACES = ("home/.placement", "home", "snap/etc/placement")
+SERVICE, MANAGE, STATUS = "service", "placement-manage", "placement-status"
+NAMED = "OS_PLACEMENT_CONFIG_DIR={0}/named"
+
+# Which program, the files that there are, what it is called with (an option, or a
+# variable of its environment), and the file whose value it has in the end. This is
+# what OpenStack Placement 16.0.0 reads, but for the files of its WSGI server's name.
+SOURCES = [
+    *(
+        (program, [f"{place}/{name}"], [], f"{place}/{name}")
+        for program in (SERVICE, MANAGE, STATUS)
+        for place in PLACES
+        for name in ("placement.conf", "placement.conf.d/a.conf")
+    ),
+    *(
+        (program, [f"{place}/{program}{rest}"], [], f"{place}/{program}{rest}")
+        for program in (MANAGE, STATUS)
+        for place in PLACES
+        for rest in (".conf", ".conf.d/a.conf")
+    ),
+    *(
+        (program, [*files], [], files[-1])
+        for program in (SERVICE, MANAGE)
+        for files in (
+            # The later a place, the less it counts; drop-in files win over the file.
+            ("home/placement.conf", "home/.placement/placement.conf"),
+            ("home/placement.conf.d/b.conf", "home/.placement/placement.conf.d/a.conf"),
+            ("home/placement.conf.d/a.conf", "home/placement.conf.d/b.conf"),
+            ("home/.placement/placement.conf", "home/placement.conf.d/a.conf"),
+            ("home/placement.conf", "home/.placement/placement.conf.d/a.conf"),
+            ("home/placement.conf.d/a.ini", "home/placement.conf"),
+        )
+    ),
+    *(
+        (MANAGE, [*files], [], files[-1])
+        for files in (
+            ("home/placement.conf", "home/placement-manage.conf"),
+            ("home/placement.conf.d/a.conf", "home/placement-manage.conf.d/a.conf"),
+            ("home/placement-manage.conf", "home/placement.conf.d/a.conf"),
+            ("home/placement-status.conf", "home/placement.conf"),
+        )
+    ),
+    (SERVICE, ["home/placement/placement.conf"], [], None),
+    (SERVICE, ["home/.placement/placement/placement.conf.d/a.conf"], [], None),
+    (SERVICE, ["named/placement.conf", "home/placement.conf"], [NAMED], 0),
+    (SERVICE, ["named/placement.conf", "home/placement.conf.d/a.conf"], [NAMED], 1),
+    (SERVICE, ["named/placement.conf", "named/placement.conf.d/a.conf"], [NAMED], 0),
+    (MANAGE, ["named/placement.conf", "home/placement.conf"], [NAMED], 1),
+    (MANAGE, ["named/placement.conf"], [NAMED], None),
+    (MANAGE, ["f.conf", "home/placement.conf"], ["--config-file={0}/f.conf"], 0),
+    (
+        MANAGE,
+        ["f.conf", "home/placement.conf.d/a.conf"],
+        ["--config-file={0}/f.conf"],
+        0,
+    ),
+    (
+        MANAGE,
+        ["empty.conf", "home/placement.conf.d/a.conf"],
+        ["--config-file={0}/empty.conf"],
+        1,
+    ),
+    (
+        MANAGE,
+        ["empty.conf", "home/placement.conf"],
+        ["--config-file={0}/empty.conf"],
+        None,
+    ),
+    (MANAGE, ["d/f.conf", "home/placement.conf"], ["--config-dir={0}/d"], 0),
+    (MANAGE, ["d/empty.conf", "home/placement.conf"], ["--config-dir={0}/d"], 1),
+    (
+        MANAGE,
+        ["d/empty.conf", "home/placement.conf.d/a.conf"],
+        ["--config-dir={0}/d"],
+        None,
+    ),
+    *(
+        (MANAGE, ["d/f.conf", "f.conf"], options, last)
+        for last, options in enumerate(
+            (
+                ["--config-file={0}/f.conf", "--config-dir={0}/d"],
+                ["--config-dir={0}/d", "--config-file={0}/f.conf"],
+            )
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("program", "files", "called_with", "winner"), SOURCES)
+def test_every_source_and_its_precedence(
+    tmp_path, monkeypatch, program, files, called_with, winner
+):
+    monkeypatch.setenv("SNAP_COMMON", str(tmp_path / "snap"))
+    for name in files:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("" if path.name == "empty.conf" else CONF.format(name))
+    called_with = [each.format(tmp_path) for each in called_with]
+    options = [each for each in called_with if each.startswith("--")]
+    environ = dict(each.split("=") for each in called_with if each not in options)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    if program == SERVICE:
+        config = find.service_config(environ)
+    else:
+        config = find.command_config(options, prog=program)
+
+    expected = files[winner] if isinstance(winner, int) else winner
+    assert connection(config) == expected
+    if expected is not None:
+        assert str(tmp_path / expected) in find.files_read(config)
+
+
+@pytest.mark.parametrize(
+    ("program", "found"), [("placement-api", True), ("gunicorn", False)]
+)
+def test_a_server_has_a_file_of_its_own_name_if_it_is_ours(
+    home, monkeypatch, program, found
+):
+    monkeypatch.setattr("sys.argv", [f"/usr/bin/{program}"])
+    write(home, program, f"{program}.conf")
+
+    assert (connection(find.service_config({})) == program) is found
+
+
 def test_a_file_named_to_a_command_must_exist(tmp_path):
     with pytest.raises(exception.ConfigurationError, match=r"none\.conf"):
         find.command_config(["--config-file", str(tmp_path / "none.conf")])
