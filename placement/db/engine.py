@@ -46,7 +46,22 @@ _DRIVERS = {
     "mariadb": "mysql+pymysql",
 }
 
-_MARIADB_CONNECT = {"connect_timeout": 10}
+# Unless the URL says otherwise.
+_MARIADB_DEFAULTS = {"connect_timeout": 10}
+# Whatever the URL says: names have any characters.
+_MARIADB_ALWAYS = {"charset": "utf8mb4", "use_unicode": True}
+# Modes that change what our statements or SQLAlchemy's mean, and names of groups that
+# have such a mode. Which values are refused is for others to say.
+_MARIADB_OTHER_SQL = frozenset(
+    (
+        *("ANSI", "DB2", "MAXDB", "MSSQL", "ORACLE", "POSTGRESQL"),
+        *("MYSQL323", "MYSQL40", "NO_FIELD_OPTIONS", "NO_KEY_OPTIONS"),
+        *("NO_TABLE_OPTIONS", "ANSI_QUOTES", "EMPTY_STRING_IS_NULL"),
+        *("HIGH_NOT_PRECEDENCE", "IGNORE_SPACE", "NO_BACKSLASH_ESCAPES"),
+        *("NO_UNSIGNED_SUBTRACTION", "PAD_CHAR_TO_FULL_LENGTH", "PIPES_AS_CONCAT"),
+        *("REAL_AS_FLOAT", "SIMULTANEOUS_ASSIGNMENT"),
+    )
+)
 _MARIADB_KEEPALIVE = {
     socket.TCP_KEEPIDLE: 10,
     socket.TCP_KEEPINTVL: 5,
@@ -129,6 +144,9 @@ def wait_until_reachable(engine: sa.Engine, database: "DatabaseSettings") -> Non
         try:
             with engine.connect():
                 return
+        except TypeError as refused:
+            # The driver has no such parameter.
+            raise _unusable("connection", refused) from refused
         except sa.exc.DBAPIError as unreachable:
             failures += 1
             if -1 < database.max_retries < failures or not _may_come_back(unreachable):
@@ -181,14 +199,20 @@ def _options(
     # see what was committed while it waited.
     options["isolation_level"] = "READ COMMITTED"
     if url.get_backend_name() == "postgresql":
-        connect = postgresql.CONNECT | to_postgresql
-        # Which of several servers is meant may be said in the URL.
-        if "target_session_attrs" in url.query:
-            connect.pop("target_session_attrs", None)
-        options["connect_args"] = connect
+        options["connect_args"] = _with_url(
+            url, postgresql.CONNECT | to_postgresql, postgresql.ALWAYS
+        )
     else:
-        options["connect_args"] = dict(_MARIADB_CONNECT)
+        options["connect_args"] = _with_url(url, _MARIADB_DEFAULTS, _MARIADB_ALWAYS)
     return options
+
+
+def _with_url(
+    url: sa.URL, defaults: dict[str, typing.Any], always: dict[str, typing.Any]
+) -> dict[str, typing.Any]:
+    """Return arguments for the driver: those of the URL win over ``defaults``."""
+    unsaid = {name: defaults[name] for name in defaults.keys() - url.query.keys()}
+    return unsaid | always
 
 
 def _listen(engine: sa.Engine, database: "DatabaseSettings") -> None:
@@ -199,7 +223,9 @@ def _listen(engine: sa.Engine, database: "DatabaseSettings") -> None:
     elif engine.dialect.name == "postgresql":
         postgresql.listen(engine)
     elif engine.dialect.name in MARIADB:
-        event.listen(engine, "connect", _opens_mariadb(database.mysql_sql_mode))
+        # Before SQLAlchemy looks at the session to see how to quote.
+        opens = _opens_mariadb(database.mysql_sql_mode)
+        event.listen(engine, "connect", opens, insert=True)
         event.listen(engine, "begin", _begin_mariadb)
 
 
@@ -242,16 +268,40 @@ def _begin_sqlite(conn: sa.Connection) -> None:
     conn.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+# A session begins with what the server and the URL are set to. Some of that would
+# commit more than a transaction, hide rows, refuse our statements, skip checks, or
+# create tables without transactions.
+_SET_SESSION = """
+SET NAMES utf8mb4,
+    SESSION sql_mode = %s,
+    completion_type = 'NO_CHAIN',
+    default_storage_engine = InnoDB,
+    foreign_key_checks = 1,
+    unique_checks = 1,
+    sql_big_selects = 1,
+    sql_safe_updates = 0,
+    sql_select_limit = 18446744073709551615
+"""
+
+
+def _our_sql_mode(mode: str) -> str:
+    """Return a mode of MariaDB in which our statements mean what they say."""
+    names = [name.strip() for name in mode.split(",")]
+    kept = [name for name in names if name.upper() not in _MARIADB_OTHER_SQL]
+    # Or the id 0, which is VCPU's, would mean "the next free one".
+    return ",".join([*filter(None, kept), "NO_AUTO_VALUE_ON_ZERO"])
+
+
 def _opens_mariadb(sql_mode: str) -> typing.Callable[..., None]:
     def opened(connection: typing.Any, record: typing.Any) -> None:
         _notice_silence(connection)
         with connection.cursor() as cursor:
-            # Or the id 0, which is VCPU's, would mean "the next free one".
-            cursor.execute(
-                "SET SESSION sql_mode = CONCAT(COALESCE(NULLIF(%s, ''), @@sql_mode), "
-                "',NO_AUTO_VALUE_ON_ZERO')",
-                (sql_mode,),
-            )
+            mode = sql_mode
+            if not mode:
+                cursor.execute("SELECT @@SESSION.sql_mode")
+                (mode,) = cursor.fetchone()
+            cursor.execute(_SET_SESSION, (_our_sql_mode(mode),))
+            cursor.execute("SET SESSION TRANSACTION READ WRITE")
             cursor.execute("SHOW VARIABLES WHERE variable_name = 'wsrep_on'")
             if cursor.fetchone() == ("wsrep_on", "ON"):
                 record.info[_OF_CLUSTER] = True

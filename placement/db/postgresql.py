@@ -10,12 +10,14 @@ import typing
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from placement import exception
 from placement.db import prepared
 
-# A server that went away silently is noticed within half a minute.
+# Whatever the URL says: names have any characters.
+ALWAYS = {"client_encoding": "utf8"}
+# A server that went away silently is noticed within half a minute. What the URL says
+# of it wins.
 CONNECT = {
-    # What is sent as text is written so, whatever the database is encoded in.
-    "client_encoding": "utf8",
     "connect_timeout": 10,
     "keepalives": 1,
     "keepalives_idle": 10,
@@ -31,6 +33,7 @@ _IN_MEMORY = """
 SELECT set_config('random_page_cost', '1.1', false)
 WHERE current_setting('random_page_cost') = '4'
 """
+_ENCODING = "UTF8"
 # Of a server that has been told to stop writing, or has not yet been told to begin,
 # nobody knows whether it has all that was acknowledged.
 PRIMARY = {"target_session_attrs": "read-write"}
@@ -107,6 +110,7 @@ def _given_back(_connection: object, record: typing.Any) -> None:
 
 
 def _opened(connection: typing.Any, _record: object) -> None:
+    _require_encoding(connection)
     with connection.cursor() as cursor:
         cursor.execute(_IN_MEMORY)
         # Compiling a question takes longer than answering it: all that is asked
@@ -114,3 +118,14 @@ def _opened(connection: typing.Any, _record: object) -> None:
         if connection.server_version >= _WITH_JIT:
             cursor.execute("SET jit = off")
     connection.commit()
+
+
+def _require_encoding(connection: typing.Any) -> None:
+    name = connection.info.dbname
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != _ENCODING:
+        raise exception.ConfigurationError(
+            reason=f"The database {name} has the encoding {encoding}, which cannot "
+            "store every name. Create one with ENCODING 'UTF8' TEMPLATE template0, and "
+            "name it in [placement_database] connection."
+        )
