@@ -11,7 +11,7 @@ import uuid as uuids
 import sqlalchemy as sa
 
 from placement import exception, excerpt
-from placement.db import batch, lists, revision, tables
+from placement.db import batch, revision, tables
 from placement.db.batch import Step
 from placement.objects import resource_provider
 from placement.objects.resource_provider import Description, ResourceProvider
