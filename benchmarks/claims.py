@@ -22,6 +22,7 @@ from tests.functional import postgresql
 VERSION = "1.39"
 CLIENTS = 16
 SUCCESSES = (200, 204)
+REFUSAL_INTERVAL = 20
 _ONE_POOL = functools.partial(clouds.sharing, 1000, pools=1)
 _PGBENCH_SCALE = 10
 
@@ -70,12 +71,24 @@ _DISTINCT = Loading(
     rows.Goal(7),
 )
 
+_REFUSED = dataclasses.replace(
+    _DISTINCT,
+    name="PUT /allocations, 16 clients on distinct hosts, one in 20 refused",
+    script=lambda number: loads.ClaimsWithRefusals(
+        {_own(number): clouds.CLAIM},
+        full=_other(0),
+        interval=REFUSAL_INTERVAL,
+        start=number,
+    ),
+)
+
 LOADS = [
     dataclasses.replace(_DISTINCT, name="PUT /allocations, 1 client", clients=1),
     dataclasses.replace(
         _DISTINCT, name="PUT /allocations, 8 clients on distinct hosts", clients=8
     ),
     _DISTINCT,
+    _REFUSED,
     Loading(
         "PUT /allocations, 16 clients on one shared provider",
         _ONE_POOL,
@@ -242,6 +255,36 @@ def against_peer(
     ]
 
 
+def against_no_refusals(
+    stage: Stage, limits: Limits, timeout_seconds: float
+) -> list[rows.Row]:
+    """Let claims run with and without refusals in turns, in processes of their own."""
+    loadings = {"without refusals": _DISTINCT, "with refusals": _REFUSED}
+    compared = [services.ours()._replace(name=name) for name in loadings]
+    with _running(stage, compared, _FLAT) as running:
+        sides = [
+            Side(
+                each.name,
+                each.pids,
+                Clients(each.url, loadings[each.name], timeout_seconds),
+            )
+            for each in running
+        ]
+        figures = turns.take(sides, limits)
+    without, refused = (figures[name] for name in loadings)
+    if not (isinstance(without, Figures) and isinstance(refused, Figures)):
+        raise RuntimeError(f"no answers: {figures}")
+    return [
+        rows.Row(
+            "claims per second with one in 20 refused, as a part of those without",
+            rows.Goal(0.9),
+            figures,
+            {"rates": rows.ratio(without.sample, refused.sample)},
+            remark=_remark(figures),
+        )
+    ]
+
+
 def against_database(
     stage: Stage, limits: Limits, timeout_seconds: float
 ) -> list[rows.Row]:
@@ -281,6 +324,9 @@ def measurements(limits: Limits, timeout_seconds: float) -> rows.Measurements:
         )
         for loading in LOADS
     }
+    made["claims per second with one in 20 refused"] = functools.partial(
+        against_no_refusals, limits=limits, timeout_seconds=timeout_seconds
+    )
     made["claims per second, as a part of pgbench -N"] = functools.partial(
         against_database, limits=limits, timeout_seconds=timeout_seconds
     )

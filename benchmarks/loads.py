@@ -76,6 +76,42 @@ class Claims:
         return answer
 
 
+class ClaimsWithRefusals(Claims):
+    """PUT allocations, every ``interval``-th time of a provider without room.
+
+    The first of these comes after ``start`` others. Clients may share the full one.
+    A refusal is an operation like the claims that get through.
+    """
+
+    def __init__(
+        self, allocations: Allocations, full: str, interval: int, start: int
+    ) -> None:
+        super().__init__(allocations)
+        self._full = full
+        self._refused = claim_body({full: clouds.CLAIM})
+        self._interval = interval
+        self._until_refusal = start
+
+    def prepare(self, api: Connection, times: int) -> None:
+        """Fill the provider, unless another client has done so."""
+        usages = api.send("GET", f"/resource_providers/{self._full}/usages").document()
+        free = clouds.HOST["VCPU"] - usages["usages"]["VCPU"]
+        if free:
+            filling = claim_body({self._full: {"VCPU": free}})
+            self._claim(api, filling).document()
+
+    def attempt(self, api: Connection) -> Answer:
+        if self._until_refusal:
+            self._until_refusal -= 1
+            return super().attempt(api)
+        self._until_refusal = self._interval - 1
+        answer = self._claim(api, self._refused)
+        if answer.status != 409:
+            raise RuntimeError(f"not refused: {answer.status}")
+        # As was intended, so that it is not done again.
+        return answer._replace(status=200)
+
+
 class SearchesAndClaims(Claims):
     """Ask for candidates, take any of them, and claim it."""
 

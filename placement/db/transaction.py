@@ -4,7 +4,6 @@ import collections.abc
 import contextlib
 import functools
 import logging
-import math
 import random
 import time
 import typing
@@ -33,12 +32,12 @@ _PAUSE_SECONDS_MAX = 0.5
 # Of a program that does not say how often; the default of the option.
 _ATTEMPTS = 11
 
-# For so long nothing of a kind is sent at once that was refused; each refusal goes into
-# the log of the server.
-REFUSED_SECONDS = 10.0
-
-# In ``kept`` of a service: when something was refused last, by kind.
+# In ``kept`` of a service: the keys of refused writes, see ``write_at_once``.
 _REFUSED = "transaction.refused"
+
+# Maximum number of keys of a process. Before there are more all are dropped, which
+# costs one refused attempt for each that would be refused again.
+REFUSED_KEYS_MAX = 10_000
 
 # Of a result that is streamed.
 _ROWS_PER_FETCH = 1000
@@ -76,20 +75,29 @@ def write(context: "RequestContext", work: _Work[_Result]) -> _Result:
 
 
 def write_at_once(
-    context: "RequestContext", kind: str, plan: _Plan, work: _Work[None]
+    context: "RequestContext",
+    keys: collections.abc.Collection[str],
+    plan: _Plan,
+    work: _Work[None],
 ) -> None:
-    """Do what ``write`` does, in the way of ``plan`` where the database can do that.
+    """Do what ``write`` does, in one round trip where the database can do that.
 
     ``plan`` gets a connection on which no transaction is open, and returns the steps
-    of one, which require by themselves what has to be so, see ``batch.required``; or
-    None. They are sent once. What they refuse, or lose a race for, is for ``work``,
-    which has to be able to do all that they can. So is what comes next of the same
-    ``kind``, for a while: to refuse costs the database more than to be asked before.
+    of one, which check by themselves all that has to hold, see ``batch.required``; or
+    None. They are sent once. If they are refused or lose a race, ``work`` runs instead,
+    which has to be able to do everything that they can.
+
+    ``keys`` name what the steps may be refused for, such as the providers of a claim.
+    After a refusal, writes with any of its keys go to ``work`` directly, until one of
+    them succeeds: a full provider would refuse again, which costs the database four
+    times what the checks of ``work`` cost, and an error in its log. A refusal for
+    another reason, such as a consumer that exists, slows down at most the next write.
+    Writes with other keys, or without any, are not affected.
 
     Raises what ``write`` raises.
     """
-    refused: dict[str, float] = context.service.kept.setdefault(_REFUSED, {})
-    is_tried = time.monotonic() < refused.get(kind, -math.inf) + REFUSED_SECONDS
+    refused: set[str] = context.service.kept.setdefault(_REFUSED, set())
+    is_tried = not refused.isdisjoint(keys)
     is_done = False
 
     def turn(conn: sa.Connection) -> None:
@@ -102,12 +110,19 @@ def write_at_once(
                 if steps is not None:
                     is_done = _is_done_at_once(conn, steps)
                     if not is_done:
-                        refused[kind] = time.monotonic()
+                        _add_refused(refused, keys)
         # Also if the connection was lost when it was to be given back.
         if not is_done:
             _write_once(conn, work)
+            refused.difference_update(keys)
 
     _run(context.engine, turn, _attempts(context))
+
+
+def _add_refused(refused: set[str], keys: collections.abc.Collection[str]) -> None:
+    if len(refused) + len(keys) > REFUSED_KEYS_MAX:
+        refused.clear()
+    refused.update(keys)
 
 
 def write_to(

@@ -132,7 +132,8 @@ def delete_allocations(req: Request, consumer_uuid: str) -> Reply:
     try:
         transaction.write_at_once(
             req.context,
-            "release",
+            # A refusal says nothing about the releases of other consumers.
+            (),
             lambda _conn: claim_at_once.releasing(uuid),
             lambda conn: claim.release(conn, uuid),
         )
@@ -147,7 +148,7 @@ def _write(req: Request, claims: collections.abc.Sequence[Claim], refused: str) 
     try:
         transaction.write_at_once(
             req.context,
-            "claim",
+            {amount.provider_uuid for each in claims for amount in each.amounts},
             lambda conn: claim_at_once.claiming(conn, names, owners, claims),
             lambda conn: claim.replace(conn, names, claims),
         )

@@ -5,14 +5,12 @@ import contextlib
 import functools
 import os
 import typing
-from unittest import mock
 
 import pytest
 import sqlalchemy as sa
 
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
-from placement.db import transaction
 from tests.conftest import MISSING, kinds
 from tests.functional import accounts, databases, server
 from tests.functional.db import worlds
@@ -55,16 +53,6 @@ def postgresql_server(
         return database_servers(kind)
     except accounts.MissingError as missing:
         skip_loudly(pytestconfig, kind, str(missing))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _without_pause() -> collections.abc.Iterator[None]:
-    """Let what comes after a refusal be sent at once, as if there had been none.
-
-    Most tests refuse something, and a pause is longer than they are.
-    """
-    with mock.patch.object(transaction, "REFUSED_SECONDS", 0):
-        yield
 
 
 def skip_loudly(config: pytest.Config, kind: str, reason: str) -> typing.NoReturn:

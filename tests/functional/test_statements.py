@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from placement import client
+from placement.db import batch
 from tests.functional import server, statements
 
 # Where each is sent by itself.
@@ -93,6 +94,34 @@ def test_a_claim_takes_few_statements_however_full_the_host(
     assert len(with_a_thousand) == len(with_ten)
     most = MAX_TOGETHER if takes_several_at_once else MAX_PER_CLAIM
     assert 1 <= len(with_ten) <= most, "\n\n".join(with_ten)
+
+
+def test_a_refused_claim_does_not_slow_claims_of_other_hosts(
+    api: client.Client, takes_several_at_once: bool
+) -> None:
+    full, host = add_hosts(api, 1), add_hosts(api, 1)
+    for each in (full, host):
+        # An owner that was never seen is added in steps.
+        claim(api, each, str(uuid.uuid4()))
+    too_much = client.AllocationRequest({full: {"VCPU": OFFER["VCPU"].total}})
+    with statements.recorded() as refused:
+        for _ in range(2):
+            assert not api.claim(
+                str(uuid.uuid4()),
+                too_much,
+                project_id=PROJECT,
+                user_id=USER,
+                consumer_type="INSTANCE",
+            )
+
+    of_other = statements_of_a_claim(api, host)
+    first, second = (statements_of_a_claim(api, full) for _ in range(2))
+
+    together = [len(sent) <= MAX_TOGETHER for sent in (of_other, first, second)]
+    assert together == [takes_several_at_once, False, takes_several_at_once]
+    # What is refused is sent at once only the first time.
+    tried = sum(text.startswith(batch.TRANSACTION) for text in refused)
+    assert tried == takes_several_at_once
 
 
 @pytest.mark.parametrize(

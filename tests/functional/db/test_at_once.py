@@ -37,10 +37,10 @@ class Whole:
         self.worked += 1
         conn.execute(sa.insert(tables.traits).values(name=self.in_steps))
 
-    def write(self, context: typing.Any, kind: str = "kind") -> list[str]:
+    def write(self, context: typing.Any, *keys: str) -> list[str]:
         """Have it written, and return the statements that were sent."""
         with statements.recorded() as sent:
-            transaction.write_at_once(context, kind, self.plan, self.work)
+            transaction.write_at_once(context, keys, self.plan, self.work)
         return sent
 
     def found(self, context: typing.Any) -> tuple[bool, bool]:
@@ -130,20 +130,63 @@ def test_of_what_is_refused_nothing_is_left(postgresql) -> None:
     assert transaction.read(postgresql, lambda conn: conn.scalar(count)) == 0
 
 
-def test_after_a_refusal_its_kind_is_done_in_steps_for_a_while(
-    postgresql, monkeypatch
-) -> None:
-    monkeypatch.setattr(transaction, "REFUSED_SECONDS", 60)
-    Whole(REFUSED).write(postgresql, "this")
-    same, other, later = Whole(), Whole(), Whole()
+def fail(_conn: sa.Connection) -> None:
+    raise exception.Conflict(reason="There is no room.")
 
-    same.write(postgresql, "this")
+
+def refuse(context: typing.Any, *keys: str) -> Whole:
+    """Write what is refused at once and in steps; return it."""
+    whole = Whole(REFUSED)
+    whole.work = fail
+    with pytest.raises(exception.Conflict):
+        whole.write(context, *keys)
+    return whole
+
+
+def test_a_refusal_does_not_concern_writes_with_other_keys(postgresql) -> None:
+    refuse(postgresql, "this", "that")
+    other, without = Whole(), Whole()
+
     other.write(postgresql, "other")
-    monkeypatch.setattr(transaction, "REFUSED_SECONDS", 0)
-    later.write(postgresql, "this")
+    without.write(postgresql)
 
-    found = [each.found(postgresql) for each in (same, other, later)]
-    assert found == [DONE_IN_STEPS, DONE, DONE]
+    found = [each.found(postgresql) for each in (other, without)]
+    assert found == [DONE, DONE]
+
+
+def test_a_refused_key_is_written_in_steps_until_one_succeeds(postgresql) -> None:
+    refused = [refuse(postgresql, "this", "that"), refuse(postgresql, "this")]
+    first, second, third = Whole(), Whole(), Whole()
+
+    first.write(postgresql, "other", "that")
+    second.write(postgresql, "that")
+    third.write(postgresql, "this")
+
+    assert [each.planned for each in refused] == [1, 0]
+    found = [each.found(postgresql) for each in (first, second, third)]
+    assert found == [DONE_IN_STEPS, DONE, DONE_IN_STEPS]
+
+
+def test_a_write_that_succeeds_in_steps_leaves_nothing_refused(postgresql) -> None:
+    Whole(REFUSED).write(postgresql, "this")
+    after = Whole()
+
+    after.write(postgresql, "this")
+
+    assert after.found(postgresql) == DONE
+
+
+def test_refused_keys_are_bounded(postgresql, monkeypatch) -> None:
+    monkeypatch.setattr(transaction, "REFUSED_KEYS_MAX", 3)
+    for keys in (["one", "two"], ["three"], ["four"]):
+        refuse(postgresql, *keys)
+    dropped, kept = Whole(), Whole()
+
+    dropped.write(postgresql, "one", "two", "three")
+    kept.write(postgresql, "four")
+
+    assert dropped.found(postgresql) == DONE
+    assert kept.found(postgresql) == DONE_IN_STEPS
 
 
 @pytest.mark.parametrize("code", ["40001", "40P01", "23505", "55P03"])
