@@ -211,7 +211,7 @@ _CONFLICT_BY_TEXT: tuple[tuple[str, type[Conflict]], ...] = (
 # How jsonschema continues its first sentence: the rule, the schema, the value. The
 # line breaks between them may have been replaced by spaces.
 _SCHEMA_DUMP = re.compile(
-    r"\s+Failed validating .*?(?:\sOn instance(?P<path>(?:\[[^\]]*\])*):\s.*)?$",
+    r"\sFailed validating .*?(?:\sOn instance(?P<path>(?:\[[^\]]*\])*):\s.*)?$",
     re.DOTALL,
 )
 

@@ -236,18 +236,18 @@ def test_an_answer_that_is_no_error_document_is_quoted(body):
             b"<html><head><title>Bad Request</title><style>a {}</style></head><body>"
             b"<h1><p>Bad Request</p></h1>\nRequest Line is too large (5000 &gt; 4094)"
             b"\n<script>x()</script></body></html>",
-            "Bad Request Request Line is too large (5000 > 4094)",
+            ": Bad Request Request Line is too large (5000 > 4094)",
         ),
-        (b"  <!DOCTYPE HTML><title>T</title><p>Gone.", "Gone."),
-        (b"<html><head><title>T<body>Text", "Text"),
-        (b"<h1>A &amp; B</h1", "A & B"),
-        (b"<html></html>", None),
+        (b"  <!DOCTYPE HTML><title>T</title><p>Gone.", ": Gone."),
+        (b"<html><head><title>T<body>Text", ": Text"),
+        (b"<h1>A &amp; B</h1", ": A & B"),
+        (b"<html></html>", ""),
     ],
 )
 def test_a_page_is_quoted_without_its_markup(page, text):
     found = errors.from_response(414, {"content-type": "text/html"}, page)
 
-    assert found.detail == f"HTTP status 414: {text}" if text else "HTTP status 414"
+    assert found.detail == f"HTTP status 414{text}"
 
 
 def test_control_characters_are_not_quoted():

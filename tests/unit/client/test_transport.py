@@ -254,6 +254,14 @@ class TestSession:
         assert (headers["x-auth-token"], headers["x-mine"]) == ("secret", "1")
         assert body == b"{}"
 
+    def test_the_user_agent_is_that_of_the_client(self, session_for):
+        with ScriptedServer([OK]) as server:
+            transport = SessionTransport(session_for(server.url))
+            Client(transport, user_agent="scheduler/2").get_versions()
+
+        [(_, _, headers, _)] = server.requests
+        assert headers["user-agent"].startswith("scheduler/2 standalone-placement/")
+
     def test_an_error_is_an_answer(self, session_for):
         answer = b"HTTP/1.1 409 Conflict\r\nContent-Length: 2\r\n\r\n{}"
         with ScriptedServer([answer]) as server:
