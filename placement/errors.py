@@ -71,6 +71,12 @@ def document(
     return page(wanted, f"{status} {kind.title}", sentence, line)
 
 
+def title(status: int) -> str:
+    """Return the reason phrase of a status."""
+    phrase: str = webob.exc.status_map[status].title
+    return phrase
+
+
 def content_type(accept: str | None) -> str:
     """Return the type that the header ``Accept`` likes best of those there are.
 

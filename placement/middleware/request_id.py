@@ -38,7 +38,7 @@ def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
     def identified(
         environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> typing.Any:
-        request_id = environ[REQUEST_ID] = f"req-{uuid.uuid4()}"
+        request_id = environ[REQUEST_ID] = new()
         given = environ.get("HTTP_X_OPENSTACK_REQUEST_ID", "")
         global_id = given if _FORM.fullmatch(given) else None
         # A client that does not say what it likes gets what there is.
@@ -56,6 +56,10 @@ def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
             before.update_store()
 
     return identified
+
+
+def new() -> str:
+    return f"req-{uuid.uuid4()}"
 
 
 def add_to_log(**facts: typing.Any) -> None:

@@ -6,6 +6,7 @@ import json
 import socket
 import typing
 import urllib.parse
+import uuid
 
 import pytest
 
@@ -292,3 +293,52 @@ def test_what_a_client_sends_ends_no_header_of_an_answer(
 
         assert "set-cookie" not in answer.headers
         assert_ours(answer)
+
+
+def names(length: int) -> str:
+    """Return a request line of so many bytes, line break apart."""
+    line = "GET /traits?name=in:CUSTOM_A HTTP/1.1"
+    return line.replace("CUSTOM_A", "A" * (length - len(line) + len("CUSTOM_A")))
+
+
+@pytest.mark.parametrize("length", [4095, 8191, 65536])
+def test_a_request_line_may_have_64_kib(service: server.Server, length: int) -> None:
+    answer = exchange(service, f"{names(length)}\r\n{HEADERS}\r\n")
+
+    assert (answer.status, json.loads(answer.body)) == (200, {"traits": []})
+    assert_ours(answer)
+
+
+def test_many_aggregates_fit_into_a_search(service: server.Server) -> None:
+    aggregates = ",".join(str(uuid.UUID(int=number)) for number in range(1000))
+    path = f"/allocation_candidates?resources=VCPU:1&member_of=in:{aggregates}"
+
+    answer = exchange(service, f"GET {path} HTTP/1.1\r\n{HEADERS}\r\n")
+
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("request_line", "headers", "status", "title"),
+    [
+        (names(65537), "", 414, "Request-URI Too Long"),
+        (
+            "GET /traits HTTP/1.1",
+            f"X-Long: {'a' * 100000}\r\n",
+            431,
+            "Request Header Fields Too Large",
+        ),
+    ],
+    ids=["line", "header"],
+)
+def test_what_is_too_long_is_refused_in_json(
+    service: server.Server, request_line: str, headers: str, status: int, title: str
+) -> None:
+    answer = exchange(service, f"{request_line}\r\n{HEADERS}{headers}\r\n")
+
+    assert answer.status == status
+    assert answer.headers["content-type"] == ["application/json"]
+    assert_ours(answer)
+    (error,) = json.loads(answer.body)["errors"]
+    assert (error["status"], error["title"]) == (status, title)
+    assert error["request_id"] == answer.headers["x-openstack-request-id"][0]
