@@ -7,6 +7,7 @@ import functools
 import http
 import ipaddress
 import re
+import sys
 import typing
 import urllib.parse
 
@@ -152,8 +153,14 @@ def _read_body(environ: "WSGIEnvironment") -> bytes:
     for chunks that are none, and for a client that leaves early.
     """
     limit = _body_limit(environ)
+    is_chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
     try:
-        body = wsgi.get_input_stream(environ, max_content_length=limit + 1).read()
+        if is_chunked and "wsgi.input_terminated" not in environ:
+            body = _read_chunks(limit)
+        else:
+            body = wsgi.get_input_stream(environ, max_content_length=limit + 1).read()
+    except exception.PlacementError:
+        raise
     except Exception as unreadable:
         raise exception.BadRequest(
             reason="The body cannot be read as the headers say."
@@ -161,6 +168,32 @@ def _read_body(environ: "WSGIEnvironment") -> bytes:
     if len(body) > limit:
         raise exception.BodyTooLarge(limit=limit)
     return body
+
+
+def _read_chunks(limit: int) -> bytes:
+    """Return a body in chunks from a server that does not pass it on by WSGI.
+
+    uWSGI is one, and has a function for it in a module of its own. Reads no more than
+    one chunk beyond ``limit``.
+
+    Raises BadRequest where there is no such function, or where it fails.
+    """
+    server = sys.modules.get("uwsgi")
+    if server is None:
+        raise exception.BadRequest(
+            reason="The server does not pass on a body in chunks (Transfer-Encoding: "
+            "chunked). Send it with Content-Length."
+        )
+    body = bytearray()
+    try:
+        while len(body) <= limit and (chunk := server.chunked_read()):
+            body += chunk
+    except OSError as unreadable:
+        raise exception.BadRequest(
+            reason="The chunks of the body cannot be read. The http router of uWSGI "
+            "passes them on with the option http-chunked-input only."
+        ) from unreadable
+    return bytes(body)
 
 
 def _check_version(

@@ -2,6 +2,8 @@
 
 import collections.abc
 import json
+import sys
+import types
 import typing
 import urllib.parse
 
@@ -565,3 +567,66 @@ def test_who_is_nobody_does_not_learn_the_limit(bounded: server.Application) -> 
     asked.content_length = LIMIT + 1
 
     assert asked.get_response(bounded).status_int == 401
+
+
+def ask_in_chunks(application: server.Application) -> webob.Response:
+    """Send a body in chunks through a server that does not pass it on by WSGI."""
+    asked = webob.Request.blank("/resource_providers", method="POST")
+    asked.headers.update(
+        {
+            "X-Auth-Token": "admin",
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+            "Transfer-Encoding": "chunked",
+            "OpenStack-API-Version": "placement latest",
+        }
+    )
+    asked.environ.pop("CONTENT_LENGTH", None)
+    return asked.get_response(application)
+
+
+class Uwsgi(types.ModuleType):
+    """The module of uWSGI, as far as bodies in chunks are read with it."""
+
+    def __init__(self, *chunks: bytes) -> None:
+        super().__init__("uwsgi")
+        self.chunks = iter(chunks)
+
+    def chunked_read(self) -> bytes:
+        try:
+            return next(self.chunks)
+        except StopIteration:
+            raise OSError("unable to receive chunked part") from None
+
+
+@pytest.mark.parametrize(
+    ("chunks", "status", "text"),
+    [
+        ((b'{"name": ', b'"host"}', b""), 200, ""),
+        ((b" " * LIMIT, b" "), 413, f"larger than the {LIMIT} bytes"),
+        ((b"{",), 400, "http-chunked-input"),
+    ],
+    ids=["whole", "large", "unreadable"],
+)
+def test_chunks_are_read_with_the_function_of_uwsgi(
+    bounded: server.Application,
+    monkeypatch: pytest.MonkeyPatch,
+    chunks: tuple[bytes, ...],
+    status: int,
+    text: str,
+) -> None:
+    monkeypatch.setitem(sys.modules, "uwsgi", Uwsgi(*chunks))
+
+    answer = ask_in_chunks(bounded)
+
+    assert answer.status_int == status
+    assert status == 200 or text in detail(answer)
+
+
+def test_chunks_that_a_server_keeps_are_refused_in_words(
+    bounded: server.Application,
+) -> None:
+    answer = ask_in_chunks(bounded)
+
+    assert answer.status_int == 400
+    assert "Send it with Content-Length" in detail(answer)
