@@ -82,7 +82,11 @@ def _service(config: cfg.ConfigOpts) -> Service:
 
 
 def _make_ready(database: sa.Engine, settings: conf_settings.DatabaseSettings) -> None:
-    if settings.sync_on_startup:
+    is_in_memory = engine.is_in_memory(database.url)
+    if is_in_memory:
+        LOG.warning("The database is in memory: each worker has its own until it ends")
+    # Nobody else can migrate a database in memory.
+    if settings.sync_on_startup or is_in_memory:
         migrations.sync(database)
     migrations.require_current(database)
     upkeep.require_counted(database)

@@ -1,10 +1,12 @@
 """Connections: how each database is opened, and what a transaction begins with."""
 
+import collections.abc
 import logging
 import socket
 import sqlite3
 import time
 import typing
+import uuid
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -22,6 +24,9 @@ SQLITE_WAIT_MS = 20_000
 
 # How long until SQLite is asked again where it does not wait by itself.
 SQLITE_PAUSE_SECONDS = 0.02
+
+# Since when connections can share a database in memory.
+_SHARED_MEMORY_SINCE = (3, 36, 0)
 
 # Options of a connection: its transaction is going to write; it reads one snapshot.
 WRITES = "placement_writes"
@@ -96,6 +101,9 @@ def _create(
 ) -> sa.Engine:
     try:
         url = _with_driver(_url(getattr(database, option), database))
+        if is_in_memory(url):
+            # Its name and parameters say no more.
+            url = sa.make_url(f"{url.drivername}://")
         engine = sa.create_engine(url, **_options(url, database, to_postgresql))
     except (
         sa.exc.ArgumentError,
@@ -113,6 +121,45 @@ def _unusable(option: str, why: object) -> exception.ConfigurationError:
     return exception.ConfigurationError(
         reason=f"[placement_database] {option} cannot be used: {why}"
     )
+
+
+def is_in_memory(url: sa.URL) -> bool:
+    """Say whether the URL is of a SQLite database that ends with its process."""
+    if url.get_backend_name() != "sqlite":
+        return False
+    name = url.database or ":memory:"
+    is_memory_file = name.startswith("file:") and url.query.get("mode") == "memory"
+    return name in (":memory:", "file::memory:") or is_memory_file
+
+
+def _opens_memory() -> collections.abc.Callable[[], sqlite3.Connection]:
+    """Return what opens connections to a new database in memory.
+
+    Connections of all threads lock as those to a file do. The database lives as long
+    as what is returned; a process that is forked gets a copy of its own.
+
+    Raises ConfigurationError where SQLite is too old for it.
+    """
+    if sqlite3.sqlite_version_info < _SHARED_MEMORY_SINCE:
+        needed = ".".join(map(str, _SHARED_MEMORY_SINCE))
+        raise _unusable(
+            "connection",
+            f"a database in memory needs SQLite {needed}, and this is "
+            f"{sqlite3.sqlite_version}. Name a file",
+        )
+    # The slash at the beginning lets connections share it.
+    uri = f"file:/{uuid.uuid4()}?vfs=memdb"
+
+    def opens() -> sqlite3.Connection:
+        return sqlite3.connect(uri, uri=True, check_same_thread=False)
+
+    # Without any connection the database would be gone.
+    kept = opens()
+
+    def creator(_kept: sqlite3.Connection = kept) -> sqlite3.Connection:
+        return opens()
+
+    return creator
 
 
 def for_writing(conn: sa.Connection) -> sa.Connection:
@@ -182,10 +229,9 @@ def _options(
         "echo": database.connection_debug >= 50,
     }
     if url.get_backend_name() == "sqlite":
-        if url.database in (None, "", ":memory:"):
-            # Another connection would be another database.
-            options["poolclass"] = sa.pool.StaticPool
-            options["connect_args"] = {"check_same_thread": False}
+        if is_in_memory(url):
+            options["creator"] = _opens_memory()
+            options["poolclass"] = sa.pool.QueuePool
         return options
     pool = {
         "pool_size": database.max_pool_size,

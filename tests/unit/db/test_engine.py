@@ -160,13 +160,40 @@ def test_what_is_rolled_back_on_sqlite_is_gone_also_a_table(url):
     assert sa.inspect(engine).get_table_names() == []
 
 
-def test_every_thread_sees_the_same_database_in_memory():
-    engine = create("sqlite://")
+MEMORY = (
+    "sqlite://",
+    "sqlite:///:memory:",
+    "sqlite:///file::memory:?uri=true",
+    "sqlite:///file::memory:?cache=shared&uri=true",
+    "sqlite:///file:a?mode=memory&cache=shared&uri=true",
+)
+
+
+@pytest.mark.parametrize("url", MEMORY)
+def test_a_database_in_memory_is_shared_by_its_connections_only(url):
+    engine = create(url)
     with engine.connect() as conn:
         conn.execute(sa.text("CREATE TABLE a (id INTEGER)"))
         conn.commit()
+        # Another connection, while this one is in use.
+        assert sa.inspect(engine).get_table_names() == ["a"]
+    engine.dispose()
 
     assert sa.inspect(engine).get_table_names() == ["a"]
+    assert sa.inspect(create(url)).get_table_names() == []
+    assert engines.is_in_memory(engine.url)
+
+
+@pytest.mark.parametrize("url", ["sqlite:///a.db", "sqlite:////:memory:", "mysql://"])
+def test_a_file_or_a_server_is_not_in_memory(url):
+    assert not engines.is_in_memory(sa.make_url(url))
+
+
+def test_an_old_sqlite_has_no_database_in_memory(monkeypatch):
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 35, 5))
+
+    with pytest.raises(exception.ConfigurationError, match=r"SQLite 3\.36\.0"):
+        create("sqlite://")
 
 
 def test_a_database_that_can_be_reached_is_reached_once(url):

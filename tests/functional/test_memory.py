@@ -1,0 +1,43 @@
+"""The service on a database in memory, with threads that write at the same moment."""
+
+import concurrent.futures
+import uuid
+
+import pytest
+
+from placement import client
+from tests.functional import server
+
+THREADS = 8
+ROOM = 20
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_threads_claim_what_there_is_and_no_more(url: str) -> None:
+    with server.in_process(url) as application:
+        api = client.Client(client.WSGITransport(application))
+        host = api.create_provider("host")
+        offer = client.Inventories(0, {"VCPU": client.Inventory(total=ROOM)})
+        api.replace_inventories(host.uuid, offer)
+        asked = [client.RequestGroup(resources={"VCPU": 1})]
+        (found,) = api.get_candidates(asked).requests
+
+        def claim(_number: int) -> bool:
+            own = client.Client(client.WSGITransport(application))
+            own.get_candidates(asked)
+            owner = {"project_id": "p", "user_id": "u", "consumer_type": "INSTANCE"}
+            return bool(own.claim(str(uuid.uuid4()), found, **owner))
+
+        with concurrent.futures.ThreadPoolExecutor(THREADS) as threads:
+            claimed = list(threads.map(claim, range(2 * ROOM)))
+
+        assert claimed.count(True) == ROOM
+        assert not api.get_candidates(asked).requests
+
+
+def test_a_worker_that_is_forked_serves_what_it_stores() -> None:
+    with server.processes("sqlite://", workers=1, preload=True) as running:
+        api = client.Client.connect(running.url, "admin")
+        api.create_provider("host")
+
+        assert [each.name for each in api.get_providers()] == ["host"]
