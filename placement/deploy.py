@@ -11,6 +11,7 @@ from oslo_config import cfg
 
 from placement import dispatch, exception, policy, routes
 from placement.conf import settings as conf_settings
+from placement.conf import unknown
 from placement.context import Service
 from placement.db import conflicts, engine, migrations, replica, standard, upkeep
 from placement.db.names import Names
@@ -52,8 +53,20 @@ def loadapp(
     started = time.monotonic()
     service = _service(config)
     app = _wrapped(dispatch.application(routes.by_path()), service, config)
+    # Only now are the options of all libraries known.
+    _log_configuration(config, service.settings)
     LOG.info("Placement is ready after %.2f seconds", time.monotonic() - started)
     return app
+
+
+def _log_configuration(
+    config: cfg.ConfigOpts, settings: conf_settings.Settings
+) -> None:
+    if settings.log_options and LOG.isEnabledFor(logging.DEBUG):
+        config.log_opt_values(LOG, logging.DEBUG)
+    names = unknown.names(config)
+    if names:
+        LOG.warning("Configured without any effect: %s", ", ".join(names))
 
 
 def _service(config: cfg.ConfigOpts) -> Service:

@@ -11,12 +11,11 @@ import typing
 import click
 from gunicorn.app.base import BaseApplication
 from oslo_config import cfg
-from oslo_log import log
 
 from placement import deploy, distribution, exception
 from placement.client import location
 from placement.cmd import atomic, failures, listener
-from placement.conf import find
+from placement.conf import find, log
 from placement.wsgi import worker
 
 if typing.TYPE_CHECKING:
@@ -89,7 +88,7 @@ def serve(
         is_locked = _lock(directory, is_required=brings_own)
         if brings_own:
             _bring_own(config, directory)
-        log.setup(config, "placement")
+        log.setup(config)
         application = deploy.loadapp(config)
     except (exception.ConfigurationError, cfg.Error, OSError) as refused:
         raise failures.NotPossibleNow(str(refused)) from refused

@@ -14,6 +14,8 @@ OPTIONS = [
     cfg.StrOpt(
         "connection_parameters",
         default="",
+        # A driver may take a password there.
+        secret=True,
         help="Parameters for the database driver, appended to the URL as its query: "
         "name=value&name=value.",
     ),
@@ -65,6 +67,7 @@ OPTIONS = [
     cfg.IntOpt(
         "retry_interval",
         default=10,
+        min=0,
         help="Seconds between two tries to connect at start.",
     ),
     cfg.IntOpt(

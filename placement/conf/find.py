@@ -86,6 +86,9 @@ def default_directories(prog: str = PROJECT) -> list[str]:
 
 def files_read(config: cfg.ConfigOpts) -> list[str]:
     """Return the paths of the files that ``config`` was read from, in no order."""
+    if "config_file" not in config:
+        # It was not read from any.
+        return []
     dropped_in = (
         path
         for directory in config.config_dir or ()

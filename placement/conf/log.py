@@ -3,6 +3,8 @@
 from oslo_config import cfg
 from oslo_log import log
 
+from placement import exception
+
 OPTIONS = [
     cfg.BoolOpt(
         "log_options",
@@ -13,6 +15,17 @@ OPTIONS = [
 ]
 
 
+def setup(config: cfg.ConfigOpts) -> None:
+    """Begin to log as ``config`` says.
+
+    Raises ConfigurationError when the file of ``log_config_append`` cannot be read.
+    """
+    try:
+        log.setup(config, "placement")
+    except log.LogConfigError as wrong:
+        raise exception.ConfigurationError(reason=wrong) from wrong
+
+
 def setup_for_command(config: cfg.ConfigOpts) -> None:
     """Begin to log as ``config`` says, on stderr if it names no place.
 
@@ -20,4 +33,4 @@ def setup_for_command(config: cfg.ConfigOpts) -> None:
     """
     if not (config.log_file or config.log_dir):
         config.set_default("use_stderr", True)
-    log.setup(config, "placement")
+    setup(config)

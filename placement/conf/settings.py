@@ -12,6 +12,7 @@ import typing
 from oslo_config import cfg
 
 from placement import exception
+from placement.conf import find
 
 LOG = logging.getLogger(__name__)
 
@@ -175,7 +176,7 @@ def _placement(config: cfg.ConfigOpts) -> PlacementSettings:
 
 
 def _no_connection(config: cfg.ConfigOpts) -> str:
-    looked_in = ", ".join(config.config_file or ()) or "no file found"
+    looked_in = ", ".join(find.files_read(config)) or "no file found"
     return (
         "There is no database: connection is not set under [placement_database] "
         f"(read: {looked_in}), nor is OS_PLACEMENT_DATABASE__CONNECTION in the "

@@ -28,6 +28,9 @@ SQLITE_PAUSE_SECONDS = 0.02
 # Since when connections can share a database in memory.
 _SHARED_MEMORY_SINCE = (3, 36, 0)
 
+# What connection_debug must be for statements, and for rows, to be logged.
+_DEBUG_STATEMENTS, _DEBUG_ROWS = 50, 100
+
 # Options of a connection: its transaction is going to write; it reads one snapshot.
 WRITES = "placement_writes"
 READS = "placement_reads"
@@ -99,6 +102,8 @@ def create_replica_engine(database: "DatabaseSettings") -> sa.Engine:
 def _create(
     database: "DatabaseSettings", option: str, to_postgresql: dict[str, typing.Any]
 ) -> sa.Engine:
+    # Before there is an engine, which looks at the level only then.
+    _log_statements(database.connection_debug)
     try:
         url = _with_driver(_url(getattr(database, option), database))
         if is_in_memory(url):
@@ -115,6 +120,17 @@ def _create(
         raise _unusable(option, unusable) from unusable
     _listen(engine, database)
     return engine
+
+
+def _log_statements(connection_debug: int) -> None:
+    """Let SQLAlchemy log statements, and rows, where all else is logged.
+
+    Its own ``echo`` prints everything on stdout besides.
+    """
+    if connection_debug >= _DEBUG_STATEMENTS:
+        logs_rows = connection_debug >= _DEBUG_ROWS
+        level = logging.DEBUG if logs_rows else logging.INFO
+        logging.getLogger("sqlalchemy.engine").setLevel(level)
 
 
 def _unusable(option: str, why: object) -> exception.ConfigurationError:
@@ -202,6 +218,14 @@ def wait_until_reachable(engine: sa.Engine, database: "DatabaseSettings") -> Non
                     f"reached: {str(unreachable.orig).strip()}. "
                     "See [placement_database] connection."
                 ) from unreachable
+            LOG.warning(
+                "The database %s cannot be reached, attempt %d; the next one is in %d "
+                "seconds: %s",
+                engine.url.render_as_string(),
+                failures,
+                database.retry_interval,
+                str(unreachable.orig).strip(),
+            )
             time.sleep(database.retry_interval)
 
 
@@ -226,7 +250,6 @@ def _options(
 ) -> dict[str, typing.Any]:
     options: dict[str, typing.Any] = {
         "pool_recycle": database.connection_recycle_time,
-        "echo": database.connection_debug >= 50,
     }
     if url.get_backend_name() == "sqlite":
         if is_in_memory(url):

@@ -3,10 +3,8 @@
 import os
 import typing
 
-from oslo_log import log
-
 from placement import deploy, distribution
-from placement.conf import find
+from placement.conf import find, log
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -20,5 +18,5 @@ def init_application() -> "WSGIApplication":
     """
     distribution.require_sole()
     config = find.service_config(os.environ)
-    log.setup(config, "placement")
+    log.setup(config)
     return deploy.loadapp(config)

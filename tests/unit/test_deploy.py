@@ -133,6 +133,99 @@ def test_a_server_is_tried_as_often_as_configured(config, monkeypatch):
     assert pauses == [7, 7, 7]
 
 
+def test_each_attempt_to_reach_a_server_is_logged(config, monkeypatch, caplog):
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    database(
+        config,
+        connection="postgresql://placement:secret@127.0.0.1:1/placement",
+        max_retries=2,
+        retry_interval=7,
+    )
+
+    with pytest.raises(exception.ConfigurationError):
+        deploy.loadapp(config)
+
+    waited = [text for text in caplog.messages if "cannot be reached" in text]
+    assert [text.split(": ")[0].partition("attempt ")[2] for text in waited] == [
+        "1; the next one is in 7 seconds",
+        "2; the next one is in 7 seconds",
+    ]
+    assert all("127.0.0.1:1/placement" in text for text in waited)
+    assert all("Connection refused" in text for text in waited)
+    assert "secret" not in caplog.text
+
+
+def options_logged(caplog):
+    """Return the options that were logged, by name."""
+    found = {}
+    for record in caplog.records:
+        name, equals, value = record.getMessage().partition(" = ")
+        if record.name == "placement.deploy" and equals:
+            found[name.strip()] = value
+    return found
+
+
+def test_options_are_logged_at_debug_without_their_secrets(config, caplog):
+    caplog.set_level(logging.DEBUG, "placement.deploy")
+    config.set_override("connection_parameters", "timeout=5", "placement_database")
+
+    deploy.loadapp(config)
+
+    logged = options_logged(caplog)
+    assert logged["api.auth_strategy"] == "noauth2"
+    assert logged["placement.max_allocation_candidates"] == "-1"
+    assert logged["oslo_policy.policy_file"] == "policy.yaml"
+    for name in ("connection", "connection_parameters", "slave_connection"):
+        assert set(logged[f"placement_database.{name}"]) <= set("*None")
+    assert "timeout=5" not in caplog.text
+
+
+def test_options_of_keystone_are_logged_without_the_password(config, caplog, tmp_path):
+    pytest.importorskip("keystonemiddleware")
+    caplog.set_level(logging.DEBUG, "placement.deploy")
+    path = tmp_path / "placement.conf"
+    path.write_text(
+        "[keystone_authtoken]\nauth_type = password\nauth_url = http://127.0.0.1:1/v3\n"
+        "username = placement\npassword = guess-me\nmemcache_secret_key = me-too\n"
+        "user_domain_id = default\nproject_domain_id = default\n"
+        "project_name = service\n"
+    )
+    config([], project="placement", default_config_files=[str(path)])
+    config.set_override("auth_strategy", "keystone", "api")
+
+    deploy.loadapp(config)
+
+    logged = options_logged(caplog)
+    assert logged["keystone_authtoken.username"] == "placement"
+    assert logged["keystone_authtoken.password"] == "****"
+    assert "guess-me" not in caplog.text
+    assert "me-too" not in caplog.text
+    assert "without any effect" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("log_options", "level"), [(False, logging.DEBUG), (True, logging.INFO)]
+)
+def test_options_are_not_logged_otherwise(config, caplog, log_options, level):
+    caplog.set_level(level, "placement.deploy")
+    config.set_override("log_options", log_options)
+
+    deploy.loadapp(config)
+
+    assert options_logged(caplog) == {}
+
+
+def test_what_is_configured_without_effect_is_logged_once(config, caplog, tmp_path):
+    path = tmp_path / "placement.conf"
+    path.write_text("[oslo_messaging_rabbit]\nssl = true\n[profiler]\nenabled = true\n")
+    config([], project="placement", default_config_files=[str(path)])
+
+    deploy.loadapp(config)
+
+    (said,) = [text for text in caplog.messages if "without any effect" in text]
+    assert said.endswith(": [oslo_messaging_rabbit], [profiler]")
+
+
 def test_an_unexpected_failure_is_a_500_and_has_its_headers(config, caplog):
     caplog.set_level(logging.CRITICAL)
     application = deploy.loadapp(config)

@@ -118,6 +118,13 @@ def test_a_file_of_the_environment_without_a_database_is_an_error(
 
 
 @pytest.mark.usefixtures("home")
+def test_a_log_configuration_that_is_missing_is_an_error(bare_command, monkeypatch):
+    monkeypatch.setenv("OS_DEFAULT__LOG_CONFIG_APPEND", "/no/such/logging.ini")
+
+    assert "/no/such/logging.ini" in refused(bare_command("serve", FREE), 1)
+
+
+@pytest.mark.usefixtures("home")
 def test_a_second_server_in_a_state_directory_is_refused(bare_command, state):
     state.mkdir()
     (state / location.ENDPOINT_FILE).write_text("http://127.0.0.1:9\n")

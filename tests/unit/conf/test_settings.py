@@ -85,6 +85,7 @@ def test_without_a_database_it_says_how_to_name_one(load, text):
         "[placement]\nmax_allocation_candidates = many\n",
         "[placement]\nallocation_candidates_generation_strategy = any-first\n",
         "[api]\nauth_strategy = none\n",
+        "[placement_database]\nretry_interval = -1\n",
         "[workarounds]\noptimize_for_wide_provider_trees = maybe\n",
         "[DEFAULT]\nlog_options = maybe\n",
     ],

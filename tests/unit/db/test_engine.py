@@ -1,3 +1,4 @@
+import logging
 import sqlite3
 
 import pytest
@@ -117,6 +118,24 @@ def test_sqlite_keeps_a_log_and_waits(url):
     assert pragma(engine, "busy_timeout") == engines.SQLITE_WAIT_MS
     assert pragma(engine, "synchronous") != 0
     assert pragma(create(url, sqlite_synchronous=False), "synchronous") == 0
+
+
+@pytest.mark.parametrize(
+    ("debug", "statements", "rows"),
+    [(0, False, False), (50, True, False), (100, True, True)],
+)
+def test_what_is_logged_of_sql(url, caplog, capfd, debug, statements, rows):
+    logger = logging.getLogger("sqlalchemy.engine")
+    before = logger.level
+    try:
+        with create(url, connection_debug=debug).connect() as conn:
+            conn.execute(sa.text("SELECT 4711 AS asked")).all()
+    finally:
+        logger.setLevel(before)
+
+    assert any("SELECT 4711" in text for text in caplog.messages) is statements
+    assert any("(4711,)" in text for text in caplog.messages) is rows
+    assert "4711" not in "".join(capfd.readouterr())
 
 
 def begins(engine, **options):
