@@ -13,7 +13,7 @@ from placement import dispatch, exception, policy, routes
 from placement.conf import settings as conf_settings
 from placement.conf import unknown
 from placement.context import Service
-from placement.db import conflicts, engine, migrations, replica, standard, upkeep
+from placement.db import adoption, conflicts, engine, migrations, replica, standard
 from placement.db.names import Names
 from placement.middleware import (
     auth,
@@ -43,9 +43,9 @@ def loadapp(
 ) -> "WSGIApplication":
     """Return the application for a configuration that has been read.
 
-    The database is made ready: migrated if ``sync_on_startup`` says so, and given
-    the standard names that it lacks. ``project_name`` is accepted for callers that
-    give one.
+    The database is made ready: migrated if ``sync_on_startup`` says so, mended if
+    other services have written to it, and given the standard names that it lacks.
+    ``project_name`` is accepted for callers that give one.
 
     Raises ConfigurationError when the service cannot run as configured; its text
     says how to mend it.
@@ -102,7 +102,7 @@ def _make_ready(database: sa.Engine, settings: conf_settings.DatabaseSettings) -
     if settings.sync_on_startup or is_in_memory:
         migrations.sync(database)
     migrations.require_current(database)
-    upkeep.require_counted(database)
+    adoption.mend(database)
     standard.ensure(database)
 
 

@@ -6,8 +6,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement.db import checks, tables
-from placement.db import engine as engines
+from placement.db import checks, migrations, spelling, tables, transaction, upkeep
 
 if typing.TYPE_CHECKING:
     from placement.conf.settings import PlacementSettings, Settings
@@ -33,11 +32,9 @@ class Migration:
 
         Returns how many rows needed it, and how many were changed now.
         """
-        with engine.connect() as fresh:
-            conn = fresh.execution_options(**{engines.WRITES: True})
-            counts = self.work(conn, settings, max_count)
-            conn.commit()
-            return counts
+        return transaction.write_to(
+            engine, lambda conn: self.work(conn, settings, max_count)
+        )
 
 
 def _set_root_provider_ids(
@@ -95,7 +92,38 @@ def _ensure(conn: sa.Connection, table: sa.Table, external_id: str) -> int:
     return id_
 
 
+def _count_used(
+    conn: sa.Connection, _settings: "Settings", max_count: int
+) -> tuple[int, int]:
+    # Before the head of the schema the columns do not exist.
+    if not migrations.is_current(conn):
+        return 0, 0
+    wrong = upkeep.wrong_among(conn)
+    mended = wrong[:max_count]
+    if mended:
+        upkeep.mend(conn, mended)
+    return len(wrong), len(mended)
+
+
+def _canonicalize_uuids(
+    conn: sa.Connection, _settings: "Settings", max_count: int
+) -> tuple[int, int]:
+    if not migrations.is_current(conn):
+        return 0, 0
+    found, done = 0, 0
+    for kind in spelling.KINDS:
+        keys = conn.scalars(kind.keys).all()
+        found += len(keys)
+        # One kind at a time: each locks its rows in order.
+        if keys and not done:
+            mended = keys[:max_count]
+            done = min(kind.mend(conn, mended), len(mended))
+    return found, done
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration("set_root_provider_ids", _set_root_provider_ids),
     Migration("create_incomplete_consumers", _create_incomplete_consumers),
+    Migration("count_used", _count_used),
+    Migration("canonicalize_uuids", _canonicalize_uuids),
 )

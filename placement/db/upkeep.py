@@ -11,7 +11,6 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception
 from placement.db import locks, revision, tables, transaction
 
 _providers = tables.resource_providers
@@ -78,24 +77,41 @@ def is_unmarked(provider: sa.FromClause = _providers) -> sa.ColumnElement[bool]:
     return provider.c.revision <= 0
 
 
-def require_counted(engine: sa.Engine) -> None:
-    """Make sure that what is allocated is counted: claims are decided by that.
+def is_found(conn: sa.Connection) -> bool:
+    """There is something that ``mend_found`` would mend.
 
-    One statement, which reads each inventory and each allocation once from their
-    indexes.
+    Reads each inventory and each allocation once, from their indexes.
+    """
+    for select in (miscounted(), sa.select(_providers.c.id).where(is_unmarked())):
+        if conn.execute(select.limit(1)).first() is not None:
+            return True
+    return False
 
-    Raises ConfigurationError, which says how to mend it.
+
+def wrong_among(conn: sa.Connection, of: Condition = _of_all) -> list[int]:
+    """Return the ids, ascending, of providers whose columns of ours are wrong."""
+    unmarked = sa.select(_providers.c.id).where(of(_providers.c.id), is_unmarked())
+    wrong = {row.provider_id for row in conn.execute(miscounted(of))}
+    wrong.update(conn.scalars(unmarked))
+    return sorted(wrong)
+
+
+def mend_found(engine: sa.Engine) -> int:
+    """Do what ``mend_all`` does where little is wrong.
+
+    One pass finds what is wrong, and everything else follows what that is.
+
+    Returns how many inventories were counted anew.
+    Raises Unavailable when the database is lost or too busy.
     """
     with engine.connect() as conn:
-        is_wrong = conn.execute(miscounted().limit(1)).first() is not None
-    if is_wrong:
-        name = engine.url.render_as_string()
-        raise exception.ConfigurationError(
-            reason=f"The database {name} has allocations that are not counted in "
-            "inventories.used, as after another Placement has written to it: run "
-            "`placement-manage db sync` first, or set [placement_database] "
-            "sync_on_startup."
-        )
+        wrong = wrong_among(conn)
+    mended = 0
+    for start in range(0, len(wrong), BATCH_PROVIDERS):
+        batch = wrong[start : start + BATCH_PROVIDERS]
+        work = functools.partial(mend, provider_ids=batch)
+        mended += transaction.write_to(engine, work)
+    return mended
 
 
 def mend_all(engine: sa.Engine, report: Report | None = None) -> int:
@@ -145,11 +161,8 @@ def _wrong_among(engine: sa.Engine, ids: collections.abc.Sequence[int]) -> list[
     def of(provider_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
         return provider_id.between(ids[0], ids[-1])
 
-    unmarked = sa.select(_providers.c.id).where(of(_providers.c.id), is_unmarked())
     with engine.connect() as conn:
-        wrong = {row.provider_id for row in conn.execute(miscounted(of))}
-        wrong.update(conn.scalars(unmarked))
-    return sorted(wrong)
+        return wrong_among(conn, of)
 
 
 def mend(conn: sa.Connection, provider_ids: collections.abc.Collection[int]) -> int:
@@ -177,9 +190,7 @@ def mend(conn: sa.Connection, provider_ids: collections.abc.Collection[int]) -> 
                 updated_at=_inventories.c.updated_at,
             )
         )
-    changed = sorted({row.provider_id for row in rows})
-    if changed:
-        _advance_revision(conn, _providers.c.id.in_(changed))
+    show_changes(conn, {row.provider_id for row in rows})
     mark(conn, provider_ids)
     return len(rows)
 
@@ -192,6 +203,17 @@ def mark(conn: sa.Connection, provider_ids: collections.abc.Collection[int]) -> 
     return _advance_revision(
         conn, sa.and_(_providers.c.id.in_(provider_ids), is_unmarked())
     )
+
+
+def show_changes(
+    conn: sa.Connection, provider_ids: collections.abc.Collection[int]
+) -> None:
+    """Move the revisions of providers; the caller has locked them.
+
+    Times of change stay.
+    """
+    if provider_ids:
+        _advance_revision(conn, _providers.c.id.in_(sorted(provider_ids)))
 
 
 def _advance_revision(conn: sa.Connection, condition: sa.ColumnElement[bool]) -> int:

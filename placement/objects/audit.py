@@ -12,7 +12,16 @@ import typing
 
 import sqlalchemy as sa
 
-from placement.db import batch, checks, online, predicates, revision, tables, upkeep
+from placement.db import (
+    batch,
+    checks,
+    online,
+    predicates,
+    revision,
+    spelling,
+    tables,
+    upkeep,
+)
 from placement.objects import consumer, resource_provider
 
 if typing.TYPE_CHECKING:
@@ -85,6 +94,37 @@ def _create_consumers(
     ).all()
     online.create_consumers(conn, still, settings)
     return len(still)
+
+
+def _misspelled(table: sa.Table, name: str, is_taken: bool) -> Findings:
+    """Select uuids that are not canonical, whose canonical form is taken or free."""
+    taken = spelling.is_taken(table)
+    return (
+        sa.select(
+            table.c.uuid.label(name),
+            table.c.id,
+            spelling.canonical(table.c.uuid).label("canonical"),
+        )
+        .where(
+            spelling.is_misspelled(table.c.uuid), taken if is_taken else sa.not_(taken)
+        )
+        .order_by(table.c.id)
+    )
+
+
+def _misspelled_aggregates() -> Findings:
+    wrong = spelling.misspelled_memberships().subquery("misspelled")
+    return (
+        sa.select(_named(), wrong.c.provider_id, wrong.c.uuid.label("aggregate"))
+        .join(_providers, _providers.c.id == wrong.c.provider_id)
+        .order_by(wrong.c.provider_id, wrong.c.aggregate_id)
+    )
+
+
+def _rewrites(
+    mend_some: collections.abc.Callable[[sa.Connection, spelling.Ids], int],
+) -> Mend:
+    return lambda conn, keys, _settings: mend_some(conn, sorted(set(keys)))
 
 
 def _consumers_without_allocations() -> Findings:
@@ -435,6 +475,34 @@ FACTS: tuple[Fact, ...] = (
         _create_consumers,
     ),
     Fact(
+        "consumer_spelling",
+        "The uuid of a consumer is not stored in lower case with dashes: nobody finds "
+        "the consumer.",
+        "It is rewritten, with its allocations.",
+        _misspelled(_consumers, "consumer", is_taken=False),
+        "id",
+        _rewrites(spelling.mend_consumers),
+    ),
+    Fact(
+        "provider_spelling",
+        "The uuid of a provider is not stored in lower case with dashes: nobody finds "
+        "the provider.",
+        "It is rewritten.",
+        _misspelled(_providers, "provider", is_taken=False),
+        "id",
+        _rewrites(spelling.mend_providers),
+    ),
+    Fact(
+        "aggregate_spelling",
+        "A provider is in an aggregate that is not stored in lower case with dashes: "
+        "member_of does not find it.",
+        "The aggregate of the canonical uuid takes its place; the provider still "
+        "shows it as it was written.",
+        _misspelled_aggregates(),
+        "provider_id",
+        _rewrites(spelling.mend_aggregates),
+    ),
+    Fact(
         "consumer_idle",
         "A consumer has a record and no allocations.",
         "The record is deleted.",
@@ -507,6 +575,21 @@ FACTS: tuple[Fact, ...] = (
         _unmarked(),
         "id",
         _mark,
+    ),
+    Fact(
+        "consumer_twice",
+        "A consumer is stored in two spellings of its uuid; only the canonical one is "
+        "found.",
+        "Delete the record and the allocations of the other one by SQL, then run "
+        "--fix, which counts what is left.",
+        _misspelled(_consumers, "consumer", is_taken=True),
+    ),
+    Fact(
+        "provider_twice",
+        "A provider is stored in two spellings of its uuid; only the canonical one is "
+        "found.",
+        "Give the other one a new uuid by SQL; it is then found, and can be deleted.",
+        _misspelled(_providers, "provider", is_taken=True),
     ),
     Fact(
         "parents",

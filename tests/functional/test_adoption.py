@@ -16,7 +16,14 @@ import sqlalchemy as sa
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
 from placement.db import migrations
-from tests.functional import configuration, environments, peer, programs, server
+from tests.functional import (
+    configuration,
+    environments,
+    invariants,
+    peer,
+    programs,
+    server,
+)
 from tests.functional.conftest import skip_loudly
 
 NEWEST = "1.39"
@@ -206,6 +213,10 @@ class Place:
         self._their_python = their_python
         configuration.write(directory, url)
 
+    @property
+    def database_url(self) -> str:
+        return self._url
+
     @contextlib.contextmanager
     def ours(self) -> collections.abc.Iterator[Api]:
         with server.processes(self._url, workers=1) as running:
@@ -231,10 +242,6 @@ class Place:
             return set(sa.inspect(engine).get_table_names())
         finally:
             engine.dispose()
-
-    def start_ours(self) -> None:
-        """Start ours and end it; raises RuntimeError when it refuses."""
-        programs.start_once(self._directory)
 
     def _manage(self, python: pathlib.Path, *command: str) -> str:
         return programs.run(
@@ -328,15 +335,58 @@ def test_two_services_take_turns_with_one_database(place: Place) -> None:
         write_with_theirs(api)
         theirs = api.read()
 
-    with pytest.raises(RuntimeError, match="placement-manage db sync"):
-        place.start_ours()
     with pytest.raises(RuntimeError, match="ended with 1:"):
         place.manage("audit")
-    place.manage("sync")
-    place.manage("audit")
     with place.ours() as api:
+        place.manage("audit")
         assert differences(api.read(), theirs) == []
         # Nothing is left of what ours had counted, and nothing of theirs is missing.
         assert api.try_to_claim(UNTYPED, {LAST: {"VCPU": 2}}).status_code == 409
         api.claim(UNTYPED, {LAST: {"VCPU": 1}, NUMA: {"CUSTOM_GOLD": 9}})
     place.manage("audit")
+
+
+# One uuid each, as it is stored and as the other service is given it.
+SPELLED = "abcdef01-0000-4000-8000-00000000000{}"
+GROUP = SPELLED.format(1)
+GROUP_DIGITS = GROUP.replace("-", "")
+NAMED, RELEASED = (SPELLED.format(n) for n in (2, 3))
+
+
+def write_misspelled(api: Api) -> None:
+    api.create(HOST, "host")
+    api.create(OTHER, "other")
+    api.offer(HOST, VCPU={"total": 10})
+    api.offer(OTHER, DISK_GB={"total": 10})
+    api.show(OTHER, "MISC_SHARES_VIA_AGGREGATE")
+    api.put_together(HOST, GROUP_DIGITS)
+    api.put_together(OTHER, GROUP.upper())
+    body = allocations({HOST: {"VCPU": 3}}) | {"consumer_type": "INSTANCE"}
+    api.do("POST", "/allocations", {NAMED.upper(): body, RELEASED.upper(): body})
+
+
+def test_rows_in_other_spellings_are_found_after_a_start(place: Place) -> None:
+    place.manage("sync")
+    with place.theirs() as api:
+        write_misspelled(api)
+
+    with place.ours() as api:
+        for uuid_ in (NAMED, NAMED.upper(), NAMED.replace("-", "")):
+            held = api.do("GET", f"/allocations/{uuid_}")
+            assert held["allocations"][HOST]["resources"] == {"VCPU": 3}
+        used = api.do("GET", f"/resource_providers/{HOST}/allocations")["allocations"]
+        assert used.keys() == {NAMED, RELEASED}
+        api.claim(NAMED, {HOST: {"VCPU": 4}}, generation=held["consumer_generation"])
+        api.do("DELETE", f"/allocations/{RELEASED}")
+        assert api.try_to_claim(TYPED, {HOST: {"VCPU": 7}}).status_code == 409
+        api.claim(TYPED, {HOST: {"VCPU": 6}})
+        api.do("DELETE", f"/allocations/{TYPED}")
+        for provider, written in ((HOST, GROUP_DIGITS), (OTHER, GROUP.upper())):
+            shown = api.do("GET", f"/resource_providers/{provider}/aggregates")
+            assert shown["aggregates"] == [written]
+        for group in (GROUP, GROUP.upper(), GROUP_DIGITS):
+            found = api.do("GET", f"/resource_providers?member_of={group}")
+            assert len(found["resource_providers"]) == 2
+        search = "/allocation_candidates?resources=VCPU:1,DISK_GB:1"
+        assert len(api.do("GET", search)["allocation_requests"]) == 1
+    assert invariants.violations(place.database_url) == []

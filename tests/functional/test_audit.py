@@ -34,6 +34,10 @@ HOSTS = 6
 
 Document = dict[str, typing.Any]
 
+# Two spellings of one uuid.
+CANONICAL = "abcdef01-0000-4000-8000-000000000001"
+SPELLED = CANONICAL.upper().replace("-", "")
+
 
 class Broken(typing.NamedTuple):
     """Statements that break one fact, and what each finding says, in part."""
@@ -143,6 +147,58 @@ BROKEN = (
         "revision",
         ("UPDATE resource_providers SET revision = 0 WHERE id = 2",),
         ({"provider": "two", "revision": 0},),
+        True,
+    ),
+    Broken(
+        "consumer_spelling",
+        (
+            f"UPDATE consumers SET uuid = '{SPELLED}' WHERE uuid = 'c2'",
+            f"UPDATE allocations SET consumer_id = '{SPELLED}'"
+            " WHERE consumer_id = 'c2'",
+        ),
+        ({"consumer": SPELLED, "id": 2, "canonical": CANONICAL},),
+        True,
+    ),
+    Broken(
+        "consumer_twice",
+        (
+            f"UPDATE consumers SET uuid = '{SPELLED}' WHERE uuid = 'c2'",
+            f"UPDATE allocations SET consumer_id = '{SPELLED}'"
+            " WHERE consumer_id = 'c2'",
+            f"UPDATE consumers SET uuid = '{CANONICAL}' WHERE uuid = 'c1'",
+            f"UPDATE allocations SET consumer_id = '{CANONICAL}'"
+            " WHERE consumer_id = 'c1'",
+        ),
+        ({"consumer": SPELLED, "canonical": CANONICAL},),
+        False,
+    ),
+    Broken(
+        "provider_spelling",
+        (f"UPDATE resource_providers SET uuid = '{SPELLED}' WHERE id = 3",),
+        ({"provider": SPELLED, "id": 3, "canonical": CANONICAL},),
+        True,
+    ),
+    Broken(
+        "provider_twice",
+        (
+            f"UPDATE resource_providers SET uuid = '{SPELLED}' WHERE id = 3",
+            f"UPDATE resource_providers SET uuid = '{CANONICAL}' WHERE id = 1",
+        ),
+        ({"provider": SPELLED, "canonical": CANONICAL},),
+        False,
+    ),
+    Broken(
+        "aggregate_spelling",
+        (
+            "INSERT INTO placement_aggregates (id, uuid) VALUES"
+            f" (7, '{SPELLED}'), (8, '{CANONICAL}')",
+            "INSERT INTO resource_provider_aggregates"
+            " (resource_provider_id, aggregate_id) VALUES (1, 7), (2, 7), (2, 8)",
+        ),
+        (
+            {"provider": "one", "provider_id": 1, "aggregate": SPELLED},
+            {"provider": "two", "provider_id": 2, "aggregate": SPELLED},
+        ),
         True,
     ),
     Broken(
@@ -358,7 +414,7 @@ def test_what_is_mended_is_what_was_meant(world, run) -> None:
     )
     assert [row.used for row in after["inventories"]] == [9, 0, 6]
     consumers = {row.uuid: row.generation for row in after["consumers"]}
-    assert consumers == {"c1": 0, "c2": 0}
+    assert consumers == {"c1": 0, CANONICAL: 0}
     owners = {row.id: row.external_id for row in after["projects"]}
     assert [owners[row.project_id] for row in after["consumers"]] == ["p", "nobody"]
 

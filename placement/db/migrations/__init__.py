@@ -5,6 +5,8 @@ recorded in ``alembic_version``; ``own`` adds what is ours and has a record of i
 own, so that another Placement finds in ``alembic_version`` what it understands.
 """
 
+import collections.abc
+import contextlib
 import os
 import pathlib
 import typing
@@ -18,7 +20,7 @@ import sqlalchemy as sa
 
 from placement import exception
 from placement.db import engine as engines
-from placement.db import upkeep
+from placement.db import spelling, upkeep
 
 BASE = "base"
 OWN = "own"
@@ -37,7 +39,8 @@ def sync(
 
     Ours are added at the head of the base chain only: they build on it. What
     belongs into our columns is put right then, whoever has written to the database
-    before; ``report`` is told how far that is.
+    before; ``report`` is told how far that is. So are uuids that are not stored in
+    the canonical form.
 
     Does nothing where nothing is missing. Of several processes that do this at
     once, one changes the schema and the others wait. Ended in the middle, it can
@@ -52,6 +55,7 @@ def sync(
         conn.commit()
     if is_head:
         upkeep.mend_all(engine, report)
+        spelling.mend_all(engine)
 
 
 def version(engine: sa.Engine) -> str | None:
@@ -88,6 +92,29 @@ def require_current(engine: sa.Engine) -> None:
                     "needed: run `placement-manage db sync` first, or set "
                     "[placement_database] sync_on_startup."
                 )
+
+
+def is_current(conn: sa.Connection) -> bool:
+    """The schema is the newest."""
+    return all(_current(chain, conn) == _head(chain) for chain in (BASE, OWN))
+
+
+@contextlib.contextmanager
+def exclusive(engine: sa.Engine) -> collections.abc.Iterator[None]:
+    """Keep other processes that migrate, or enter such a block, waiting.
+
+    Those of another node of a Galera cluster do not wait. Nor does SQLite need it,
+    which has one writer at a time.
+    """
+    if engine.dialect.name == "sqlite":
+        yield
+        return
+    with engine.connect() as conn:
+        # The block may need the only connection of the pool. Closing this one ends
+        # the lock, which MariaDB keeps as long as the connection.
+        conn.detach()
+        _lock(conn)
+        yield
 
 
 def _schema(revision: str | None) -> str:

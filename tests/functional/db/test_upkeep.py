@@ -1,8 +1,11 @@
 """Our columns are made right, whoever has written to the database before."""
 
+import collections.abc
+import concurrent.futures
 import contextlib
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -11,12 +14,13 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from placement import exception
 from placement.db import migrations, tables, upkeep
 from tests.functional import configuration, invariants, programs, server
 from tests.functional.db import worlds
 
 SECONDS = 60
+# Mending takes a small part of it, if nothing is in its way.
+SECONDS_OF_PATIENCE = 1.5
 PROVIDERS = 3 * upkeep.BATCH_PROVIDERS
 
 _inventories = tables.inventories
@@ -175,19 +179,101 @@ def test_times_of_change_stay(world) -> None:
         "UPDATE allocations SET resource_provider_id = 2 WHERE id = 1",
     ],
 )
-def test_a_service_does_not_begin_on_what_is_not_counted(world, statement) -> None:
-    upkeep.require_counted(world)
+def test_a_start_counts_what_something_else_has_written(
+    world, statement, caplog
+) -> None:
     worlds.execute(world, statement)
+    before = revisions(world)
 
-    with pytest.raises(exception.ConfigurationError) as refused:
-        upkeep.require_counted(world)
-
-    assert "placement-manage db sync" in str(refused.value)
-    with pytest.raises(exception.ConfigurationError, match="are not counted"):
-        start(world)
-    migrations.sync(world)
-    upkeep.require_counted(world)
     start(world)
+
+    assert wrong(world) == []
+    after = revisions(world)
+    assert {id_ for id_ in after if after[id_] > before[id_]} <= {1, 2}
+    (line,) = mended(caplog)
+    assert re.search("counted [12] inventories anew, rewrote 0 uuids", line)
+
+
+def test_a_start_where_all_is_right_locks_nothing(world, caplog) -> None:
+    with locking() as statements:
+        start(world)
+
+    assert not statements
+    assert mended(caplog) == []
+
+
+@pytest.mark.parametrize("processes", [3])
+def test_several_that_start_together_mend_once(uncounted, caplog, processes) -> None:
+    with concurrent.futures.ThreadPoolExecutor(processes) as pool:
+        for done in [pool.submit(start, uncounted) for _ in range(processes)]:
+            done.result()
+
+    assert wrong(uncounted) == []
+    lines = mended(caplog)
+    if uncounted.dialect.name == "sqlite":
+        # They share the work.
+        assert lines
+    else:
+        assert len(lines) == 1
+        assert f"counted {PROVIDERS} inventories" in lines[0]
+
+
+def test_a_start_needs_no_second_connection(uncounted) -> None:
+    url = uncounted.url.render_as_string(hide_password=False)
+    pool = {"max_pool_size": "1", "max_overflow": "0", "pool_timeout": "2"}
+
+    with server.in_process(url, {"placement_database": pool}):
+        pass
+
+    assert wrong(uncounted) == []
+
+
+def test_a_start_beside_a_claim_counts_it_once(world) -> None:
+    if world.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    worlds.execute(world, "UPDATE inventories SET used = 50 WHERE id = 2")
+
+    with (
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+        world.connect() as conn,
+    ):
+        # What a claim of five units does, but for the COMMIT.
+        for text in (
+            "INSERT INTO allocations (resource_provider_id, consumer_id,"
+            " resource_class_id, used) VALUES (1, 'c1', 1, 5)",
+            "UPDATE resource_providers SET generation = 4 WHERE id = 1",
+            "UPDATE inventories SET used = used + 5 WHERE id = 2",
+        ):
+            conn.execute(sa.text(text))
+        starting = pool.submit(start, world)
+        with pytest.raises(concurrent.futures.TimeoutError):
+            starting.result(SECONDS_OF_PATIENCE)
+        conn.commit()
+        starting.result()
+
+    assert wrong(world) == []
+
+
+def mended(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the lines about what was mended."""
+    return [r.message for r in caplog.records if "has written to" in r.message]
+
+
+@contextlib.contextmanager
+def locking() -> collections.abc.Iterator[list[str]]:
+    """Yield what becomes the list of statements that lock or write."""
+    found: list[str] = []
+
+    def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+        words = ("UPDATE", "INSERT", "BEGIN IMMEDIATE", "advisory", "get_lock")
+        if any(word in statement for word in words):
+            found.append(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
 
 
 def start(engine: sa.Engine) -> None:
@@ -204,11 +290,8 @@ def test_a_sync_that_is_killed_between_two_steps_can_be_run_again(uncounted) -> 
 
     assert done.returncode == -signal.SIGKILL
     assert counted(uncounted) == 2 * upkeep.BATCH_PROVIDERS
-    with pytest.raises(exception.ConfigurationError):
-        upkeep.require_counted(uncounted)
     migrations.sync(uncounted)
     assert wrong(uncounted) == []
-    upkeep.require_counted(uncounted)
 
 
 def test_a_sync_that_is_killed_in_a_transaction_can_be_run_again(

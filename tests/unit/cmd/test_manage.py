@@ -94,12 +94,14 @@ def test_online_data_migrations_go_on_until_nothing_is_left(run, old_records, da
     assert status == 0
     assert lines[0] == "Running batches of 50 until complete"
     assert lines[1] == "60 rows matched query set_root_provider_ids, 50 migrated"
-    assert lines[-6:] == [
+    assert lines[-8:] == [
         "+-----------------------------+-------------+-----------+",
         "|          Migration          | Total Found | Completed |",
         "+-----------------------------+-------------+-----------+",
         "|    set_root_provider_ids    |     60      |    60     |",
         "| create_incomplete_consumers |     55      |    55     |",
+        "|         count_used          |     60      |    60     |",
+        "|     canonicalize_uuids      |      0      |     0     |",
         "+-----------------------------+-------------+-----------+",
     ]
     assert database.execute(
@@ -137,6 +139,8 @@ def test_with_a_count_there_may_be_more_to_do(run, old_records, database):
     ]
 
     assert run("db", "online_data_migrations", "--max-count", "35")[0] == 1
+    # The providers have no revision yet.
+    assert run("db", "online_data_migrations", "--max-count", "60")[0] == 1
     assert run("db", "online_data_migrations", "--max-count", "1")[0] == 0
 
 

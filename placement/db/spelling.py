@@ -1,0 +1,278 @@
+"""Uuids that another Placement has stored as a client wrote them.
+
+The service looks up providers, consumers and aggregates by the canonical form of a
+uuid, lower case with dashes, see ``uuids.canonical``. A row with another spelling of
+it is listed but never found, so it is rewritten.
+
+A provider or consumer whose canonical uuid belongs to another row stays as it is:
+which of the two is meant, nobody can tell.
+"""
+
+import collections.abc
+import dataclasses
+import functools
+import itertools
+import typing
+
+import sqlalchemy as sa
+
+from placement import uuids
+from placement.db import locks, tables, transaction, upkeep
+
+_providers = tables.resource_providers
+_consumers = tables.consumers
+_allocations = tables.allocations
+_aggregates = tables.placement_aggregates
+_memberships = tables.resource_provider_aggregates
+
+_Text = sa.ColumnElement[str] | sa.ColumnElement[str | None]
+
+# Where the canonical form has its dashes.
+_SHAPE = "________-____-____-____-____________"
+
+# What is left of any spelling without its prefixes.
+_DIGITS = "^[{}]*-*([0-9a-fA-F]-*){32}[{}]*$"
+
+# Rows that are rewritten in one transaction.
+_BATCH_ROWS = 500
+
+# Longer spellings of aggregates are not kept.
+_SPELLING_LENGTH_MAX = 36
+
+
+def canonical(column: _Text) -> sa.ColumnElement[str]:
+    """Return the canonical form of a uuid in ``column``, however it is written.
+
+    The twin of ``uuids.canonical`` for what ``is_misspelled`` holds for.
+    """
+    digits: sa.ColumnElement[str] = sa.func.lower(column)
+    for other in ("urn:", "uuid:", "{", "}", "-"):
+        digits = sa.func.replace(digits, other, "")
+    ends = itertools.pairwise((0, 8, 12, 16, 20, 32))
+    parts = [sa.func.substr(digits, a + 1, b - a, type_=sa.Text) for a, b in ends]
+    return functools.reduce(lambda text, part: text + "-" + part, parts)
+
+
+def is_misspelled(column: _Text) -> sa.ColumnElement[bool]:
+    """The column has a uuid that is not written in the canonical form.
+
+    Other text is nobody's uuid and is left alone. Reads every row: one million
+    consumers take some 0.3 seconds.
+    """
+    digits = sa.func.replace(sa.func.replace(column, "urn:", ""), "uuid:", "")
+    # Cheap conditions first: they hold for nearly all rows.
+    is_canonical = sa.and_(column.like(_SHAPE), column == sa.func.lower(column))
+    return sa.and_(sa.not_(is_canonical), digits.regexp_match(_DIGITS))
+
+
+def is_taken(table: sa.Table) -> sa.ColumnElement[bool]:
+    """Another provider or consumer has the canonical form of the row's uuid."""
+    others = table.alias("others")
+    # Subqueries that return a value are run only for rows that are misspelled.
+    same = sa.select(others.c.id).where(others.c.uuid == canonical(table.c.uuid))
+    found = same.limit(1).scalar_subquery().is_not(None)
+    if table is not _consumers:
+        return found
+    held = sa.select(_allocations.c.id).where(
+        _allocations.c.consumer_id == canonical(table.c.uuid)
+    )
+    return sa.or_(found, held.limit(1).scalar_subquery().is_not(None))
+
+
+def _misspelled(table: sa.Table) -> "sa.Select[typing.Any]":
+    return (
+        sa.select(table.c.id, table.c.uuid)
+        .where(is_misspelled(table.c.uuid), sa.not_(is_taken(table)))
+        .order_by(table.c.id)
+    )
+
+
+def misspelled_memberships() -> "sa.Select[typing.Any]":
+    """Select associations with aggregates whose uuid is not canonical.
+
+    A row is (provider_id, aggregate_id, uuid), ordered by these.
+    """
+    return (
+        sa.select(
+            _memberships.c.resource_provider_id.label("provider_id"),
+            _memberships.c.aggregate_id,
+            _aggregates.c.uuid,
+        )
+        .join(_aggregates, _aggregates.c.id == _memberships.c.aggregate_id)
+        .where(is_misspelled(_aggregates.c.uuid))
+        .order_by(_memberships.c.resource_provider_id, _memberships.c.aggregate_id)
+    )
+
+
+Ids = collections.abc.Sequence[int]
+
+
+def mend_consumers(conn: sa.Connection, ids: Ids) -> int:
+    """Write the uuids of these consumers in the canonical form, where it is free.
+
+    Locks them first. Returns how many were rewritten.
+    """
+    locked = sa.select(_consumers.c.id).where(_consumers.c.id.in_(ids))
+    conn.execute(locked.order_by(_consumers.c.id).with_for_update()).all()
+    rewritten = _rewrite(conn, _consumers, ids)
+    if rewritten:
+        column = _allocations.c.consumer_id
+        conn.execute(
+            sa.update(_allocations)
+            .where(column.in_(list(rewritten.values())))
+            .values(consumer_id=canonical(column), updated_at=_allocations.c.updated_at)
+        )
+    return len(rewritten)
+
+
+def mend_providers(conn: sa.Connection, ids: Ids) -> int:
+    """Write the uuids of these providers in the canonical form, where it is free.
+
+    Locks them first, with all providers that show the uuid of one of them as their
+    root or parent. Returns how many were rewritten.
+    """
+    showing = sa.or_(
+        _providers.c.id.in_(ids),
+        _providers.c.root_provider_id.in_(ids),
+        _providers.c.parent_provider_id.in_(ids),
+    )
+    shown = conn.scalars(sa.select(_providers.c.id).where(showing)).all()
+    locks.lock_providers(conn, shown)
+    rewritten = _rewrite(conn, _providers, ids)
+    if rewritten:
+        upkeep.show_changes(conn, shown)
+    return len(rewritten)
+
+
+def _rewrite(conn: sa.Connection, table: sa.Table, ids: Ids) -> dict[int, str]:
+    """Rewrite what is misspelled among rows that are locked.
+
+    Returns what was there before, by id. A writer that takes one of the canonical
+    uuids meanwhile breaks the unique key, here or there, and the loser runs again.
+    """
+    rows = conn.execute(_misspelled(table).where(table.c.id.in_(ids)))
+    # Of several spellings of one uuid the first is rewritten.
+    first: dict[str | None, tuple[int, str]] = {}
+    for id_, uuid in rows:
+        first.setdefault(uuids.canonical(uuid), (id_, uuid))
+    first.pop(None, None)
+    rewritten = dict(first.values())
+    if rewritten:
+        conn.execute(
+            sa.update(table)
+            .where(table.c.id.in_(list(rewritten)))
+            .values(uuid=canonical(table.c.uuid), updated_at=table.c.updated_at)
+        )
+    return rewritten
+
+
+def mend_aggregates(conn: sa.Connection, provider_ids: Ids) -> int:
+    """Move the providers from aggregates that are misspelled to the canonical ones.
+
+    Locks the providers first. Each association keeps its spelling, as if the client
+    had written it to this service. The other aggregates stay, without members: who
+    has just looked one up may be about to use it.
+
+    Returns how many associations were moved.
+    """
+    locks.lock_providers(conn, provider_ids)
+    is_theirs = _memberships.c.resource_provider_id.in_(provider_ids)
+    found = [
+        (row.provider_id, row.aggregate_id, row.uuid, uuid)
+        for row in conn.execute(misspelled_memberships().where(is_theirs))
+        if (uuid := uuids.canonical(row.uuid)) is not None
+    ]
+    if not found:
+        return 0
+    ids = _ids_of_aggregates(conn, {uuid for *_, uuid in found})
+    present = {
+        (row.resource_provider_id, row.aggregate_id)
+        for row in conn.execute(sa.select(_memberships).where(is_theirs))
+    }
+    moved: dict[tuple[int, str, str], list[int]] = {}
+    doubled: dict[int, list[int]] = {}
+    for provider_id, aggregate_id, written, uuid in found:
+        if (provider_id, ids[uuid]) in present:
+            doubled.setdefault(aggregate_id, []).append(provider_id)
+        else:
+            present.add((provider_id, ids[uuid]))
+            moved.setdefault((aggregate_id, written, uuid), []).append(provider_id)
+    for aggregate_id, members in doubled.items():
+        conn.execute(sa.delete(_memberships).where(_are(aggregate_id, members)))
+    for (aggregate_id, written, uuid), members in moved.items():
+        values: dict[str, typing.Any] = {"aggregate_id": ids[uuid]}
+        if len(written) <= _SPELLING_LENGTH_MAX:
+            values["spelling"] = sa.func.coalesce(_memberships.c.spelling, written)
+        these = _are(aggregate_id, members)
+        conn.execute(sa.update(_memberships).where(these).values(values))
+    upkeep.show_changes(conn, {provider_id for provider_id, *_ in found})
+    return len(found)
+
+
+def _are(aggregate_id: int, members: list[int]) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        _memberships.c.aggregate_id == aggregate_id,
+        _memberships.c.resource_provider_id.in_(members),
+    )
+
+
+def _ids_of_aggregates(conn: sa.Connection, wanted: set[str]) -> dict[str, int]:
+    """Return the ids of aggregates by uuid; those that are missing are added."""
+    select = sa.select(_aggregates.c.uuid, _aggregates.c.id).where(
+        _aggregates.c.uuid.in_(sorted(wanted))
+    )
+    known = dict(conn.execute(select).all())
+    if missing := sorted(wanted - known.keys()):
+        conn.execute(sa.insert(_aggregates), [{"uuid": uuid} for uuid in missing])
+        known = dict(conn.execute(select).all())
+    return known
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """Rows that may be misspelled: ``keys`` selects ids that ``mend`` takes."""
+
+    keys: "sa.Select[int]"
+    mend: collections.abc.Callable[[sa.Connection, Ids], int]
+
+
+def _keys(select: "sa.Select[typing.Any]") -> "sa.Select[int]":
+    rows = select.order_by(None).subquery()
+    key = rows.c[0].label("key")
+    return sa.select(key).distinct().order_by(key)
+
+
+# In the order in which rows are locked.
+KINDS: tuple[Kind, ...] = (
+    Kind(_keys(_misspelled(_consumers)), mend_consumers),
+    Kind(_keys(_misspelled(_providers)), mend_providers),
+    Kind(_keys(misspelled_memberships()), mend_aggregates),
+)
+
+
+def is_found(conn: sa.Connection) -> bool:
+    """There is something that ``mend_all`` would rewrite."""
+    return any(conn.scalar(kind.keys.limit(1)) is not None for kind in KINDS)
+
+
+def mend_all(engine: sa.Engine) -> int:
+    """Rewrite what is misspelled, some rows at a time; may be repeated.
+
+    Each transaction is short and keeps the order of locks, so that a service may run
+    meanwhile. Where nothing is misspelled, nothing is locked.
+
+    Returns how many providers, consumers and memberships were rewritten.
+    Raises Unavailable when the database is lost or too busy.
+    """
+    mended = 0
+    for kind in KINDS:
+        with engine.connect() as conn:
+            keys = conn.scalars(kind.keys).all()
+        for start in range(0, len(keys), _BATCH_ROWS):
+            batch = keys[start : start + _BATCH_ROWS]
+            mended += transaction.write_to(engine, _work(kind, batch))
+    return mended
+
+
+def _work(kind: Kind, keys: Ids) -> collections.abc.Callable[[sa.Connection], int]:
+    return lambda conn: kind.mend(conn, keys)
