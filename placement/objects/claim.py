@@ -237,7 +237,16 @@ def _writing_consumers(
     conn: sa.Connection, claims: collections.abc.Sequence[Claim], held: Held
 ) -> list[Step]:
     staying = {claim.consumer: claim for claim in claims if claim.amounts}
-    gone = [each for uuid, each in held.consumers.items() if uuid not in staying]
+    # A record without allocations counts as absent, unless its generation was given:
+    # the consumer begins anew, at generation 1 and without a type.
+    holding = {each.consumer for each in held.taken}
+    kept = {
+        uuid: each
+        for uuid, each in held.consumers.items()
+        if uuid in staying
+        and (uuid in holding or staying[uuid].generation == each.generation)
+    }
+    gone = [each for uuid, each in held.consumers.items() if uuid not in kept]
     steps = consumer.deleting(gone)
     if not staying:
         return steps
@@ -245,9 +254,8 @@ def _writing_consumers(
         conn, held.known, (claim.owner for claim in staying.values())
     )
     owners = {uuid: ids[claim.owner] for uuid, claim in staying.items()}
-    stored = [each for uuid, each in held.consumers.items() if uuid in staying]
-    new = [uuid for uuid in staying if uuid not in held.consumers]
-    steps += consumer.advancing(stored, owners)
+    new = [uuid for uuid in staying if uuid not in kept]
+    steps += consumer.advancing(list(kept.values()), owners)
     return steps + consumer.creating(sorted(new), owners)
 
 

@@ -78,16 +78,16 @@ def require_generation(
 ) -> None:
     """Compare the generation that the caller has read with the stored one.
 
-    None means that the consumer must not exist. A record without allocations at
-    generation 0 is one that was never used; it counts as absent.
+    None means that the consumer must not exist. A record without allocations, which
+    only other services leave behind, counts as absent; its generation is accepted as
+    well, because a client may have read it there.
 
     Raises ConsumerGenerationConflict.
     Source: microversion 1.28.
     """
-    if given is UNCHECKED:
+    if given is UNCHECKED or (stored is not None and given == stored.generation):
         return
-    is_absent = stored is None or not (has_allocations or stored.generation)
-    expected = None if is_absent or stored is None else stored.generation
+    expected = stored.generation if stored is not None and has_allocations else None
     if given != expected:
         raise exception.ConsumerGenerationConflict(expected, given)
 
