@@ -48,8 +48,11 @@ def get_all(conn: sa.Connection, uuid: str) -> tuple[int, list[str]]:
     return provider.generation, [row[0] for row in rows]
 
 
+# The uuid of an aggregate, as it was written for the provider.
+AS_WRITTEN = sa.func.coalesce(_associations.c.spelling, _aggregates.c.uuid)
+
 _OF_PROVIDER = Belongings(
-    sa.func.coalesce(_associations.c.spelling, _aggregates.c.uuid),
+    AS_WRITTEN,
     source=sa.join(
         _associations, _aggregates, _aggregates.c.id == _associations.c.aggregate_id
     ),

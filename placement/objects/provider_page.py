@@ -10,7 +10,7 @@ import typing
 import sqlalchemy as sa
 
 from placement.db import names, tables
-from placement.objects import inventory
+from placement.objects import aggregate, inventory
 from placement.objects.inventory import Inventory
 
 _providers = tables.resource_providers
@@ -38,7 +38,8 @@ class ProviderDetails:
     """One provider with what was asked for; the rest is empty.
 
     ``inventories`` are by resource class, ``allocations`` by consumer and then by
-    resource class. Traits and aggregates ascend by their stored ids.
+    resource class. Traits and aggregates ascend by their stored ids;
+    the uuid of an aggregate is as it was written.
     """
 
     id: int
@@ -187,7 +188,7 @@ _PARTS = {
     ),
     AGGREGATES: (
         _of_providers(
-            sa.select(_provider_aggregates.c.resource_provider_id, _aggregates.c.uuid)
+            sa.select(_provider_aggregates.c.resource_provider_id, aggregate.AS_WRITTEN)
             .join(_aggregates, _aggregates.c.id == _provider_aggregates.c.aggregate_id)
             .order_by(_aggregates.c.id),
             _provider_aggregates.c.resource_provider_id,
