@@ -44,10 +44,12 @@ def set_aggregates(req: Request, uuid: str) -> Reply:
     def replace(conn: sa.Connection) -> int:
         if is_guarded:
             provider = _advance(conn, uuid, int(body["resource_provider_generation"]))
-        else:
-            provider = resource_provider.get_by_uuid(conn, uuid)
+            aggregate.replace_all(conn, provider, wanted)
+            return provider.generation
+        provider = resource_provider.get_by_uuid(conn, uuid)
+        resource_provider.lock(conn, [provider.id])
+        if aggregate.replace_all(conn, provider, wanted):
             resource_provider.show_change(conn, provider)
-        aggregate.replace_all(conn, provider, wanted)
         return provider.generation
 
     generation = transaction.write(req.context, replace)

@@ -63,10 +63,12 @@ _OF_PROVIDER = Belongings(
 
 def replace_all(
     conn: sa.Connection, provider: ResourceProvider, wanted: Spellings
-) -> None:
+) -> bool:
     """Make ``wanted`` the provider's aggregates; unknown ones are added, for good.
 
-    The caller has moved the provider's generation or revision.
+    The caller has locked the provider, and moves its generation or revision.
+
+    Returns whether anything has changed.
     """
     names = sorted(wanted)
     known, present = _find(conn, provider, names)
@@ -89,6 +91,7 @@ def replace_all(
     )
     if steps:
         batch.run(conn, steps)
+    return bool(steps)
 
 
 def _find(

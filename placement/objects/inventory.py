@@ -161,10 +161,19 @@ def add(
 def change(conn: sa.Connection, provider: ResourceProvider, offer: Inventory) -> bool:
     """Put ``offer`` in the place of the one of its class; says whether there was one.
 
-    The caller has advanced the provider's generation.
+    The caller has advanced the provider's generation. An offer that stays as it is is
+    not written.
     """
+    stored = find(conn, provider, offer.resource_class_id)
+    if stored is None or stored == offer:
+        return stored is not None
+    _change(conn, provider, offer)
+    return True
+
+
+def _change(conn: sa.Connection, provider: ResourceProvider, offer: Inventory) -> None:
     of_class = {"provider": provider.id, "resource_class": offer.resource_class_id}
-    return conn.execute(_CHANGE, of_class | _offered(offer)).rowcount == 1
+    conn.execute(_CHANGE, of_class | _offered(offer))
 
 
 def replace_all(
@@ -205,7 +214,7 @@ def merge(
     for offer in wanted:
         stored = present.get(offer.resource_class_id)
         if stored is not None and stored != offer:
-            change(conn, provider, offer)
+            _change(conn, provider, offer)
     _insert(
         conn,
         provider,

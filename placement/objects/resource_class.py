@@ -80,8 +80,10 @@ def rename(conn: sa.Connection, name: str, new_name: str) -> ResourceClass:
         raise exception.BadRequest(
             reason=f"Cannot update standard resource class {name}"
         )
+    if new_name == name:
+        return found
     taken = find_by_name(conn, new_name)
-    if taken is not None and taken.id != found.id:
+    if taken is not None:
         raise exception.Conflict(
             reason=f"Resource class already exists: {excerpt.of_text(new_name)}"
         )

@@ -324,7 +324,7 @@ def advancing(
 
 
 def show_change(conn: sa.Connection, provider: ResourceProvider) -> None:
-    """Move the provider's revision; its generation stays as it is.
+    """Move the provider's revision; its generation and time of change stay.
 
     Keeps other writers away, as every change of a provider does.
 
@@ -333,7 +333,10 @@ def show_change(conn: sa.Connection, provider: ResourceProvider) -> None:
     moved = conn.execute(
         sa.update(_providers)
         .where(_providers.c.id == provider.id)
-        .values(revision=revision.next_of(_providers.c.revision))
+        .values(
+            revision=revision.next_of(_providers.c.revision),
+            updated_at=_providers.c.updated_at,
+        )
     )
     if moved.rowcount != 1:
         raise changed_meanwhile()

@@ -6,6 +6,7 @@ the second sees what the first has done.
 """
 
 import collections.abc
+import typing
 import uuid as uuids
 
 import sqlalchemy as sa
@@ -120,8 +121,11 @@ def update(
     if parent_uuid != before.parent_provider_uuid:
         _move(conn, provider, parent_uuid, may_reparent)
     _require_name_free(conn, provider, name)
+    # A name that stays is no change, and the time of the last one stays, too.
     conn.execute(
-        sa.update(_providers).where(_providers.c.id == provider.id).values(name=name)
+        sa.update(_providers)
+        .where(_providers.c.id == provider.id, _providers.c.name.is_distinct_from(name))
+        .values(name=name)
     )
     return resource_provider.describe(conn, provider.uuid)
 
@@ -217,11 +221,17 @@ def _write_place(
         .where(_providers.c.id == provider.id)
         .values(parent_provider_id=parent and parent.id)
     )
+    moved: dict[str, typing.Any] = {}
+    if root_id == provider.root_provider_id:
+        # Those below show what they showed before.
+        moved["updated_at"] = _providers.c.updated_at
     conn.execute(
         sa.update(_providers)
         .where(_providers.c.id.in_(subtree))
         .values(
-            root_provider_id=root_id, revision=revision.next_of(_providers.c.revision)
+            root_provider_id=root_id,
+            revision=revision.next_of(_providers.c.revision),
+            **moved,
         )
     )
 
