@@ -169,8 +169,10 @@ def _lock(directory: pathlib.Path, is_required: bool) -> bool:
 
 def _locked(directory: pathlib.Path, descriptor: int) -> str:
     process = os.read(descriptor, 20).decode().strip() or "unknown"
-    endpoint_file = directory / location.ENDPOINT_FILE
-    at = endpoint_file.read_text().strip() if endpoint_file.exists() else "starting"
+    try:
+        at = (directory / location.ENDPOINT_FILE).read_text().strip()
+    except FileNotFoundError:
+        at = "starting"
     return (
         f"A server is already running in {directory} (process {process}, {at}). Stop "
         "it, or set PLACEMENT_STATE_DIR to another directory."

@@ -58,8 +58,8 @@ _DRIVERS = {
 _MARIADB_DEFAULTS = {"connect_timeout": 10}
 # Whatever the URL says: names have any characters.
 _MARIADB_ALWAYS = {"charset": "utf8mb4", "use_unicode": True}
-# Modes that change what our statements or SQLAlchemy's mean, and names of groups that
-# have such a mode. Which values are refused is for others to say.
+# Modes that change what a statement means, and modes that include one of them. Those
+# that only decide which values are refused are left as configured.
 _MARIADB_OTHER_SQL = frozenset(
     (
         *("ANSI", "DB2", "MAXDB", "MSSQL", "ORACLE", "POSTGRESQL"),
@@ -107,7 +107,7 @@ def _create(
     try:
         url = _with_driver(_url(getattr(database, option), database))
         if is_in_memory(url):
-            # Its name and parameters say no more.
+            # All such databases are opened alike.
             url = sa.make_url(f"{url.drivername}://")
         engine = sa.create_engine(url, **_options(url, database, to_postgresql))
     except (
