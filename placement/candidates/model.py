@@ -6,7 +6,8 @@ Those below are what is stored.
 
 import collections.abc
 import dataclasses
-import typing
+
+from placement.objects.inventory import Offer
 
 # Units by resource class id, ascending by id.
 Amounts = tuple[tuple[int, int], ...]
@@ -62,25 +63,6 @@ class ProviderFilters:
     group: RequestGroup
     name: str | None = None
     uuid: str | None = None
-
-
-class Offer(typing.NamedTuple):
-    """What an inventory can still give to one consumer; amounts in units.
-
-    ``room`` is the largest amount: ``max_unit``, or less where less is left.
-    """
-
-    min_unit: int
-    step_size: int
-    room: int
-    capacity: int
-    used: int
-
-    def refuses(self, amount: int) -> bool:
-        """``amount`` may not be taken; twin of ``predicates.fits``, negated."""
-        return (
-            amount > self.room or amount < self.min_unit or amount % self.step_size != 0
-        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)

@@ -16,12 +16,12 @@ import sqlalchemy as sa
 
 from placement.candidates import rows
 from placement.candidates.foresight import Reader
-from placement.candidates.model import Offer, ProviderView
+from placement.candidates.model import ProviderView
 from placement.db import names as name_kinds
 from placement.db import tables
 from placement.db.names import Names
 from placement.objects import inventory
-from placement.objects.inventory import Inventory
+from placement.objects.inventory import Inventory, Offer
 
 # How many ids one statement names.
 _IDS_PER_STATEMENT = 10_000
@@ -144,7 +144,9 @@ class Views:
         )
         no_traits = self._trait_set((), {})
         for id_, uuid, root_id, parent_id, revision in providers:
-            offers = {row[1]: _offer(row) for row in inventories.get(id_, ())}
+            offers = {
+                row[1]: Inventory(*row[1:]).offer() for row in inventories.get(id_, ())
+            }
             trait_set = trait_sets.get(id_, no_traits)
             yield ProviderView(
                 id=id_,
@@ -289,18 +291,6 @@ _AGGREGATES = _selects(
     sa.select(_aggregates.c.resource_provider_id, _aggregates.c.aggregate_id),
     _aggregates.c.resource_provider_id,
 )
-
-
-def _offer(row: rows.Row) -> Offer:
-    offered = Inventory(*row[1:])
-    capacity = offered.capacity
-    return Offer(
-        min_unit=offered.min_unit,
-        step_size=offered.step_size,
-        room=min(offered.max_unit, capacity - offered.used),
-        capacity=capacity,
-        used=offered.used,
-    )
 
 
 def _resources_json(

@@ -24,7 +24,7 @@ def capacity(inventory: sa.FromClause) -> sa.ColumnElement[float]:
 def allows_amount(
     inventory: sa.FromClause, amount: int | sa.ColumnElement[int]
 ) -> sa.ColumnElement[bool]:
-    """``amount`` is a size that may be taken; twin of ``Inventory.refuses_size``.
+    """``amount`` is a size that may be taken; twin of ``Offer.refuses_size``.
 
     An amount above what a column can hold is allowed nowhere, and is not sent.
     """
@@ -44,12 +44,12 @@ def allows_amount(
 def has_room(
     inventory: sa.FromClause, amount: int | sa.ColumnElement[typing.Any]
 ) -> sa.ColumnElement[bool]:
-    """``amount`` more units stay within capacity; twin of ``Inventory.has_room``."""
+    """``amount`` more units stay within capacity; twin of ``Offer.has_room``."""
     return inventory.c.used + amount <= capacity(inventory)
 
 
 def fits(inventory: sa.FromClause, amount: int) -> sa.ColumnElement[bool]:
-    """``amount`` more units may be taken; twin of ``Inventory.refuses``."""
+    """``amount`` more units may be taken; twin of ``Offer.refuses``."""
     if amount > MAX_INT:
         return sa.false()
     return sa.and_(allows_amount(inventory, amount), has_room(inventory, amount))

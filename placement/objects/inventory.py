@@ -35,17 +35,52 @@ class Inventory:
     modified: datetime.datetime | None = dataclasses.field(default=None, compare=False)
 
     @property
-    def exact_capacity(self) -> float:
-        """Units that may be allocated in all, not rounded."""
-        return (self.total - self.reserved) * self.allocation_ratio
-
-    @property
     def capacity(self) -> int:
-        """Units that may be allocated in all, rounded toward zero."""
-        return int(self.exact_capacity)
+        """Units that may be allocated in all; twin of ``predicates.capacity``.
+
+        Rounded toward zero, which changes nothing for the whole numbers that are
+        compared with it.
+        """
+        return int((self.total - self.reserved) * self.allocation_ratio)
+
+    def offer(self) -> "Offer":
+        """Return what decides whether an amount may be taken."""
+        capacity = self.capacity
+        return Offer(
+            min_unit=self.min_unit,
+            max_unit=self.max_unit,
+            step_size=self.step_size,
+            capacity=capacity,
+            used=self.used,
+            room=min(self.max_unit, capacity - self.used),
+        )
+
+
+class Offer(typing.NamedTuple):
+    """What may still be taken of an inventory, made by ``Inventory.offer``.
+
+    ``room`` is the most that one consumer may hold: ``max_unit``, or less where less
+    is left. Searches and claims both ask here; the twins in SQL are in ``predicates``.
+    """
+
+    min_unit: int
+    max_unit: int
+    step_size: int
+    capacity: int
+    used: int
+    room: int
+
+    def refuses(self, amount: int) -> str | None:
+        """Name the first rule that forbids taking ``amount`` more units at once.
+
+        None means that they may be taken.
+        """
+        return self.refuses_size(amount) or (
+            None if self.has_room(amount) else "capacity"
+        )
 
     def refuses_size(self, amount: int) -> str | None:
-        """Name the first rule that forbids taking ``amount`` units at once."""
+        """Name the first rule that forbids an amount of this size."""
         if amount < self.min_unit:
             return "min_unit"
         if amount > self.max_unit:
@@ -55,17 +90,8 @@ class Inventory:
         return None
 
     def has_room(self, amount: int) -> bool:
-        """``amount`` more units stay within capacity."""
-        return self.used + amount <= self.exact_capacity
-
-    def refuses(self, amount: int) -> str | None:
-        """Name the first rule that forbids taking ``amount`` more units.
-
-        None means that they may be taken.
-        """
-        return self.refuses_size(amount) or (
-            None if self.has_room(amount) else "capacity"
-        )
+        """``amount`` more units, at least one, stay within capacity."""
+        return self.used + amount <= self.capacity
 
 
 # What a client says of an inventory; the rest is the service's.

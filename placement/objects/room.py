@@ -16,7 +16,7 @@ from placement import exception
 from placement.db import batch, lists, names, predicates, tables
 from placement.db.batch import Step
 from placement.objects import inventory, resource_provider
-from placement.objects.inventory import Inventory
+from placement.objects.inventory import Inventory, Offer
 
 _inventories = tables.inventories
 _providers = tables.resource_providers
@@ -41,7 +41,7 @@ class Key(typing.NamedTuple):
 
 
 Changes = collections.Counter[Key]
-_Offers = dict[Key, Inventory]
+_Offers = dict[Key, Offer]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def read(
         provider_ids[uuid] = id_
         # None where the provider offers none of the classes.
         if columns[0] is not None:
-            inventories[Key(id_, columns[0])] = Inventory(*columns)
+            inventories[Key(id_, columns[0])] = Inventory(*columns).offer()
     return Offered(provider_ids, inventories)
 
 

@@ -1,13 +1,16 @@
 """Conditions in SQL and their twins in Python agree, on every database."""
 
 import itertools
+import uuid
 
 import pytest
 import sqlalchemy as sa
 
+from placement import client
 from placement.db import predicates, tables, transaction
 from placement.objects import inventory
 from placement.objects.inventory import Inventory
+from tests.functional import server
 from tests.functional.db import contexts
 
 RATIOS = (0.1, 0.3, 0.7, 0.9, 1.0, 1.1, 1.5, 16.0)
@@ -15,7 +18,7 @@ AMOUNTS = range(1, 13)
 CLASS_ID = 0
 
 
-def small_offers() -> list[Inventory]:
+def small_inventories() -> list[Inventory]:
     """Return every small inventory whose rules could meet."""
     sizes = ((1, 12, 1), (2, 5, 1), (1, 12, 3), (4, 3, 1), (1, predicates.MAX_INT, 2))
     totals = (1, 2, 7, 10, 90)
@@ -27,7 +30,9 @@ def small_offers() -> list[Inventory]:
     ]
 
 
-OFFERS = small_offers()
+INVENTORIES = small_inventories()
+# What claims and searches ask.
+OFFERS = [each.offer() for each in INVENTORIES]
 
 
 def row(provider_id: int, offer: Inventory) -> dict[str, object]:
@@ -41,9 +46,9 @@ def row(provider_id: int, offer: Inventory) -> dict[str, object]:
 
 @pytest.fixture
 def read(database_url):
-    """Ask of all inventories; one is known by its place among OFFERS."""
+    """Ask of all inventories; one is known by its place among INVENTORIES."""
     with contexts.context(database_url) as context:
-        rows = [row(place, offer) for place, offer in enumerate(OFFERS)]
+        rows = [row(place, offer) for place, offer in enumerate(INVENTORIES)]
 
         def fill(conn: sa.Connection) -> None:
             for batch in _batches(rows):
@@ -57,9 +62,29 @@ def _batches(rows: list[dict[str, object]]) -> list[list[dict[str, object]]]:
     return [rows[start : start + 200] for start in range(0, len(rows), 200)]
 
 
-def places_where(condition: sa.ColumnElement[bool], conn: sa.Connection) -> set[int]:
+def places_where(
+    condition: sa.ColumnElement[bool], conn: sa.Connection, amount: int
+) -> set[int]:
     column = tables.inventories.c.resource_provider_id
-    return set(conn.scalars(sa.select(column).where(condition)))
+    select = sa.select(column).where(condition)
+    return set(conn.scalars(select, {"amount": amount}))
+
+
+# Searches write the amount into the statement; claims send it, as a parameter or, all
+# at once, as a column.
+_SENT = sa.select(
+    sa.cast(sa.bindparam("amount", type_=sa.Integer), sa.Integer).label("amount")
+)
+FORMS = {
+    "written": lambda amount: amount,
+    "parameter": lambda _: sa.bindparam("amount", type_=sa.Integer),
+    "column": lambda _: _SENT.subquery("sent").c.amount,
+}
+
+
+@pytest.fixture(params=FORMS.values(), ids=FORMS)
+def form(request):
+    return request.param
 
 
 def places_of(rule) -> set[int]:
@@ -69,29 +94,59 @@ def places_of(rule) -> set[int]:
 def test_what_may_be_taken(read) -> None:
     for amount in AMOUNTS:
         condition = predicates.fits(tables.inventories, amount)
-        found = read(lambda conn, condition=condition: places_where(condition, conn))
+        found = read(
+            lambda conn, is_so=condition, n=amount: places_where(is_so, conn, n)
+        )
 
         expected = places_of(lambda offer, n=amount: offer.refuses(n) is None)
         assert found == expected, f"amount {amount}"
         assert 0 < len(expected) < len(OFFERS)
 
 
-def test_which_sizes_are_allowed(read) -> None:
+def test_which_sizes_are_allowed(read, form) -> None:
     for amount in AMOUNTS:
-        condition = predicates.allows_amount(tables.inventories, amount)
-        found = read(lambda conn, condition=condition: places_where(condition, conn))
+        condition = predicates.allows_amount(tables.inventories, form(amount))
+        found = read(
+            lambda conn, is_so=condition, n=amount: places_where(is_so, conn, n)
+        )
 
         expected = places_of(lambda offer, n=amount: offer.refuses_size(n) is None)
         assert found == expected, f"amount {amount}"
 
 
-def test_where_there_is_room(read) -> None:
+def test_where_there_is_room(read, form) -> None:
     for amount in AMOUNTS:
-        condition = predicates.has_room(tables.inventories, amount)
-        found = read(lambda conn, condition=condition: places_where(condition, conn))
+        condition = predicates.has_room(tables.inventories, form(amount))
+        found = read(
+            lambda conn, is_so=condition, n=amount: places_where(is_so, conn, n)
+        )
 
         expected = places_of(lambda offer, n=amount: offer.has_room(n))
         assert found == expected, f"amount {amount}"
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_searches_and_claims_agree_on_the_last_amount(
+    application: server.Application, ratio: float
+) -> None:
+    api = client.Client(client.WSGITransport(application))
+    host = str(uuid.uuid4())
+    api.create_provider(host, host)
+    vcpu = client.Inventory(total=10, allocation_ratio=ratio)
+    api.replace_inventories(host, client.Inventories(0, {"VCPU": vcpu}))
+    last = round(10 * ratio)
+
+    for amount, fits in ((last + 1, False), (last, True), (1, False)):
+        wanted = client.RequestGroup(resources={"VCPU": amount})
+        found = api.get_candidates([wanted]).requests
+        claimed = api.claim(
+            str(uuid.uuid4()),
+            client.AllocationRequest({host: {"VCPU": amount}}),
+            project_id="project",
+            user_id="user",
+            consumer_type="INSTANCE",
+        )
+        assert (bool(found), bool(claimed)) == (fits, fits), f"amount {amount}"
 
 
 def test_what_is_stored_is_read_as_it_was(read) -> None:
@@ -99,11 +154,11 @@ def test_what_is_stored_is_read_as_it_was(read) -> None:
     select = sa.select(column, *inventory.COLUMNS).order_by(column)
     found = read(lambda conn: [Inventory(*each[1:]) for each in conn.execute(select)])
 
-    assert found == OFFERS
-    assert [each.used for each in found] == [each.used for each in OFFERS]
+    assert found == INVENTORIES
+    assert [each.used for each in found] == [each.used for each in INVENTORIES]
     capacities = sa.select(predicates.capacity(tables.inventories)).order_by(column)
     exact = read(lambda conn: list(conn.scalars(capacities)))
-    assert exact == [offer.exact_capacity for offer in OFFERS]
+    assert list(map(int, exact)) == [offer.capacity for offer in OFFERS]
 
 
 def test_an_amount_that_no_column_holds_fits_nowhere_and_is_not_sent(read) -> None:
@@ -113,7 +168,7 @@ def test_an_amount_that_no_column_holds_fits_nowhere_and_is_not_sent(read) -> No
             predicates.allows_amount(tables.inventories, amount),
         ):
             found = read(
-                lambda conn, condition=condition: places_where(condition, conn)
+                lambda conn, condition=condition: places_where(condition, conn, 0)
             )
 
             assert found == set()

@@ -7,8 +7,9 @@ import random
 import pytest
 
 from placement.candidates import combine
-from placement.candidates.model import Offer, ProviderView
+from placement.candidates.model import ProviderView
 from placement.candidates.plan import Group, Plan, Slot
+from placement.objects.inventory import Inventory
 
 GPU, CPU = 8, 0
 PARENTS = {1: None, 2: 1, 3: 1, 4: 2, 5: 2, 6: 3}
@@ -23,7 +24,8 @@ def provider(id_, rooms, traits=0):
         revision=0,
         names_revision=None,
         offers={
-            class_id: Offer(1, 1, room, room, 0) for class_id, room in rooms.items()
+            class_id: Inventory(class_id, room).offer()
+            for class_id, room in rooms.items()
         },
         traits=traits,
         aggregates=frozenset(),

@@ -3,8 +3,12 @@ import pytest
 from placement.objects.inventory import Inventory
 
 
-def offer(**given):
+def inventory(**given):
     return Inventory(resource_class_id=0, **({"total": 10} | given))
+
+
+def offer(**given):
+    return inventory(**given).offer()
 
 
 @pytest.mark.parametrize(
@@ -21,6 +25,7 @@ def offer(**given):
     ],
 )
 def test_capacity_is_rounded_toward_zero(given, capacity):
+    assert inventory(**given).capacity == capacity
     assert offer(**given).capacity == capacity
 
 
@@ -75,6 +80,22 @@ def test_the_size_is_looked_at_before_the_room():
     assert offer(used=10, min_unit=2).refuses(1) == "min_unit"
 
 
-def test_what_is_used_is_not_part_of_an_offer():
-    assert offer(used=3) == offer(used=4)
-    assert offer(total=3) != offer(total=4)
+@pytest.mark.parametrize(
+    ("given", "room"),
+    [
+        ({}, 10),
+        ({"max_unit": 4}, 4),
+        ({"max_unit": 4, "used": 7}, 3),
+        ({"max_unit": 4, "used": 12}, -2),
+        ({"allocation_ratio": 0.95, "used": 1}, 8),
+    ],
+)
+def test_the_most_that_one_consumer_may_hold(given, room):
+    assert offer(**given).room == room
+    assert room <= 0 or not offer(**given).refuses(room)
+    assert offer(**given).refuses(room + 1)
+
+
+def test_what_is_used_is_not_part_of_an_inventory():
+    assert inventory(used=3) == inventory(used=4)
+    assert inventory(total=3) != inventory(total=4)
