@@ -1,7 +1,6 @@
 """Uuids: the many ways to write one, and the one that is stored."""
 
 import re
-import uuid
 
 _DIGITS = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
@@ -12,9 +11,11 @@ def canonical(text: str) -> str | None:
     Dashes, braces and a prefix ``urn:uuid:`` may be there or not.
     """
     digits = text.replace("urn:", "").replace("uuid:", "").strip("{}").replace("-", "")
-    if not _DIGITS.fullmatch(digits.lower()):
+    digits = digits.lower()
+    if not _DIGITS.fullmatch(digits):
         return None
-    return str(uuid.UUID(hex=digits))
+    parts = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
+    return "-".join(parts)
 
 
 def canonical_or_same(text: str) -> str:
