@@ -43,11 +43,12 @@ _held_aggregates = _aggregates.alias("held_aggregates")
 
 def of_anchor(plan: Plan, shared: Shared) -> collections.abc.Iterator[Condition]:
     """Yield what holds for a ROOT that may anchor a candidate."""
-    yield from _root_conditions(plan, shared)
+    yield from of_root(plan, shared)
     yield from _supply_conditions(plan, shared)
 
 
-def _root_conditions(plan: Plan, shared: Shared) -> collections.abc.Iterator[Condition]:
+def of_root(plan: Plan, shared: Shared) -> collections.abc.Iterator[Condition]:
+    """Yield what is asked of ROOT itself, and which roots the groups are bound to."""
     if plan.root_required:
         yield _has_all_traits(ROOT.c.id, plan.root_required)
     if plan.root_forbidden:
@@ -85,7 +86,7 @@ def _supply_conditions(
         group = slot.group
         if slot.index in shared:
             own = _supplies(group, slot.amounts, spread=False)
-            yield sa.or_(own, _shares(shared[slot.index]))
+            yield sa.or_(own, shares(shared[slot.index]))
         elif not group.is_spread:
             # Groups that ask the same need the condition once.
             key = (group.amounts, group.required, group.forbidden, group.member_of)
@@ -118,7 +119,7 @@ def _spread_conditions(
 def _supplies(group: Group, amounts: Amounts, spread: bool) -> Condition:
     """Providers of the anchor's tree give ``amounts``: one all, or ``spread``."""
     select = sa.select(_provider.c.id).where(
-        _provider.c.root_provider_id == ROOT.c.id, *_matches(_provider, group)
+        _provider.c.root_provider_id == ROOT.c.id, *matches(_provider, group)
     )
     if group.root_id is not None and not group.is_spread:
         select = select.where(_provider.c.root_provider_id == group.root_id)
@@ -156,7 +157,7 @@ def _some_has_trait(
     )
 
 
-def _shares(aggregates: frozenset[int]) -> Condition:
+def shares(aggregates: frozenset[int]) -> Condition:
     """Some provider of the anchor's tree is in one of ``aggregates``."""
     return found(
         sa.select(_member.c.id)
@@ -180,7 +181,19 @@ def _enough_providers(plan: Plan) -> collections.abc.Iterator[Condition]:
         yield scalar(count, _member) >= wanted
 
 
-def _matches(
+def has_member(
+    asks: collections.abc.Callable[
+        [sa.FromClause], collections.abc.Iterable[Condition]
+    ],
+) -> Condition:
+    """A provider of the anchor's tree meets what ``asks`` returns for it."""
+    select = sa.select(_provider.c.id).where(
+        _provider.c.root_provider_id == ROOT.c.id, *asks(_provider)
+    )
+    return found(select, _provider)
+
+
+def matches(
     provider: sa.FromClause, group: Group
 ) -> collections.abc.Iterator[Condition]:
     """The provider's traits and aggregates are right, whatever it offers.

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import itertools
+import logging
 import random
 import typing
 
@@ -12,6 +13,7 @@ from placement.candidates import (
     anchors,
     choose,
     combine,
+    explain,
     lookup,
     order,
     plan,
@@ -33,6 +35,8 @@ from placement.db import postgresql, transaction
 if typing.TYPE_CHECKING:
     from placement.conf.settings import PlacementSettings
     from placement.context import RequestContext
+
+LOG = logging.getLogger(__name__)
 
 # What the memory of a process is kept under.
 _KEPT = "placement.candidates"
@@ -64,10 +68,26 @@ def find(
     The same database gives the same answer in the same order, unless the
     configuration asks for a random one; ``chance`` is what that draws from.
 
+    At level DEBUG a search that finds nothing logs why.
+
     Raises BadRequest for an unknown resource class or trait, and when the search
     takes too long or the answer is too large.
     """
-    return transaction.read(context, lambda conn: _find(context, conn, request, chance))
+
+    def search(conn: sa.Connection) -> Found:
+        found = _find(context, conn, request, chance)
+        if _is_explained(found):
+            reason = explain.why_empty(
+                conn,
+                context.names,
+                _memory(context).bits,
+                request,
+                context.settings.placement.candidates_search_seconds_max,
+            )
+            LOG.debug("No allocation candidates: %s", reason)
+        return found
+
+    return transaction.read(context, search)
 
 
 def _find(
@@ -91,15 +111,25 @@ def _find(
     return found
 
 
+def _is_explained(found: Found) -> bool:
+    """Say whether the log gets the reason for what was found, which is nothing."""
+    return not found.requests and LOG.isEnabledFor(logging.DEBUG)
+
+
 def _foreseeing(
     conn: sa.Connection, memory: Memory, foresight: Foresight | None
 ) -> Reader:
     """Return the reader of a search.
 
     Where nothing had changed the last time, one statement is likely to be all. It is
-    asked outside of the snapshot, and again there if it is not.
+    asked outside of the snapshot, and again there if it is not. The reason for an
+    empty answer has to come from the same snapshot.
     """
-    if foresight is not None and foresight.has_held:
+    if (
+        foresight is not None
+        and foresight.has_held
+        and not _is_explained(typing.cast("Found", foresight.answer))
+    ):
         with postgresql.alone(conn) as is_alone:
             reader = Reader(conn, foresight, memory.texts)
         if not is_alone or reader.finds_as_before(foresight):

@@ -28,17 +28,24 @@ def allows_amount(
 
     An amount above what a column can hold is allowed nowhere, and is not sent.
     """
+    if isinstance(amount, int) and amount > MAX_INT:
+        return sa.false()
+    return sa.and_(*unit_rules(inventory, amount).values())
+
+
+def unit_rules(
+    inventory: sa.FromClause, amount: int | sa.ColumnElement[int]
+) -> dict[str, sa.ColumnElement[bool]]:
+    """Return the parts of ``allows_amount`` by name, for amounts up to MAX_INT."""
     if isinstance(amount, int):
-        if amount > MAX_INT:
-            return sa.false()
         amount = sa.literal(amount, sa.Integer)
     columns = inventory.c
-    return sa.and_(
-        columns.min_unit <= amount,
-        columns.max_unit >= amount,
+    return {
+        "min_unit": columns.min_unit <= amount,
+        "max_unit": columns.max_unit >= amount,
         # Not "== 0", of which PostgreSQL expects that hardly any row has it.
-        amount % columns.step_size < 1,
-    )
+        "step_size": amount % columns.step_size < 1,
+    }
 
 
 def has_room(
@@ -46,6 +53,11 @@ def has_room(
 ) -> sa.ColumnElement[bool]:
     """``amount`` more units stay within capacity; twin of ``Offer.has_room``."""
     return inventory.c.used + amount <= capacity(inventory)
+
+
+def fits_when_empty(inventory: sa.FromClause, amount: int) -> sa.ColumnElement[bool]:
+    """There would be room if nothing were used; twin of ``Offer.has_room`` then."""
+    return capacity(inventory) >= amount
 
 
 def fits(inventory: sa.FromClause, amount: int) -> sa.ColumnElement[bool]:

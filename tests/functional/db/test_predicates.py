@@ -125,6 +125,17 @@ def test_where_there_is_room(read, form) -> None:
         assert found == expected, f"amount {amount}"
 
 
+def test_where_there_would_be_room_if_nothing_were_used(read) -> None:
+    for amount in AMOUNTS:
+        condition = predicates.fits_when_empty(tables.inventories, amount)
+        found = read(
+            lambda conn, is_so=condition, n=amount: places_where(is_so, conn, n)
+        )
+
+        expected = places_of(lambda offer, n=amount: offer._replace(used=0).has_room(n))
+        assert found == expected, f"amount {amount}"
+
+
 @pytest.mark.parametrize("ratio", RATIOS)
 def test_searches_and_claims_agree_on_the_last_amount(
     application: server.Application, ratio: float

@@ -78,6 +78,11 @@ def test_a_search_finds_what_trying_everything_finds(engine, seed, nested):
     for of, summary in told.items():
         assert summary == worlds.summary_of(model, names[of])
 
+    # Roots with candidates pass all conditions; without any, something is to blame.
+    reason = worlds.why_empty(engine, question, nested)
+    assert not expected or reason.startswith("combining")
+    assert "their order" not in reason or expected
+
     # Whoever knows the trees, or the answer, says the same.
     knows_trees = worlds.context_of(engine)
     for resource_class in worlds.ASKED_CLASSES:

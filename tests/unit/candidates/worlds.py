@@ -9,7 +9,8 @@ import uuid
 
 import sqlalchemy as sa
 
-from placement.candidates import find, render, request
+from placement.candidates import explain, find, render, request
+from placement.candidates.views import TraitBits
 from placement.conf.settings import PlacementSettings
 from placement.context import RequestContext, Service
 from placement.db import tables
@@ -208,6 +209,14 @@ class Answer:
         for _ in range(3):
             assert render.document(find.find(context, asked), LATEST) == text
         return cls(text, json.loads(text))
+
+
+def why_empty(engine, question, nested=True):
+    """Return the reason that would be logged if nothing had been found."""
+    asked = request.parse(Query.parse(query_of(question).encode()), LATEST)
+    asked = dataclasses.replace(asked, nested_aware=nested)
+    with engine.connect() as conn:
+        return explain.why_empty(conn, Names(), TraitBits(), asked, 300)
 
 
 def summary_of(model, name):
