@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from placement import exception
-from placement.db import conflicts, postgresql, revision
+from placement.db import conflicts, postgresql, revision, tables
 
 if typing.TYPE_CHECKING:
     from placement.conf.settings import DatabaseSettings
@@ -76,6 +76,13 @@ _MARIADB_KEEPALIVE = {
     socket.TCP_KEEPCNT: 3,
     socket.TCP_USER_TIMEOUT: 30_000,
 }
+
+
+def exact_collation(dialect: sa.Dialect) -> str:
+    """Return the collation of MariaDB, or MySQL, that compares text exactly."""
+    if getattr(dialect, "is_mariadb", False):
+        return tables.EXACT_COLLATION
+    return "utf8mb4_0900_bin"
 
 
 def create_engine(database: "DatabaseSettings") -> sa.Engine:

@@ -17,7 +17,7 @@ import typing
 import sqlalchemy as sa
 
 from placement import uuids
-from placement.db import locks, tables, transaction, upkeep
+from placement.db import locks, revision, tables, transaction, upkeep
 
 _providers = tables.resource_providers
 _consumers = tables.consumers
@@ -138,14 +138,22 @@ def mend_providers(conn: sa.Connection, ids: Ids) -> int:
     )
     shown = conn.scalars(sa.select(_providers.c.id).where(showing)).all()
     locks.lock_providers(conn, shown)
-    rewritten = _rewrite(conn, _providers, ids)
+    # In one UPDATE: PostgreSQL checks the references of a row that the transaction has
+    # written before, and an older row may refer to a root that does not exist.
+    next_revision = revision.next_of(_providers.c.revision)
+    rewritten = _rewrite(conn, _providers, ids, revision=next_revision)
     if rewritten:
-        upkeep.show_changes(conn, shown)
+        upkeep.show_changes(conn, set(shown) - rewritten.keys())
     return len(rewritten)
 
 
-def _rewrite(conn: sa.Connection, table: sa.Table, ids: Ids) -> dict[int, str]:
-    """Rewrite what is misspelled among rows that are locked.
+def _rewrite(
+    conn: sa.Connection,
+    table: sa.Table,
+    ids: Ids,
+    **more: sa.ColumnElement[typing.Any],
+) -> dict[int, str]:
+    """Rewrite what is misspelled among rows that are locked, and set ``more`` of them.
 
     Returns what was there before, by id. A writer that takes one of the canonical
     uuids meanwhile breaks the unique key, here or there, and the loser runs again.
@@ -161,7 +169,7 @@ def _rewrite(conn: sa.Connection, table: sa.Table, ids: Ids) -> dict[int, str]:
         conn.execute(
             sa.update(table)
             .where(table.c.id.in_(list(rewritten)))
-            .values(uuid=canonical(table.c.uuid), updated_at=table.c.updated_at)
+            .values(uuid=canonical(table.c.uuid), updated_at=table.c.updated_at, **more)
         )
     return rewritten
 

@@ -122,7 +122,8 @@ def write_at_once(
 def _add_refused(refused: set[str], keys: collections.abc.Collection[str]) -> None:
     if len(refused) + len(keys) > REFUSED_KEYS_MAX:
         refused.clear()
-    refused.update(keys)
+    if len(keys) <= REFUSED_KEYS_MAX:
+        refused.update(keys)
 
 
 def write_to(

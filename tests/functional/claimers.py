@@ -81,7 +81,7 @@ class Inside(typing.NamedTuple):
     def opened(self) -> collections.abc.Iterator[Send]:
         with (
             # Most claims are refused, and all are to go the way of those that are not.
-            mock.patch.object(transaction, "REFUSED_SECONDS", 0),
+            mock.patch.object(transaction, "REFUSED_KEYS_MAX", 0),
             server.in_process(self.url) as application,
         ):
             transport = client.WSGITransport(application)

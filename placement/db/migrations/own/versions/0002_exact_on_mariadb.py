@@ -23,10 +23,7 @@ def upgrade() -> None:
         "SET allocation_ratio = CAST(CAST(allocation_ratio AS FLOAT) AS CHAR), "
         "updated_at = updated_at"
     )
-    collation = tables.EXACT_COLLATION
-    if not getattr(conn.dialect, "is_mariadb", False):
-        # What MySQL calls it.
-        collation = "utf8mb4_0900_bin"
+    collation = engine.exact_collation(conn.dialect)
     for table in _comparing_otherwise(conn, collation):
         op.execute(
             # The row format that has room for the index of the longest name.
