@@ -79,6 +79,9 @@ class Enforcer:
         """
         self._config = config
         self._loading = threading.Lock()
+        # Since oslo.policy 6 the scope is always enforced; before, an option says so.
+        if "enforce_scope" in config.oslo_policy:
+            config.set_override("enforce_scope", True, group="oslo_policy")
         try:
             self._rules = _Rules(config, _settled_stamps(config))
         except Exception as unreadable:
