@@ -112,7 +112,7 @@ def _canonicalize_uuids(
         return 0, 0
     found, done = 0, 0
     for kind in spelling.KINDS:
-        keys = conn.scalars(kind.keys).all()
+        keys = kind.keys(conn)
         found += len(keys)
         # One kind at a time: each locks its rows in order.
         if keys and not done:
