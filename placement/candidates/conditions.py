@@ -1,11 +1,16 @@
 """Conditions on an anchor, asked in SQL.
 
 They are necessary for a candidate, and for a tree of one provider nearly exact; what
-is left is decided on the providers themselves. Each is a scalar subquery, which
-every database answers one anchor at a time: then a statement stops at its LIMIT.
-Written as semi-joins they are turned into joins of whole tables wherever statistics
-mislead. For the same reason counts are compared by ">=", although they never rise
-above: of "=" PostgreSQL expects that hardly any row has it.
+is left is decided on the providers themselves.
+
+The plan must be the same without statistics, as in a restored database that was never
+analysed. So there is one way to answer each condition. It is a scalar subquery, which
+every database evaluates for one anchor at a time, so that a statement stops at its
+LIMIT; and each subquery reads one table, by the columns of one of its indexes. With a
+join in a subquery, PostgreSQL and MariaDB start at the wrong table and read all
+inventories of a class for each anchor. Semi-joins become joins of whole tables. Counts
+are compared by ">=", although they are never greater: PostgreSQL expects of "=" that
+hardly any row meets it.
 """
 
 import collections.abc
@@ -43,6 +48,9 @@ _held_aggregates = _aggregates.alias("held_aggregates")
 
 def of_anchor(plan: Plan, shared: Shared) -> collections.abc.Iterator[Condition]:
     """Yield what holds for a ROOT that may anchor a candidate."""
+    # Not "IS NULL": without statistics PostgreSQL expects one row of 200 to meet it,
+    # and sorts all roots instead of stopping at the LIMIT.
+    yield sa.func.coalesce(ROOT.c.parent_provider_id, 0) < 1
     yield from of_root(plan, shared)
     yield from _supply_conditions(plan, shared)
 
@@ -60,9 +68,8 @@ def of_root(plan: Plan, shared: Shared) -> collections.abc.Iterator[Condition]:
     for root_id in dict.fromkeys(own):
         if root_id is not None:
             yield ROOT.c.id == root_id
-    # Aggregates are small beside the fleet: a join may well begin at them.
     for aggregates in own_aggregates(plan, shared)[:CONDITIONS_MAX]:
-        yield ROOT.c.id.in_(roots(holders(_aggregates.c.aggregate_id, aggregates)))
+        yield shares(aggregates)
 
 
 def own_groups(plan: Plan, shared: Shared) -> list[Group]:
@@ -85,14 +92,14 @@ def _supply_conditions(
     for slot in plan.slots[:CONDITIONS_MAX]:
         group = slot.group
         if slot.index in shared:
-            own = _supplies(group, slot.amounts, spread=False)
+            own = _supplies(group, slot.amounts)
             yield sa.or_(own, shares(shared[slot.index]))
         elif not group.is_spread:
             # Groups that ask the same need the condition once.
             key = (group.amounts, group.required, group.forbidden, group.member_of)
             if (*key, group.not_member_of, group.root_id) not in asked:
                 asked.add((*key, group.not_member_of, group.root_id))
-                yield _supplies(group, slot.amounts, spread=False)
+                yield _supplies(group, slot.amounts)
     for group in plan.groups:
         if group.is_spread:
             yield from _spread_conditions(plan, group, shared)
@@ -107,68 +114,55 @@ def _spread_conditions(
 ) -> collections.abc.Iterator[Condition]:
     slots = [slot for slot in plan.slots if slot.group is group]
     own = [slot for slot in slots if slot.index not in shared][:CONDITIONS_MAX]
-    if own:
-        amounts = tuple(slot.amounts[0] for slot in own)
-        yield _supplies(group, amounts, spread=True)
+    for amount in dict.fromkeys(slot.amounts[0] for slot in own):
+        yield _supplies(group, (amount,))
     # A provider from outside may have any of the traits that are held together.
     if group.is_collective and len(own) == len(slots):
         for traits in group.required[:CONDITIONS_MAX]:
-            yield _some_has_trait(group, traits, own)
+            yield _some_has_trait(traits, own)
 
 
-def _supplies(group: Group, amounts: Amounts, spread: bool) -> Condition:
-    """Providers of the anchor's tree give ``amounts``: one all, or ``spread``."""
-    select = sa.select(_provider.c.id).where(
-        _provider.c.root_provider_id == ROOT.c.id, *matches(_provider, group)
+def _supplies(group: Group, amounts: Amounts) -> Condition:
+    """One provider of the anchor's tree gives all ``amounts``."""
+    select = _of_tree(_provider).where(
+        *matches(_provider, group), *(_offers(_provider, one) for one in amounts)
     )
     if group.root_id is not None and not group.is_spread:
         select = select.where(_provider.c.root_provider_id == group.root_id)
-    if not amounts:
-        return found(select, _provider)
-    select = select.join(_offer, _offer.c.resource_provider_id == _provider.c.id).where(
-        _fits_any(_offer, amounts)
-    )
-    if len(amounts) == 1:
-        return found(select, _provider, _offer)
-    if not spread:
-        select = select.group_by(_provider.c.id)
-        return found(select.having(sa.func.count() >= len(amounts)), _provider, _offer)
-    classes = select.with_only_columns(
-        sa.func.count(sa.distinct(_offer.c.resource_class_id))
-    )
-    return scalar(classes, _provider, _offer) >= len(amounts)
+    return found(select, _provider)
 
 
-def _some_has_trait(
-    group: Group, traits: frozenset[int], slots: list[Slot]
-) -> Condition:
+def _some_has_trait(traits: frozenset[int], slots: list[Slot]) -> Condition:
     """A provider of the anchor's tree that can fill a slot has one of ``traits``."""
-    amounts = tuple(slot.amounts[0] for slot in slots)
+    amounts = dict.fromkeys(slot.amounts[0] for slot in slots)
     return found(
-        sa.select(_provider.c.id)
-        .join(_offer, _offer.c.resource_provider_id == _provider.c.id)
-        .where(
-            _provider.c.root_provider_id == ROOT.c.id,
+        _of_tree(_provider).where(
             in_any(_traits, _provider.c.id, traits),
-            _fits_any(_offer, amounts),
+            sa.or_(*(_offers(_provider, one) for one in amounts)),
         ),
         _provider,
-        _offer,
     )
 
 
 def shares(aggregates: frozenset[int]) -> Condition:
     """Some provider of the anchor's tree is in one of ``aggregates``."""
     return found(
-        sa.select(_member.c.id)
-        .join(_aggregates, _aggregates.c.resource_provider_id == _member.c.id)
-        .where(
-            _member.c.root_provider_id == ROOT.c.id,
-            _aggregates.c.aggregate_id.in_(sorted(aggregates)),
-        ),
+        _of_tree(_member).where(in_any(_aggregates, _member.c.id, aggregates)),
         _member,
-        _aggregates,
     )
+
+
+def _of_tree(provider: sa.FromClause) -> Select:
+    """Select the ids of the providers of the anchor's tree."""
+    return sa.select(provider.c.id).where(provider.c.root_provider_id == ROOT.c.id)
+
+
+def _offers(provider: sa.FromClause, amount: tuple[int, int]) -> Condition:
+    """The provider has room for an amount of a class."""
+    select = sa.select(_offer.c.resource_provider_id).where(
+        _offer.c.resource_provider_id == provider.c.id, fits(_offer, *amount)
+    )
+    return found(select, _offer)
 
 
 def _enough_providers(plan: Plan) -> collections.abc.Iterator[Condition]:
@@ -259,15 +253,6 @@ def fits(offer: sa.FromClause, resource_class_id: int, amount: int) -> Condition
     return sa.and_(
         offer.c.resource_class_id == resource_class_id,
         predicates.fits(offer, amount),
-    )
-
-
-def _fits_any(offer: sa.FromClause, amounts: Amounts) -> Condition:
-    if len(amounts) == 1:
-        return fits(offer, *amounts[0])
-    return sa.and_(
-        offer.c.resource_class_id.in_([class_id for class_id, _ in amounts]),
-        sa.or_(*(fits(offer, *one) for one in amounts)),
     )
 
 

@@ -202,11 +202,7 @@ def providers(group: Group, name: str | None = None, uuid: str | None = None) ->
 
 
 def _anchors(plan: Plan, shared: Shared) -> Select:
-    return (
-        sa.select(ROOT.c.id)
-        .where(ROOT.c.parent_provider_id.is_(None))
-        .where(*conditions.of_anchor(plan, shared))
-    )
+    return sa.select(ROOT.c.id).where(*conditions.of_anchor(plan, shared))
 
 
 _MEMBERS: Select = sa.select(
@@ -218,14 +214,20 @@ _MEMBERS_AFTER: Select = _MEMBERS.where(
 _MEMBERS_OF_ONE: Select = _MEMBERS.where(
     _providers.c.root_provider_id == sa.bindparam("root_id")
 )
+# In the order of an index: without statistics PostgreSQL expects many such rows, and
+# reads the whole table to find none.
 _ANY_SHARING: Select = (
     sa.select(_traits.c.resource_provider_id)
     .where(_traits.c.trait_id == sa.bindparam("sharing_trait_id"))
+    .order_by(_traits.c.trait_id, _traits.c.resource_provider_id)
     .limit(1)
 )
 # Not "IS NOT NULL", for which SQLite looks at all.
 _ANY_NESTED: Select = (
-    sa.select(_providers.c.id).where(_providers.c.parent_provider_id > 0).limit(1)
+    sa.select(_providers.c.id)
+    .where(_providers.c.parent_provider_id > 0)
+    .order_by(_providers.c.parent_provider_id)
+    .limit(1)
 )
 _SHARING_TREES: Select = _MEMBERS.where(
     _providers.c.root_provider_id.in_(

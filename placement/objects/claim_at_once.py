@@ -16,7 +16,7 @@ from placement import exception
 from placement.db import names, predicates, revision, tables
 from placement.db.batch import Step, required
 from placement.objects.claim import Claim
-from placement.objects.consumer import UNCHECKED, Owner
+from placement.objects.consumer import UNCHECKED, Owner, holds_any
 
 _allocations = tables.allocations
 _consumers = tables.consumers
@@ -240,13 +240,13 @@ def _add() -> sa.Select[typing.Any]:
         .cte("held")
     )
     # Of a consumer without a record, which older services could have.
-    holds_already = sa.exists().where(
+    holds_already = holds_any(
         _allocations.c.consumer_id == sa.any_(_list("consumers", _TEXT))
     )
     return required(
         _count(added) == sa.bindparam("consumer_count", type_=_INT),
         _count(held) == sa.bindparam("amount_count", type_=_INT),
-        ~holds_already,
+        sa.not_(holds_already),
     )
 
 

@@ -232,6 +232,17 @@ def _name_column(table: sa.Table) -> sa.Column[str]:
 
 
 # By their places in what ``_LOOK_UP`` returns, and what is not an owner.
+def holds_any(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Some allocation meets a condition on its consumer.
+
+    It is looked for in the order of the index. As EXISTS, PostgreSQL without statistics
+    expects to find one soon, and reads all allocations where there is none.
+    """
+    first = sa.select(_allocations.c.consumer_id).where(condition)
+    in_order = first.order_by(_allocations.c.consumer_id).limit(1)
+    return in_order.scalar_subquery().is_not(None)
+
+
 _OWNED_BY = (tables.projects, tables.users, tables.consumer_types)
 _SIGN = len(_OWNED_BY)
 
@@ -247,7 +258,7 @@ def _look_up(uuids: lists.Places, **names: lists.Places) -> sa.Executable:
     ]
     if uuids != []:
         has_record = sa.exists().where(_consumers.c.uuid.in_(uuids))
-        holds = sa.exists().where(_allocations.c.consumer_id.in_(uuids))
+        holds = holds_any(_allocations.c.consumer_id.in_(uuids))
         sign: sa.Select[*tuple[typing.Any, ...]] = sa.select(
             sa.literal_column(str(_SIGN)),
             sa.literal_column("''"),

@@ -1,5 +1,15 @@
 SELECT root.id
 FROM resource_providers AS root
-WHERE root.parent_provider_id IS NULL AND (SELECT count(DISTINCT offer.resource_class_id) AS count_1
-FROM resource_providers AS provider JOIN inventories AS offer ON offer.resource_provider_id = provider.id
-WHERE provider.root_provider_id = root.id AND offer.resource_class_id IN (?, ?) AND (offer.resource_class_id = ? AND offer.min_unit <= ? AND offer.max_unit >= ? AND ? % offer.step_size < ? AND offer.used + ? <= (offer.total - offer.reserved) * offer.allocation_ratio OR offer.resource_class_id = ? AND offer.min_unit <= ? AND offer.max_unit >= ? AND ? % offer.step_size < ? AND offer.used + ? <= (offer.total - offer.reserved) * offer.allocation_ratio)) >= ? AND root.id IN (8, 9)
+WHERE coalesce(root.parent_provider_id, ?) < ? AND (SELECT provider.id
+FROM resource_providers AS provider
+WHERE provider.root_provider_id = root.id AND (SELECT offer.resource_provider_id
+FROM inventories AS offer
+WHERE offer.resource_provider_id = provider.id AND offer.resource_class_id = ? AND offer.min_unit <= ? AND offer.max_unit >= ? AND ? % offer.step_size < ? AND offer.used + ? <= (offer.total - offer.reserved) * offer.allocation_ratio
+ LIMIT ? OFFSET ?) IS NOT NULL
+ LIMIT ? OFFSET ?) IS NOT NULL AND (SELECT provider.id
+FROM resource_providers AS provider
+WHERE provider.root_provider_id = root.id AND (SELECT offer.resource_provider_id
+FROM inventories AS offer
+WHERE offer.resource_provider_id = provider.id AND offer.resource_class_id = ? AND offer.min_unit <= ? AND offer.max_unit >= ? AND ? % offer.step_size < ? AND offer.used + ? <= (offer.total - offer.reserved) * offer.allocation_ratio
+ LIMIT ? OFFSET ?) IS NOT NULL
+ LIMIT ? OFFSET ?) IS NOT NULL AND root.id IN (8, 9)

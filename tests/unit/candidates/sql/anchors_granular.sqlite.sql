@@ -1,21 +1,32 @@
 SELECT root.id
 FROM resource_providers AS root
-WHERE root.parent_provider_id IS NULL AND root.id = ? AND (SELECT provider.id
-FROM resource_providers AS provider JOIN inventories AS offer ON offer.resource_provider_id = provider.id
+WHERE coalesce(root.parent_provider_id, ?) < ? AND root.id = ? AND (SELECT provider.id
+FROM resource_providers AS provider
 WHERE provider.root_provider_id = root.id AND (SELECT count(*) AS count_1
 FROM resource_provider_traits AS held_traits
 WHERE held_traits.resource_provider_id = provider.id AND held_traits.trait_id IN (?, ?)) >= ? AND (SELECT held_aggregates.resource_provider_id
 FROM resource_provider_aggregates AS held_aggregates
 WHERE held_aggregates.resource_provider_id = provider.id AND held_aggregates.aggregate_id IN (?)
- LIMIT ? OFFSET ?) IS NULL AND offer.resource_class_id IN (?, ?) AND (offer.resource_class_id = ? AND offer.min_unit <= ? AND offer.max_unit >= ? AND ? % offer.step_size < ? AND offer.used + ? <= (offer.total - offer.reserved) * offer.allocation_ratio OR offer.resource_class_id = ? AND offer.min_unit <= ? AND offer.max_unit >= ? AND ? % offer.step_size < ? AND offer.used + ? <= (offer.total - offer.reserved) * offer.allocation_ratio) GROUP BY provider.id
-HAVING count(*) >= ?
+ LIMIT ? OFFSET ?) IS NULL AND (SELECT offer.resource_provider_id
+FROM inventories AS offer
+WHERE offer.resource_provider_id = provider.id AND offer.resource_class_id = ? AND offer.min_unit <= ? AND offer.max_unit >= ? AND ? % offer.step_size < ? AND offer.used + ? <= (offer.total - offer.reserved) * offer.allocation_ratio
+ LIMIT ? OFFSET ?) IS NOT NULL AND (SELECT offer.resource_provider_id
+FROM inventories AS offer
+WHERE offer.resource_provider_id = provider.id AND offer.resource_class_id = ? AND offer.min_unit <= ? AND offer.max_unit >= ? AND ? % offer.step_size < ? AND offer.used + ? <= (offer.total - offer.reserved) * offer.allocation_ratio
+ LIMIT ? OFFSET ?) IS NOT NULL
  LIMIT ? OFFSET ?) IS NOT NULL AND (SELECT provider.id
-FROM resource_providers AS provider JOIN inventories AS offer ON offer.resource_provider_id = provider.id
-WHERE provider.root_provider_id = root.id AND provider.root_provider_id = ? AND offer.resource_class_id = ? AND offer.min_unit <= ? AND offer.max_unit >= ? AND ? % offer.step_size < ? AND offer.used + ? <= (offer.total - offer.reserved) * offer.allocation_ratio
+FROM resource_providers AS provider
+WHERE provider.root_provider_id = root.id AND (SELECT offer.resource_provider_id
+FROM inventories AS offer
+WHERE offer.resource_provider_id = provider.id AND offer.resource_class_id = ? AND offer.min_unit <= ? AND offer.max_unit >= ? AND ? % offer.step_size < ? AND offer.used + ? <= (offer.total - offer.reserved) * offer.allocation_ratio
+ LIMIT ? OFFSET ?) IS NOT NULL AND provider.root_provider_id = ?
  LIMIT ? OFFSET ?) IS NOT NULL AND (SELECT provider.id
-FROM resource_providers AS provider JOIN inventories AS offer ON offer.resource_provider_id = provider.id
-WHERE provider.root_provider_id = root.id AND offer.resource_class_id = ? AND offer.min_unit <= ? AND offer.max_unit >= ? AND ? % offer.step_size < ? AND offer.used + ? <= (offer.total - offer.reserved) * offer.allocation_ratio
- LIMIT ? OFFSET ?) IS NOT NULL AND (SELECT count(*) AS count_3
+FROM resource_providers AS provider
+WHERE provider.root_provider_id = root.id AND (SELECT offer.resource_provider_id
+FROM inventories AS offer
+WHERE offer.resource_provider_id = provider.id AND offer.resource_class_id = ? AND offer.min_unit <= ? AND offer.max_unit >= ? AND ? % offer.step_size < ? AND offer.used + ? <= (offer.total - offer.reserved) * offer.allocation_ratio
+ LIMIT ? OFFSET ?) IS NOT NULL
+ LIMIT ? OFFSET ?) IS NOT NULL AND (SELECT count(*) AS count_2
 FROM resource_providers AS member
 WHERE member.root_provider_id = root.id) >= ? AND root.id > ? ORDER BY root.id
  LIMIT ? OFFSET ?

@@ -1,13 +1,22 @@
 SELECT root.id
 FROM resource_providers AS root
-WHERE root.parent_provider_id IS NULL AND ((SELECT provider.id
-FROM resource_providers AS provider JOIN inventories AS offer ON offer.resource_provider_id = provider.id
-WHERE provider.root_provider_id = root.id AND offer.resource_class_id = %(resource_class_id_1)s AND offer.min_unit <= %(param_1)s AND offer.max_unit >= %(param_1)s AND %(param_1)s %% offer.step_size < %(param_2)s AND offer.used + %(used_1)s <= (offer.total - offer.reserved) * offer.allocation_ratio
- LIMIT %(param_3)s) IS NOT NULL OR (SELECT member.id
-FROM resource_providers AS member JOIN resource_provider_aggregates ON resource_provider_aggregates.resource_provider_id = member.id
-WHERE member.root_provider_id = root.id AND resource_provider_aggregates.aggregate_id IN (%(aggregate_id_1_1)s)
- LIMIT %(param_4)s) IS NOT NULL) AND (SELECT provider.id
-FROM resource_providers AS provider JOIN inventories AS offer ON offer.resource_provider_id = provider.id
-WHERE provider.root_provider_id = root.id AND offer.resource_class_id = %(resource_class_id_2)s AND offer.min_unit <= %(param_5)s AND offer.max_unit >= %(param_5)s AND %(param_5)s %% offer.step_size < %(param_6)s AND offer.used + %(used_2)s <= (offer.total - offer.reserved) * offer.allocation_ratio
- LIMIT %(param_7)s) IS NOT NULL AND root.id > %(id_1)s ORDER BY root.id
- LIMIT %(param_8)s
+WHERE coalesce(root.parent_provider_id, %(coalesce_1)s) < %(coalesce_2)s AND ((SELECT provider.id
+FROM resource_providers AS provider
+WHERE provider.root_provider_id = root.id AND (SELECT offer.resource_provider_id
+FROM inventories AS offer
+WHERE offer.resource_provider_id = provider.id AND offer.resource_class_id = %(resource_class_id_1)s AND offer.min_unit <= %(param_1)s AND offer.max_unit >= %(param_1)s AND %(param_1)s %% offer.step_size < %(param_2)s AND offer.used + %(used_1)s <= (offer.total - offer.reserved) * offer.allocation_ratio
+ LIMIT %(param_3)s) IS NOT NULL
+ LIMIT %(param_4)s) IS NOT NULL OR (SELECT member.id
+FROM resource_providers AS member
+WHERE member.root_provider_id = root.id AND (SELECT held_aggregates.resource_provider_id
+FROM resource_provider_aggregates AS held_aggregates
+WHERE held_aggregates.resource_provider_id = member.id AND held_aggregates.aggregate_id IN (%(aggregate_id_1_1)s)
+ LIMIT %(param_5)s) IS NOT NULL
+ LIMIT %(param_6)s) IS NOT NULL) AND (SELECT provider.id
+FROM resource_providers AS provider
+WHERE provider.root_provider_id = root.id AND (SELECT offer.resource_provider_id
+FROM inventories AS offer
+WHERE offer.resource_provider_id = provider.id AND offer.resource_class_id = %(resource_class_id_2)s AND offer.min_unit <= %(param_7)s AND offer.max_unit >= %(param_7)s AND %(param_7)s %% offer.step_size < %(param_8)s AND offer.used + %(used_2)s <= (offer.total - offer.reserved) * offer.allocation_ratio
+ LIMIT %(param_9)s) IS NOT NULL
+ LIMIT %(param_10)s) IS NOT NULL AND root.id > %(id_1)s ORDER BY root.id
+ LIMIT %(param_11)s

@@ -7,6 +7,7 @@ held AS
 FROM unnest(CAST(%(holders)s AS TEXT[]), CAST(%(providers)s AS TEXT[]), CAST(%(classes)s AS INTEGER[]), CAST(%(units)s AS INTEGER[])) AS amounts(holders, providers, classes, units) JOIN resource_providers ON resource_providers.uuid = amounts.providers RETURNING allocations.id)
  SELECT CAST(CASE WHEN ((SELECT count(*) AS count_1
 FROM added) = %(consumer_count)s AND (SELECT count(*) AS count_2
-FROM held) = %(amount_count)s AND NOT (EXISTS (SELECT *
+FROM held) = %(amount_count)s AND (SELECT allocations.consumer_id
 FROM allocations
-WHERE allocations.consumer_id = ANY (CAST(%(consumers)s AS TEXT[]))))) THEN '1' ELSE 'not as required, which Placement deals with' END AS INTEGER) AS anon_1
+WHERE allocations.consumer_id = ANY (CAST(%(consumers)s AS TEXT[])) ORDER BY allocations.consumer_id
+ LIMIT %(param_1)s) IS NULL) THEN '1' ELSE 'not as required, which Placement deals with' END AS INTEGER) AS anon_1
