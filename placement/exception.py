@@ -37,6 +37,20 @@ class BadRequest(PlacementError):
     template = "{reason}"
 
 
+class DatabaseTooSlow(BadRequest):
+    """The database may not work any longer for this request; ``seconds`` is how long.
+
+    The next one with the same question would take as long.
+    """
+
+    template = (
+        "The search was given up: the database has not answered within {seconds:g} "
+        "seconds. Ask for fewer groups, give a 'limit', or set [placement] "
+        "candidates_search_seconds_max; `placement-manage db audit` tells whether the "
+        "database lacks statistics."
+    )
+
+
 class Forbidden(PlacementError):
     """The caller is known, and may not do this."""
 

@@ -31,18 +31,28 @@ class Budget:
         self._providers_named_max = providers_named_max
         self._clock = clock
         self._end = clock() + seconds_max
+        self._seconds_outside = 0.0
         self._steps = 0
 
     def outside(
         self, pages: collections.abc.Iterator[_Page]
     ) -> collections.abc.Iterator[_Page]:
-        """Yield ``pages``; the time that it takes to get them does not count."""
+        """Yield ``pages``, which come from the database.
+
+        The time that it takes to get them counts on its own, with the same limit.
+
+        Raises DatabaseTooSlow when it is used up.
+        """
         while True:
             began = self._clock()
             page = next(pages, None)
-            self._end += self._clock() - began
+            seconds = self._clock() - began
+            self._end += seconds
+            self._seconds_outside += seconds
             if page is None:
                 return
+            if self._seconds_outside > self._seconds_max:
+                raise exception.DatabaseTooSlow(seconds=self._seconds_max)
             yield page
 
     def tick(self) -> None:

@@ -19,7 +19,7 @@ from placement.candidates.lookup import Ids
 from placement.candidates.model import RequestGroup, SearchRequest
 from placement.candidates.plan import Group, Plan, Slot
 from placement.candidates.views import TraitBits
-from placement.db import predicates, tables
+from placement.db import conflicts, predicates, tables
 from placement.db.names import Names
 
 # Characters that one value of a request takes in the sentence.
@@ -82,7 +82,11 @@ def why_empty(
     try:
         return _first_without_roots(counting, plan, request, ids)
     except _TimeIsUpError:
-        return f"the reason was not found within {seconds_max:g} seconds"
+        pass
+    except sa.exc.DBAPIError as failure:
+        if not conflicts.is_timed_out(failure):
+            raise
+    return f"the reason was not found within {seconds_max:g} seconds"
 
 
 def _unknown(group: RequestGroup, ids: Ids) -> str | None:

@@ -71,23 +71,20 @@ def find(
     At level DEBUG a search that finds nothing logs why.
 
     Raises BadRequest for an unknown resource class or trait, and when the search
-    takes too long or the answer is too large.
+    takes too long, here or in the database, or the answer is too large.
     """
+    seconds_max = context.settings.placement.candidates_search_seconds_max
 
     def search(conn: sa.Connection) -> Found:
         found = _find(context, conn, request, chance)
         if _is_explained(found):
             reason = explain.why_empty(
-                conn,
-                context.names,
-                _memory(context).bits,
-                request,
-                context.settings.placement.candidates_search_seconds_max,
+                conn, context.names, _memory(context).bits, request, seconds_max
             )
             LOG.debug("No allocation candidates: %s", reason)
         return found
 
-    return transaction.read(context, search)
+    return transaction.read_within(context, seconds_max, search)
 
 
 def _find(

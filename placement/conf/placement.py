@@ -36,9 +36,10 @@ OPTIONS = [
         "candidates_search_seconds_max",
         default=30.0,
         min=0.1,
-        help="For how many seconds one search may combine groups, the time of the "
-        "database not counted. A search that would take longer is refused with 400: "
-        "its groups can be combined in too many ways.",
+        help="For how many seconds one search may combine groups, and for how many it "
+        "may wait for the database. A search that would take longer is refused with "
+        "400. The database ends a statement of a search, or of a listing of providers, "
+        "after that time, also when its client is gone.",
     ),
     cfg.IntOpt(
         "allocation_conflict_retry_count",

@@ -41,6 +41,11 @@ _SQLITE_LOST = ("SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_FULL")
 # Invalid text representation.
 _POSTGRESQL_NO_NUMBER = "22P02"
 
+# Ended by a limit on its time: PostgreSQL, MariaDB, SQLite.
+_POSTGRESQL_TIMED_OUT = "57014"
+_MARIADB_TIMED_OUT = 1969
+_SQLITE_TIMED_OUT = "SQLITE_INTERRUPT"
+
 # A server that ends may have done before what it was asked.
 _POSTGRESQL_ENDING = ("57P01", "57P02")
 
@@ -116,6 +121,20 @@ def _number(original: typing.Any) -> typing.Any:
 def is_no_number(failure: sa.exc.DBAPIError) -> bool:
     """Say whether PostgreSQL was given a text to make a number of that is none."""
     return getattr(failure.orig, "pgcode", None) == _POSTGRESQL_NO_NUMBER
+
+
+def is_timed_out(failure: Exception) -> bool:
+    """Say whether the database ended a statement that took too long.
+
+    An operator who ends one by hand looks the same on PostgreSQL. ``failure`` may be
+    the driver's own.
+    """
+    original = getattr(failure, "orig", failure)
+    return (
+        getattr(original, "pgcode", None) == _POSTGRESQL_TIMED_OUT
+        or getattr(original, "sqlite_errorname", None) == _SQLITE_TIMED_OUT
+        or _number(original) == _MARIADB_TIMED_OUT
+    )
 
 
 def leaves_doubt(failure: sa.exc.SQLAlchemyError) -> bool:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from placement import exception
-from placement.db import conflicts, postgresql, revision, tables
+from placement.db import conflicts, postgresql, revision, tables, time_limit
 
 if typing.TYPE_CHECKING:
     from placement.conf.settings import DatabaseSettings
@@ -303,6 +303,7 @@ def _listen(engine: sa.Engine, database: "DatabaseSettings") -> None:
         opens = _opens_mariadb(database.mysql_sql_mode)
         event.listen(engine, "connect", opens, insert=True)
         event.listen(engine, "begin", _begin_mariadb)
+    time_limit.listen(engine)
 
 
 def _opens_sqlite(synchronous: bool) -> typing.Callable[..., None]:

@@ -11,7 +11,7 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import batch, conflicts, engine, postgresql, prepared
+from placement.db import batch, conflicts, engine, postgresql, prepared, time_limit
 from placement.db.batch import Step
 
 if typing.TYPE_CHECKING:
@@ -148,6 +148,23 @@ def read(context: "RequestContext", work: _Work[_Result]) -> _Result:
     # The connection is first asked how far its log goes, outside of a transaction.
     of_either = functools.partial(context.replica.read, work=work)
     return _run(context.engine, of_either, _ATTEMPTS_WHEN_LOST)
+
+
+def read_within(
+    context: "RequestContext", seconds: float, work: _Work[_Result]
+) -> _Result:
+    """Do what ``read`` does, where no statement may take longer than ``seconds``.
+
+    The database ends one that does, also when nobody waits for it any more.
+
+    Raises what ``read`` raises, and DatabaseTooSlow.
+    """
+
+    def limited(conn: sa.Connection) -> _Result:
+        with time_limit.limited(conn, seconds):
+            return work(conn)
+
+    return read(context, limited)
 
 
 def read_one(context: "RequestContext", work: _Work[_Result]) -> _Result:

@@ -26,7 +26,8 @@ def get_allocation_candidates(req: Request) -> Reply:
     Errors, the first that applies: 400 for a parameter that does not exist at the
     version or breaks the schema, for malformed or contradictory ones in the order
     that ``candidates.request`` promises, for an unknown resource class, for an unknown
-    trait, and for a request that can be combined in too many ways.
+    trait, and for a request that can be combined in too many ways or takes the database
+    too long.
     """
     is_kept = len(req.query_string) <= _KEPT_LENGTH_MAX
     parse = _parse_once if is_kept else _parse

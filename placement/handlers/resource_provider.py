@@ -35,7 +35,8 @@ def list_resource_providers(req: Request) -> Reply:
 
     Errors, the first that applies: 400 for a parameter that does not exist at the
     version or a uuid that is none, for a value of ``member_of``, ``required`` and
-    ``resources`` that cannot be read, for an unknown class, for an unknown trait.
+    ``resources`` that cannot be read, for an unknown class, for an unknown trait, and
+    when the database takes too long.
     """
     query = req.validated_query(schema.LIST_QUERY)
     filters = candidates_request.parse_provider_filters(query, req.version)
@@ -53,7 +54,8 @@ def list_resource_providers(req: Request) -> Reply:
         parts.append(b"]}")
         return reply.ok(reply.Parts(parts), reply.newest(modified))
 
-    return transaction.read(req.context, read)
+    seconds = req.context.settings.placement.candidates_search_seconds_max
+    return transaction.read_within(req.context, seconds, read)
 
 
 def create_resource_provider(req: Request) -> Reply:

@@ -32,16 +32,21 @@ def test_steps_are_counted_until_the_time_is_up():
         take_steps(budget)
 
 
-def test_waiting_for_the_database_does_not_count():
+def test_waiting_for_the_database_counts_on_its_own():
     clock = Clock()
     budget = Budget(seconds_max=5, clock=clock)
 
     def slow():
-        clock.now += 60
-        yield "page"
+        for page in range(3):
+            clock.now += 2.5
+            yield page
 
-    assert list(budget.outside(slow())) == ["page"]
+    pages = budget.outside(slow())
+    assert [next(pages), next(pages)] == [0, 1]
+    clock.now += 4
     take_steps(budget)
+    with pytest.raises(exception.DatabaseTooSlow):
+        next(pages)
 
 
 def test_an_answer_may_name_so_many_providers():
