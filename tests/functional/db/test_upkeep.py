@@ -9,18 +9,20 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 import sqlalchemy as sa
 
-from placement.db import migrations, tables, upkeep
+from placement.db import adoption, migrations, tables, upkeep
 from tests.functional import configuration, invariants, programs, server
 from tests.functional.db import worlds
 
 SECONDS = 60
 # Mending takes a small part of it, if nothing is in its way.
 SECONDS_OF_PATIENCE = 1.5
+STARTS = 3
 PROVIDERS = 3 * upkeep.BATCH_PROVIDERS
 
 _inventories = tables.inventories
@@ -202,20 +204,31 @@ def test_a_start_where_all_is_right_locks_nothing(world, caplog) -> None:
     assert mended(caplog) == []
 
 
-@pytest.mark.parametrize("processes", [3])
-def test_several_that_start_together_mend_once(uncounted, caplog, processes) -> None:
-    with concurrent.futures.ThreadPoolExecutor(processes) as pool:
-        for done in [pool.submit(start, uncounted) for _ in range(processes)]:
+def test_of_several_that_start_together_one_mends(
+    uncounted, caplog, monkeypatch
+) -> None:
+    if uncounted.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    together = threading.Barrier(STARTS)
+    is_needed = adoption._is_needed
+
+    def all_need_it(engine: sa.Engine) -> bool:
+        needed = is_needed(engine)
+        together.wait(SECONDS)
+        return needed
+
+    monkeypatch.setattr(adoption, "_is_needed", all_need_it)
+
+    with locking() as statements, concurrent.futures.ThreadPoolExecutor() as pool:
+        for done in [pool.submit(start, uncounted) for _ in range(STARTS)]:
             done.result()
 
     assert wrong(uncounted) == []
-    lines = mended(caplog)
-    if uncounted.dialect.name == "sqlite":
-        # They share the work.
-        assert lines
-    else:
-        assert len(lines) == 1
-        assert f"counted {PROVIDERS} inventories" in lines[0]
+    (line,) = mended(caplog)
+    assert f"counted {PROVIDERS} inventories" in line
+    # The others wait, and then find nothing to lock.
+    locks = [each for each in statements if "FOR UPDATE" in each]
+    assert len(locks) == PROVIDERS / upkeep.BATCH_PROVIDERS
 
 
 def test_a_start_needs_no_second_connection(uncounted) -> None:
