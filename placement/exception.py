@@ -44,7 +44,7 @@ class DatabaseTooSlow(BadRequest):
     """
 
     template = (
-        "The search was given up: the database has not answered within {seconds:g} "
+        "The search was given up: the database has not answered within {seconds} "
         "seconds. Ask for fewer groups, give a 'limit', or set [placement] "
         "candidates_search_seconds_max; `placement-manage db audit` tells whether the "
         "database lacks statistics."

@@ -52,7 +52,7 @@ class Budget:
             if page is None:
                 return
             if self._seconds_outside > self._seconds_max:
-                raise exception.DatabaseTooSlow(seconds=self._seconds_max)
+                raise exception.DatabaseTooSlow(seconds=f"{self._seconds_max:g}")
             yield page
 
     def tick(self) -> None:

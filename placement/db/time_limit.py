@@ -53,7 +53,7 @@ def limited(conn: sa.Connection, seconds: float) -> collections.abc.Iterator[Non
         yield
     except (sa.exc.DBAPIError, sqlite3.Error) as failure:
         if conflicts.is_timed_out(failure):
-            raise exception.DatabaseTooSlow(seconds=seconds) from failure
+            raise exception.DatabaseTooSlow(seconds=f"{seconds:g}") from failure
         raise
     finally:
         conn.execution_options(**{_LIMIT: limits.get(_LIMIT)})
