@@ -248,6 +248,8 @@ def _run(
                     lost += 1
                     _give_up_when_lost(lost, failure)
                 case conflicts.Meaning.BUG:
+                    if conflicts.is_timed_out(failure):
+                        raise _ended_by_limit(failure) from failure
                     raise
         time.sleep(random.uniform(0, min(_PAUSE_SECONDS_MAX, 0.005 * 2**attempt)))
 
@@ -299,6 +301,14 @@ def _raced() -> exception.ConcurrentUpdate:
 def _unready() -> exception.Unavailable:
     return exception.Unavailable(
         reason="The database takes no work at the moment. Nothing was changed."
+    )
+
+
+def _ended_by_limit(failure: Exception) -> exception.Unavailable:
+    LOG.warning("The database has ended a statement: %s", failure)
+    return exception.Unavailable(
+        reason="The database has ended a statement that took longer than it allows. "
+        "Nothing was changed."
     )
 
 

@@ -337,3 +337,27 @@ def test_a_writer_that_waited_sees_what_the_other_wrote(server) -> None:
 
 def add_provider(conn: sa.Connection) -> None:
     conn.execute(sa.insert(_providers).values(uuid="a", name="a", generation=0))
+
+
+# A limit that an operator sets for a role or a server, and a statement that exceeds it.
+_LONG = {
+    "postgresql": ("SET LOCAL statement_timeout = 100", "SELECT pg_sleep(20)"),
+    "mysql": (
+        "SELECT 1",
+        "SET STATEMENT max_statement_time = 0.1 FOR SELECT SLEEP(20)",
+    ),
+}
+
+
+def test_a_write_that_a_limit_of_the_database_ends_is_told_so(server) -> None:
+    limit, long = _LONG[server.engine.dialect.name]
+
+    def work(conn: sa.Connection) -> None:
+        add_trait(conn, "CUSTOM_LIMITED")
+        conn.exec_driver_sql(limit).close()
+        conn.exec_driver_sql(long).close()
+
+    with pytest.raises(exception.Unavailable, match="longer than it allows"):
+        transaction.write(server, work)
+
+    assert not has_trait(server, "CUSTOM_LIMITED")
