@@ -19,6 +19,7 @@ from placement.db import (
     predicates,
     revision,
     spelling,
+    statistics,
     tables,
     upkeep,
 )
@@ -463,6 +464,10 @@ def _nameless_classes() -> Findings:
     )
 
 
+def _analyse(conn: sa.Connection, names: Keys, _settings: object) -> int:
+    return statistics.analyse(conn, names)
+
+
 # In the order in which they are mended: what one leaves behind is for a later one.
 FACTS: tuple[Fact, ...] = (
     Fact(
@@ -644,5 +649,13 @@ FACTS: tuple[Fact, ...] = (
         "Inventories or allocations are of a resource class that there is not.",
         "Put the class into resource_classes under this id, or delete them.",
         _nameless_classes(),
+    ),
+    Fact(
+        "statistics",
+        "A large table was never analysed: the database has to guess what is in it.",
+        "It is analysed.",
+        statistics.findings(),
+        "table_name",
+        _analyse,
     ),
 )

@@ -321,7 +321,9 @@ def test_a_database_that_is_right_has_no_findings(world, run) -> None:
 
 
 def test_every_fact_is_broken_here() -> None:
-    assert {each.fact for each in BROKEN} == {fact.name for fact in audit.FACTS}
+    # Not every database has statistics; db/test_statistics.py takes them away.
+    facts = {fact.name for fact in audit.FACTS} - {"statistics"}
+    assert {each.fact for each in BROKEN} == facts
     assert all(
         each.is_mended is (fact.mend is not None)
         for each in BROKEN

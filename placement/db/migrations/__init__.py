@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from placement import exception
 from placement.db import engine as engines
-from placement.db import spelling, upkeep
+from placement.db import spelling, statistics, upkeep
 
 BASE = "base"
 OWN = "own"
@@ -40,7 +40,7 @@ def sync(
     Ours are added at the head of the base chain only: they build on it. What
     belongs into our columns is put right then, whoever has written to the database
     before; ``report`` is told how far that is. So are uuids that are not stored in
-    the canonical form.
+    the canonical form. Large tables that were never analysed are analysed.
 
     Does nothing where nothing is missing. Of several processes that do this at
     once, one changes the schema and the others wait. Ended in the middle, it can
@@ -56,6 +56,7 @@ def sync(
     if is_head:
         upkeep.mend_all(engine, report)
         spelling.mend_all(engine)
+        statistics.ensure(engine)
 
 
 def version(engine: sa.Engine) -> str | None:
