@@ -36,8 +36,8 @@ WHERE pg_class.oid = to_regclass('{{table}}') AND NOT EXISTS (
     SELECT FROM pg_stats WHERE schemaname = nspname AND tablename = relname
 ) AND {_IS_LARGE}
 """
-# InnoDB counts what it knows nothing of. But what it has stored may be about a table that
-# was nearly empty, and where it is told to it does not count again.
+# InnoDB makes statistics of a table that has none. But those it has stored may be from
+# when the table was nearly empty, and it may be set not to make them again.
 _MARIADB = f"""
 SELECT '{{table}}' AS table_name FROM information_schema.tables
 WHERE table_schema = DATABASE() AND tables.table_name = '{{table}}'
