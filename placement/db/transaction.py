@@ -91,8 +91,8 @@ def write_at_once(
     After a refusal, writes with any of its keys go to ``work`` directly, until one of
     them succeeds: a full provider would refuse again, which costs the database four
     times what the checks of ``work`` cost, and an error in its log. A refusal for
-    another reason, such as a consumer that exists, slows down at most the next write.
-    Writes with other keys, or without any, are not affected.
+    another reason, such as a consumer that exists, has the same effect until the next
+    write that succeeds. Writes with other keys, or without any, are not affected.
 
     Raises what ``write`` raises.
     """
