@@ -140,8 +140,9 @@ def mend_providers(conn: sa.Connection, ids: Ids) -> int:
     locks.lock_providers(conn, shown)
     # In one UPDATE: PostgreSQL checks the references of a row that the transaction has
     # written before, and an older row may refer to a root that does not exist.
-    next_revision = revision.next_of(_providers.c.revision)
-    rewritten = _rewrite(conn, _providers, ids, revision=next_revision)
+    rewritten = _rewrite(
+        conn, _providers, ids, revision=revision.next_of(_providers.c.revision)
+    )
     if rewritten:
         upkeep.show_changes(conn, set(shown) - rewritten.keys())
     return len(rewritten)
