@@ -11,8 +11,8 @@ import typing
 
 import webob
 
+from placement.api.environ import CONTEXT
 from placement.context import RequestContext
-from placement.dispatch import CONTEXT
 from placement.policies import inventory as inventory_policy
 from tests.functional import server
 
@@ -67,7 +67,7 @@ def _decision(app: typing.Any) -> collections.abc.Callable[[], None]:
     request.get_response(app)
     context: RequestContext = request.environ[CONTEXT]
     enforcer = context.service.enforcer
-    return lambda: enforcer.authorize(context, inventory_policy.LIST)
+    return lambda: enforcer.authorize(context.caller, inventory_policy.LIST)
 
 
 def _refusal(app: typing.Any, body: bytes) -> collections.abc.Callable[[], None]:

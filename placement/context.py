@@ -1,9 +1,11 @@
-"""Who asks, and the service that answers."""
+"""What a request works with: its caller, and what the whole process shares."""
 
 import dataclasses
 import typing
 
 import sqlalchemy as sa
+
+from placement.caller import NOBODY, Caller
 
 if typing.TYPE_CHECKING:
     from placement.conf.settings import Settings
@@ -16,10 +18,9 @@ if typing.TYPE_CHECKING:
 class Service:
     """What all requests of one process share.
 
-    ``replica`` may answer readers instead of what ``engine`` connects to.
-    ``kept`` is memory for what is expensive to read again: a module that keeps
-    something there does so under its own name, and makes sure that what it finds
-    still holds.
+    ``replica``, if there is one, may serve reads in place of ``engine``. ``kept`` has
+    the caches of the process: a module stores one under its own name, and checks that
+    what it finds there is still true.
     """
 
     settings: "Settings"
@@ -32,18 +33,10 @@ class Service:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RequestContext:
-    """Who asks, as authentication found out.
-
-    ``roles`` are lower-case names. A token has one scope: a project, the system
-    (``system_scope``), or a domain (``domain_id``).
-    """
+    """One request's caller and the service that answers it."""
 
     service: Service
-    user_id: str | None
-    project_id: str | None
-    roles: tuple[str, ...] = ()
-    system_scope: str | None = None
-    domain_id: str | None = None
+    caller: Caller = NOBODY
 
     @property
     def settings(self) -> "Settings":

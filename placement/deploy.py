@@ -9,7 +9,8 @@ import typing
 import sqlalchemy as sa
 from oslo_config import cfg
 
-from placement import dispatch, exception, policy, routes
+from placement import exception, policy
+from placement.api import dispatch, routes
 from placement.conf import settings as conf_settings
 from placement.conf import unknown
 from placement.context import Service

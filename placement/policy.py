@@ -14,10 +14,8 @@ from oslo_config import cfg
 from oslo_policy import policy
 
 from placement import exception, policies
+from placement.caller import Caller
 from placement.conf import find
-
-if typing.TYPE_CHECKING:
-    from placement.context import RequestContext
 
 LOG = logging.getLogger(__name__)
 
@@ -90,7 +88,7 @@ class Enforcer:
             ) from unreadable
 
     def authorize(
-        self, context: "RequestContext", rule: str, target: Target | None = None
+        self, caller: Caller, rule: str, target: Target | None = None
     ) -> None:
         """Let the caller pass, or raise.
 
@@ -102,8 +100,8 @@ class Enforcer:
         Source: API reference, "Policy".
         """
         if target is None:
-            target = {"project_id": context.project_id, "user_id": context.user_id}
-        decision = self._current_rules().decide(context, rule, target)
+            target = {"project_id": caller.project_id, "user_id": caller.user_id}
+        decision = self._current_rules().decide(caller, rule, target)
         if decision is Decision.WRONG_SCOPE:
             raise exception.PolicyScopeNotAuthorized(rule=rule)
         if decision is Decision.REFUSED:
@@ -154,38 +152,38 @@ class _Rules:
             _stamp(path) == before for path, before in self.stamps
         )
 
-    def decide(self, context: "RequestContext", rule: str, target: Target) -> Decision:
+    def decide(self, caller: Caller, rule: str, target: Target) -> Decision:
         needs = self._needs.get(rule)
         if needs is None:
             needs = self._needs[rule] = _needs(rule, self._enforcer.rules)
         if needs is Needs.MORE:
-            return self._ask(context, rule, target)
+            return self._ask(caller, rule, target)
         key: tuple[typing.Hashable, ...] = (
             rule,
-            context.roles,
-            context.system_scope,
-            context.domain_id,
+            caller.roles,
+            caller.system_scope,
+            caller.domain_id,
         )
         if needs is Needs.FACTS:
-            key += (context.user_id, context.project_id, *sorted(target.items()))
+            key += (caller.user_id, caller.project_id, *sorted(target.items()))
         decision = self._decisions.get(key)
         if decision is None:
             if len(self._decisions) >= KEPT_DECISIONS:
                 self._decisions.clear()
-            decision = self._decisions[key] = self._ask(context, rule, target)
+            decision = self._decisions[key] = self._ask(caller, rule, target)
         return decision
 
-    def _ask(self, context: "RequestContext", rule: str, target: Target) -> Decision:
-        caller: dict[str, typing.Any] = {
-            "user_id": context.user_id,
-            "project_id": context.project_id,
-            "domain_id": context.domain_id,
-            "system_scope": context.system_scope,
-            "roles": list(context.roles),
+    def _ask(self, caller: Caller, rule: str, target: Target) -> Decision:
+        credentials: dict[str, typing.Any] = {
+            "user_id": caller.user_id,
+            "project_id": caller.project_id,
+            "domain_id": caller.domain_id,
+            "system_scope": caller.system_scope,
+            "roles": list(caller.roles),
         }
         try:
             allowed = self._enforcer.authorize(
-                rule, dict(target), caller, do_raise=True
+                rule, dict(target), credentials, do_raise=True
             )
         except policy.InvalidScope:
             return Decision.WRONG_SCOPE

@@ -7,7 +7,7 @@ Source: API reference, "Request groups" and the parameters of either operation.
 import typing
 
 from placement import exception, excerpt, uuids
-from placement.microversion import Version
+from placement.api.microversion import Version
 
 # The most items that one value may list; each costs work in the database.
 ITEMS_MAX = 1000

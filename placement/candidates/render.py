@@ -10,10 +10,10 @@ import itertools
 
 import orjson
 
+from placement.api.microversion import Version
 from placement.candidates.find import Found
 from placement.candidates.model import AllocationRequest, Amounts, ProviderView
 from placement.candidates.recent import Recent
-from placement.microversion import Version
 
 # How many bytes of documents are kept; none takes more than a fourth.
 _KEPT_BYTES_MAX = 16_000_000

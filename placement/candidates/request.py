@@ -11,11 +11,11 @@ import sys
 import typing
 
 from placement import exception, excerpt
+from placement.api.microversion import Version
+from placement.api.querystring import Query
 from placement.candidates import parameters
 from placement.candidates.model import ProviderFilters, RequestGroup, SearchRequest
 from placement.candidates.parameters import Wanted
-from placement.microversion import Version
-from placement.querystring import Query
 
 # The most request groups of one search.
 GROUPS_MAX = 100

@@ -14,8 +14,9 @@ import click
 )
 def openapi(given: str) -> None:
     """Print the API as an OpenAPI 3.1 document."""
-    from placement import exception, microversion  # noqa: PLC0415 - slow
-    from placement import openapi as generator  # noqa: PLC0415 - slow
+    from placement import exception  # noqa: PLC0415 - slow
+    from placement.api import microversion  # noqa: PLC0415 - slow
+    from placement.api import openapi as generator  # noqa: PLC0415 - slow
 
     try:
         version = microversion.parse(given)

@@ -5,13 +5,14 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception, reply
+from placement import exception
+from placement.api import reply
+from placement.api.reply import Reply
+from placement.api.request import Request
 from placement.db import transaction
 from placement.handlers import guarded
 from placement.objects import aggregate, resource_provider
 from placement.objects.resource_provider import ResourceProvider
-from placement.reply import Reply
-from placement.request import Request
 from placement.schemas import aggregate as schema
 
 

@@ -5,14 +5,15 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception, excerpt, reply, uuids
+from placement import exception, excerpt, uuids
+from placement.api import reply
+from placement.api.reply import Reply
+from placement.api.request import Request
 from placement.db import transaction
 from placement.objects import allocation, claim, claim_at_once, consumer
 from placement.objects.allocation import Holding
 from placement.objects.claim import Claim
 from placement.objects.room import Amount
-from placement.reply import Reply
-from placement.request import Request
 from placement.schemas import allocation as schema
 
 _Body = dict[str, typing.Any]

@@ -2,13 +2,13 @@
 
 import functools
 
-from placement import reply
+from placement.api import reply
+from placement.api.microversion import Version
+from placement.api.querystring import Query
+from placement.api.reply import Reply
+from placement.api.request import Request
 from placement.candidates import find, render, request
 from placement.candidates.model import SearchRequest
-from placement.microversion import Version
-from placement.querystring import Query
-from placement.reply import Reply
-from placement.request import Request
 from placement.schemas import allocation_candidate as schema
 
 # Schedulers ask the same for every instance of a flavor. Only what is not longer is

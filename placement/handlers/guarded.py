@@ -3,9 +3,9 @@
 import typing
 
 from placement import exception
+from placement.api.request import Request
 from placement.db import transaction
 from placement.objects import resource_provider
-from placement.request import Request
 from placement.schemas.validation import Schemas
 
 

@@ -5,16 +5,17 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception, excerpt, reply
+from placement import exception, excerpt
+from placement.api import reply
+from placement.api.microversion import Version
+from placement.api.reply import Reply
+from placement.api.request import Request
 from placement.db import transaction
 from placement.handlers import guarded
-from placement.microversion import Version
 from placement.objects import inventory, resource_provider
 from placement.objects import resource_class as classes
 from placement.objects.inventory import Inventory
 from placement.objects.resource_provider import ResourceProvider
-from placement.reply import Reply
-from placement.request import Request
 from placement.schemas import inventory as schema
 
 _Body = dict[str, typing.Any]

@@ -1,12 +1,13 @@
 """Handler for /reshaper."""
 
-from placement import reply, uuids
+from placement import uuids
+from placement.api import reply
+from placement.api.reply import Reply
+from placement.api.request import Request
 from placement.db import transaction
 from placement.handlers import allocation, inventory
 from placement.objects import reshape
 from placement.objects.reshape import Shape
-from placement.reply import Reply
-from placement.request import Request
 from placement.schemas import reshaper as schema
 
 

@@ -2,11 +2,12 @@
 
 import sqlalchemy as sa
 
-from placement import exception, excerpt, reply
+from placement import exception, excerpt
+from placement.api import reply
+from placement.api.reply import Reply
+from placement.api.request import Request
 from placement.db import transaction
 from placement.objects import resource_class
-from placement.reply import Reply
-from placement.request import Request
 from placement.schemas import resource_class as schema
 
 

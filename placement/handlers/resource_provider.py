@@ -6,16 +6,17 @@ import typing
 import orjson
 import sqlalchemy as sa
 
-from placement import reply, uuids
+from placement import uuids
+from placement.api import reply
+from placement.api.microversion import Version
+from placement.api.reply import Reply
+from placement.api.request import Request
 from placement.candidates import providers
 from placement.candidates import request as candidates_request
 from placement.db import transaction
 from placement.handlers import guarded
-from placement.microversion import Version
 from placement.objects import resource_provider, tree
 from placement.objects.resource_provider import Description
-from placement.reply import Reply
-from placement.request import Request
 from placement.schemas import resource_provider as schema
 
 # How many providers of a list are encoded at once.

@@ -1,8 +1,8 @@
 """Handler for /."""
 
-from placement import microversion, reply
-from placement.reply import Reply
-from placement.request import Request
+from placement.api import microversion, reply
+from placement.api.reply import Reply
+from placement.api.request import Request
 
 
 def get_versions(_req: Request) -> Reply:

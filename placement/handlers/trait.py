@@ -6,12 +6,13 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception, excerpt, reply
+from placement import exception, excerpt
+from placement.api import reply
+from placement.api.reply import Reply
+from placement.api.request import Request
 from placement.db import transaction
 from placement.objects import resource_provider, trait
 from placement.objects.trait import Trait
-from placement.reply import Reply
-from placement.request import Request
 from placement.schemas import trait as schema
 
 _CUSTOM = re.compile(r"CUSTOM_[A-Z0-9_]+")

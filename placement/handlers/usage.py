@@ -5,12 +5,12 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import reply
+from placement.api import reply
+from placement.api.reply import Reply
+from placement.api.request import Request
 from placement.db import transaction
 from placement.objects import allocation, inventory
 from placement.objects.allocation import Usage
-from placement.reply import Reply
-from placement.request import Request
 from placement.schemas import usage as schema
 
 ALL_TYPES = "all"

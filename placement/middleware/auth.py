@@ -13,10 +13,13 @@ import typing
 import orjson
 import webob.exc
 
-from placement import errors, exception
+from placement import exception
+from placement.api import errors
+from placement.api.environ import CONTEXT
+from placement.api.errors import Document
+from placement.api.reply import JSON
+from placement.caller import NOBODY, Caller
 from placement.context import RequestContext
-from placement.dispatch import CONTEXT, JSON
-from placement.errors import Document
 from placement.middleware.request_id import add_to_log
 
 if typing.TYPE_CHECKING:
@@ -59,9 +62,7 @@ _LOGGED_OF_KEYSTONE = (
     "project_domain_id",
 )
 
-_Identify = collections.abc.Callable[
-    ["WSGIEnvironment", "Service"], RequestContext | None
-]
+_Identify = collections.abc.Callable[["WSGIEnvironment"], Caller | None]
 
 
 def wrap(
@@ -84,23 +85,22 @@ def _identifying(
     identify: _Identify,
     refuse: "WSGIApplication",
 ) -> "WSGIApplication":
-    nobody = RequestContext(service, user_id=None, project_id=None)
 
     def identified(
         environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> typing.Any:
-        context = identify(environ, service)
-        if context is None:
+        caller = identify(environ)
+        if caller is None:
             if environ.get("PATH_INFO", "") not in _OPEN_PATHS:
                 return refuse(environ, start_response)
-            context = nobody
-        environ[CONTEXT] = context
+            caller = NOBODY
+        environ[CONTEXT] = RequestContext(service, caller)
         add_to_log(
-            user_id=context.user_id,
-            project_id=context.project_id,
-            domain_id=context.domain_id,
-            system_scope=context.system_scope,
-            roles=list(context.roles),
+            user_id=caller.user_id,
+            project_id=caller.project_id,
+            domain_id=caller.domain_id,
+            system_scope=caller.system_scope,
+            roles=list(caller.roles),
         )
         return app(environ, start_response)
 
@@ -133,7 +133,7 @@ def _unauthorized(document: Document, start_response: "StartResponse") -> list[b
     return [document.body]
 
 
-def _noauth2(environ: "WSGIEnvironment", service: "Service") -> RequestContext | None:
+def _noauth2(environ: "WSGIEnvironment") -> Caller | None:
     """Believe what the request says of itself. For tests.
 
     The token is ``user`` or ``user:project``; other headers play roles and scopes.
@@ -146,8 +146,7 @@ def _noauth2(environ: "WSGIEnvironment", service: "Service") -> RequestContext |
     if given is None:
         given = "admin" if user == "admin" else ""
     system = environ.get("HTTP_OPENSTACK_SYSTEM_SCOPE")
-    return RequestContext(
-        service,
+    return Caller(
         user_id=user,
         project_id=(
             None if system else environ.get("HTTP_X_PROJECT_ID", project or user)
@@ -165,13 +164,11 @@ def _roles(header: str) -> tuple[str, ...]:
 def _by_token(token: str) -> _Identify:
     expected = token.encode()
 
-    def identify(
-        environ: "WSGIEnvironment", service: "Service"
-    ) -> RequestContext | None:
+    def identify(environ: "WSGIEnvironment") -> Caller | None:
         given = environ.get("HTTP_X_AUTH_TOKEN", "").encode("latin-1")
         if not hmac.compare_digest(given, expected):
             return None
-        return RequestContext(service, _TOKEN_USER, _TOKEN_USER, _TOKEN_ROLES)
+        return Caller(_TOKEN_USER, _TOKEN_USER, _TOKEN_ROLES)
 
     return identify
 
@@ -271,13 +268,11 @@ def _require_memcached_library(config: "cfg.ConfigOpts") -> None:
             ) from missing
 
 
-def _nobody(_environ: "WSGIEnvironment", _service: "Service") -> None:
+def _nobody(_environ: "WSGIEnvironment") -> None:
     """Know nobody, whatever the request says of itself."""
 
 
-def _by_keystone(
-    environ: "WSGIEnvironment", service: "Service"
-) -> RequestContext | None:
+def _by_keystone(environ: "WSGIEnvironment") -> Caller | None:
     """Read the headers that the middleware sets once the token is verified."""
     user = environ.get("HTTP_X_USER_ID")
     if environ.get("HTTP_X_IDENTITY_STATUS") != "Confirmed" or user is None:
@@ -285,8 +280,7 @@ def _by_keystone(
     add_to_log(
         **{fact: environ.get(f"HTTP_X_{fact.upper()}") for fact in _LOGGED_OF_KEYSTONE}
     )
-    return RequestContext(
-        service,
+    return Caller(
         user_id=user,
         project_id=environ.get("HTTP_X_PROJECT_ID"),
         roles=_roles(environ.get("HTTP_X_ROLES", "")),

@@ -5,9 +5,9 @@ import typing
 
 import webob.exc
 
-from placement import errors, exception
-from placement.dispatch import VERSION
-from placement.middleware.request_id import REQUEST_ID
+from placement import exception
+from placement.api import errors
+from placement.api.environ import REQUEST_ID, VERSION
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

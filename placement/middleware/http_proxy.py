@@ -4,7 +4,7 @@ import collections.abc
 import re
 import typing
 
-from placement.dispatch import is_host
+from placement.api.host import is_host
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -2,8 +2,8 @@
 
 import typing
 
-from placement import microversion
-from placement.dispatch import VERSION
+from placement.api import microversion
+from placement.api.environ import VERSION
 from placement.middleware import Headers, add_to_vary, changing_headers
 
 if typing.TYPE_CHECKING:

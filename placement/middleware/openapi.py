@@ -6,9 +6,10 @@ everything but the version document does, and no role.
 
 import typing
 
-from placement import exception, excerpt, microversion, openapi
-from placement.microversion import MAX_VERSION, Version
-from placement.querystring import Query
+from placement import exception, excerpt
+from placement.api import microversion, openapi
+from placement.api.microversion import MAX_VERSION, Version
+from placement.api.querystring import Query
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -6,6 +6,7 @@ import uuid
 
 from oslo_context import context as log_context
 
+from placement.api.environ import REQUEST_ID
 from placement.middleware import changing_headers
 
 if typing.TYPE_CHECKING:
@@ -13,7 +14,6 @@ if typing.TYPE_CHECKING:
 
     from placement.context import Service
 
-REQUEST_ID = "placement.request_id"
 HEADER = "x-openstack-request-id"
 
 _FORM = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -4,7 +4,7 @@ import logging
 import typing
 import urllib.parse
 
-from placement import dispatch
+from placement.api.environ import VERSION
 from placement.middleware import Headers, changing_headers
 
 if typing.TYPE_CHECKING:
@@ -43,7 +43,7 @@ def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
                     "uri": uri,
                     "status": status.partition(" ")[0],
                     "length": _length(headers),
-                    "version": environ.get(dispatch.VERSION, "-"),
+                    "version": environ.get(VERSION, "-"),
                 },
             )
             return headers

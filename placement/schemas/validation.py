@@ -16,7 +16,7 @@ from jsonschema import exceptions, validators
 from jsonschema.protocols import Validator
 
 from placement import exception, excerpt, uuids
-from placement.microversion import Version
+from placement.api.microversion import Version
 from placement.schemas import checks
 
 Schema = collections.abc.Mapping[str, typing.Any]

@@ -12,10 +12,11 @@ import werkzeug.exceptions
 from werkzeug import routing
 
 from placement import exception
-from placement.dispatch import CONTEXT, JSON, VERSION
-from placement.microversion import MAX_VERSION
+from placement.api.environ import CONTEXT, VERSION
+from placement.api.microversion import MAX_VERSION
+from placement.api.querystring import Query
+from placement.api.reply import JSON
 from placement.policies import extension as extension_policy
-from placement.querystring import Query
 from placement.web import providers
 
 if typing.TYPE_CHECKING:
@@ -68,7 +69,7 @@ def wrap(app: "WSGIApplication", service: "Service") -> "WSGIApplication":
         try:
             operation = _find(adapter, environ)
             context = environ[CONTEXT]
-            service.enforcer.authorize(context, operation.rule)
+            service.enforcer.authorize(context.caller, operation.rule)
             query = Query.parse(environ.get("QUERY_STRING", "").encode("latin-1"))
             body = orjson.dumps(operation.view(context, query))
         except exception.PlacementError as failure:

@@ -9,13 +9,13 @@ import orjson
 import sqlalchemy as sa
 
 from placement import exception
+from placement.api.microversion import MAX_VERSION
+from placement.api.querystring import Query
 from placement.candidates import providers
 from placement.candidates import request as candidates_request
 from placement.db import transaction
-from placement.microversion import MAX_VERSION
 from placement.objects import inventory, provider_page
 from placement.objects.provider_page import ProviderDetails
-from placement.querystring import Query
 from placement.schemas import extension as schema
 
 if typing.TYPE_CHECKING:

@@ -20,7 +20,7 @@ from gunicorn.http import errors as http_errors
 from gunicorn.http import message, parser
 from gunicorn.workers import gthread
 
-from placement import errors
+from placement.api import errors
 from placement.exception import PlacementError
 from placement.middleware import request_id
 

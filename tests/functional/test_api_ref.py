@@ -6,7 +6,7 @@ import re
 import pytest
 
 import placement
-from placement import routes
+from placement.api import routes
 from placement.web import app
 from tests.functional import api_ref, server
 

@@ -12,7 +12,7 @@ import typing
 import pytest
 import webob
 
-from placement import routes
+from placement.api import routes
 from tests.functional import (
     contents,
     databases,

@@ -13,6 +13,8 @@ import pytest
 import sqlalchemy as sa
 
 from placement import client
+from placement.api.microversion import Version
+from placement.api.querystring import Query
 from placement.candidates import plan, select
 from placement.candidates import request as candidates_request
 from placement.candidates.lookup import Ids
@@ -21,12 +23,10 @@ from placement.conf.settings import DatabaseSettings
 from placement.db import batch, prepared
 from placement.db import engine as engines
 from placement.db.names import Names
-from placement.microversion import Version
 from placement.objects import claim_at_once
 from placement.objects.claim import Claim
 from placement.objects.consumer import Owner
 from placement.objects.room import Amount
-from placement.querystring import Query
 from tests.functional import databases, server
 
 HOSTS = 100_000

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi import checks
 
-from placement import openapi, routes
-from placement.microversion import Version
+from placement.api import openapi, routes
+from placement.api.microversion import Version
 from tests.functional import aiming, api_ref, databases, server
 
 CASES = int(os.environ.get("PLACEMENT_SCHEMATHESIS_CASES", "0"))

@@ -5,7 +5,7 @@ import pathlib
 import pytest
 import yaml
 
-from placement.microversion import MAX_VERSION
+from placement.api.microversion import MAX_VERSION
 
 STORIES = pathlib.Path(__file__).parents[1] / "functional" / "gabbits"
 HEADER = "openstack-api-version"

@@ -2,8 +2,8 @@
 
 import collections.abc
 
-from placement import routes
-from placement.microversion import MAX_VERSION, MIN_VERSION, Version
+from placement.api import routes
+from placement.api.microversion import MAX_VERSION, MIN_VERSION, Version
 
 ALL = [Version(1, minor) for minor in range(MIN_VERSION.minor, MAX_VERSION.minor + 1)]
 

@@ -5,10 +5,10 @@ import pytest
 import sqlalchemy as sa
 
 from placement import exception
+from placement.api.microversion import Version
+from placement.api.querystring import Query
 from placement.candidates import providers, request
 from placement.db import tables
-from placement.microversion import Version
-from placement.querystring import Query
 from tests.unit.candidates import worlds
 from tests.unit.candidates.model import Inventory, Model, Provider
 from tests.unit.candidates.test_find import SEED, SEEDS, drawn_worlds

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from placement.api.microversion import Version
 from placement.candidates import find, render
-from placement.microversion import Version
 from tests.unit.candidates import worlds
 from tests.unit.candidates.model import Inventory, Provider
 

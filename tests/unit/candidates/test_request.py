@@ -3,10 +3,10 @@
 import pytest
 
 from placement import exception
+from placement.api.microversion import Version
+from placement.api.querystring import Query
 from placement.candidates import parameters, request
 from placement.candidates.model import RequestGroup
-from placement.microversion import Version
-from placement.querystring import Query
 
 A = "6a1f4b54-9a5c-4d22-8f6f-0d4c3f2f6a01"
 B = "6a1f4b54-9a5c-4d22-8f6f-0d4c3f2f6a02"

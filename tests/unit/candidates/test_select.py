@@ -5,12 +5,12 @@ import pathlib
 
 import pytest
 
+from placement.api.microversion import Version
+from placement.api.querystring import Query
 from placement.candidates import foresight, plan, request, select
 from placement.candidates.lookup import Ids
 from placement.candidates.views import TraitBits
 from placement.db import names
-from placement.microversion import Version
-from placement.querystring import Query
 from tests.unit import sql_files
 from tests.unit.sql_files import DIALECTS
 

@@ -9,14 +9,14 @@ import uuid
 
 import sqlalchemy as sa
 
+from placement.api.microversion import Version
+from placement.api.querystring import Query
 from placement.candidates import explain, find, render, request
 from placement.candidates.views import TraitBits
 from placement.conf.settings import PlacementSettings
 from placement.context import RequestContext, Service
 from placement.db import tables
 from placement.db.names import STANDARD_CLASSES, Names
-from placement.microversion import Version
-from placement.querystring import Query
 from tests.unit.candidates.model import (
     SHARING,
     Group,
@@ -68,7 +68,7 @@ def context_of(engine, **options):
             **{name: getattr(UNSET, name) for name in UNSET.__slots__} | options
         )
     )
-    return RequestContext(Service(settings, engine, Names(), None), None, None)
+    return RequestContext(Service(settings, engine, Names(), None))
 
 
 def make_tables(engine):

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import logging
 import pathlib
@@ -7,7 +8,8 @@ import types
 import pytest
 from oslo_context import context as log_context
 
-from placement import deploy, dispatch, exception
+from placement import deploy, exception
+from placement.api.environ import CONTEXT
 from placement.conf import find
 from placement.middleware import auth, request_id
 from tests.unit.middleware.applications import Recorder, api, ask, service
@@ -16,13 +18,7 @@ NOBODY = (None, None, (), None, None)
 
 
 def facts(context):
-    return (
-        context.user_id,
-        context.project_id,
-        context.roles,
-        context.system_scope,
-        context.domain_id,
-    )
+    return dataclasses.astuple(context.caller)
 
 
 def who(application, below, path="/traits", **headers):
@@ -30,7 +26,7 @@ def who(application, below, path="/traits", **headers):
     answer = ask(application, path, **headers)
     if answer.status_int != 200:
         return answer
-    return facts(below.environ[dispatch.CONTEXT])
+    return facts(below.environ[CONTEXT])
 
 
 @pytest.fixture
@@ -123,7 +119,7 @@ def test_a_refusal_has_the_form_that_is_liked_best(
 def test_the_version_document_is_for_everybody(noauth2, below, path):
     ask(noauth2, "/", environ={"PATH_INFO": path, "SCRIPT_NAME": "/placement"})
 
-    assert facts(below.environ[dispatch.CONTEXT]) == NOBODY
+    assert facts(below.environ[CONTEXT]) == NOBODY
 
 
 @pytest.mark.parametrize("path", ["//", "/traits", "/ "])

@@ -3,15 +3,16 @@ import logging
 
 import pytest
 
-from placement import dispatch, exception
-from placement.microversion import Version
-from placement.middleware import fault_wrap, request_id
+from placement import exception
+from placement.api.environ import REQUEST_ID, VERSION
+from placement.api.microversion import Version
+from placement.middleware import fault_wrap
 from tests.unit.middleware.applications import Recorder, ask, service
 
 
 def answer_to(failure, method="GET", **environ):
     below = Recorder(failure=failure)
-    environ = {request_id.REQUEST_ID: "req-1", **environ}
+    environ = {REQUEST_ID: "req-1", **environ}
     application = fault_wrap.wrap(below, service())
     return ask(application, "/", method, environ, Accept="application/json")
 
@@ -61,7 +62,7 @@ def test_what_nobody_expects_is_in_the_log_and_not_in_the_answer(caplog):
     [(Version(1, 22), None), (Version(1, 23), "placement.concurrent_update")],
 )
 def test_the_code_of_the_failure_is_told(version, code):
-    answer = answer_to(exception.StaleGeneration(), **{dispatch.VERSION: version})
+    answer = answer_to(exception.StaleGeneration(), **{VERSION: version})
 
     assert error(answer).get("code") == code
 

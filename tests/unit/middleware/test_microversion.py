@@ -1,6 +1,7 @@
 import pytest
 
-from placement import dispatch, exception
+from placement import exception
+from placement.api.environ import VERSION
 from placement.middleware import microversion
 from tests.unit.middleware.applications import Recorder, ask, service
 
@@ -18,7 +19,7 @@ def test_the_version_goes_below_and_is_told(headers, version):
 
     answer = ask(microversion.wrap(below, service()), **headers)
 
-    assert str(below.environ[dispatch.VERSION]) == version
+    assert str(below.environ[VERSION]) == version
     assert answer.headers["openstack-api-version"] == f"placement {version}"
     assert answer.headers["vary"] == "openstack-api-version"
 

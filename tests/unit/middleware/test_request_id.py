@@ -3,6 +3,7 @@ import re
 import pytest
 from oslo_context import context as log_context
 
+from placement.api.environ import REQUEST_ID
 from placement.middleware import request_id
 from tests.unit.middleware.applications import Recorder, ask, service
 
@@ -34,7 +35,7 @@ def test_every_answer_tells_an_id_of_its_own(application, below):
     second = ask(application).headers[request_id.HEADER]
 
     assert FORM.fullmatch(first)
-    assert first != second == below.environ[request_id.REQUEST_ID]
+    assert first != second == below.environ[REQUEST_ID]
 
 
 def test_an_id_of_the_client_is_logged_and_not_echoed(application, below):

@@ -2,8 +2,8 @@ import logging
 
 import pytest
 
-from placement import dispatch
-from placement.microversion import Version
+from placement.api.environ import VERSION
+from placement.api.microversion import Version
 from placement.middleware import requestlog
 from tests.unit.middleware.applications import Recorder, ask, service
 
@@ -17,7 +17,7 @@ def lines(caplog):
     [
         (
             "/resource_providers?name=a%20b",
-            {dispatch.VERSION: Version(1, 39)},
+            {VERSION: Version(1, 39)},
             [("Content-Length", "26")],
             '10.0.0.1 "GET /resource_providers?name=a%20b" status: 200 len: 26 '
             "microversion: 1.39",

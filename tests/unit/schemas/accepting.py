@@ -2,7 +2,7 @@
 
 import typing
 
-from placement.microversion import MAX_VERSION, Version
+from placement.api.microversion import MAX_VERSION, Version
 from placement.schemas.validation import Schemas
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from placement import schemas
-from placement.microversion import MAX_VERSION
+from placement.api.microversion import MAX_VERSION
 from placement.schemas import (
     aggregate,
     allocation,

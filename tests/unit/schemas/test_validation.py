@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placement import exception, schemas
-from placement.microversion import MAX_VERSION, Version
+from placement.api.microversion import MAX_VERSION, Version
 from placement.schemas.validation import Schemas
 
 V1_0 = Version(1, 0)

@@ -6,10 +6,11 @@ import re
 import pytest
 import yaml
 
-from placement import contract, policies, routes
-from placement.microversion import Version
+from placement import policies
+from placement.api import contract, routes
+from placement.api.microversion import Version
 
-TESTS = pathlib.Path(__file__).parents[1]
+TESTS = pathlib.Path(__file__).parents[2]
 PAGES = TESTS.parent / "api-ref"
 STORIES = TESTS / "functional" / "gabbits"
 METHODS = ("GET", "POST", "PUT", "DELETE")

@@ -11,10 +11,11 @@ import typing
 
 import orjson
 
-from placement import policies, routes
-from placement.contract import CONTRACTS, Answer, Contract
-from placement.microversion import MAX_VERSION, MIN_VERSION, Version
-from placement.routes import Check, Operation
+from placement import policies
+from placement.api import routes
+from placement.api.contract import CONTRACTS, Answer, Contract
+from placement.api.microversion import MAX_VERSION, MIN_VERSION, Version
+from placement.api.routes import Check, Operation
 from placement.schemas import responses
 from placement.schemas.validation import Schemas
 

@@ -1,6 +1,6 @@
 import datetime
 
-from placement import reply
+from placement.api import reply
 
 EARLY = datetime.datetime(2020, 1, 1)
 LATE = datetime.datetime(2021, 1, 1)

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from placement import errors
-from placement.microversion import Version
+from placement.api import errors
+from placement.api.microversion import Version
 
 
 def document(status=404, message="No such thing.", accept="application/json", **more):

@@ -5,8 +5,9 @@ import sys
 import openapi_spec_validator
 import pytest
 
-from placement import openapi, policies, routes
-from placement.microversion import MAX_VERSION, Version
+from placement import policies
+from placement.api import openapi, routes
+from placement.api.microversion import MAX_VERSION, Version
 from tests.unit import versions
 
 STEPS = sorted(

@@ -10,7 +10,7 @@ import webob.exc
 from webob import acceptparse
 
 from placement import excerpt
-from placement.microversion import MAX_VERSION, MIN_VERSION, Version
+from placement.api.microversion import MAX_VERSION, MIN_VERSION, Version
 
 # The first version whose error documents have a code.
 _CODE_SINCE = (1, 23)

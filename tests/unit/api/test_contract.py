@@ -1,8 +1,8 @@
 """The tables of operations agree with each other."""
 
-from placement import routes
-from placement.contract import CONTRACTS
-from placement.routes import Check
+from placement.api import routes
+from placement.api.contract import CONTRACTS
+from placement.api.routes import Check
 from tests.unit import versions
 
 

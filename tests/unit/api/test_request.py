@@ -1,8 +1,8 @@
 import pytest
 
 from placement import exception
-from placement.microversion import Version
-from placement.request import Request
+from placement.api.microversion import Version
+from placement.api.request import Request
 from placement.schemas.common import closed
 from placement.schemas.validation import Schemas
 

@@ -5,6 +5,8 @@ import dataclasses
 import datetime
 import typing
 
+JSON = "application/json"
+
 
 class Parts(typing.NamedTuple):
     """A large body as JSON, cut anywhere; it is never put together."""

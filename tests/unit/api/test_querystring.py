@@ -3,7 +3,7 @@ import time
 import pytest
 
 from placement import exception
-from placement.querystring import Query
+from placement.api.querystring import Query
 
 
 def test_pairs_keep_their_order():

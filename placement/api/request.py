@@ -11,11 +11,11 @@ import typing
 import orjson
 
 from placement import exception
-from placement.querystring import Query
+from placement.api.querystring import Query
 
 if typing.TYPE_CHECKING:
+    from placement.api.microversion import Version
     from placement.context import RequestContext
-    from placement.microversion import Version
     from placement.schemas.validation import Schemas
 
 

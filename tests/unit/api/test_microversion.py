@@ -1,7 +1,8 @@
 import pytest
 
-from placement import exception, microversion
-from placement.microversion import MAX_VERSION, MIN_VERSION, Version
+from placement import exception
+from placement.api import microversion
+from placement.api.microversion import MAX_VERSION, MIN_VERSION, Version
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,9 @@ import enum
 import functools
 import typing
 
+from placement.api.microversion import MIN_VERSION, Version
+from placement.api.reply import Reply
+from placement.api.request import Request
 from placement.handlers import (
     aggregate,
     allocation,
@@ -18,7 +21,6 @@ from placement.handlers import (
     trait,
     usage,
 )
-from placement.microversion import MIN_VERSION, Version
 from placement.policies import aggregate as aggregate_policy
 from placement.policies import allocation as allocation_policy
 from placement.policies import allocation_candidate as allocation_candidate_policy
@@ -28,8 +30,6 @@ from placement.policies import resource_class as resource_class_policy
 from placement.policies import resource_provider as resource_provider_policy
 from placement.policies import trait as trait_policy
 from placement.policies import usage as usage_policy
-from placement.reply import Reply
-from placement.request import Request
 
 _Target = collections.abc.Callable[[Request], dict[str, str | None]]
 

@@ -7,7 +7,7 @@ The OpenAPI document is made from both, and tests hold the service to them.
 import dataclasses
 import typing
 
-from placement.microversion import MIN_VERSION, Version
+from placement.api.microversion import MIN_VERSION, Version
 from placement.schemas import (
     aggregate,
     allocation,
