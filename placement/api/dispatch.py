@@ -15,9 +15,9 @@ from werkzeug.http import http_date
 from placement import exception
 from placement.api import body, host
 from placement.api.environ import CONTEXT, VERSION
+from placement.api.operation import Check, Operation
 from placement.api.reply import JSON, Parts, Reply
 from placement.api.request import Request
-from placement.api.routes import Check, Operation
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -100,7 +100,7 @@ def _reply(
         query_string=environ.get("QUERY_STRING", "").encode("latin-1"),
         read_body=functools.partial(body.read, environ),
     )
-    for check in operation.ordered_checks:
+    for check in operation.checks:
         _CHECKS[check](operation, req, environ)
     return operation.handler(req, **path_params), req
 

@@ -5,7 +5,6 @@ that they read and answer at it. The same version gives the same bytes.
 """
 
 import collections.abc
-import inspect
 import re
 import typing
 
@@ -13,9 +12,8 @@ import orjson
 
 from placement import policies
 from placement.api import routes
-from placement.api.contract import CONTRACTS, Answer, Contract
 from placement.api.microversion import MAX_VERSION, MIN_VERSION, Version
-from placement.api.routes import Check, Operation
+from placement.api.operation import Answer, Check, Operation, Parameter
 from placement.schemas import responses
 from placement.schemas.validation import Schemas
 
@@ -43,29 +41,11 @@ _TITLES = {
 # What may happen to every request, whatever it asks for.
 _ALWAYS = {400, 405, 406, 413, 500, 503}
 
-_PATH_PARAMETERS = {
+PATH_PARAMETERS = {
     "uuid": "The uuid of a resource provider.",
     "resource_class": "The name of a resource class.",
     "name": "The name of the resource.",
     "consumer_uuid": "The uuid of a consumer.",
-}
-
-# What a query parameter means, and a value that it may have.
-_QUERY_PARAMETERS = {
-    "name": ("Providers of this name; traits by name.", None),
-    "uuid": ("The provider with this uuid.", None),
-    "member_of": ("Providers in this aggregate.", None),
-    "resources": ("Amounts by resource class.", "VCPU:2,MEMORY_MB:1024"),
-    "in_tree": ("Providers of the tree that has this provider.", None),
-    "required": ("Traits that must, or must not, be there.", "HW_CPU_X86_AVX2"),
-    "associated": ("Traits that some provider has, or none has.", "true"),
-    "project_id": ("The project whose usage is wanted.", None),
-    "user_id": ("Only of this user.", None),
-    "consumer_type": ("Only of consumers of this type.", "INSTANCE"),
-    "limit": ("How many candidates are wanted at the most.", "10"),
-    "group_policy": ("Whether groups may share a provider.", "none"),
-    "root_required": ("Traits of the root provider.", "HW_CPU_X86_AVX2"),
-    "same_subtree": ("Groups whose providers belong together.", "_COMPUTE,_NET"),
 }
 
 _GROUPS = (
@@ -126,21 +106,20 @@ def _paths(version: Version) -> _Json:
 def _operation(
     operation: Operation, version: Version, defaults: dict[str, str]
 ) -> _Json:
-    contract = CONTRACTS[f"{operation.method} {operation.path}"]
-    text = (inspect.getdoc(operation.handler) or "").replace("``", "`")
+    text = operation.text.replace("``", "`")
     described: _Json = {
         "operationId": operation.handler.__name__,
         "tags": [operation.path.split("/")[1] or "root"],
         "summary": " ".join(text.partition("\n\n")[0].split()),
         "description": text,
-        "parameters": _parameters(operation, contract, version),
-        "responses": _responses(operation, contract, version),
+        "parameters": _parameters(operation, version),
+        "responses": _responses(operation, version),
         "x-placement-since": str(operation.since),
     }
-    if contract.body is not None and _reads_body(operation, version):
+    if operation.body is not None and operation.reads_body_at(version):
         described["requestBody"] = {
             "required": True,
-            "content": {_JSON: {"schema": _schema(contract.body, version)}},
+            "content": {_JSON: {"schema": _schema(operation.body, version)}},
         }
     if operation.rule is None:
         described["security"] = []
@@ -152,10 +131,6 @@ def _operation(
     return described
 
 
-def _reads_body(operation: Operation, version: Version) -> bool:
-    return operation.body_until is None or version <= operation.body_until
-
-
 def _schema(schemas: Schemas, version: Version) -> _Json:
     schema = schemas.pick(version).schema
     # True and False are schemas too; none of ours is one.
@@ -163,27 +138,27 @@ def _schema(schemas: Schemas, version: Version) -> _Json:
     return dict(schema)
 
 
-def _parameters(
-    operation: Operation, contract: Contract, version: Version
-) -> list[_Json]:
+def _parameters(operation: Operation, version: Version) -> list[_Json]:
     parameters: list[_Json] = [
         {
             "name": name,
             "in": "path",
             "required": True,
-            "description": _PATH_PARAMETERS[name],
+            "description": PATH_PARAMETERS[name],
             "schema": {"type": "string", "minLength": 1},
         }
         for name in re.findall(r"\{(\w+)\}", operation.path)
     ]
-    if contract.query is not None:
-        parameters += _query_parameters(_schema(contract.query, version))
+    if operation.query is not None:
+        parameters += _query_parameters(operation, _schema(operation.query, version))
     return [*parameters, {"$ref": "#/components/parameters/Version"}]
 
 
-def _query_parameters(schema: _Json) -> list[_Json]:
+def _query_parameters(operation: Operation, schema: _Json) -> list[_Json]:
     parameters = [
-        _query_parameter(name, one, name in schema.get("required", ()))
+        _query_parameter(
+            name, operation.parameters[name], one, name in schema.get("required", ())
+        )
         for name, one in schema["properties"].items()
     ]
     if "patternProperties" in schema:
@@ -205,16 +180,19 @@ def _query_parameters(schema: _Json) -> list[_Json]:
     return parameters
 
 
-def _query_parameter(name: str, schema: _Json, is_required: bool) -> _Json:
-    description, example = _QUERY_PARAMETERS[name]
-    parameter = {
+def _query_parameter(
+    name: str, parameter: Parameter, schema: _Json, is_required: bool
+) -> _Json:
+    described = {
         "name": name,
         "in": "query",
         "required": is_required,
-        "description": description,
+        "description": parameter.text,
         "schema": schema,
     }
-    return parameter if example is None else parameter | {"example": example}
+    if parameter.example is not None:
+        described["example"] = parameter.example
+    return described
 
 
 def _version_parameter(version: Version) -> _Json:
@@ -228,12 +206,12 @@ def _version_parameter(version: Version) -> _Json:
     }
 
 
-def _responses(operation: Operation, contract: Contract, version: Version) -> _Json:
+def _responses(operation: Operation, version: Version) -> _Json:
     found = {
         str(answer.status): _success(answer, version)
-        for answer in contract.answers_at(version)
+        for answer in operation.answers_at(version)
     }
-    for status in sorted(_ALWAYS | set(contract.refuses) | _refusals(operation)):
+    for status in sorted(_ALWAYS | set(operation.refuses) | _refusals(operation)):
         found[str(status)] = {"$ref": f"#/components/responses/{status}"}
     return found
 
@@ -241,9 +219,9 @@ def _responses(operation: Operation, contract: Contract, version: Version) -> _J
 def _refusals(operation: Operation) -> set[int]:
     """The statuses that the checks before the handler, and the path, come to."""
     refusals = set()
-    if Check.POLICY in operation.ordered_checks:
+    if Check.POLICY in operation.checks:
         refusals |= {401, 403}
-    if Check.CONTENT_TYPE in operation.ordered_checks:
+    if Check.CONTENT_TYPE in operation.checks:
         refusals.add(415)
     if "{" in operation.path:
         refusals.add(404)

@@ -7,15 +7,26 @@ import sqlalchemy as sa
 
 from placement import exception
 from placement.api import reply
+from placement.api.operation import operation, shows
 from placement.api.reply import Reply
 from placement.api.request import Request
 from placement.db import transaction
 from placement.handlers import guarded
 from placement.objects import aggregate, resource_provider
 from placement.objects.resource_provider import ResourceProvider
+from placement.policies import aggregate as policy
 from placement.schemas import aggregate as schema
+from placement.schemas import responses
 
 
+@operation(
+    "GET /resource_providers/{uuid}/aggregates",
+    shows(responses.AGGREGATES),
+    rule=policy.LIST,
+    checks="AVP",
+    refuses=(404,),
+    since=(1, 1),
+)
 def get_aggregates(req: Request, uuid: str) -> Reply:
     """List the aggregates of one provider. Since 1.1; with the generation since 1.19.
 
@@ -28,6 +39,15 @@ def get_aggregates(req: Request, uuid: str) -> Reply:
     return reply.ok(_body(req, found, generation), reply.now())
 
 
+@operation(
+    "PUT /resource_providers/{uuid}/aggregates",
+    shows(responses.AGGREGATES),
+    rule=policy.UPDATE,
+    checks="CVP",
+    refuses=(400, 404, 409),
+    since=(1, 1),
+    body=schema.REPLACE,
+)
 def set_aggregates(req: Request, uuid: str) -> Reply:
     """Replace the aggregates of one provider. Since 1.1.
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from placement import exception, excerpt, uuids
 from placement.api import reply
+from placement.api.operation import NO_CONTENT, operation, shows
 from placement.api.reply import Reply
 from placement.api.request import Request
 from placement.db import transaction
@@ -14,7 +15,9 @@ from placement.objects import allocation, claim, claim_at_once, consumer
 from placement.objects.allocation import Holding
 from placement.objects.claim import Claim
 from placement.objects.room import Amount
+from placement.policies import allocation as policy
 from placement.schemas import allocation as schema
+from placement.schemas import responses
 
 _Body = dict[str, typing.Any]
 
@@ -22,6 +25,12 @@ _Body = dict[str, typing.Any]
 _OWNERS = "handlers.allocation.owners"
 
 
+@operation(
+    "GET /allocations/{consumer_uuid}",
+    shows(responses.ALLOCATIONS),
+    rule=policy.LIST,
+    checks="AP",
+)
 def get_allocations(req: Request, consumer_uuid: str) -> Reply:
     """Show what one consumer holds; nothing for one that does not exist.
 
@@ -62,6 +71,13 @@ def _by_provider(
     return by_provider
 
 
+@operation(
+    "GET /resource_providers/{uuid}/allocations",
+    shows(responses.PROVIDER_ALLOCATIONS),
+    rule=policy.PROVIDER_LIST,
+    checks="AP",
+    refuses=(404,),
+)
 def get_provider_allocations(req: Request, uuid: str) -> Reply:
     """Show who holds what of one provider; since 1.28 with their generations.
 
@@ -86,6 +102,14 @@ def get_provider_allocations(req: Request, uuid: str) -> Reply:
     return reply.ok(body, reply.newest(share.modified for share in shares))
 
 
+@operation(
+    "PUT /allocations/{consumer_uuid}",
+    NO_CONTENT,
+    rule=policy.UPDATE,
+    checks="CP",
+    refuses=(400, 409),
+    body=schema.REPLACE,
+)
 def set_allocations(req: Request, consumer_uuid: str) -> Reply:
     """Make what the body says all that one consumer holds.
 
@@ -111,6 +135,15 @@ def set_allocations(req: Request, consumer_uuid: str) -> Reply:
     return reply.no_content()
 
 
+@operation(
+    "POST /allocations",
+    NO_CONTENT,
+    rule=policy.MANAGE,
+    checks="VCP",
+    refuses=(400, 409),
+    since=(1, 13),
+    body=schema.REPLACE_SEVERAL,
+)
 def set_allocations_of_several(req: Request) -> Reply:
     """Make what the body says all that each of several consumers holds. Since 1.13.
 
@@ -124,6 +157,13 @@ def set_allocations_of_several(req: Request) -> Reply:
     return reply.no_content()
 
 
+@operation(
+    "DELETE /allocations/{consumer_uuid}",
+    NO_CONTENT,
+    rule=policy.DELETE,
+    checks="P",
+    refuses=(404,),
+)
 def delete_allocations(req: Request, consumer_uuid: str) -> Reply:
     """Take away all that one consumer holds.
 

@@ -4,12 +4,15 @@ import functools
 
 from placement.api import reply
 from placement.api.microversion import Version
+from placement.api.operation import Parameter, operation, shows
 from placement.api.querystring import Query
 from placement.api.reply import Reply
 from placement.api.request import Request
 from placement.candidates import find, render, request
 from placement.candidates.model import SearchRequest
+from placement.policies import allocation_candidate as policy
 from placement.schemas import allocation_candidate as schema
+from placement.schemas import responses
 
 # Schedulers ask the same for every instance of a flavor. Only what is not longer is
 # kept, so that it is bounded in memory.
@@ -19,7 +22,34 @@ _KEPT_MAX = 500
 # What the memory of a process keeps documents under.
 _KEPT = "placement.handlers.allocation_candidate"
 
+_PARAMETERS = {
+    "resources": Parameter("Amounts by resource class.", "VCPU:2,MEMORY_MB:1024"),
+    "required": Parameter(
+        "Traits that a provider has or, with `!`, does not have.", "HW_CPU_X86_AVX2"
+    ),
+    "member_of": Parameter("Providers in this aggregate."),
+    "limit": Parameter("The maximum number of candidates.", "10"),
+    "group_policy": Parameter("Whether groups may share a provider.", "none"),
+    "root_required": Parameter(
+        "Traits that the root provider has or, with `!`, does not have.",
+        "HW_CPU_X86_AVX2",
+    ),
+    "same_subtree": Parameter(
+        "Groups whose providers are in one subtree.", "_COMPUTE,_NET"
+    ),
+}
 
+
+@operation(
+    "GET /allocation_candidates",
+    shows(responses.CANDIDATES),
+    rule=policy.LIST,
+    checks="VAP",
+    refuses=(400,),
+    since=(1, 10),
+    query=schema.LIST_QUERY,
+    parameters=_PARAMETERS,
+)
 def get_allocation_candidates(req: Request) -> Reply:
     """Search for ways to serve a request, since 1.10.
 

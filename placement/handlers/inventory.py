@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from placement import exception, excerpt
 from placement.api import reply
 from placement.api.microversion import Version
+from placement.api.operation import NO_CONTENT, Answer, operation, shows
 from placement.api.reply import Reply
 from placement.api.request import Request
 from placement.db import transaction
@@ -16,11 +17,20 @@ from placement.objects import inventory, resource_provider
 from placement.objects import resource_class as classes
 from placement.objects.inventory import Inventory
 from placement.objects.resource_provider import ResourceProvider
+from placement.policies import inventory as policy
 from placement.schemas import inventory as schema
+from placement.schemas import responses
 
 _Body = dict[str, typing.Any]
 
 
+@operation(
+    "GET /resource_providers/{uuid}/inventories",
+    shows(responses.INVENTORIES),
+    rule=policy.LIST,
+    checks="AP",
+    refuses=(404,),
+)
 def get_inventories(req: Request, uuid: str) -> Reply:
     """List everything that one provider offers.
 
@@ -35,6 +45,14 @@ def get_inventories(req: Request, uuid: str) -> Reply:
     return reply.ok(_set_body(records, generation), modified)
 
 
+@operation(
+    "POST /resource_providers/{uuid}/inventories",
+    Answer(201, responses.INVENTORY, has_location=True, has_cache_headers=True),
+    rule=policy.CREATE,
+    checks="CP",
+    refuses=(400, 404, 409),
+    body=schema.CREATE,
+)
 def create_inventory(req: Request, uuid: str) -> Reply:
     """Add one class to what a provider offers.
 
@@ -64,6 +82,14 @@ def create_inventory(req: Request, uuid: str) -> Reply:
     )
 
 
+@operation(
+    "PUT /resource_providers/{uuid}/inventories",
+    shows(responses.INVENTORIES),
+    rule=policy.UPDATE,
+    checks="CP",
+    refuses=(400, 404, 409),
+    body=schema.REPLACE_ALL,
+)
 def set_inventories(req: Request, uuid: str) -> Reply:
     """Replace everything that one provider offers.
 
@@ -89,6 +115,15 @@ def set_inventories(req: Request, uuid: str) -> Reply:
     return reply.ok(transaction.write(req.context, replace), reply.now())
 
 
+@operation(
+    "DELETE /resource_providers/{uuid}/inventories",
+    NO_CONTENT,
+    rule=policy.DELETE,
+    checks="VP",
+    refuses=(404, 409),
+    since=(1, 5),
+    too_old_status=405,
+)
 def delete_inventories(req: Request, uuid: str) -> Reply:
     """Take away everything that one provider offers. Since 1.5.
 
@@ -105,6 +140,13 @@ def delete_inventories(req: Request, uuid: str) -> Reply:
     return reply.no_content()
 
 
+@operation(
+    "GET /resource_providers/{uuid}/inventories/{resource_class}",
+    shows(responses.INVENTORY),
+    rule=policy.SHOW,
+    checks="AP",
+    refuses=(404,),
+)
 def get_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
     """Show what one provider offers of one class.
 
@@ -126,6 +168,14 @@ def get_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
     return transaction.read(req.context, read)
 
 
+@operation(
+    "PUT /resource_providers/{uuid}/inventories/{resource_class}",
+    shows(responses.INVENTORY),
+    rule=policy.UPDATE,
+    checks="CP",
+    refuses=(400, 404, 409),
+    body=schema.REPLACE_ONE,
+)
 def update_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
     """Replace what one provider offers of one class.
 
@@ -156,6 +206,13 @@ def update_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
     return reply.ok(transaction.write(req.context, update), reply.now())
 
 
+@operation(
+    "DELETE /resource_providers/{uuid}/inventories/{resource_class}",
+    NO_CONTENT,
+    rule=policy.DELETE,
+    checks="P",
+    refuses=(404, 409),
+)
 def delete_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
     """Take one class out of what a provider offers.
 

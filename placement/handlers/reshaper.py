@@ -2,15 +2,26 @@
 
 from placement import uuids
 from placement.api import reply
+from placement.api.operation import NO_CONTENT, operation
 from placement.api.reply import Reply
 from placement.api.request import Request
 from placement.db import transaction
 from placement.handlers import allocation, inventory
 from placement.objects import reshape
 from placement.objects.reshape import Shape
+from placement.policies import reshaper as policy
 from placement.schemas import reshaper as schema
 
 
+@operation(
+    "POST /reshaper",
+    NO_CONTENT,
+    rule=policy.RESHAPE,
+    checks="VCP",
+    refuses=(400, 409),
+    since=(1, 30),
+    body=schema.RESHAPE,
+)
 def reshape_providers(req: Request) -> Reply:
     """Move inventories and allocations between providers, all at once. Since 1.30.
 

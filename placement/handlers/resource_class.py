@@ -4,13 +4,24 @@ import sqlalchemy as sa
 
 from placement import exception, excerpt
 from placement.api import reply
+from placement.api.microversion import Version
+from placement.api.operation import NO_CONTENT, Answer, operation, shows
 from placement.api.reply import Reply
 from placement.api.request import Request
 from placement.db import transaction
 from placement.objects import resource_class
+from placement.policies import resource_class as policy
 from placement.schemas import resource_class as schema
+from placement.schemas import responses
 
 
+@operation(
+    "GET /resource_classes",
+    shows(responses.RESOURCE_CLASSES),
+    rule=policy.LIST,
+    checks="VAP",
+    since=(1, 2),
+)
 def list_resource_classes(req: Request) -> Reply:
     """List every resource class, standard ones first. Since 1.2."""
     found = transaction.read(req.context, resource_class.get_all)
@@ -18,6 +29,15 @@ def list_resource_classes(req: Request) -> Reply:
     return reply.ok(body, reply.newest(each.modified for each in found))
 
 
+@operation(
+    "POST /resource_classes",
+    Answer(201, has_location=True),
+    rule=policy.CREATE,
+    checks="VCP",
+    refuses=(400, 409),
+    since=(1, 2),
+    body=schema.CREATE,
+)
 def create_resource_class(req: Request) -> Reply:
     """Add a custom class. Since 1.2.
 
@@ -34,6 +54,14 @@ def create_resource_class(req: Request) -> Reply:
     return reply.created(f"/resource_classes/{name}")
 
 
+@operation(
+    "GET /resource_classes/{name}",
+    shows(responses.RESOURCE_CLASS),
+    rule=policy.SHOW,
+    checks="VAP",
+    refuses=(404,),
+    since=(1, 2),
+)
 def get_resource_class(req: Request, name: str) -> Reply:
     """Show one resource class. Since 1.2.
 
@@ -45,6 +73,18 @@ def get_resource_class(req: Request, name: str) -> Reply:
     return reply.ok(_body(req, found.name), reply.newest([found.modified]))
 
 
+@operation(
+    "PUT /resource_classes/{name}",
+    Answer(200, responses.RESOURCE_CLASS, until=Version(1, 6)),
+    Answer(201, since=Version(1, 7), has_location=True),
+    Answer(204, since=Version(1, 7), has_location=True),
+    rule=policy.UPDATE,
+    checks="VCP",
+    refuses=(400, 404, 409),
+    since=(1, 2),
+    body=schema.CREATE,
+    body_until=(1, 6),
+)
 def put_resource_class(req: Request, name: str) -> Reply:
     """Add a custom class unless it exists; before 1.7, rename it. Since 1.2.
 
@@ -74,6 +114,14 @@ def _rename(req: Request, name: str) -> Reply:
     return reply.ok(_body(req, new_name))
 
 
+@operation(
+    "DELETE /resource_classes/{name}",
+    NO_CONTENT,
+    rule=policy.DELETE,
+    checks="VP",
+    refuses=(400, 404, 409),
+    since=(1, 2),
+)
 def delete_resource_class(req: Request, name: str) -> Reply:
     """Take a custom class away. Since 1.2.
 

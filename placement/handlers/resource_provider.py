@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from placement import uuids
 from placement.api import reply
 from placement.api.microversion import Version
+from placement.api.operation import NO_CONTENT, Answer, Parameter, operation, shows
 from placement.api.reply import Reply
 from placement.api.request import Request
 from placement.candidates import providers
@@ -17,7 +18,9 @@ from placement.db import transaction
 from placement.handlers import guarded
 from placement.objects import resource_provider, tree
 from placement.objects.resource_provider import Description
+from placement.policies import resource_provider as policy
 from placement.schemas import resource_provider as schema
+from placement.schemas import responses
 
 # How many providers of a list are encoded at once.
 _PROVIDERS_PER_PART = 500
@@ -30,7 +33,30 @@ _LINKS_SINCE = {
     "allocations": (1, 11),
 }
 
+_FILTERS = {
+    "name": Parameter("Providers of this name."),
+    "uuid": Parameter("The provider with this uuid."),
+    "member_of": Parameter("Providers in this aggregate."),
+    "resources": Parameter(
+        "Providers with room for these amounts, by resource class.",
+        "VCPU:2,MEMORY_MB:1024",
+    ),
+    "in_tree": Parameter("Providers of the tree that has this provider."),
+    "required": Parameter(
+        "Traits that a provider has or, with `!`, does not have.", "HW_CPU_X86_AVX2"
+    ),
+}
 
+
+@operation(
+    "GET /resource_providers",
+    shows(responses.PROVIDERS),
+    rule=policy.LIST,
+    checks="AP",
+    refuses=(400,),
+    query=schema.LIST_QUERY,
+    parameters=_FILTERS,
+)
 def list_resource_providers(req: Request) -> Reply:
     """List the providers that meet every filter.
 
@@ -59,6 +85,15 @@ def list_resource_providers(req: Request) -> Reply:
     return transaction.read_within(req.context, seconds, read)
 
 
+@operation(
+    "POST /resource_providers",
+    Answer(201, until=Version(1, 19), has_location=True),
+    shows(responses.PROVIDER, since=Version(1, 20), has_location=True),
+    rule=policy.CREATE,
+    checks="CP",
+    refuses=(400, 409),
+    body=schema.CREATE,
+)
 def create_resource_provider(req: Request) -> Reply:
     """Add a provider. Since 1.20 the answer has it as body.
 
@@ -82,6 +117,13 @@ def create_resource_provider(req: Request) -> Reply:
     return reply.created(location)
 
 
+@operation(
+    "GET /resource_providers/{uuid}",
+    shows(responses.PROVIDER),
+    rule=policy.SHOW,
+    checks="AP",
+    refuses=(404,),
+)
 def get_resource_provider(req: Request, uuid: str) -> Reply:
     """Show one provider.
 
@@ -93,6 +135,14 @@ def get_resource_provider(req: Request, uuid: str) -> Reply:
     return reply.ok(_body(req, provider), reply.newest([provider.modified]))
 
 
+@operation(
+    "PUT /resource_providers/{uuid}",
+    shows(responses.PROVIDER),
+    rule=policy.UPDATE,
+    checks="CP",
+    refuses=(400, 404, 409),
+    body=schema.UPDATE,
+)
 def update_resource_provider(req: Request, uuid: str) -> Reply:
     """Give a provider a name and, since 1.14, a parent.
 
@@ -119,6 +169,13 @@ def update_resource_provider(req: Request, uuid: str) -> Reply:
     return reply.ok(_body(req, provider), reply.newest([provider.modified]))
 
 
+@operation(
+    "DELETE /resource_providers/{uuid}",
+    NO_CONTENT,
+    rule=policy.DELETE,
+    checks="P",
+    refuses=(404, 409),
+)
 def delete_resource_provider(req: Request, uuid: str) -> Reply:
     """Take a provider away, with its inventories and associations.
 

@@ -1,10 +1,18 @@
 """Handler for /."""
 
 from placement.api import microversion, reply
+from placement.api.operation import operation, shows
 from placement.api.reply import Reply
 from placement.api.request import Request
+from placement.schemas import responses
 
 
+@operation(
+    "GET /",
+    shows(responses.VERSIONS),
+    rule=None,
+    checks="",
+)
 def get_versions(_req: Request) -> Reply:
     """Tell which versions there are. Needs no token, and has no errors."""
     body = {

@@ -8,17 +8,35 @@ import sqlalchemy as sa
 
 from placement import exception, excerpt
 from placement.api import reply
+from placement.api.operation import NO_CONTENT, Answer, Parameter, operation, shows
 from placement.api.reply import Reply
 from placement.api.request import Request
 from placement.db import transaction
 from placement.objects import resource_provider, trait
 from placement.objects.trait import Trait
+from placement.policies import trait as policy
+from placement.schemas import responses
 from placement.schemas import trait as schema
 
 _CUSTOM = re.compile(r"CUSTOM_[A-Z0-9_]+")
 _LENGTH_MAX = 255
 
+_FILTERS = {
+    "name": Parameter("Traits with one of these names, or with this prefix."),
+    "associated": Parameter("Traits that some provider has, or none has.", "true"),
+}
 
+
+@operation(
+    "GET /traits",
+    shows(responses.TRAITS),
+    rule=policy.LIST,
+    checks="VAP",
+    refuses=(400,),
+    since=(1, 6),
+    query=schema.LIST_QUERY,
+    parameters=_FILTERS,
+)
 def list_traits(req: Request) -> Reply:
     """List the traits that meet every filter. Since 1.6.
 
@@ -56,6 +74,14 @@ def _is_associated(value: str) -> bool:
     return value.lower() == "true"
 
 
+@operation(
+    "GET /traits/{name}",
+    Answer(204, has_cache_headers=True),
+    rule=policy.SHOW,
+    checks="VP",
+    refuses=(404,),
+    since=(1, 6),
+)
 def get_trait(req: Request, name: str) -> Reply:
     """Say whether a trait exists. Since 1.6.
 
@@ -65,6 +91,15 @@ def get_trait(req: Request, name: str) -> Reply:
     return reply.no_content(_modified([found]))
 
 
+@operation(
+    "PUT /traits/{name}",
+    Answer(201, has_location=True, has_cache_headers=True),
+    Answer(204, has_location=True, has_cache_headers=True),
+    rule=policy.UPDATE,
+    checks="VP",
+    refuses=(400,),
+    since=(1, 6),
+)
 def put_trait(req: Request, name: str) -> Reply:
     """Add a custom trait unless it exists. Since 1.6. A body counts for nothing.
 
@@ -85,6 +120,14 @@ def put_trait(req: Request, name: str) -> Reply:
     return reply.no_content(modified, location)
 
 
+@operation(
+    "DELETE /traits/{name}",
+    NO_CONTENT,
+    rule=policy.DELETE,
+    checks="VP",
+    refuses=(400, 404, 409),
+    since=(1, 6),
+)
 def delete_trait(req: Request, name: str) -> Reply:
     """Take a custom trait away. Since 1.6.
 
@@ -95,6 +138,14 @@ def delete_trait(req: Request, name: str) -> Reply:
     return reply.no_content()
 
 
+@operation(
+    "GET /resource_providers/{uuid}/traits",
+    shows(responses.PROVIDER_TRAITS),
+    rule=policy.PROVIDER_LIST,
+    checks="VAP",
+    refuses=(404,),
+    since=(1, 6),
+)
 def get_provider_traits(req: Request, uuid: str) -> Reply:
     """List the traits of one provider. Since 1.6.
 
@@ -107,6 +158,15 @@ def get_provider_traits(req: Request, uuid: str) -> Reply:
     return _provider_reply(found, provider.generation)
 
 
+@operation(
+    "PUT /resource_providers/{uuid}/traits",
+    shows(responses.PROVIDER_TRAITS),
+    rule=policy.PROVIDER_UPDATE,
+    checks="VCP",
+    refuses=(400, 404, 409),
+    since=(1, 6),
+    body=schema.REPLACE,
+)
 def set_provider_traits(req: Request, uuid: str) -> Reply:
     """Replace the traits of one provider. Since 1.6.
 
@@ -135,6 +195,14 @@ def set_provider_traits(req: Request, uuid: str) -> Reply:
     return transaction.write(req.context, replace)
 
 
+@operation(
+    "DELETE /resource_providers/{uuid}/traits",
+    NO_CONTENT,
+    rule=policy.PROVIDER_DELETE,
+    checks="VP",
+    refuses=(404, 409),
+    since=(1, 6),
+)
 def delete_provider_traits(req: Request, uuid: str) -> Reply:
     """Take all traits from one provider. Since 1.6.
 

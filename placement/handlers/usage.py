@@ -6,11 +6,14 @@ import typing
 import sqlalchemy as sa
 
 from placement.api import reply
+from placement.api.operation import Parameter, operation, shows
 from placement.api.reply import Reply
 from placement.api.request import Request
 from placement.db import transaction
 from placement.objects import allocation, inventory
 from placement.objects.allocation import Usage
+from placement.policies import usage as policy
+from placement.schemas import responses
 from placement.schemas import usage as schema
 
 ALL_TYPES = "all"
@@ -18,6 +21,13 @@ ALL_TYPES = "all"
 _Usages = dict[str, typing.Any]
 
 
+@operation(
+    "GET /resource_providers/{uuid}/usages",
+    shows(responses.PROVIDER_USAGES),
+    rule=policy.PROVIDER,
+    checks="AP",
+    refuses=(404,),
+)
 def get_provider_usages(req: Request, uuid: str) -> Reply:
     """Show how much of each class that one provider offers is allocated.
 
@@ -34,6 +44,28 @@ def get_provider_usages(req: Request, uuid: str) -> Reply:
     return reply.ok(body, reply.now())
 
 
+def _target(req: Request) -> dict[str, str | None]:
+    return {"project_id": req.query.last("project_id")}
+
+
+_FILTERS = {
+    "project_id": Parameter("The project whose usage is wanted."),
+    "user_id": Parameter("Only allocations of this user."),
+    "consumer_type": Parameter("Only consumers of this type.", "INSTANCE"),
+}
+
+
+@operation(
+    "GET /usages",
+    shows(responses.USAGES),
+    rule=policy.TOTAL,
+    checks="VAP",
+    refuses=(400,),
+    since=(1, 9),
+    query=schema.TOTAL_QUERY,
+    parameters=_FILTERS,
+    target=_target,
+)
 def get_usages(req: Request) -> Reply:
     """Show how much a project holds in all, or one of its users. Since 1.9.
 

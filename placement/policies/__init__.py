@@ -1,6 +1,6 @@
 """The policy rules: who may do what, unless a policy file says otherwise.
 
-One module per resource has a constant per rule name, which the routes refer to.
+One module per resource has a constant per rule name, which operations refer to.
 """
 
 import itertools

@@ -9,11 +9,9 @@ RULES = [
     base.operation(
         LIST,
         "List the aggregates of a resource provider.",
-        "GET /resource_providers/{uuid}/aggregates",
     ),
     base.operation(
         UPDATE,
         "Replace the aggregates of a resource provider.",
-        "PUT /resource_providers/{uuid}/aggregates",
     ),
 ]

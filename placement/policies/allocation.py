@@ -12,26 +12,21 @@ RULES = [
     base.operation(
         MANAGE,
         "Replace the allocations of several consumers at once.",
-        "POST /allocations",
     ),
     base.operation(
         LIST,
         "List the allocations of a consumer.",
-        "GET /allocations/{consumer_uuid}",
     ),
     base.operation(
         UPDATE,
         "Replace the allocations of a consumer.",
-        "PUT /allocations/{consumer_uuid}",
     ),
     base.operation(
         DELETE,
         "Delete the allocations of a consumer.",
-        "DELETE /allocations/{consumer_uuid}",
     ),
     base.operation(
         PROVIDER_LIST,
         "List the allocations from a resource provider.",
-        "GET /resource_providers/{uuid}/allocations",
     ),
 ]

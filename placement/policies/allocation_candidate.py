@@ -8,6 +8,5 @@ RULES = [
     base.operation(
         LIST,
         "Search for allocations that would be accepted.",
-        "GET /allocation_candidates",
     ),
 ]

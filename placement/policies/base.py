@@ -59,16 +59,9 @@ RULES = [
 
 
 def operation(
-    name: str, description: str, *routes: str, check: str = ADMIN_OR_SERVICE
-) -> policy.DocumentedRuleDefault:
-    """Return the rule ``name`` of the operations at ``routes``.
-
-    A route is a method and a path: ``GET /traits/{name}``.
-    """
-    operations: list[policy.Operation] = []
-    for route in routes:
-        method, path = route.split()
-        operations.append({"method": method, "path": path})
-    return policy.DocumentedRuleDefault(
-        name, check, description, operations, scope_types=SCOPE_TYPES
+    name: str, description: str, check: str = ADMIN_OR_SERVICE
+) -> policy.RuleDefault:
+    """Return the rule ``name`` of one or more operations."""
+    return policy.RuleDefault(
+        name, check, description=description, scope_types=SCOPE_TYPES
     )

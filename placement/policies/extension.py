@@ -8,7 +8,6 @@ RULES = [
     base.operation(
         READ,
         "Read the whole cloud. An auditor can see everything and change nothing.",
-        "GET /-/v1/providers",
         check=f"{base.ADMIN_OR_SERVICE} or role:auditor",
     ),
 ]

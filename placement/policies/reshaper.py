@@ -8,7 +8,6 @@ RULES = [
     base.operation(
         RESHAPE,
         "Move inventories and allocations between resource providers.",
-        "POST /reshaper",
         check=base.SERVICE,
     ),
 ]

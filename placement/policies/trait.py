@@ -14,36 +14,29 @@ RULES = [
     base.operation(
         LIST,
         "List traits.",
-        "GET /traits",
     ),
     base.operation(
         SHOW,
         "Ask whether a trait exists.",
-        "GET /traits/{name}",
     ),
     base.operation(
         UPDATE,
         "Create a trait.",
-        "PUT /traits/{name}",
     ),
     base.operation(
         DELETE,
         "Delete a trait.",
-        "DELETE /traits/{name}",
     ),
     base.operation(
         PROVIDER_LIST,
         "List the traits of a resource provider.",
-        "GET /resource_providers/{uuid}/traits",
     ),
     base.operation(
         PROVIDER_UPDATE,
         "Replace the traits of a resource provider.",
-        "PUT /resource_providers/{uuid}/traits",
     ),
     base.operation(
         PROVIDER_DELETE,
         "Take all traits from a resource provider.",
-        "DELETE /resource_providers/{uuid}/traits",
     ),
 ]

@@ -9,12 +9,10 @@ RULES = [
     base.operation(
         PROVIDER,
         "Show what is used of a resource provider.",
-        "GET /resource_providers/{uuid}/usages",
     ),
     base.operation(
         TOTAL,
         "Show what a project or user uses in all.",
-        "GET /usages",
         check=base.ADMIN_OR_PROJECT_READER_OR_SERVICE,
     ),
 ]

@@ -12,6 +12,7 @@ import typing
 
 import webob
 
+from placement.api.microversion import MAX_VERSION
 from tests.functional import server
 
 DIRECTORY = pathlib.Path(__file__).parents[2] / "api-ref"
@@ -19,7 +20,7 @@ DIRECTORY = pathlib.Path(__file__).parents[2] / "api-ref"
 # What every request of an example has unless it says otherwise.
 DEFAULT_HEADERS = {
     "accept": "application/json",
-    "openstack-api-version": "placement 1.39",
+    "openstack-api-version": f"placement {MAX_VERSION}",
     "x-auth-token": "admin",
     "x-roles": "admin,service",
 }

@@ -168,7 +168,7 @@ def test_there_is_a_write_of_every_operation_that_writes() -> None:
         assert any(
             write.method == operation.method and re.fullmatch(pattern, write.path)
             for write in writes.WRITES
-        ), f"{operation.method} {operation.path}"
+        ), operation.name
 
 
 def test_a_service_starts_whatever_it_loses_of_its_database_meanwhile(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from placement.api.microversion import MAX_VERSION
 from placement.direct import PlacementDirect
 from tests.unit import in_process
 
@@ -23,7 +24,9 @@ def test_requests_are_those_of_an_administrator(conf):
     assert response.headers["Content-Type"] == "application/json"
 
 
-@pytest.mark.parametrize(("is_latest", "version"), [(True, "1.39"), (False, "1.0")])
+@pytest.mark.parametrize(
+    ("is_latest", "version"), [(True, str(MAX_VERSION)), (False, "1.0")]
+)
 def test_which_version_is_asked_for(conf, is_latest, version):
     with PlacementDirect(conf, latest_microversion=is_latest) as client:
         response = client.get("/resource_providers")

@@ -26,6 +26,7 @@ FLOORS = (
         "placement.api.environ",
         "placement.api.errors",
         "placement.api.microversion",
+        "placement.api.operation",
         "placement.api.querystring",
         "placement.api.reply",
         "placement.api.request",

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from placement.api.microversion import MAX_VERSION
 from tests.unit import in_process
 from tests.unit.middleware.applications import ask
 
@@ -274,7 +275,7 @@ def test_the_version_document_has_a_place_without_a_slash(application, path):
 
     assert answer.status_int == 200
     (version,) = json.loads(answer.body)["versions"]
-    assert version["max_version"] == "1.39"
+    assert version["max_version"] == str(MAX_VERSION)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from placement import exception
 from placement.api import microversion
 from placement.api.microversion import MAX_VERSION, MIN_VERSION, Version
 
+BEYOND = f"1.{MAX_VERSION.minor + 1}"
+
 
 @pytest.mark.parametrize(
     ("header", "version"),
@@ -11,8 +13,8 @@ from placement.api.microversion import MAX_VERSION, MIN_VERSION, Version
         (None, (1, 0)),
         ("", (1, 0)),
         ("placement 1.0", (1, 0)),
-        ("placement 1.39", (1, 39)),
-        ("placement latest", (1, 39)),
+        ("placement 1.38", (1, 38)),
+        ("placement latest", MAX_VERSION),
         ("PlaceMent 1.10", (1, 10)),
         ("  placement    1.10  ", (1, 10)),
         ("placement\t1.10", (1, 10)),
@@ -39,7 +41,7 @@ def test_what_is_no_pair_of_numbers_is_refused(given):
     assert f"invalid version string: {given}" in str(refused.value)
 
 
-@pytest.mark.parametrize("given", ["-1.2", "0.9", "1.40", "2.0", "1." + "9" * 5000])
+@pytest.mark.parametrize("given", ["-1.2", "0.9", BEYOND, "2.0", "1." + "9" * 5000])
 def test_a_pair_that_is_not_served_is_not_acceptable(given):
     with pytest.raises(exception.VersionNotAcceptable) as refused:
         microversion.requested(f"placement {given}")
@@ -49,7 +51,7 @@ def test_a_pair_that_is_not_served_is_not_acceptable(given):
 
 def test_a_version_reads_as_it_is_written():
     assert str(Version(1, 5)) == "1.5"
-    assert (str(MIN_VERSION), str(MAX_VERSION)) == ("1.0", "1.39")
+    assert str(MIN_VERSION) == "1.0"
 
 
 @pytest.mark.parametrize(

@@ -1,105 +1,103 @@
-"""The table of operations, and what belongs to each of them elsewhere."""
+"""The rows of the operations agree with themselves and with what belongs to them."""
 
+import importlib
 import pathlib
+import pkgutil
 import re
 
 import pytest
 import yaml
 
-from placement import policies
-from placement.api import contract, routes
-from placement.api.microversion import Version
+from placement import handlers, policies
+from placement.api import openapi, routes
+from placement.api.microversion import MIN_VERSION
+from placement.api.operation import Check, Operation
+from tests.unit import versions
 
 TESTS = pathlib.Path(__file__).parents[2]
 PAGES = TESTS.parent / "api-ref"
 STORIES = TESTS / "functional" / "gabbits"
 METHODS = ("GET", "POST", "PUT", "DELETE")
 
-PROVIDER = "/resource_providers/{uuid}"
-
-# Method and path, the first version, and the checks in their order: Version,
-# Accept, Content type, Policy. Those of a handler are not in the table.
-TABLE = (
-    ("GET /", (1, 0), ""),
-    ("GET /resource_providers", (1, 0), "AP"),
-    ("POST /resource_providers", (1, 0), "CP"),
-    (f"GET {PROVIDER}", (1, 0), "AP"),
-    (f"PUT {PROVIDER}", (1, 0), "CP"),
-    (f"DELETE {PROVIDER}", (1, 0), "P"),
-    (f"GET {PROVIDER}/inventories", (1, 0), "AP"),
-    (f"POST {PROVIDER}/inventories", (1, 0), "CP"),
-    (f"PUT {PROVIDER}/inventories", (1, 0), "CP"),
-    (f"DELETE {PROVIDER}/inventories", (1, 5), "VP"),
-    (f"GET {PROVIDER}/inventories/{{resource_class}}", (1, 0), "AP"),
-    (f"PUT {PROVIDER}/inventories/{{resource_class}}", (1, 0), "CP"),
-    (f"DELETE {PROVIDER}/inventories/{{resource_class}}", (1, 0), "P"),
-    (f"GET {PROVIDER}/usages", (1, 0), "AP"),
-    (f"GET {PROVIDER}/aggregates", (1, 1), "AVP"),
-    (f"PUT {PROVIDER}/aggregates", (1, 1), "CVP"),
-    (f"GET {PROVIDER}/traits", (1, 6), "VAP"),
-    (f"PUT {PROVIDER}/traits", (1, 6), "VCP"),
-    (f"DELETE {PROVIDER}/traits", (1, 6), "VP"),
-    (f"GET {PROVIDER}/allocations", (1, 0), "AP"),
-    ("GET /resource_classes", (1, 2), "VAP"),
-    ("POST /resource_classes", (1, 2), "VCP"),
-    ("GET /resource_classes/{name}", (1, 2), "VAP"),
-    ("PUT /resource_classes/{name}", (1, 2), "VCP"),
-    ("DELETE /resource_classes/{name}", (1, 2), "VP"),
-    ("GET /traits", (1, 6), "VAP"),
-    ("GET /traits/{name}", (1, 6), "VP"),
-    ("PUT /traits/{name}", (1, 6), "VP"),
-    ("DELETE /traits/{name}", (1, 6), "VP"),
-    ("GET /allocations/{consumer_uuid}", (1, 0), "AP"),
-    ("PUT /allocations/{consumer_uuid}", (1, 0), "CP"),
-    ("DELETE /allocations/{consumer_uuid}", (1, 0), "P"),
-    ("POST /allocations", (1, 13), "VCP"),
-    ("GET /usages", (1, 9), "VAP"),
-    ("GET /allocation_candidates", (1, 10), "VAP"),
-    ("POST /reshaper", (1, 30), "VCP"),
-)
-
-OPERATIONS = {f"{each.method} {each.path}": each for each in routes.OPERATIONS}
-RULES = {rule.name: rule for rule in policies.list_rules()}
+OPERATIONS = {each.name: each for each in routes.OPERATIONS}
+RULES = {rule.name for rule in policies.list_rules()}
 
 
-def test_these_are_the_operations():
-    table = tuple((name, each.since, each.checks) for name, each in OPERATIONS.items())
-
-    assert table == TABLE
-    assert len(routes.OPERATIONS) == len(OPERATIONS)
-
-
-def test_only_taking_all_inventories_away_tells_older_versions_of_its_path():
-    told = {name for name, each in OPERATIONS.items() if each.too_old_status != 404}
-
-    assert told == {f"DELETE {PROVIDER}/inventories"}
+def each_operation(*, but=()):
+    return pytest.mark.parametrize(
+        "operation",
+        [pytest.param(one, id=name) for name, one in OPERATIONS.items() if name != but],
+    )
 
 
-def test_only_resource_classes_stop_taking_a_body():
-    until = {name: each.body_until for name, each in OPERATIONS.items()}
-
-    assert {name: last for name, last in until.items() if last is not None} == {
-        "PUT /resource_classes/{name}": Version(1, 6)
-    }
-
-
-@pytest.mark.parametrize("name", sorted(OPERATIONS.keys() - {"GET /"}))
-def test_an_operation_has_a_policy_rule_that_names_it(name):
-    rule = RULES[OPERATIONS[name].rule]
-
-    assert name in {f"{each['method']} {each['path']}" for each in rule.operations}
-    assert "P" in OPERATIONS[name].checks
+def declared():
+    for found in pkgutil.iter_modules(handlers.__path__):
+        module = importlib.import_module(f"placement.handlers.{found.name}")
+        for value in vars(module).values():
+            if isinstance(value, Operation):
+                yield value
 
 
-def test_the_version_document_is_for_everybody():
-    assert OPERATIONS["GET /"].rule is None
+def test_every_operation_of_a_handler_module_is_served():
+    served = [id(each) for each in routes.OPERATIONS]
+
+    assert {id(each) for each in declared()} == set(served)
+    assert len(served) == len(OPERATIONS)
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_an_operation_has_a_schema_if_and_only_if_it_takes_a_body(name):
-    has_schema = contract.CONTRACTS[name].body is not None
+@each_operation()
+def test_a_version_is_checked_if_and_only_if_it_may_be_too_old(operation):
+    assert (Check.VERSION in operation.checks) is (operation.since > MIN_VERSION)
 
-    assert has_schema is ("C" in OPERATIONS[name].checks)
+
+@each_operation()
+def test_the_policy_is_checked_if_and_only_if_there_is_a_rule(operation):
+    assert (Check.POLICY in operation.checks) is (operation.rule is not None)
+    assert operation.rule is None or operation.rule in RULES
+
+
+def test_only_the_version_document_is_open_to_all():
+    assert [one.name for one in routes.OPERATIONS if one.rule is None] == ["GET /"]
+
+
+@each_operation()
+def test_a_media_type_is_checked_if_and_only_if_there_is_a_body(operation):
+    assert (Check.CONTENT_TYPE in operation.checks) is (operation.body is not None)
+    assert operation.body_until is None or operation.body is not None
+
+
+@each_operation(but="GET /")
+def test_reads_that_answer_with_json_check_that_it_is_accepted(operation):
+    reads_json = operation.method == "GET" and operation.answers[0].body is not None
+
+    assert (Check.ACCEPT in operation.checks) is reads_json
+
+
+def test_an_operation_has_schemas_and_an_answer_at_each_of_its_versions():
+    for name, operation, version in versions.served():
+        if operation.body is not None:
+            assert operation.body.pick(version), name
+        if operation.query is not None:
+            assert operation.query.pick(version), name
+        answers = operation.answers_at(version)
+        assert answers, (name, version)
+        assert all(one.body is None or one.body.pick(version) for one in answers)
+
+
+def test_a_parameter_has_a_text_if_and_only_if_a_version_has_it():
+    known = {name: set() for name in OPERATIONS}
+    for name, operation, version in versions.served():
+        if operation.query is not None:
+            known[name] |= set(operation.query.pick(version).schema["properties"])
+
+    assert known == {name: set(one.parameters) for name, one in OPERATIONS.items()}
+
+
+@each_operation()
+def test_a_variable_of_a_path_has_a_text(operation):
+    variables = set(re.findall(r"\{(\w+)\}", operation.path))
+
+    assert variables <= openapi.PATH_PARAMETERS.keys()
 
 
 def requests_of(story):
@@ -115,26 +113,27 @@ def requests_of(story):
         yield method, url.partition("?")[0]
 
 
-def told():
+def requested():
     stories = [yaml.safe_load(path.read_text()) for path in STORIES.glob("*.yaml")]
     return {request for story in stories for request in requests_of(story)}
 
 
-TOLD = told()
+REQUESTED = requested()
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_an_operation_has_a_story(name):
-    method, path = name.split()
-    pattern = re.compile(re.sub(r"\{\w+\}", "[^/]+", path))
+@each_operation()
+def test_an_operation_has_a_story(operation):
+    pattern = re.compile(re.sub(r"\{\w+\}", "[^/]+", operation.path))
 
     assert any(
-        each == method and pattern.fullmatch(url) is not None for each, url in TOLD
+        each == operation.method and pattern.fullmatch(url) is not None
+        for each, url in REQUESTED
     )
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_an_operation_has_a_page(name):
-    heading = re.compile(rf"^#+ `?{re.escape(name)}`?\s*$", re.MULTILINE)
+@each_operation()
+def test_an_operation_has_a_page(operation):
+    name = re.escape(operation.name)
+    heading = re.compile(rf"^#+ `?{name}`?\s*$", re.MULTILINE)
 
     assert any(heading.search(page.read_text()) for page in PAGES.glob("*.md"))

@@ -2,6 +2,7 @@ import pytest
 
 from placement import exception
 from placement.api.environ import VERSION
+from placement.api.microversion import MAX_VERSION
 from placement.middleware import microversion
 from tests.unit.middleware.applications import Recorder, ask, service
 
@@ -10,7 +11,7 @@ from tests.unit.middleware.applications import Recorder, ask, service
     ("headers", "version"),
     [
         ({}, "1.0"),
-        ({"OpenStack_API_Version": "placement latest"}, "1.39"),
+        ({"OpenStack_API_Version": "placement latest"}, str(MAX_VERSION)),
         ({"OpenStack_API_Version": "compute 2.1, placement 1.05"}, "1.5"),
     ],
 )

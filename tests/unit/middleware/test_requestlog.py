@@ -17,10 +17,10 @@ def lines(caplog):
     [
         (
             "/resource_providers?name=a%20b",
-            {VERSION: Version(1, 39)},
+            {VERSION: Version(1, 38)},
             [("Content-Length", "26")],
             '10.0.0.1 "GET /resource_providers?name=a%20b" status: 200 len: 26 '
-            "microversion: 1.39",
+            "microversion: 1.38",
         ),
         ("/a%20b", {}, [], '10.0.0.1 "GET /a%20b" status: 200 len: - microversion: -'),
         (

@@ -7,9 +7,10 @@ from placement.schemas.validation import Schemas
 
 
 def versions(schemas: Schemas, instance: typing.Any) -> str:
-    """Return the versions that accept ``instance``: ``1.0-1.13``, or ``never``.
+    """Return the versions that accept ``instance``.
 
-    They are without gaps, and begin no earlier than the first schema.
+    ``1.0-1.13``, ``1.14-`` up to the newest, or ``never``. They have no gaps, and begin
+    no earlier than the first schema.
     """
     first = schemas.steps[0][0].minor
     minors = [
@@ -20,7 +21,8 @@ def versions(schemas: Schemas, instance: typing.Any) -> str:
     if not minors:
         return "never"
     assert minors == list(range(minors[0], minors[-1] + 1))
-    return f"1.{minors[0]}-1.{minors[-1]}"
+    last = "" if minors[-1] == MAX_VERSION.minor else f"1.{minors[-1]}"
+    return f"1.{minors[0]}-{last}"
 
 
 def error(schemas: Schemas, instance: typing.Any) -> str:

@@ -28,7 +28,7 @@ def test_a_list_before_1_19_and_an_object_with_generation_since(aggregates, is_g
     bare = accepting.versions(REPLACE, aggregates)
     assert bare == ("1.1-1.18" if is_good else "never")
     guarded = accepting.versions(REPLACE, whole)
-    assert guarded == ("1.19-1.39" if is_good else "never")
+    assert guarded == ("1.19-" if is_good else "never")
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,9 @@ CONSUMERS = [
     (NOTHING | OWNER | GENERATION, "1.28-1.37", "1.28-1.37"),
     (KEYED | OWNER | NEW, "1.28-1.37", "1.28-1.37"),
     (KEYED | OWNER | GENERATION | MAPPINGS, "1.34-1.37", "1.34-1.37"),
-    (KEYED | OWNER | GENERATION | MAPPINGS | TYPE, "1.38-1.39", "1.38-1.39"),
-    (KEYED | OWNER | GENERATION | TYPE, "1.38-1.39", "1.38-1.39"),
-    (NOTHING | OWNER | NEW | TYPE, "1.38-1.39", "1.38-1.39"),
+    (KEYED | OWNER | GENERATION | MAPPINGS | TYPE, "1.38-", "1.38-"),
+    (KEYED | OWNER | GENERATION | TYPE, "1.38-", "1.38-"),
+    (NOTHING | OWNER | NEW | TYPE, "1.38-", "1.38-"),
     (KEYED, "never", "never"),
     (KEYED | GENERATION | TYPE, "never", "never"),
     (KEYED | OWNER | TYPE, "never", "never"),
@@ -112,7 +112,7 @@ def test_a_provider_may_be_listed_twice():
 def test_a_keyed_provider(allocations, is_good):
     body = LATEST | {"allocations": allocations}
 
-    assert (accepting.versions(REPLACE, body) == "1.38-1.39") == is_good
+    assert (accepting.versions(REPLACE, body) == "1.38-") == is_good
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_amounts(resources, is_good):
     keyed = LATEST | {"allocations": {UUID: {"resources": resources}}}
 
     assert (accepting.versions(REPLACE, listed) == "1.0-1.7") == is_good
-    assert (accepting.versions(REPLACE, keyed) == "1.38-1.39") == is_good
+    assert (accepting.versions(REPLACE, keyed) == "1.38-") == is_good
 
 
 @pytest.mark.parametrize(
@@ -173,6 +173,6 @@ def test_amounts(resources, is_good):
 def test_members(name, value, is_good):
     body = LATEST | {name: value}
 
-    assert (accepting.versions(REPLACE, body) == "1.38-1.39") == is_good
+    assert (accepting.versions(REPLACE, body) == "1.38-") == is_good
     several = accepting.versions(REPLACE_SEVERAL, {UUID: body})
-    assert (several == "1.38-1.39") == is_good
+    assert (several == "1.38-") == is_good

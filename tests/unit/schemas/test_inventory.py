@@ -68,7 +68,7 @@ def versions(request):
 
 @pytest.mark.parametrize(("name", "value"), GOOD_VALUES)
 def test_a_good_value(versions, name, value):
-    assert versions({name: value}) == "1.0-1.39"
+    assert versions({name: value}) == "1.0-"
 
 
 @pytest.mark.parametrize(("name", "value"), BAD_VALUES)
@@ -79,8 +79,8 @@ def test_a_bad_value(versions, name, value):
 @pytest.mark.parametrize(
     ("body", "versions"),
     [
-        ({"resource_class": "VCPU", "total": 1}, "1.0-1.39"),
-        ({"resource_class": "NO_SUCH_CLASS", "total": 1}, "1.0-1.39"),
+        ({"resource_class": "VCPU", "total": 1}, "1.0-"),
+        ({"resource_class": "NO_SUCH_CLASS", "total": 1}, "1.0-"),
         ({"resource_class": "vcpu", "total": 1}, "never"),
         ({"resource_class": "VCPU\n", "total": 1}, "never"),
         ({"resource_class": "", "total": 1}, "never"),
@@ -95,7 +95,7 @@ def test_creation(body, versions):
 @pytest.mark.parametrize(
     ("body", "versions"),
     [
-        ({"total": 1, "resource_provider_generation": 1}, "1.0-1.39"),
+        ({"total": 1, "resource_provider_generation": 1}, "1.0-"),
         ({"total": 1}, "never"),
         ({"resource_provider_generation": 1}, "never"),
         (
@@ -111,8 +111,8 @@ def test_one_is_replaced_with_a_generation_and_without_a_class(body, versions):
 @pytest.mark.parametrize(
     ("inventories", "versions"),
     [
-        ({}, "1.0-1.39"),
-        ({"VCPU": {"total": 1}, "CUSTOM_A": {"total": 1}}, "1.0-1.39"),
+        ({}, "1.0-"),
+        ({"VCPU": {"total": 1}, "CUSTOM_A": {"total": 1}}, "1.0-"),
         ({"VCPU": {"total": 1, "resource_class": "VCPU"}}, "never"),
         ({"VCPU": {}}, "never"),
         ({"VCPU": None}, "never"),

@@ -9,10 +9,10 @@ from tests.unit.schemas import accepting
 @pytest.mark.parametrize(
     ("traits", "versions"),
     [
-        ([], "1.6-1.39"),
-        (["HW_CPU_X86_VMX", "HW_CPU_X86_VMX"], "1.6-1.39"),
-        (["a"], "1.6-1.39"),
-        (["A" * 255], "1.6-1.39"),
+        ([], "1.6-"),
+        (["HW_CPU_X86_VMX", "HW_CPU_X86_VMX"], "1.6-"),
+        (["a"], "1.6-"),
+        (["A" * 255], "1.6-"),
         (["A" * 256], "never"),
         ([""], "never"),
         ([1], "never"),
@@ -41,8 +41,8 @@ def test_the_body_has_two_members(body):
 @pytest.mark.parametrize(
     ("query", "versions"),
     [
-        ({}, "1.6-1.39"),
-        ({"name": "", "associated": ""}, "1.6-1.39"),
+        ({}, "1.6-"),
+        ({"name": "", "associated": ""}, "1.6-"),
         ({"names": "in:A"}, "never"),
     ],
 )

@@ -1,0 +1,37 @@
+"""The policy rules with the operations that they guard, for oslopolicy's commands."""
+
+from oslo_policy import policy
+
+from placement import policies
+from placement.api import routes
+from placement.web import app as web
+
+
+def list_rules() -> list[policy.RuleDefault]:
+    """Return every rule with its default, the base rules first."""
+    guarded: dict[str | None, list[policy.Operation]] = {}
+    for each in routes.OPERATIONS:
+        guarded.setdefault(each.rule, []).append(_route(each.method, each.path))
+    for extension in web.OPERATIONS:
+        route = _route(extension.method, extension.path)
+        guarded.setdefault(extension.rule, []).append(route)
+    return [
+        _documented(rule, guarded[rule.name]) if rule.name in guarded else rule
+        for rule in policies.list_rules()
+    ]
+
+
+def _route(method: str, path: str) -> policy.Operation:
+    return {"method": method, "path": path}
+
+
+def _documented(
+    rule: policy.RuleDefault, operations: list[policy.Operation]
+) -> policy.DocumentedRuleDefault:
+    return policy.DocumentedRuleDefault(
+        rule.name,
+        rule.check_str,
+        rule.description or "",
+        operations,
+        scope_types=rule.scope_types,
+    )

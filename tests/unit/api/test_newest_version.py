@@ -1,0 +1,44 @@
+"""The newest microversion stands in one place."""
+
+import pathlib
+import subprocess
+import sys
+
+from placement.api.microversion import MAX_VERSION
+
+ROOT = pathlib.Path(__file__).parents[3]
+NEXT = MAX_VERSION.minor + 1
+
+# What a new version must come with.
+HISTORY = (
+    "tests/functional/test_api_ref.py::"
+    f"test_the_history_has_an_entry_for_every_version[{NEXT}]"
+)
+STORY = (
+    "tests/unit/test_stories.py::"
+    f"test_a_step_of_the_versions_has_a_story_of_both_sides[{NEXT}]"
+)
+
+
+def test_a_new_version_needs_its_entry_in_the_history_and_its_story_and_no_more():
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "tests.unit.newer_version"),
+            *("-p", "no:cacheprovider", "-p", "no:xdist", "-rf"),
+            *("tests/unit/api", f"--ignore={pathlib.Path(__file__)}"),
+            *("tests/unit/handlers", "tests/unit/middleware", "tests/unit/schemas"),
+            *("tests/unit/test_direct.py", "tests/unit/test_stories.py"),
+            HISTORY,
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    failed = {
+        line.removeprefix("FAILED ").partition(" - ")[0]
+        for line in done.stdout.splitlines()
+        if line.startswith("FAILED ")
+    }
+    assert failed == {HISTORY, STORY}, done.stdout[-5000:]
