@@ -103,11 +103,11 @@ def test_a_version_has_the_members_that_came_with_it() -> None:
 
 def test_another_process_renders_the_same_bytes() -> None:
     rendered = subprocess.run(
-        [sys.executable, "-m", "placement.cmd.placement", "openapi", "--version=1.38"],
+        [sys.executable, "-m", "placement.cmd.placement", "openapi"],
         stdout=subprocess.PIPE,
         check=True,
         # Another order of sets than in this process.
         env={"PYTHONHASHSEED": "12345"},
     ).stdout
 
-    assert rendered == openapi.render(Version(1, 38))
+    assert rendered == openapi.render()

@@ -202,7 +202,7 @@ def test_small_bodies_are_refused_in_the_words_of_the_library(steps, body, new):
         error = steps.find_error(wrong, MAX_VERSION)
 
         # Only where the pattern ends differs.
-        if "\n" not in repr(new):
+        if "\\n" not in repr(new):
             assert str(error) == str(expected)
 
 
