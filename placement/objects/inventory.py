@@ -17,11 +17,11 @@ _inventories = tables.inventories
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Inventory:
-    """One provider's offer of one resource class.
+    """One provider's inventory of one resource class.
 
     All amounts are whole units of that class: VCPU counts virtual CPUs,
-    MEMORY_MB mebibytes, DISK_GB gibibytes. ``used`` is how many of them are
-    allocated, which no two offers are compared by.
+    MEMORY_MB mebibytes, DISK_GB gibibytes. ``used``, the allocated units, and
+    ``modified`` do not take part in comparisons.
     """
 
     resource_class_id: int
@@ -36,31 +36,34 @@ class Inventory:
 
     @property
     def capacity(self) -> int:
-        """Units that may be allocated in all; twin of ``predicates.capacity``.
+        """Units that can be allocated in total; twin of ``predicates.capacity``.
 
-        Rounded toward zero, which changes nothing for the whole numbers that are
-        compared with it.
+        Rounding toward zero does not affect comparisons with whole amounts.
         """
         return int((self.total - self.reserved) * self.allocation_ratio)
 
     def offer(self) -> "Offer":
-        """Return what decides whether an amount may be taken."""
+        """Return the values that decide whether an amount fits."""
         capacity = self.capacity
+        free = capacity - self.used
         return Offer(
             min_unit=self.min_unit,
             max_unit=self.max_unit,
             step_size=self.step_size,
             capacity=capacity,
             used=self.used,
-            room=min(self.max_unit, capacity - self.used),
+            free=free,
+            room=min(self.max_unit, free),
         )
 
 
 class Offer(typing.NamedTuple):
-    """What may still be taken of an inventory, made by ``Inventory.offer``.
+    """What an inventory can still give; searches and claims decide by it.
 
-    ``room`` is the most that one consumer may hold: ``max_unit``, or less where less
-    is left. Searches and claims both ask here; the twins in SQL are in ``predicates``.
+    ``free`` is ``capacity`` - ``used``, and negative if the inventory is
+    overcommitted. ``room`` is the most that one consumer can add: ``free``, but at
+    most ``max_unit``. Both are stored because a search reads them in its innermost
+    loop. The SQL twins are in ``db.predicates``.
     """
 
     min_unit: int
@@ -68,19 +71,20 @@ class Offer(typing.NamedTuple):
     step_size: int
     capacity: int
     used: int
+    free: int
     room: int
 
     def refuses(self, amount: int) -> str | None:
-        """Name the first rule that forbids taking ``amount`` more units at once.
+        """Return the first rule that forbids allocating ``amount``, or None.
 
-        None means that they may be taken.
+        The rules, in this order: "min_unit", "max_unit", "step_size", "capacity".
         """
         return self.refuses_size(amount) or (
             None if self.has_room(amount) else "capacity"
         )
 
     def refuses_size(self, amount: int) -> str | None:
-        """Name the first rule that forbids an amount of this size."""
+        """Return the first unit rule that ``amount`` breaks, whatever is free."""
         if amount < self.min_unit:
             return "min_unit"
         if amount > self.max_unit:
@@ -90,8 +94,8 @@ class Offer(typing.NamedTuple):
         return None
 
     def has_room(self, amount: int) -> bool:
-        """``amount`` more units, at least one, stay within capacity."""
-        return self.used + amount <= self.capacity
+        """Adding ``amount`` units stays within capacity, whatever their size."""
+        return amount <= self.free
 
 
 # What a client says of an inventory; the rest is the service's.

@@ -132,7 +132,7 @@ def test_where_there_would_be_room_if_nothing_were_used(read) -> None:
             lambda conn, is_so=condition, n=amount: places_where(is_so, conn, n)
         )
 
-        expected = places_of(lambda offer, n=amount: offer._replace(used=0).has_room(n))
+        expected = places_of(lambda offer, n=amount: n <= offer.capacity)
         assert found == expected, f"amount {amount}"
 
 

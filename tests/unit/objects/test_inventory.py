@@ -52,7 +52,7 @@ def test_capacity_is_the_product_in_double_precision(total, ratio, last):
 
 
 @pytest.mark.parametrize(("used", "last"), [(0, 10), (4, 6), (10, 0)])
-def test_the_last_amount_that_fits_and_the_first_that_does_not(used, last):
+def test_amounts_fit_up_to_what_is_free(used, last):
     assert offer(used=used).has_room(last)
     assert not offer(used=used).has_room(last + 1)
 
@@ -70,32 +70,39 @@ def test_the_last_amount_that_fits_and_the_first_that_does_not(used, last):
         ({"min_unit": 5, "max_unit": 4}, 5, "max_unit"),
     ],
 )
-def test_the_first_rule_that_a_size_breaks(given, amount, rule):
+def test_the_first_broken_unit_rule_is_reported(given, amount, rule):
     assert offer(**given).refuses_size(amount) == rule
     assert offer(**given).refuses(amount) == rule
 
 
-def test_the_size_is_looked_at_before_the_room():
+def test_the_unit_rules_are_reported_before_the_capacity():
     assert offer(used=10).refuses(1) == "capacity"
     assert offer(used=10, min_unit=2).refuses(1) == "min_unit"
 
 
 @pytest.mark.parametrize(
-    ("given", "room"),
+    ("given", "free", "room"),
     [
-        ({}, 10),
-        ({"max_unit": 4}, 4),
-        ({"max_unit": 4, "used": 7}, 3),
-        ({"max_unit": 4, "used": 12}, -2),
-        ({"allocation_ratio": 0.95, "used": 1}, 8),
+        ({}, 10, 10),
+        ({"max_unit": 4}, 10, 4),
+        ({"max_unit": 4, "used": 7}, 3, 3),
+        ({"max_unit": 4, "used": 12}, -2, -2),
+        ({"allocation_ratio": 0.95, "used": 1}, 8, 8),
     ],
 )
-def test_the_most_that_one_consumer_may_hold(given, room):
+def test_max_unit_limits_the_room_but_not_the_free_units(given, free, room):
+    assert offer(**given).free == free
     assert offer(**given).room == room
-    assert room <= 0 or not offer(**given).refuses(room)
+
+
+@pytest.mark.parametrize("given", [{}, {"max_unit": 4}, {"max_unit": 4, "used": 7}])
+def test_the_room_is_the_greatest_amount_that_is_not_refused(given):
+    room = offer(**given).room
+
+    assert not offer(**given).refuses(room)
     assert offer(**given).refuses(room + 1)
 
 
-def test_what_is_used_is_not_part_of_an_inventory():
+def test_inventories_are_compared_without_what_is_used():
     assert inventory(used=3) == inventory(used=4)
     assert inventory(total=3) != inventory(total=4)
