@@ -22,7 +22,6 @@ from placement.middleware import (
     fault_wrap,
     http_proxy,
     microversion,
-    openapi,
     request_id,
     requestlog,
 )
@@ -53,7 +52,12 @@ def loadapp(
     """
     started = time.monotonic()
     service = _service(config)
-    app = _wrapped(dispatch.application(routes.by_path()), service, config)
+    api = _wrapped(dispatch.application(routes.by_path()), _api_layers(), service)
+    app = web.Application(api)
+    # Flask's own way to put middleware around an application.
+    app.wsgi_app = _wrapped(  # type: ignore[assignment,method-assign]
+        app.wsgi_app, _layers(config), service
+    )
     # Only now are the options of all libraries known.
     _log_configuration(config, service.settings)
     LOG.info("Placement is ready after %.2f seconds", time.monotonic() - started)
@@ -107,13 +111,16 @@ def _make_ready(database: sa.Engine, settings: conf_settings.DatabaseSettings) -
     standard.ensure(database)
 
 
-def _wrapped(
-    app: "WSGIApplication", service: Service, config: cfg.ConfigOpts
-) -> "WSGIApplication":
-    # Outermost first: what a request passes on its way in.
-    layers: tuple[_Wrap, ...] = (
+def _api_layers() -> tuple[_Wrap, ...]:
+    """Return what only a request for the versioned API passes, outermost first."""
+    return (microversion.wrap, fault_wrap.wrap)
+
+
+def _layers(config: cfg.ConfigOpts) -> tuple[_Wrap, ...]:
+    """Return what every request passes on its way in, outermost first."""
+    return (
         request_id.wrap,
-        # Nothing but the id is made outside of it, so that no failure is without one.
+        # Only the id is made outside of it, so that every failure has one.
         fault_wrap.wrap,
         http_proxy.wrap,
         requestlog.wrap,
@@ -121,11 +128,12 @@ def _wrapped(
         fault_wrap.wrap,
         cors.wrap,
         functools.partial(auth.wrap, config=config),
-        openapi.wrap,
-        web.wrap,
-        microversion.wrap,
-        fault_wrap.wrap,
     )
+
+
+def _wrapped(
+    app: "WSGIApplication", layers: tuple[_Wrap, ...], service: Service
+) -> "WSGIApplication":
     for wrap in reversed(layers):
         app = wrap(app, service)
     return app

@@ -3,7 +3,7 @@
 from oslo_policy import policy
 
 from placement import policies
-from placement.api import routes
+from placement.api import dispatch, routes
 from placement.web import app as web
 
 
@@ -12,9 +12,8 @@ def list_rules() -> list[policy.RuleDefault]:
     guarded: dict[str | None, list[policy.Operation]] = {}
     for each in routes.OPERATIONS:
         guarded.setdefault(each.rule, []).append(_route(each.method, each.path))
-    for extension in web.OPERATIONS:
-        route = _route(extension.method, extension.path)
-        guarded.setdefault(extension.rule, []).append(route)
+    for view in web.Application(dispatch.application({})).operations():
+        guarded.setdefault(view.rule, []).append(_route(view.method, view.path))
     return [
         _documented(rule, guarded[rule.name]) if rule.name in guarded else rule
         for rule in policies.list_rules()

@@ -1,1 +1,1 @@
-"""What the service offers beside the versioned API, below ``/-/v1/``."""
+"""The Flask application: everything that is not the versioned API, by blueprint."""

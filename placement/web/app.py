@@ -1,51 +1,31 @@
-"""The extensions: operations below ``/-/v1/``, beside the versioned API.
+"""The WSGI object of the service: blueprints, and the versioned API beside them.
 
-They ignore microversions. Errors are the documents of the newest version.
+Operations below ``/-/`` are extensions: they ignore microversions, and their error
+documents are those of the newest version, with codes of their own.
 """
 
 import collections.abc
-import functools
+import re
 import typing
 
-import orjson
+import flask
 import werkzeug.exceptions
-from werkzeug import routing
 
 from placement import exception
-from placement.api.environ import CONTEXT, VERSION
+from placement.api.environ import VERSION
 from placement.api.microversion import MAX_VERSION
-from placement.api.querystring import Query
-from placement.api.reply import JSON
-from placement.policies import extension as extension_policy
-from placement.web import providers
+from placement.web import openapi, providers
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from placement.context import RequestContext, Service
+# A new blueprint is a module beside this one and a name here.
+BLUEPRINTS: tuple[flask.Blueprint, ...] = (openapi.blueprint, providers.blueprint)
 
-# The first segment of every path here, and of no path of the API.
-_PREFIX = "/-/"
+# The first path segment of the extensions.
+_EXTENSIONS = "-"
 
-_View = collections.abc.Callable[["RequestContext", Query], typing.Any]
-
-
-class Operation(typing.NamedTuple):
-    """One method of one path. ``view`` returns what becomes the JSON body."""
-
-    method: str
-    path: str
-    rule: str
-    view: _View
-
-
-OPERATIONS = (
-    Operation(
-        "GET", "/-/v1/providers", extension_policy.READ, providers.list_providers
-    ),
-)
-
-# The code of a failure that has none of its own, by its kind.
+# The code of an extension's failure that has none of its own, by its kind.
 CODES: dict[type[exception.PlacementError], str] = {
     exception.BadRequest: "placement.ext.bad_request",
     exception.Forbidden: "placement.ext.forbidden",
@@ -53,53 +33,96 @@ CODES: dict[type[exception.PlacementError], str] = {
     exception.MethodNotAllowed: "placement.ext.method_not_allowed",
 }
 
-
-def wrap(app: "WSGIApplication", service: "Service") -> "WSGIApplication":
-    """Answer the paths of the extensions; pass all others to ``app``."""
-    # Without methods a rule takes all of them: which are served is known here.
-    rules = [routing.Rule(path, endpoint=path) for path in _by_path()]
-    adapter = routing.Map(rules, merge_slashes=False).bind("placement")
-
-    def answer(
-        environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> typing.Any:
-        if not environ.get("PATH_INFO", "").startswith(_PREFIX):
-            return app(environ, start_response)
-        environ[VERSION] = MAX_VERSION
-        try:
-            operation = _find(adapter, environ)
-            context = environ[CONTEXT]
-            service.enforcer.authorize(context.caller, operation.rule)
-            query = Query.parse(environ.get("QUERY_STRING", "").encode("latin-1"))
-            body = orjson.dumps(operation.view(context, query))
-        except exception.PlacementError as failure:
-            kinds = (CODES[kind] for kind in type(failure).__mro__ if kind in CODES)
-            if failure.code == exception.PlacementError.code:
-                failure.code = next(kinds, failure.code)
-            raise
-        headers = [("content-type", JSON), ("content-length", str(len(body)))]
-        start_response("200 OK", headers)
-        return [body]
-
-    return answer
+# Methods that Werkzeug adds to a rule for GET.
+_ADDED = {"HEAD", "OPTIONS"}
 
 
-@functools.cache
-def _by_path() -> dict[str, dict[str, Operation]]:
-    paths: dict[str, dict[str, Operation]] = {}
-    for operation in OPERATIONS:
-        paths.setdefault(operation.path, {})[operation.method] = operation
-    return paths
+class Operation(typing.NamedTuple):
+    """One method of one path of a blueprint, and its policy rule."""
+
+    method: str
+    path: str
+    rule: str | None
+
+    @property
+    def name(self) -> str:
+        """Return method and path, such as ``GET /openapi.json``."""
+        return f"{self.method} {self.path}"
 
 
-def _find(adapter: routing.MapAdapter, environ: "WSGIEnvironment") -> Operation:
-    path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
-    try:
-        endpoint, _ = adapter.match(path)
-    except werkzeug.exceptions.NotFound:
-        raise exception.PathNotFound() from None
-    operations = _by_path()[typing.cast(str, endpoint)]
-    method = environ["REQUEST_METHOD"]
-    if method not in operations:
-        raise exception.MethodNotAllowed(method=method, allowed=", ".join(operations))
-    return operations[method]
+class Application(flask.Flask):
+    """The blueprints of BLUEPRINTS, and ``api`` for all other paths.
+
+    A request for the API does not pass through Flask. Failures of a blueprint leave
+    ``wsgi_app`` as they were raised: middleware makes their error documents.
+    """
+
+    def __init__(self, api: "WSGIApplication") -> None:
+        super().__init__(__name__, static_folder=None)
+        self._api = api
+        self.config["PROPAGATE_EXCEPTIONS"] = True
+        # An empty segment is a segment; a redirect does not remove it.
+        self.url_map.merge_slashes = False
+        for blueprint in BLUEPRINTS:
+            self.register_blueprint(blueprint)
+        self.before_request(_prepare)
+        self.register_error_handler(exception.PlacementError, _fail)
+        self.register_error_handler(werkzeug.exceptions.HTTPException, _fail_routing)
+        self.first_segments = frozenset(
+            _first_segment(rule.rule) for rule in self.url_map.iter_rules()
+        )
+
+    def wsgi_app(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> collections.abc.Iterable[bytes]:
+        """Answer a request from a blueprint, or from the versioned API."""
+        if _first_segment(environ.get("PATH_INFO", "")) in self.first_segments:
+            return super().wsgi_app(environ, start_response)
+        return self._api(environ, start_response)
+
+    def operations(self) -> list[Operation]:
+        """Return the operations of all blueprints."""
+        return [
+            Operation(
+                method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), view.rule
+            )
+            for rule in self.url_map.iter_rules()
+            for view in [typing.cast(typing.Any, self.view_functions[rule.endpoint])]
+            for method in sorted((rule.methods or set()) - _ADDED)
+        ]
+
+
+def _first_segment(path: str) -> str:
+    return path[1:].partition("/")[0]
+
+
+def _is_extension() -> bool:
+    return _first_segment(flask.request.path) == _EXTENSIONS
+
+
+def _prepare() -> None:
+    if _is_extension():
+        flask.request.environ[VERSION] = MAX_VERSION
+    rule = flask.request.url_rule
+    # As in the API, HEAD is a method that nothing serves.
+    if rule is not None and flask.request.method == "HEAD":
+        raise werkzeug.exceptions.MethodNotAllowed(rule.methods)
+
+
+def _fail(failure: exception.PlacementError) -> typing.NoReturn:
+    """Raise ``failure``, of an extension with the code of its kind."""
+    if _is_extension() and failure.code == exception.PlacementError.code:
+        kinds = (CODES[kind] for kind in type(failure).__mro__ if kind in CODES)
+        failure.code = next(kinds, failure.code)
+    raise failure
+
+
+def _fail_routing(failure: werkzeug.exceptions.HTTPException) -> typing.NoReturn:
+    """Raise what the API raises for an unknown path or method."""
+    if isinstance(failure, werkzeug.exceptions.MethodNotAllowed):
+        allowed = sorted(set(failure.valid_methods or ()) - _ADDED)
+        method = flask.request.method
+        _fail(exception.MethodNotAllowed(method=method, allowed=", ".join(allowed)))
+    if isinstance(failure, werkzeug.exceptions.NotFound):
+        _fail(exception.PathNotFound())
+    _fail(exception.BadRequest(reason=failure.description or failure.name))

@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import typing
 
+import flask
 import orjson
 import sqlalchemy as sa
 
@@ -16,10 +17,11 @@ from placement.candidates import request as candidates_request
 from placement.db import transaction
 from placement.objects import inventory, provider_page
 from placement.objects.provider_page import ProviderDetails
+from placement.policies import extension as extension_policy
 from placement.schemas import extension as schema
+from placement.web import view
 
-if typing.TYPE_CHECKING:
-    from placement.context import RequestContext
+blueprint = flask.Blueprint("providers", __name__)
 
 PAGE_SIZE = 1000
 PAGE_SIZE_MAX = 10_000
@@ -40,7 +42,9 @@ _REPEATABLE = ("member_of", "required")
 _DIGEST_BYTES = 12
 
 
-def list_providers(context: "RequestContext", query: Query) -> dict[str, typing.Any]:
+@blueprint.get("/-/v1/providers")
+@view.guarded(extension_policy.READ)
+def list_providers() -> flask.Response:
     """List one page of the providers that meet every filter, ordered by age.
 
     The filters are those of ``GET /resource_providers`` at the newest version, and
@@ -49,6 +53,7 @@ def list_providers(context: "RequestContext", query: Query) -> dict[str, typing.
     Raises BadRequest for a parameter that is unknown, repeated or ill-formed, and for
     an unknown resource class or trait; PageTokenInvalid.
     """
+    context, query = view.context(), view.query()
     schema.PROVIDERS_QUERY.validate_query(query.last_values(), MAX_VERSION)
     _require_single_values(query)
     include = _parse_include(query.last("include"))
@@ -76,10 +81,12 @@ def list_providers(context: "RequestContext", query: Query) -> dict[str, typing.
     found = transaction.read(context, read)
     page = found[:size]
     is_last = len(found) <= size
-    return {
-        "providers": [_body(each, include) for each in page],
-        "next_page_token": None if is_last else _page_token(digest, page[-1].id),
-    }
+    return view.json(
+        {
+            "providers": [_body(each, include) for each in page],
+            "next_page_token": None if is_last else _page_token(digest, page[-1].id),
+        }
+    )
 
 
 def _body(provider: ProviderDetails, include: frozenset[str]) -> dict[str, typing.Any]:

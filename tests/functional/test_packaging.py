@@ -40,7 +40,7 @@ import sys
 
 from placement import client
 
-for library in ("sqlalchemy", "webob", "werkzeug", "oslo_config", "requests"):
+for library in ("sqlalchemy", "flask", "webob", "werkzeug", "oslo_config", "requests"):
     assert importlib.util.find_spec(library) is None, library
 api = client.Client.connect(sys.argv[1], "admin")
 assert list(api.get_providers()) == []
@@ -185,7 +185,7 @@ def test_the_application_needs_no_library_of_others_tools(
     """Neither those of the commands, nor those of extras that are not used."""
     options = {"placement_database": {"sync_on_startup": "true"}}
     configuration.write(tmp_path, f"sqlite:///{tmp_path / 'placement.db'}", options)
-    unused = ["gunicorn", "click", "rich", "pymysql", "keystonemiddleware"]
+    unused = ["gunicorn", "rich", "pymysql", "keystonemiddleware"]
     unused += ["keystoneauth1", "memcache", "requests", "fixtures", "wsgi_intercept"]
 
     said = programs.run(tmp_path, sys.executable, "-c", BARE_SERVER, entry, *unused)
