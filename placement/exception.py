@@ -1,8 +1,7 @@
 """Failures that a caller of the API can act on.
 
-A class says what went wrong; its base says what kind of failure it is. The
-kind is turned into an HTTP status in one place, at the edge of the service, so
-nothing below the handlers knows about HTTP.
+Each failure has a class, whose base class is its kind. Only the edge of the service
+maps kinds to HTTP statuses, so nothing below the handlers depends on HTTP.
 """
 
 import typing
@@ -13,10 +12,9 @@ from placement import excerpt
 class PlacementError(Exception):
     """Base of every expected failure.
 
-    ``code`` is a stable string that programs compare. ``template`` is the
-    sentence that people read; it is filled from the keyword arguments, which
-    stay available as ``details``. In the sentence they are cut where they are long;
-    ``reason`` is a sentence itself, in which whoever makes it cuts what is long.
+    ``code`` is a stable string for programs. ``template`` is the message for people,
+    formatted with the keyword arguments, which are kept as ``details``. Long values are
+    truncated in the message, except ``reason``, which is a message itself.
     """
 
     code = "placement.undefined_code"
@@ -32,80 +30,80 @@ class PlacementError(Exception):
 
 
 class BadRequest(PlacementError):
-    """The request itself is wrong, whatever is stored."""
+    """The request is invalid, regardless of the stored state."""
 
     template = "{reason}"
 
 
 class DatabaseTooSlow(BadRequest):
-    """The database may not work any longer for this request; ``seconds`` is how long.
+    """The database exceeded the time limit for a search, which is ``seconds``.
 
-    The next one with the same question would take as long.
+    This is not Unavailable, because repeating the request would take as long.
     """
 
     template = (
-        "The search was given up: the database has not answered within {seconds} "
-        "seconds. Ask for fewer groups, give a 'limit', or set [placement] "
-        "candidates_search_seconds_max; `placement-manage db audit` tells whether the "
-        "database lacks statistics."
+        "The search was cancelled because the database did not answer within {seconds} "
+        "seconds. Use fewer groups, set a 'limit', or increase [placement] "
+        "candidates_search_seconds_max. `placement-manage db audit` reports missing "
+        "database statistics."
     )
 
 
 class Forbidden(PlacementError):
-    """The caller is known, and may not do this."""
+    """The caller is authenticated but lacks permission."""
 
 
 class NotFound(PlacementError):
-    """The thing named does not exist."""
+    """The named thing does not exist."""
 
 
 class MethodNotAllowed(PlacementError):
-    """The path is known; this method is not among those that it serves.
+    """The path does not support the method.
 
-    ``allowed`` lists those methods; empty means that none is to be named.
+    ``allowed`` lists the supported methods for the ``Allow`` header; empty: no header.
     """
 
     template = "The method {method} is not allowed for this resource."
 
 
 class NotAcceptable(PlacementError):
-    """The client wants the answer in a form that there is not."""
+    """The response is not available in a form that the client accepts."""
 
     template = "Only {provided} is provided"
 
 
 class UnsupportedMediaType(PlacementError):
-    """The body came in a form that is not read."""
+    """The media type of the body is not supported."""
 
     template = "The media type {given} is not supported, use {wanted}"
 
 
 class BodyTooLarge(PlacementError):
-    """The body has more bytes than are read."""
+    """The body exceeds the size limit, ``limit`` bytes."""
 
-    template = "The body is larger than the {limit} bytes that are accepted."
+    template = "The body is larger than the limit of {limit} bytes."
 
 
 class Conflict(PlacementError):
-    """The request is sound, but the stored state does not allow it."""
+    """The request is valid but conflicts with the stored state."""
 
     template = "{reason}"
 
 
 class Unavailable(PlacementError):
-    """Something that the service needs cannot be reached; it may come back."""
+    """Something that the service depends on is temporarily unavailable."""
 
     template = "{reason}"
 
 
 class ConfigurationError(PlacementError):
-    """The service cannot start as configured; the text says how to mend it."""
+    """The service cannot start as configured; the message says how to fix it."""
 
     template = "{reason}"
 
 
 class PathNotFound(NotFound):
-    """No operation lives at the path, or none at this version. It has no text."""
+    """No operation has this path at this version. The message is empty."""
 
     template = ""
 
@@ -115,7 +113,7 @@ class PolicyNotAuthorized(Forbidden):
 
 
 class PolicyScopeNotAuthorized(Forbidden):
-    """The token's scope is not one that the rule is for."""
+    """The rule does not allow the scope of the token."""
 
     template = "{rule}"
 
@@ -147,7 +145,7 @@ class QueryMissingValue(BadRequest):
 class PageTokenInvalid(BadRequest):
     code = "placement.ext.page_token"
     template = (
-        "The parameter 'page_token' must be the next_page_token of an answer to the "
+        "The parameter 'page_token' must be the next_page_token of a response to the "
         "same query."
     )
 
@@ -173,7 +171,7 @@ class ReshapedProviderNotFound(BadRequest):
 
 
 class DuplicateName(Conflict):
-    """A name or uuid that must be unique is taken."""
+    """A name or uuid that must be unique is already in use."""
 
     code = "placement.duplicate_name"
 
@@ -196,7 +194,7 @@ class CannotDeleteParent(Conflict):
 class ConcurrentUpdate(Conflict):
     """The generation that the caller read is no longer the stored one.
 
-    The cure is to read again and repeat the request.
+    The caller should read again and repeat the request.
     """
 
     code = "placement.concurrent_update"
@@ -210,7 +208,7 @@ class StaleGeneration(ConcurrentUpdate):
 
 
 class ConsumerGenerationConflict(ConcurrentUpdate):
-    """``expected`` is what is stored, ``given`` what the caller read; None: absent."""
+    """``expected`` is the stored generation, ``given`` the caller's; None: absent."""
 
     template = "consumer generation conflict - expected {expected} but got {given}"
 
@@ -235,7 +233,7 @@ class InventoryExists(ConcurrentUpdate):
 
 
 class InventoryInUse(Conflict):
-    """``resource_classes`` are the names, by ascending id, joined by commas."""
+    """``resource_classes`` are the names, in order of id, joined by commas."""
 
     code = "placement.inventory.inuse"
     template = (
@@ -244,13 +242,13 @@ class InventoryInUse(Conflict):
 
 
 class InventoryUpdateInUse(InventoryInUse):
-    """An update would take away a class that has allocations."""
+    """An update would remove a class that has allocations."""
 
     template = "update conflict: " + InventoryInUse.template
 
 
 class InvalidInventory(Conflict):
-    """An allocation names a class that the provider has no inventory of."""
+    """An allocation is of a class that the provider has no inventory of."""
 
     template = (
         "Unable to allocate inventory: Inventory for '{resource_class}' on "
@@ -259,7 +257,7 @@ class InvalidInventory(Conflict):
 
 
 class InventoryConstraintsViolated(Conflict):
-    """The amount breaks ``rule``: min_unit, max_unit or step_size."""
+    """The amount violates ``rule``: min_unit, max_unit or step_size."""
 
     template = (
         "Unable to allocate inventory: Unable to create allocation for "
@@ -269,7 +267,7 @@ class InventoryConstraintsViolated(Conflict):
 
 
 class CapacityExceeded(Conflict):
-    """``amount`` more units do not fit beside ``used`` in ``capacity``."""
+    """``used`` plus ``amount`` would exceed ``capacity``."""
 
     template = (
         "Unable to allocate inventory: Unable to create allocation for "

@@ -1,7 +1,7 @@
-"""The options of the service: what can be configured, found and read.
+"""The configuration of the service.
 
-One module per group declares its options; ``find`` knows where their values come
-from; ``settings`` turns them into plain values once, at start.
+One module per group declares its options, ``find`` locates and parses the files, and
+``settings`` converts the options to plain values once, at start.
 """
 
 import copy
@@ -24,10 +24,10 @@ _GROUPS = (api, database, placement, workarounds, cors, proxy)
 
 
 def register_opts(config: cfg.ConfigOpts) -> None:
-    """Make the options of the service, and those of oslo.policy, known to ``config``.
+    """Register the options of the service and of oslo.policy.
 
-    The logging options are not among them: they are command line options too, and
-    so have to be registered before the command line is read.
+    The logging options are excluded: they are command line options, too, and have to
+    be registered before the command line is parsed.
     """
     config.register_opts(paths.OPTIONS + log.OPTIONS)
     for module in _GROUPS:
@@ -45,8 +45,8 @@ def list_opts() -> list[tuple[str | cfg.OptGroup, list[cfg.Opt]]]:
 
 
 def set_lib_defaults() -> None:
-    """Give the libraries the defaults that we use, for oslo-config-generator.
+    """Set our defaults of library options, for oslo-config-generator.
 
-    Older releases of oslo.policy have another default file.
+    Older releases of oslo.policy have a different default file.
     """
     policy_options.set_defaults(cfg.ConfigOpts(), policy_file="policy.yaml")

@@ -1,4 +1,4 @@
-"""Options of [api]: how callers prove who they are, and what they may send."""
+"""Options of [api]: authentication and request limits."""
 
 from oslo_config import cfg
 
@@ -9,34 +9,34 @@ OPTIONS = [
         "auth_strategy",
         default="keystone",
         choices=[
-            ("keystone", "Tokens are checked by keystonemiddleware."),
+            ("keystone", "keystonemiddleware verifies tokens."),
             (
                 "token",
-                "One generated administrator token, for a service that one person "
-                "or one machine uses.",
+                "One generated administrator token, for a service with one user "
+                "or on one machine.",
             ),
             (
                 "noauth2",
-                "The token names the caller and nothing is checked. For tests only.",
+                "The token names the caller and is not verified. For tests only.",
             ),
         ],
         deprecated_group="DEFAULT",
-        help="How the sender of a request is authenticated. Also read from "
-        "[DEFAULT], its place in old configurations.",
+        help="How requests are authenticated. Also read from [DEFAULT], where old "
+        "configurations have it.",
     ),
     cfg.StrOpt(
         "token_file",
-        help="Path of the file that holds the administrator token of "
-        "auth_strategy = token, on one line, readable by its owner only. Required "
-        "with that strategy, not read with another one. `placement serve` without "
-        "configuration makes one, admin-token in the state directory.",
+        help="Path of the file with the administrator token of auth_strategy = token, "
+        "on one line. It must be readable by its owner only. Required with that "
+        "strategy, ignored with others. Without configuration, `placement serve` "
+        "generates a token in the file admin-token of its state directory.",
     ),
     cfg.IntOpt(
         "max_request_body_bytes",
         default=16 * 2**20,
         min=1024,
-        help="How large the body of a request may be. A larger one is refused with "
-        "413 before more of it is read. The reshape of a large tree has some "
-        "hundred kilobytes.",
+        help="Maximum size of a request body in bytes. A larger one is refused with "
+        "413, and the rest is not read. Reshaping a large tree takes some hundred "
+        "kilobytes.",
     ),
 ]

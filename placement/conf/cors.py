@@ -1,4 +1,4 @@
-"""Options of [cors]: which web pages of other origins may use the API."""
+"""Options of [cors]: which web pages of other origins can use the API."""
 
 from oslo_config import cfg
 
@@ -8,12 +8,13 @@ OPTIONS = [
     cfg.ListOpt(
         "allowed_origin",
         help="Origins whose pages may send requests, each as scheme://host[:port], "
-        "or * for any. Not set: none, and no CORS header is ever sent.",
+        "or * for any. Not set: no origin, and no CORS headers are sent.",
     ),
     cfg.BoolOpt(
         "allow_credentials",
         default=True,
-        help="Those pages may send cookies and authorization headers along.",
+        help="Whether requests of those pages may include cookies and authorization "
+        "headers.",
     ),
     cfg.ListOpt(
         "allow_headers",
@@ -48,6 +49,6 @@ OPTIONS = [
     cfg.IntOpt(
         "max_age",
         default=3600,
-        help="Seconds for which a browser may keep the answer to a preflight request.",
+        help="Seconds for which browsers may cache responses to preflight requests.",
     ),
 ]

@@ -1,4 +1,4 @@
-"""Options of [placement_database]: where things are stored."""
+"""Options of [placement_database]: connections to the database."""
 
 from oslo_config import cfg
 
@@ -14,7 +14,7 @@ OPTIONS = [
     cfg.StrOpt(
         "connection_parameters",
         default="",
-        # A driver may take a password there.
+        # May contain a password.
         secret=True,
         help="Parameters for the database driver, appended to the URL as its query: "
         "name=value&name=value.",
@@ -22,65 +22,64 @@ OPTIONS = [
     cfg.StrOpt(
         "slave_connection",
         secret=True,
-        help="SQLAlchemy URL of a streaming standby of the PostgreSQL that connection "
-        "names. It answers what only reads, as long as it has all that was "
-        "acknowledged; else connection does. Of another database it is not used.",
+        help="SQLAlchemy URL of a streaming standby of the PostgreSQL server of "
+        "connection. It serves reads while it has replayed every acknowledged write; "
+        "otherwise the primary does. Ignored with other databases.",
     ),
     cfg.BoolOpt(
         "sqlite_synchronous",
         default=True,
-        help="SQLite waits until a commit is on the disk. False is faster, and a "
-        "power failure may lose or damage the database.",
+        help="Whether SQLite syncs every commit to disk. False is faster, but a power "
+        "failure may damage or lose the database.",
     ),
     cfg.StrOpt(
         "mysql_sql_mode",
         default="TRADITIONAL",
-        help="The sql_mode of every MySQL session. Empty: what the server has set.",
+        help="The sql_mode of every MariaDB session. Empty: that of the server.",
     ),
     cfg.IntOpt(
         "connection_recycle_time",
         default=3600,
-        help="Age in seconds at which a pooled connection is replaced at its next use.",
+        help="Age in seconds after which a pooled connection is replaced when it is "
+        "next used.",
     ),
     cfg.IntOpt(
         "max_pool_size",
-        help="Connections that a worker keeps open, 0 for any number. Not set: what "
-        "SQLAlchemy has as its default, but if max_overflow is not set either, the "
-        "defaults of both together are kept.",
+        help="Number of connections that a worker keeps open; 0: no limit. Not set: "
+        "the default of SQLAlchemy or, if max_overflow is not set either, the sum of "
+        "both defaults.",
     ),
     cfg.IntOpt(
         "max_overflow",
-        help="Connections that a worker may open beyond max_pool_size when it is "
-        "busy. Not set: what SQLAlchemy has as its default.",
+        help="Number of connections that a worker may open in addition to "
+        "max_pool_size. Not set: the default of SQLAlchemy.",
     ),
     cfg.IntOpt(
         "pool_timeout",
-        help="Seconds that a request waits for a free connection. Not set: what "
-        "SQLAlchemy has as its default.",
+        help="Maximum seconds that a request waits for a free connection. Not set: the "
+        "default of SQLAlchemy.",
     ),
     cfg.IntOpt(
         "max_retries",
         default=10,
-        help="How often connecting is tried again when the database cannot be "
-        "reached at start. -1: for ever.",
+        help="Number of retries if the database cannot be reached at start. -1: no "
+        "limit.",
     ),
     cfg.IntOpt(
         "retry_interval",
         default=10,
         min=0,
-        help="Seconds between two tries to connect at start.",
+        help="Seconds between attempts to connect at start.",
     ),
     cfg.IntOpt(
         "connection_debug",
         default=0,
-        help="What is logged of the SQL: 0 nothing, 50 statements, 100 statements "
-        "and rows.",
+        help="Logging of SQL: 0 nothing, 50 statements, 100 statements and rows.",
     ),
     cfg.BoolOpt(
         "connection_trace",
         default=False,
-        help="Put the Python call stack into the SQL as a comment. Accepted for the "
-        "sake of existing configurations; it has no effect.",
+        help="Accepted for compatibility with existing configurations, without effect.",
     ),
     cfg.BoolOpt(
         "sync_on_startup",

@@ -1,9 +1,9 @@
-"""Where the configuration comes from.
+"""The sources of the configuration.
 
-Values come, the first that has one, from the command line, the environment
-(``OS_<GROUP>__<OPTION>``), the files, the defaults. Of several files, the one that is
-read last wins: first the default file or the one of ``OS_PLACEMENT_CONFIG_DIR``, then
-the drop-in files of the default places, then what the command line names, in its order.
+The precedence of values is: command line, environment (``OS_<GROUP>__<OPTION>``),
+files, defaults. Later files override earlier ones: first the default file or that of
+``OS_PLACEMENT_CONFIG_DIR``, then the default drop-in files, then the files and
+directories on the command line, in their order.
 """
 
 import collections.abc
@@ -26,12 +26,11 @@ def service_config(
 ) -> cfg.ConfigOpts:
     """Return the configuration of the WSGI application.
 
-    ``environ`` says in ``OS_PLACEMENT_CONFIG_DIR`` which directory has the file;
-    without it the file is looked for in the default places, and may be missing.
-    Drop-in files are those of the default places in either case. Overrides are always
-    read from the environment of the process.
+    ``OS_PLACEMENT_CONFIG_DIR`` in ``environ`` names the directory of the file. Without
+    it the default file is read, if there is one. The default drop-in files are read in
+    either case. Overrides always come from the environment of the process.
 
-    Raises ConfigurationError when the named file is missing or cannot be read.
+    Raises ConfigurationError when the file of that directory is missing or unreadable.
     Source: API reference, "Configuration".
     """
     directory = environ.get(DIRECTORY_VARIABLE, "").strip()
@@ -40,7 +39,7 @@ def service_config(
     path = os.path.join(directory, FILE_NAME)
     if not os.path.exists(path):
         raise exception.ConfigurationError(
-            reason=f"There is no {path}, which {DIRECTORY_VARIABLE} says to read."
+            reason=f"{DIRECTORY_VARIABLE} is set, but {path} does not exist."
         )
     return _parse(_new(), [], [path])
 
@@ -51,14 +50,15 @@ def command_config(
     prog: str | None = None,
     version: str | None = None,
 ) -> cfg.ConfigOpts:
-    """Return the configuration of a command called with the arguments ``argv``.
+    """Return the configuration of a command with the arguments ``argv``.
 
-    ``--config-file`` replaces the default file, and ``--config-dir`` the drop-in
-    directories of the default places. ``options`` are the command's own. ``prog`` names
-    more default files, and is shown by ``--help``, ``version`` by ``--version``.
+    ``--config-file`` replaces the default file, and ``--config-dir`` the default
+    drop-in directories. ``options`` are additional options of the command. ``prog`` is
+    the program that ``--help`` shows, and also selects its default files; ``--version``
+    shows ``version``.
 
-    Raises ConfigurationError when a named file is missing or cannot be read, and
-    SystemExit, as argparse does, for arguments that are wrong or ask for help.
+    Raises ConfigurationError when a named file is missing or unreadable, and
+    SystemExit, as argparse does, for wrong arguments or requests for help.
     """
     config = _new()
     config.register_cli_opts(options)
@@ -66,28 +66,27 @@ def command_config(
 
 
 def default_files(prog: str = PROJECT) -> list[str]:
-    """Return the first placement.conf of the default places, or nothing.
+    """Return the first placement.conf in the default places, if any.
 
-    They are ``~/.placement``, ``~``, ``/etc/placement`` and ``/etc``, and those of a
-    snap package. A program of another name has a file of that name besides, such as
-    placement-manage.conf, which is read after it.
+    The places are ``~/.placement``, ``~``, ``/etc/placement``, ``/etc``, and those of a
+    snap package. A program with another name also has a file of that name, such as
+    placement-manage.conf, which is read afterwards.
     """
     return list(dict.fromkeys(cfg.find_config_files(PROJECT, prog)))
 
 
 def default_directories(prog: str = PROJECT) -> list[str]:
-    """Return the first placement.conf.d of the default places, or nothing.
+    """Return the first placement.conf.d in the default places, if any.
 
-    Its ``*.conf`` are read in the order of their names. The places, and what ``prog``
-    adds, are those of ``default_files``.
+    Its ``*.conf`` files are read in alphabetical order. For the places and ``prog``,
+    see ``default_files``.
     """
     return list(dict.fromkeys(cfg.find_config_dirs(PROJECT, prog)))
 
 
 def files_read(config: cfg.ConfigOpts) -> list[str]:
-    """Return the paths of the files that ``config`` was read from, in no order."""
+    """Return the paths of the files that ``config`` was read from, in any order."""
     if "config_file" not in config:
-        # It was not read from any.
         return []
     dropped_in = (
         path
@@ -98,9 +97,9 @@ def files_read(config: cfg.ConfigOpts) -> list[str]:
 
 
 def _program() -> str:
-    """Return the name of the running program, if it is one of Placement's.
+    """Return the name of the running program, or ``placement`` if it is not ours.
 
-    The files of other programs are theirs: a gunicorn.conf does not configure us.
+    A file such as gunicorn.conf must not configure Placement.
     """
     name = os.path.basename(sys.argv[0]).removesuffix(".py")
     return name if name.startswith(f"{PROJECT}-") else PROJECT

@@ -1,4 +1,4 @@
-"""Logging: an option of [DEFAULT] that oslo.log does not have, and how to begin."""
+"""Logging: the option ``log_options`` of [DEFAULT], and the setup of oslo.log."""
 
 from oslo_config import cfg
 from oslo_log import log
@@ -16,7 +16,7 @@ OPTIONS = [
 
 
 def setup(config: cfg.ConfigOpts) -> None:
-    """Begin to log as ``config`` says.
+    """Set up logging as configured.
 
     Raises ConfigurationError when the file of ``log_config_append`` cannot be read.
     """
@@ -27,9 +27,9 @@ def setup(config: cfg.ConfigOpts) -> None:
 
 
 def setup_for_command(config: cfg.ConfigOpts) -> None:
-    """Begin to log as ``config`` says, on stderr if it names no place.
+    """Set up logging as configured, by default to stderr.
 
-    Otherwise it would be stdout, among what a command prints for its caller.
+    The default of oslo.log would be stdout, which is for the output of the command.
     """
     if not (config.log_file or config.log_dir):
         config.set_default("use_stderr", True)

@@ -5,8 +5,8 @@ import pathlib
 from oslo_config import cfg
 
 _NO_EFFECT = (
-    "Accepted for the sake of existing configurations; it has no effect of its own, "
-    "but other options may refer to it as $"
+    "Accepted for compatibility with existing configurations. It has no effect itself, "
+    "but other options can refer to it as $"
 )
 
 OPTIONS = [
@@ -15,7 +15,7 @@ OPTIONS = [
         "pybasedir",
         default=str(pathlib.Path(__file__).parents[2]),
         sample_default="<Path>",
-        help=f"Path of the directory that the Python package is in. "
+        help=f"Path of the directory that contains the Python package. "
         f"{_NO_EFFECT}pybasedir.",
     ),
     cfg.StrOpt(

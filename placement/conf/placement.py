@@ -1,4 +1,4 @@
-"""Options of [placement]: how candidates are searched and allocations written."""
+"""Options of [placement]: searches for candidates and writes of allocations."""
 
 from oslo_config import cfg
 
@@ -10,14 +10,14 @@ OPTIONS = [
     cfg.BoolOpt(
         "randomize_allocation_candidates",
         default=False,
-        help="Answer with candidates in random order. False: the same database "
-        "gives the same candidates in the same order.",
+        help="Return candidates in random order. False: the same database gives the "
+        "same candidates in the same order.",
     ),
     cfg.IntOpt(
         "max_allocation_candidates",
         default=-1,
-        help="How many candidates one search makes at the most, before the limit "
-        "of the request is applied. -1: any number.",
+        help="Maximum number of candidates of one search, applied before the limit of "
+        "the request. -1: no limit.",
     ),
     cfg.StrOpt(
         "allocation_candidates_generation_strategy",
@@ -29,35 +29,35 @@ OPTIONS = [
             ),
             ("breadth-first", "One candidate of each root provider in turn."),
         ],
-        help="Which candidates are made when max_allocation_candidates does not let "
-        "all of them be made.",
+        help="Order in which candidates are generated. It decides which ones are "
+        "returned if a limit applies. Not set: breadth-first if a limit applies.",
     ),
     cfg.FloatOpt(
         "candidates_search_seconds_max",
         default=30.0,
         min=0.1,
-        help="For how many seconds one search may combine groups, and for how many it "
-        "may wait for the database. A search that would take longer is refused with "
-        "400. The database ends a statement of a search, or of a listing of providers, "
-        "after that time, also when its client is gone.",
+        help="Maximum seconds for combining groups, and for waiting for the database, "
+        "in one search. A search that exceeds it is refused with 400. The database "
+        "cancels statements of searches and of lists of providers after that time, "
+        "even if the client is gone.",
     ),
     cfg.IntOpt(
         "allocation_conflict_retry_count",
         default=10,
-        help="How often a write of allocations is tried again when another writer "
-        "has changed a provider in between.",
+        help="Maximum number of retries of a write of allocations if other writers "
+        "change the same providers.",
     ),
     cfg.StrOpt(
         "incomplete_consumer_project_id",
         default=NOBODY,
-        help="Project of consumers whose project is not known: those made below "
-        "microversion 1.8, and those that the online data migration "
-        "create_incomplete_consumers makes.",
+        help="Project of consumers without a known project: those created with a "
+        "microversion before 1.8 or by the online data migration "
+        "create_incomplete_consumers.",
     ),
     cfg.StrOpt(
         "incomplete_consumer_user_id",
         default=NOBODY,
-        help="User of consumers whose user is not known; see "
+        help="User of consumers without a known user; see "
         "incomplete_consumer_project_id.",
     ),
 ]

@@ -1,4 +1,4 @@
-"""Options of [oslo_middleware]: what a proxy in front is believed."""
+"""Options of [oslo_middleware]: trust in a proxy in front of the service."""
 
 from oslo_config import cfg
 
@@ -8,8 +8,8 @@ OPTIONS = [
     cfg.BoolOpt(
         "enable_proxy_headers_parsing",
         default=False,
-        help="Believe the headers Forwarded and X-Forwarded-* about the scheme, host, "
-        "prefix and client address of a request. Only for a service that nobody "
-        "reaches but through a proxy that sets them.",
+        help="Trust the headers Forwarded and X-Forwarded-* for the scheme, host, "
+        "prefix and client address of a request. Enable it only if all requests come "
+        "through a proxy that sets these headers.",
     ),
 ]

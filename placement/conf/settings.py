@@ -1,8 +1,7 @@
 """The configuration as plain values.
 
-Reading an option of oslo.config looks through every source each time, which is too
-slow while a request waits. Everything is read once, at start; a value of the wrong
-type is found there too.
+oslo.config searches all sources each time an option is read, which is too slow for
+requests. So options are read once, at start, which also finds values of the wrong type.
 """
 
 import dataclasses
@@ -16,7 +15,7 @@ from placement.conf import find
 
 LOG = logging.getLogger(__name__)
 
-# The group and name of each option that is only accepted.
+# Group and name of each option that is accepted without effect.
 WITHOUT_EFFECT = (
     (None, "tempdir"),
     (None, "pybasedir"),
@@ -30,7 +29,7 @@ _DEFAULTS = (cfg.Locations.opt_default, cfg.Locations.set_default)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ApiSettings:
-    """Group [api]; ``token_file`` may be None with a strategy that reads none."""
+    """Group [api]; ``token_file`` is required with ``auth_strategy`` ``token``."""
 
     auth_strategy: str
     token_file: str | None
@@ -41,7 +40,7 @@ class ApiSettings:
 class DatabaseSettings:
     """Group [placement_database]; times are in seconds.
 
-    None for a number of the pool is the default of SQLAlchemy.
+    A pool size or timeout of None stands for the default of SQLAlchemy.
     """
 
     connection: str
@@ -64,8 +63,8 @@ class DatabaseSettings:
 class PlacementSettings:
     """Group [placement].
 
-    ``allocation_candidates_generation_strategy`` is None when no source sets it;
-    the option's own default is depth-first.
+    ``allocation_candidates_generation_strategy`` is None if no source sets it,
+    although the option has a default.
     """
 
     randomize_allocation_candidates: bool
@@ -108,7 +107,7 @@ class ProxySettings:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that is configured, by group; ``log_options`` is in [DEFAULT]."""
+    """All settings, by group; ``log_options`` is in [DEFAULT]."""
 
     api: ApiSettings
     database: DatabaseSettings
@@ -120,12 +119,12 @@ class Settings:
 
 
 def load(config: cfg.ConfigOpts) -> Settings:
-    """Read every option of ``config``, which has parsed its sources.
+    """Return the settings of ``config``, which has parsed its sources.
 
-    Says in the log which options are set although they have no effect.
+    Logs options that are set but have no effect.
 
-    Raises ConfigurationError when the database's URL is missing, or when a value
-    is of the wrong type or not among the choices.
+    Raises ConfigurationError when the URL of the database is missing, or when a value
+    has the wrong type or is not among the choices.
     """
     try:
         if not config.placement_database.connection:
@@ -146,7 +145,7 @@ def load(config: cfg.ConfigOpts) -> Settings:
 
 
 def is_set(config: cfg.ConfigOpts, name: str, group: str | None = None) -> bool:
-    """Some source gives the option a value, be it the same as the default."""
+    """Whether a source sets the option, even if to its default."""
     location = config.get_location(name, group)
     return location is not None and location.location not in _DEFAULTS
 
@@ -176,11 +175,10 @@ def _placement(config: cfg.ConfigOpts) -> PlacementSettings:
 
 
 def _no_connection(config: cfg.ConfigOpts) -> str:
-    looked_in = ", ".join(find.files_read(config)) or "no file found"
+    looked_in = ", ".join(find.files_read(config)) or "none"
     return (
-        "There is no database: connection is not set under [placement_database] "
-        f"(read: {looked_in}), nor is OS_PLACEMENT_DATABASE__CONNECTION in the "
-        "environment."
+        "No database is configured: set connection in [placement_database] (files "
+        f"read: {looked_in}) or OS_PLACEMENT_DATABASE__CONNECTION in the environment."
     )
 
 
@@ -191,4 +189,4 @@ def _report_without_effect(config: cfg.ConfigOpts) -> None:
         if is_set(config, name, group)
     ]
     if names:
-        LOG.warning("Options that are set and have no effect: %s", ", ".join(names))
+        LOG.warning("These options are set but have no effect: %s", ", ".join(names))

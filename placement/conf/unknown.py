@@ -1,4 +1,4 @@
-"""What files of the configuration say that nobody reads."""
+"""Groups and options in configuration files that have no effect."""
 
 import collections.abc
 
@@ -8,15 +8,15 @@ from oslo_log import _options as log_options
 from placement import conf
 from placement.conf import find
 
-# Their options are known only to libraries that may not be loaded.
+# Options of libraries that may not be loaded.
 _OF_LIBRARIES = ("keystone_authtoken", "oslo_policy")
 
 
 def names(config: cfg.ConfigOpts) -> list[str]:
-    """Return the groups and options of the files that have no effect, as ``[group]``.
+    """Return unknown groups as ``[group]`` and unknown options as ``[group] option``.
 
-    An option is named as ``[group] option``, if it is in a group of ours or in
-    [DEFAULT]. All options that have an effect must have been registered.
+    Options are checked in [DEFAULT] and in our own groups. All options that have an
+    effect must have been registered.
     """
     known = _known(config)
     found: dict[str, None] = {}
@@ -34,7 +34,7 @@ def _without_effect(
     section: str,
     options: collections.abc.Iterable[str],
 ) -> list[str]:
-    # Groups are found in any case, but for [DEFAULT].
+    # Group names are case-insensitive, except [DEFAULT].
     group = section if section == "DEFAULT" else section.lower()
     if group in known:
         return [
@@ -45,7 +45,7 @@ def _without_effect(
 
 
 def _known(config: cfg.ConfigOpts) -> dict[str, set[str]]:
-    """Return the names of all options, old ones too, of [DEFAULT] and our groups."""
+    """Return all options of [DEFAULT] and our groups, including deprecated names."""
     listed = [(str(group), opts) for group, opts in conf.list_opts()]
     listed += [("DEFAULT", opts) for _, opts in log_options.list_opts()]
     known: dict[str, set[str]] = {"DEFAULT": {_dest(name) for name in config}}

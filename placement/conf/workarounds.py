@@ -1,14 +1,14 @@
-"""Options of [workarounds]: switches that existing configurations may have set."""
+"""Options of [workarounds], accepted for compatibility."""
 
 from oslo_config import cfg
 
-GROUP = cfg.OptGroup("workarounds", title="Switches of existing configurations")
+GROUP = cfg.OptGroup("workarounds", title="Accepted for compatibility")
 
 OPTIONS = [
     cfg.BoolOpt(
         "optimize_for_wide_provider_trees",
         default=False,
-        help="Accepted for the sake of existing configurations; it has no effect, "
-        "wide provider trees need no switch.",
+        help="Accepted for compatibility with existing configurations, without effect: "
+        "searches of wide provider trees are always optimized.",
     ),
 ]

@@ -28,7 +28,7 @@ CODES = {
     "PageTokenInvalid": "placement.ext.page_token",
 }
 
-# A failure at start has no status, and the base has no kind.
+# Failures at start have no status, and the base class has no kind.
 WITHOUT_KIND = {exception.PlacementError, exception.ConfigurationError}
 
 
@@ -44,7 +44,7 @@ def test_a_failure_has_exactly_one_kind(failure):
     assert len(kinds) == (0 if failure in WITHOUT_KIND else 1)
 
 
-def test_facts_fill_the_sentence_and_stay_apart():
+def test_details_fill_the_message_and_are_kept():
     failure = exception.ResourceProviderNotFound(uuid="{x}")
 
     assert str(failure) == "No resource provider with uuid {x} found"
@@ -59,9 +59,7 @@ def test_facts_fill_the_sentence_and_stay_apart():
         (3, None, "expected 3 but got None"),
     ],
 )
-def test_the_text_of_a_consumer_conflict_is_what_clients_look_for(
-    expected, given, text
-):
+def test_consumer_conflicts_have_the_text_that_clients_match(expected, given, text):
     failure = exception.ConsumerGenerationConflict(expected, given)
 
     assert str(failure) == f"consumer generation conflict - {text}"
@@ -91,5 +89,5 @@ def test_the_text_of_a_consumer_conflict_is_what_clients_look_for(
         ),
     ],
 )
-def test_texts_that_clients_look_for(failure, text):
+def test_failures_have_the_text_that_clients_match(failure, text):
     assert text in str(failure)

@@ -85,7 +85,7 @@ def test_a_file_without_a_database_is_an_error(bare_command, state, tmp_path):
 
     result = bare_command("serve", FREE, "--config-file", str(path))
 
-    assert "There is no database" in refused(result, 1)
+    assert "No database is configured" in refused(result, 1)
     assert str(path) in result.stderr
     assert not (state / serve.DATABASE_FILE).exists()
 
@@ -96,14 +96,14 @@ def test_a_directory_of_files_without_a_database_is_an_error(
 ):
     result = bare_command("serve", FREE, "--config-dir", str(tmp_path))
 
-    assert "There is no database" in refused(result, 1)
+    assert "No database is configured" in refused(result, 1)
     assert not (state / serve.DATABASE_FILE).exists()
 
 
 def test_a_file_of_a_default_place_without_a_database_is_an_error(bare_command, home):
     (home / "placement.conf").write_text("[api]\nauth_strategy = noauth2\n")
 
-    assert "There is no database" in refused(bare_command("serve", FREE), 1)
+    assert "No database is configured" in refused(bare_command("serve", FREE), 1)
 
 
 def test_a_file_of_the_environment_without_a_database_is_an_error(
@@ -114,7 +114,7 @@ def test_a_file_of_the_environment_without_a_database_is_an_error(
     (directory / "placement.conf").write_text("")
     monkeypatch.setenv(find.DIRECTORY_VARIABLE, str(directory))
 
-    assert "There is no database" in refused(bare_command("serve", FREE), 1)
+    assert "No database is configured" in refused(bare_command("serve", FREE), 1)
 
 
 @pytest.mark.usefixtures("home")

@@ -1,4 +1,4 @@
-"""The configuration comes from where the operator put it, and nowhere else."""
+"""The sources of the configuration and their precedence."""
 
 import pytest
 
@@ -10,7 +10,7 @@ CONF = "[placement_database]\nconnection = {}\n"
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
-    """A home directory of our own; nothing of the machine is read."""
+    """Use an empty home directory, so that no file of the machine is read."""
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
@@ -53,7 +53,7 @@ def test_without_a_named_directory_the_default_places_are_read(home, environ):
     assert connection(find.service_config(environ)) == "sqlite:///dotted"
 
 
-def test_the_service_can_do_without_a_file(monkeypatch):
+def test_the_service_needs_no_file(monkeypatch):
     monkeypatch.setenv("OS_PLACEMENT_DATABASE__CONNECTION", "sqlite:///environment")
 
     assert connection(find.service_config({})) == "sqlite:///environment"
@@ -75,7 +75,7 @@ def test_a_command_line_option_wins_over_the_environment(monkeypatch):
     assert not find.command_config(["--nodebug"]).debug
 
 
-def test_a_command_reads_the_files_it_is_given_in_their_order(tmp_path, home):
+def test_a_command_reads_files_in_the_order_given(tmp_path, home):
     write(home, "sqlite:///home")
     first = write(tmp_path, "sqlite:///first", "first.conf")
     second = write(tmp_path, "sqlite:///second", "second.conf")
@@ -106,9 +106,9 @@ PLACES = ("home/.placement", "home", "snap/etc/placement")
 SERVICE, MANAGE, STATUS = "service", "placement-manage", "placement-status"
 NAMED = "OS_PLACEMENT_CONFIG_DIR={0}/named"
 
-# Which program, the files that there are, what it is called with (an option, or a
-# variable of its environment), and the file whose value it has in the end. This is
-# what OpenStack Placement 16.0.0 reads, but for the files of its WSGI server's name.
+# Program, existing files, arguments or environment variables, and the file that takes
+# precedence. The same as in OpenStack Placement 16.0.0, except for files named after
+# the WSGI server.
 SOURCES = [
     *(
         (program, [f"{place}/{name}"], [], f"{place}/{name}")
@@ -126,7 +126,7 @@ SOURCES = [
         (program, [*files], [], files[-1])
         for program in (SERVICE, MANAGE)
         for files in (
-            # The later a place, the less it counts; drop-in files win over the file.
+            # Earlier places take precedence, and drop-in files over the main file.
             ("home/placement.conf", "home/.placement/placement.conf"),
             ("home/placement.conf.d/b.conf", "home/.placement/placement.conf.d/a.conf"),
             ("home/placement.conf.d/a.conf", "home/placement.conf.d/b.conf"),
@@ -219,7 +219,7 @@ def test_every_source_and_its_precedence(
 @pytest.mark.parametrize(
     ("program", "found"), [("placement-api", True), ("gunicorn", False)]
 )
-def test_a_server_has_a_file_of_its_own_name_if_it_is_ours(
+def test_a_file_named_after_the_program_is_read_only_for_our_programs(
     home, monkeypatch, program, found
 ):
     monkeypatch.setattr("sys.argv", [f"/usr/bin/{program}"])
@@ -241,7 +241,7 @@ def test_a_file_that_is_not_ini_is_refused(tmp_path):
         find.command_config(["--config-file", str(path)])
 
 
-def test_wrong_arguments_end_the_command(capsys):
+def test_wrong_arguments_exit_with_status_2(capsys):
     with pytest.raises(SystemExit) as left:
         find.command_config(["--no-such-option"], prog="some-command")
 

@@ -1,4 +1,4 @@
-"""Every option that an existing configuration may have is known, with its default."""
+"""Every option of existing configurations is known, with its default."""
 
 import pytest
 from oslo_config import cfg, generator
@@ -71,7 +71,7 @@ DEFAULTS = {
     },
 }
 
-OF_OTHERS = {"oslo_policy"}
+OF_LIBRARIES = {"oslo_policy"}
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_a_group_has_its_options_and_their_defaults(config, group):
     assert {name: config[group][name] for name in expected} == expected
 
 
-@pytest.mark.parametrize("group", sorted(DEFAULTS.keys() - OF_OTHERS))
+@pytest.mark.parametrize("group", sorted(DEFAULTS.keys() - OF_LIBRARIES))
 def test_a_group_of_ours_has_no_other_options(config, group):
     assert set(config[group]) == DEFAULTS[group].keys()
 
@@ -109,13 +109,13 @@ def test_registering_twice_is_harmless(config):
     conf.register_opts(config)
 
 
-def test_every_option_says_what_it_is_for():
+def test_every_option_has_help():
     options = [option for _, options in conf.list_opts() for option in options]
 
     assert [option.name for option in options if not option.help] == []
 
 
-def test_the_database_urls_are_kept_out_of_logs():
+def test_database_urls_are_secret():
     options = {opt.name: opt for opt in dict(conf.list_opts())[conf.database.GROUP]}
 
     assert options["connection"].secret
@@ -129,4 +129,4 @@ def test_oslo_config_generator_finds_the_options(tmp_path):
 
     lines = sample.read_text().splitlines()
     assert "#connection = <None>" in lines
-    assert {f"[{group}]" for group in DEFAULTS.keys() - OF_OTHERS} <= set(lines)
+    assert {f"[{group}]" for group in DEFAULTS.keys() - OF_LIBRARIES} <= set(lines)

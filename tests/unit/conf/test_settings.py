@@ -1,4 +1,4 @@
-"""Settings are what the sources say, read once."""
+"""Settings have the values of the configuration."""
 
 import dataclasses
 
@@ -53,7 +53,7 @@ log_options = 0
     assert loaded.log_options is False
 
 
-def test_the_defaults_of_the_database_are_those_of_its_options(load):
+def test_database_settings_have_the_defaults_of_the_options(load):
     assert load(URL).database == settings.DatabaseSettings("sqlite://")
 
 
@@ -71,10 +71,10 @@ def test_settings_cannot_be_changed(load):
 
 
 @pytest.mark.parametrize("text", ["", "[placement_database]\nconnection =\n"])
-def test_without_a_database_it_says_how_to_name_one(load, text):
+def test_a_missing_database_url_is_reported_with_both_ways_to_set_it(load, text):
     with pytest.raises(
         exception.ConfigurationError,
-        match=r"(?s)connection .*\[placement_database\].*OS_PLACEMENT_DATABASE__CONN",
+        match=r"connection in \[placement_database\] .*OS_PLACEMENT_DATABASE__CONN",
     ):
         load(text)
 
@@ -90,7 +90,7 @@ def test_without_a_database_it_says_how_to_name_one(load, text):
         "[DEFAULT]\nlog_options = maybe\n",
     ],
 )
-def test_a_value_that_is_not_allowed_is_found_at_once(load, text):
+def test_an_invalid_value_is_reported_with_its_option(load, text):
     name = text.splitlines()[1].split()[0]
 
     with pytest.raises(exception.ConfigurationError, match=name):
@@ -105,7 +105,7 @@ def test_auth_strategy_is_read_from_either_section(load, section, strategy):
     assert loaded.api.auth_strategy == strategy
 
 
-def test_a_generation_strategy_that_nobody_set_is_none(load):
+def test_a_generation_strategy_that_is_not_set_is_none(load):
     assert load(URL).placement.allocation_candidates_generation_strategy is None
 
 
@@ -127,14 +127,16 @@ def test_a_generation_strategy_of_the_environment_is_kept(load, monkeypatch):
     assert strategy == "depth-first"
 
 
-def test_what_has_no_effect_is_said_when_it_is_set(load, caplog):
+def test_options_without_effect_are_logged_if_set(load, caplog):
     load(URL + "connection_trace = true\n[DEFAULT]\ntempdir = /tmp\n")
 
-    (said,) = caplog.messages
-    assert said.endswith(": [DEFAULT] tempdir, [placement_database] connection_trace")
+    (message,) = caplog.messages
+    assert message.endswith(
+        ": [DEFAULT] tempdir, [placement_database] connection_trace"
+    )
 
 
-def test_nothing_is_said_when_all_that_is_set_has_an_effect(load, caplog):
+def test_nothing_is_logged_if_all_options_have_an_effect(load, caplog):
     load(URL)
 
     assert caplog.messages == []

@@ -1,4 +1,4 @@
-"""Groups and options that nobody reads are found, and no others."""
+"""Unknown groups and options of the configuration are found, and no others."""
 
 import pytest
 
@@ -17,14 +17,14 @@ def names(tmp_path, monkeypatch):
     return names
 
 
-def test_unknown_groups_are_named_once_in_the_order_of_the_files(names):
+def test_unknown_groups_are_listed_once_in_the_order_of_the_files(names):
     assert names(
         "[profiler]\nenabled = true\nhmac_keys = a\n",
         "[oslo_messaging_notifications]\ndriver = noop\n[profiler]\nenabled = no\n",
     ) == ["[profiler]", "[oslo_messaging_notifications]"]
 
 
-def test_unknown_options_of_our_groups_are_named(names):
+def test_unknown_options_of_our_groups_are_listed(names):
     assert names(
         "[DEFAULT]\ntransport_url = rabbit://\ndebug = true\n"
         "[placement_database]\nconnection = sqlite://\nuse_db_reconnect = true\n"
@@ -49,5 +49,5 @@ def test_unknown_options_of_our_groups_are_named(names):
         "[keystone_authtoken]\nauth_url = a\nunheard_of = b\n",
     ],
 )
-def test_what_has_an_effect_or_is_of_a_library_is_not_named(names, text):
+def test_known_options_and_options_of_libraries_are_not_listed(names, text):
     assert names(text) == []
