@@ -1,4 +1,4 @@
-"""What every operation passes: version, media types, policy, handler, reply."""
+"""From a WSGI request to an operation's reply: routing, checks, handler, response."""
 
 import collections.abc
 import functools
@@ -8,12 +8,11 @@ import urllib.parse
 
 import orjson
 import werkzeug.exceptions
-from webob import acceptparse
 from werkzeug import routing
 from werkzeug.http import http_date
 
 from placement import exception
-from placement.api import body, host
+from placement.api import accept, body, host
 from placement.api.environ import CONTEXT, VERSION
 from placement.api.operation import Check, Operation
 from placement.api.reply import JSON, Parts, Reply
@@ -22,7 +21,7 @@ from placement.api.request import Request
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# Those of one path, by method.
+# The operations of one path, by method.
 _Operations = collections.abc.Mapping[str, Operation]
 
 # The first version that sends cache headers.
@@ -32,21 +31,22 @@ _CACHE_HEADERS_SINCE = (1, 15)
 def application(
     paths: collections.abc.Mapping[str, _Operations],
 ) -> "WSGIApplication":
-    """Return the application that answers each path by the operation of its method.
+    """Return a WSGI application that serves the operations ``paths``.
 
-    ``paths`` has the operations by path and method. The application raises
-    PathNotFound, MethodNotAllowed, BadRequest for headers that do not say what the
-    body is, what the checks raise and what the handler raises.
+    ``paths`` maps each path to its operations by method. The application raises
+    PathNotFound, MethodNotAllowed, the failures of ``body.check_headers``, of the
+    checks, and of the handler.
     """
-    # Without methods a rule takes all of them: what is served is known here.
+    # The rules have no methods, so that a missing method can be told from a missing
+    # path by looking into ``paths``.
     rules = [
         routing.Rule(path.replace("{", "<").replace("}", ">"), endpoint=path)
         for path in paths
     ]
-    # An empty segment is a segment, and not to be cleaned away by a redirect.
+    # Do not redirect to a path without empty segments.
     adapter = routing.Map(rules, merge_slashes=False).bind("placement")
 
-    def answered(
+    def serve(
         environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> collections.abc.Iterable[bytes]:
         body.check_headers(environ)
@@ -56,31 +56,31 @@ def application(
         start_response(status, headers)
         return parts
 
-    return answered
+    return serve
 
 
 def _find(
     adapter: routing.MapAdapter, environ: "WSGIEnvironment"
 ) -> tuple[str, dict[str, str]]:
-    """Return which of the paths it is, and what its variables are."""
-    # The empty path is that of the mount point.
+    """Return the path of the operation and the values of its variables."""
+    # The mount point itself may be requested without a slash.
     path = _decoded(environ.get("PATH_INFO")) or "/"
-    # Routing takes any number of slashes for the first one.
+    # Werkzeug treats several leading slashes as one.
     if path.startswith("//"):
         raise exception.PathNotFound()
     try:
         endpoint, path_params = adapter.match(path)
     except werkzeug.exceptions.NotFound:
         raise exception.PathNotFound() from None
-    # No database stores NUL, and some drivers fail when they are asked for it.
-    readable = {
+    # No database stores NUL, and some drivers fail on it in a query.
+    storable = {
         name: text.replace("\0", "\ufffd") for name, text in path_params.items()
     }
-    return typing.cast(str, endpoint), readable
+    return typing.cast(str, endpoint), storable
 
 
 def _decoded(text: str | None) -> str:
-    """Return what WSGI passes on of the target, as the text that it is."""
+    """Decode a part of the target, which WSGI passes on as Latin-1."""
     return (text or "").encode("latin-1").decode(errors="replace")
 
 
@@ -118,15 +118,8 @@ def _check_version(
 def _check_accept(
     _operation: Operation, _req: Request, environ: "WSGIEnvironment"
 ) -> None:
-    if not _accepts_json(environ.get("HTTP_ACCEPT")):
+    if accept.best_offer(environ.get("HTTP_ACCEPT"), JSON) is None:
         raise exception.NotAcceptable(provided=JSON)
-
-
-@functools.lru_cache(maxsize=64)
-def _accepts_json(header: str | None) -> bool:
-    # Most clients send the same as all others.
-    accept = acceptparse.create_accept_header(header)
-    return bool(accept.acceptable_offers([JSON]))
 
 
 def _check_content_type(
@@ -166,7 +159,7 @@ def _response(
     parts = _encoded(reply.body)
     if reply.body is not None:
         headers.append(("Content-Type", JSON))
-    # Such an answer has no length. Source: RFC 9110, section 8.6.
+    # A 204 has no Content-Length. Source: RFC 9110, section 8.6.
     if reply.status != http.HTTPStatus.NO_CONTENT:
         headers.append(("Content-Length", str(sum(map(len, parts)))))
     if reply.location is not None:

@@ -1,4 +1,4 @@
-"""The error document: how a failure is told to a client, in JSON, HTML or text."""
+"""The error document in JSON, HTML or plain text."""
 
 import collections.abc
 import html
@@ -7,9 +7,9 @@ import typing
 
 import orjson
 import webob.exc
-from webob import acceptparse
 
 from placement import excerpt
+from placement.api import accept
 from placement.api.microversion import MAX_VERSION, MIN_VERSION, Version
 
 # The first version whose error documents have a code.
@@ -20,9 +20,9 @@ _TAG = re.compile(r"<[^<>]*>")
 _LINE_BREAK = re.compile(r"[\r\n]+")
 
 
-# The usual sentences that say more than their status, filled from the environ; for
-# the others WebOb has one.
-_SENTENCES = {
+# Explanations that mention the request, filled from the environ. WebOb has those of
+# the other statuses.
+_EXPLANATIONS = {
     405: "The method {REQUEST_METHOD} is not allowed for this resource.",
     406: "The resource could not be generated that was acceptable to your browser "
     "(content of type {HTTP_ACCEPT}.",
@@ -42,19 +42,19 @@ def document(
     request_id: str,
     code: str,
     version: Version | None,
-    tells_versions: bool = False,
+    has_versions: bool = False,
 ) -> Document:
     """Return the document for one failure.
 
-    ``detail`` begins with the usual sentence for the status. The message comes on
-    one line, the last: there clients look for it. ``version`` is None while it is
-    not known. ``tells_versions`` adds which versions there are.
+    ``detail`` starts with the explanation of the status and ends with the message on
+    one line, where clients look for it. ``version`` is None if the request failed
+    before its version was known. ``has_versions`` adds the supported versions.
     Source: API reference, "Errors".
     """
     kind = webob.exc.status_map[status]
-    sentence = _sentence(status, environ)
+    explanation = _explanation(status, environ)
     line = _LINE_BREAK.sub(" ", _TAG.sub("", message)).strip()
-    detail = f"{sentence}\n\n {line}  "
+    detail = f"{explanation}\n\n {line}  "
     wanted = content_type(environ.get("HTTP_ACCEPT"))
     if wanted == "application/json":
         error: dict[str, typing.Any] = {
@@ -65,10 +65,10 @@ def document(
         }
         if version is not None and version >= _CODE_SINCE:
             error["code"] = code
-        if tells_versions:
+        if has_versions:
             error |= {"max_version": str(MAX_VERSION), "min_version": str(MIN_VERSION)}
         return Document(wanted, orjson.dumps({"errors": [error]}))
-    return page(wanted, f"{status} {kind.title}", sentence, line)
+    return page(wanted, f"{status} {kind.title}", explanation, line)
 
 
 def title(status: int) -> str:
@@ -77,38 +77,32 @@ def title(status: int) -> str:
     return phrase
 
 
-def content_type(accept: str | None) -> str:
-    """Return the type that the header ``Accept`` likes best of those there are.
-
-    JSON if nothing that is offered is liked better.
-    """
-    header = acceptparse.create_accept_header(accept)
-    liked: collections.abc.Sequence[tuple[str, float]]
-    liked = header.acceptable_offers(list(_OFFERED))
-    return liked[0][0] if liked else "text/plain"
+def content_type(accept_header: str | None) -> str:
+    """Return the media type that an error document has for this ``Accept``."""
+    return accept.best_offer(accept_header, *_OFFERED) or "text/plain"
 
 
-def page(content_type: str, title: str, sentence: str, line: str) -> Document:
-    """Return the document for people: HTML, or text for any other type."""
+def page(content_type: str, title: str, explanation: str, line: str) -> Document:
+    """Return the document as HTML or, for any other type, as plain text."""
     if content_type == "text/html":
-        body = _html(title, sentence, line)
+        body = _html(title, explanation, line)
     else:
-        body = f"{title}\n\n{sentence}\n\n {line}  ".encode()
+        body = f"{title}\n\n{explanation}\n\n {line}  ".encode()
     return Document(f"{content_type}; charset=UTF-8", body)
 
 
-def _sentence(status: int, environ: collections.abc.Mapping[str, typing.Any]) -> str:
-    if status not in _SENTENCES:
+def _explanation(status: int, environ: collections.abc.Mapping[str, typing.Any]) -> str:
+    if status not in _EXPLANATIONS:
         return webob.exc.status_map[status].explanation
     facts = ("REQUEST_METHOD", "HTTP_ACCEPT", "CONTENT_TYPE")
-    said = {name: excerpt.of_text(environ.get(name) or None) for name in facts}
-    return _SENTENCES[status].format_map(said)
+    shown = {name: excerpt.of_text(environ.get(name) or None) for name in facts}
+    return _EXPLANATIONS[status].format_map(shown)
 
 
-def _html(title: str, sentence: str, line: str) -> bytes:
-    explanation, message = html.escape(sentence), html.escape(line)
+def _html(title: str, explanation: str, line: str) -> bytes:
+    escaped, message = html.escape(explanation), html.escape(line)
     return (
         f"<html>\n <head>\n  <title>{title}</title>\n </head>\n <body>\n"
-        f"  <h1>{title}</h1>\n  {explanation}<br /><br />\n{message}\n\n"
+        f"  <h1>{title}</h1>\n  {escaped}<br /><br />\n{message}\n\n"
         " </body>\n</html>"
     ).encode()

@@ -1,9 +1,7 @@
-"""Failures become responses: the one place that knows the status of each kind."""
+"""Turn failures into error documents: the only table of kinds and statuses."""
 
 import logging
 import typing
-
-import webob.exc
 
 from placement import exception
 from placement.api import errors
@@ -29,16 +27,16 @@ STATUS: dict[type[exception.PlacementError], int] = {
     exception.Unavailable: 503,
 }
 
-# Says nothing of what is inside; the log does.
+# Shows no internals; they are in the log.
 _UNEXPECTED = "The server met an error that it did not expect. Its log tells more."
 
 _RETRY_AFTER_SECONDS = "1"
 
 
 def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
-    """Turn what is raised below into an error document."""
+    """Answer what ``app`` raises with an error document."""
 
-    def guarded(
+    def answer(
         environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> typing.Any:
         try:
@@ -50,7 +48,7 @@ def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
             unexpected = exception.PlacementError()
             return _respond(unexpected, environ, start_response)
 
-    return guarded
+    return answer
 
 
 def status_of(failure: exception.PlacementError) -> int:
@@ -72,7 +70,7 @@ def _respond(
         environ.get(REQUEST_ID, ""),
         failure.code,
         environ.get(VERSION),
-        tells_versions=isinstance(failure, exception.VersionNotAcceptable),
+        has_versions=isinstance(failure, exception.VersionNotAcceptable),
     )
     headers = [
         ("content-type", document.content_type),
@@ -82,6 +80,6 @@ def _respond(
         headers.append(("allow", failure.details["allowed"]))
     if status == 503:
         headers.append(("retry-after", _RETRY_AFTER_SECONDS))
-    start_response(f"{status} {webob.exc.status_map[status].title}", headers)
+    start_response(f"{status} {errors.title(status)}", headers)
     is_head = environ["REQUEST_METHOD"] == "HEAD"
     return [b"" if is_head else document.body]

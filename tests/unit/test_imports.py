@@ -23,6 +23,7 @@ FLOORS = (
     ("placement.objects",),
     ("placement.db",),
     (
+        "placement.api.accept",
         "placement.api.environ",
         "placement.api.errors",
         "placement.api.microversion",

@@ -73,7 +73,7 @@ def test_tags_are_removed():
 
 
 def test_versions_are_told_when_asked_for():
-    found = error(status=406, tells_versions=True)
+    found = error(status=406, has_versions=True)
 
     assert (found["min_version"], found["max_version"]) == ("1.0", str(MAX_VERSION))
 
