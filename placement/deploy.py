@@ -1,4 +1,4 @@
-"""The application: the operations, and what lies around them."""
+"""The application: the Flask application, the versioned API and their middleware."""
 
 import collections.abc
 import functools
@@ -32,7 +32,7 @@ if typing.TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# How often the database may be lost while it is made ready.
+# How many lost connections are tolerated while the database is prepared.
 _TIMES_LOST_MAX = 3
 
 _Wrap = collections.abc.Callable[["WSGIApplication", Service], "WSGIApplication"]
@@ -43,12 +43,12 @@ def loadapp(
 ) -> "WSGIApplication":
     """Return the application for a configuration that has been read.
 
-    The database is made ready: migrated if ``sync_on_startup`` says so, mended if
-    other services have written to it, and given the standard names that it lacks.
-    ``project_name`` is accepted for callers that give one.
+    Prepares the database: migrates it if ``sync_on_startup`` is set, repairs what other
+    services have written, and adds missing standard names. ``project_name`` is ignored;
+    some callers pass it.
 
-    Raises ConfigurationError when the service cannot run as configured; its text
-    says how to mend it.
+    Raises ConfigurationError when the service cannot run as configured; its text says
+    how to fix it.
     """
     started = time.monotonic()
     service = _service(config)
@@ -58,7 +58,7 @@ def loadapp(
     app.wsgi_app = _wrapped(  # type: ignore[assignment,method-assign]
         app.wsgi_app, _layers(config), service
     )
-    # Only now are the options of all libraries known.
+    # After the middleware, because its libraries register options, too.
     _log_configuration(config, service.settings)
     LOG.info("Placement is ready after %.2f seconds", time.monotonic() - started)
     return app
@@ -85,8 +85,8 @@ def _service(config: cfg.ConfigOpts) -> Service:
             _make_ready(database, settings.database)
             break
         except sa.exc.DBAPIError as failure:
-            # A server that ends now may be back soon. Who does not start, because of
-            # that, may stop all other workers with it.
+            # A server that shuts down may be back soon, and gunicorn stops every
+            # worker if one fails to boot.
             lost += 1
             is_lost = conflicts.meaning(failure) is conflicts.Meaning.LOST
             if not is_lost or lost > _TIMES_LOST_MAX:
@@ -94,7 +94,7 @@ def _service(config: cfg.ConfigOpts) -> Service:
                     reason=f"The database {database.url.render_as_string()} cannot be "
                     f"used: {str(failure.orig).strip()}"
                 ) from failure
-    # Workers that a server forks from this process must not share connections.
+    # Forked workers must not share connections.
     database.dispose()
     return Service(settings, database, Names(), policy.Enforcer(config), standby)
 
@@ -102,8 +102,8 @@ def _service(config: cfg.ConfigOpts) -> Service:
 def _make_ready(database: sa.Engine, settings: conf_settings.DatabaseSettings) -> None:
     is_in_memory = engine.is_in_memory(database.url)
     if is_in_memory:
-        LOG.warning("The database is in memory: each worker has its own until it ends")
-    # Nobody else can migrate a database in memory.
+        LOG.warning("The database is in memory: each worker has its own")
+    # No other process can migrate a database in memory.
     if settings.sync_on_startup or is_in_memory:
         migrations.sync(database)
     migrations.require_current(database)
@@ -112,19 +112,19 @@ def _make_ready(database: sa.Engine, settings: conf_settings.DatabaseSettings) -
 
 
 def _api_layers() -> tuple[_Wrap, ...]:
-    """Return what only a request for the versioned API passes, outermost first."""
+    """Return the middleware of the versioned API, outermost first."""
     return (microversion.wrap, fault_wrap.wrap)
 
 
 def _layers(config: cfg.ConfigOpts) -> tuple[_Wrap, ...]:
-    """Return what every request passes on its way in, outermost first."""
+    """Return the middleware of all requests, outermost first."""
     return (
         request_id.wrap,
-        # Only the id is made outside of it, so that every failure has one.
+        # Inside of request_id, so that every error document has an id.
         fault_wrap.wrap,
         http_proxy.wrap,
         requestlog.wrap,
-        # Inside of the request log, which has a line for every answer.
+        # Inside of the request log, which also logs failures.
         fault_wrap.wrap,
         cors.wrap,
         functools.partial(auth.wrap, config=config),

@@ -1,4 +1,4 @@
-"""The service inside this process, for programs that know it under this name."""
+"""The service inside this process, under the name that existing programs import."""
 
 import contextlib
 import json
@@ -18,9 +18,9 @@ _Params = Mapping[str, typing.Any] | list[tuple[str, typing.Any]]
 
 
 class DirectResponse:
-    """One answer, as the libraries for HTTP clients show it.
+    """A response with the attributes of ``requests.Response``.
 
-    True unless its status is an error; ``headers`` are found in any case.
+    False if its status is an error. ``headers`` ignore case.
     """
 
     def __init__(self, response: webob.Response) -> None:
@@ -43,15 +43,15 @@ class DirectResponse:
         return self.content.decode("utf-8")
 
     def json(self) -> typing.Any:
-        """Return the body as plain values; raises ValueError when it is not JSON."""
+        """Return the parsed body. Raises ValueError when it is not JSON."""
         return json.loads(self.content)
 
 
 class DirectClient:
-    """Requests to a WSGI application in the calling style of an HTTP adapter.
+    """A client of a WSGI application with the methods of a keystoneauth1 adapter.
 
-    A URL is relative to the root of the service. ``microversion`` of a request is
-    sent instead of the client's own; an error is an answer, nothing is raised for it.
+    URLs are relative to the root of the service. ``microversion`` of a request
+    overrides the one of the client. Error statuses raise nothing.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class DirectClient:
         params: _Params | None = None,
         microversion: str | None = None,
     ) -> DirectResponse:
-        """Send one request; ``json`` is encoded, ``data`` is sent as it is."""
+        """Send a request; ``json`` is encoded, ``data`` is sent as it is."""
         request = webob.Request.blank(
             _with_params(url, params),
             method=method,
@@ -113,13 +113,13 @@ class DirectClient:
 
 
 class PlacementDirect:
-    """A context manager that gives a client of a service in this process.
+    """A context manager that returns a client of a service in this process.
 
-    ``conf`` is the configuration object of the service, with its options registered;
-    its database must have the schema. Requests are those of an administrator, and
-    while the context is open ``conf`` says ``[api] auth_strategy = noauth2``. With
-    ``latest_microversion`` every request that names no other asks for the latest
-    microversion, else for the oldest.
+    ``conf`` is the configuration of the service, with its options registered; its
+    database must have the schema. The caller is an administrator: while the context is
+    open, ``conf`` has ``[api] auth_strategy = noauth2``. Requests without a
+    microversion ask for the latest one if ``latest_microversion`` is set, else for the
+    oldest.
     """
 
     def __init__(self, conf: typing.Any, latest_microversion: bool = False) -> None:
@@ -140,7 +140,7 @@ class PlacementDirect:
 
 @contextlib.contextmanager
 def _unauthenticated(conf: typing.Any) -> Iterator[None]:
-    """Have tokens believed, and leave ``conf`` as it was afterwards."""
+    """Accept any token in the block, then restore ``conf``."""
     configured = conf.api.auth_strategy
     conf.set_override("auth_strategy", "noauth2", group="api")
     try:

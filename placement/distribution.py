@@ -1,4 +1,4 @@
-"""Which distributions of Placement are installed in this environment."""
+"""The installed distributions of Placement."""
 
 import importlib.metadata
 
@@ -6,14 +6,14 @@ from placement import exception
 
 NAME = "standalone-placement"
 
-# Has the same package and the same commands.
+# It has the same package and the same commands.
 _OTHER = "openstack-placement"
 
 
 def require_sole() -> None:
-    """Check that no other distribution has overwritten files of this one.
+    """Check that no other distribution has overwritten our files.
 
-    Raises ConfigurationError when openstack-placement is installed, too.
+    Raises ConfigurationError when openstack-placement is installed as well.
     """
     try:
         importlib.metadata.distribution(_OTHER)

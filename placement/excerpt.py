@@ -1,7 +1,6 @@
-"""The first characters of values, for texts about them.
+"""The first characters of values, for messages about them.
 
-A value may be as large as a request; a text about it is short, and making it costs
-no more than what it shows.
+A value may be as large as a request. An excerpt costs only what it shows.
 """
 
 import pprint
@@ -10,7 +9,7 @@ import typing
 LENGTH_MAX = 200
 CUT = "..."
 
-# Of the error texts of the jsonschema library.
+# The line width in the messages of the jsonschema library.
 _WIDTH = 72
 
 
@@ -23,23 +22,23 @@ def of_text(value: object) -> str:
 def of_json(value: typing.Any) -> str:
     """Return the ``repr`` of a value from JSON, cut after LENGTH_MAX characters."""
     head, _ = _head(value, LENGTH_MAX)
-    # Whatever was left out is beyond the cut.
+    # What was left out is beyond the cut.
     return of_text(repr(head))
 
 
 def is_short(value: typing.Any, length: int = LENGTH_MAX) -> bool:
-    """Whether the ``repr`` of a value from JSON has about ``length`` characters.
+    """The ``repr`` of a value from JSON has at most about ``length`` characters.
 
-    Looks at no more than so many.
+    Reads no more of the value than that.
     """
     _, room = _head(value, length)
     return room >= 0
 
 
 class Pretty:
-    """Has as its ``repr`` what ``pprint`` prints of a value from JSON.
+    """An object whose ``repr`` is the ``pprint`` of a value from JSON.
 
-    Cut after LENGTH_MAX characters if ``of_json`` is.
+    It is cut after LENGTH_MAX characters if ``of_json`` is.
     """
 
     def __init__(self, value: typing.Any) -> None:
@@ -53,10 +52,10 @@ class Pretty:
 
 
 def _head(value: typing.Any, room: int) -> tuple[typing.Any, int]:
-    """Return the beginning of ``value``, and how much of ``room`` it leaves.
+    """Return the beginning of ``value``, and how much of ``room`` is left.
 
-    ``room`` is counted in characters of the ``repr``. What is left is negative if
-    something was left out; the ``repr`` of the beginning is longer than ``room`` then.
+    ``room`` counts characters of the ``repr``. It becomes negative if something was
+    left out; the ``repr`` of the beginning is then longer than ``room``.
     """
     if isinstance(value, str):
         return value[: max(room, 0)], room - len("''") - len(value)

@@ -1,4 +1,4 @@
-"""Deciding who may do what, by the rules of ``policies`` and the policy files."""
+"""Authorization by the rules of ``policies`` and the policy files."""
 
 import argparse
 import collections.abc
@@ -21,17 +21,17 @@ LOG = logging.getLogger(__name__)
 
 Target = collections.abc.Mapping[str, str | None]
 
-# How many decisions are kept; those on the facts of many users could be any number.
-KEPT_DECISIONS = 10_000
+# The maximum number of cached decisions; rules on user ids have one per user.
+CACHED_DECISIONS_MAX = 10_000
 
-# A policy file that did not exist is looked for in all its places this often.
+# How often to search for a policy file that did not exist.
 SEARCH_SECONDS = 1.0
 
-# Two writes within one tick of a file system's clock leave the same modification
-# time, so a file is read only when the tick in which it was written is over.
+# Two writes within one tick of the file system's clock have the same modification
+# time, so a file is read only after the tick in which it was written.
 TICK_SECONDS = 0.02
 
-# What the library makes of a check of a role, and of one of some other fact.
+# The classes that oslo.policy uses for a check of a role and of another fact.
 _ROLE_CHECK = type(policy.RuleDefault("role", "role:a").check)
 _FACT_CHECK = type(policy.RuleDefault("fact", "user_id:%(user_id)s").check)
 
@@ -40,7 +40,7 @@ Stamp = tuple[str, tuple[int, int, int] | None]
 
 
 class Decision(enum.Enum):
-    """What a rule says about a caller."""
+    """The decision of a rule about a caller."""
 
     ALLOWED = enum.auto()
     REFUSED = enum.auto()
@@ -48,36 +48,35 @@ class Decision(enum.Enum):
 
 
 class Needs(enum.IntEnum):
-    """What a decision depends on, beside the rule and the scope of the token."""
+    """What a decision depends on, apart from the rule and the scope of the token."""
 
     ROLES = enum.auto()
     FACTS = enum.auto()
-    """The roles, who asks, and the target."""
+    """The roles, the other facts about the caller, and the target."""
     MORE = enum.auto()
-    """Something that is not known here, such as what a remote server answers."""
+    """Something unknown here, such as the answer of a remote server."""
 
 
 class Enforcer:
-    """The rules in force, and what they decided.
+    """The rules in force, with a cache of their decisions.
 
-    Before every decision the policy files that were read, and the place beside
-    placement.conf where one may appear, are compared with what they were: a stat
-    of each costs less than a microsecond. The other places that oslo.policy looks
-    at are searched at most once per second. When something changed, everything is
-    read anew. A file that cannot be understood leaves the rules as they were, and
-    says so in the log; at start it is an error.
+    Policy changes take effect without a restart. Before each decision, ``stat`` checks
+    the loaded policy files, and the place beside placement.conf where one may appear,
+    in less than a microsecond each. The other places that oslo.policy looks in are
+    searched at most once per second. After a change, all files are read again. An
+    invalid file is an error at start; later, it is logged and the rules stay the same.
 
-    Any number of threads may ask at once.
+    Safe for use by several threads.
     """
 
     def __init__(self, config: cfg.ConfigOpts) -> None:
         """Read the policy files that ``config`` names.
 
-        Raises ConfigurationError when one of them cannot be understood.
+        Raises ConfigurationError when one of them is invalid.
         """
         self._config = config
         self._loading = threading.Lock()
-        # Since oslo.policy 6 the scope is always enforced; before, an option says so.
+        # oslo.policy 6 always enforces the scope; older releases have an option.
         if "enforce_scope" in config.oslo_policy:
             config.set_override("enforce_scope", True, group="oslo_policy")
         try:
@@ -90,13 +89,13 @@ class Enforcer:
     def authorize(
         self, caller: Caller, rule: str, target: Target | None = None
     ) -> None:
-        """Let the caller pass, or raise.
+        """Check that ``rule`` allows the caller.
 
-        ``target`` has the facts that the rule may compare with those of the caller.
-        Without it they are the caller's own project and user.
+        ``target`` has the facts that the rule may compare with those of the caller. By
+        default, they are the caller's own project and user.
 
-        Raises PolicyNotAuthorized, or PolicyScopeNotAuthorized when the token's
-        scope is not one that the rule is for.
+        Raises PolicyNotAuthorized, or PolicyScopeNotAuthorized when the rule is not for
+        tokens of this scope.
         Source: API reference, "Policy".
         """
         if target is None:
@@ -113,7 +112,7 @@ class Enforcer:
         with self._loading:
             stamps = _stamps(self._config)
             if stamps == self._rules.stamps:
-                # Another thread was here first, or the search found nothing new.
+                # Another thread has read the files, or nothing has changed.
                 self._rules.searched_at = time.monotonic()
                 return self._rules
             stamps = _settled_stamps(self._config)
@@ -131,10 +130,10 @@ class Enforcer:
 
 
 class _Rules:
-    """The rules as the policy files were at one moment.
+    """The rules of one version of the policy files.
 
-    ``stamps`` say which files these were; they are taken before the files are
-    read, so that a change in between is seen as a change.
+    ``stamps`` identify the version. They are taken before the files are read, so that a
+    later change is always noticed.
     """
 
     def __init__(self, config: cfg.ConfigOpts, stamps: list[Stamp]) -> None:
@@ -142,7 +141,7 @@ class _Rules:
         self.searched_at = time.monotonic()
         self._enforcer = _enforcer(config)
         self._enforcer.load_rules(force_reload=True)
-        # From here on the library looks at no file.
+        # Stop the library from checking the files itself.
         self._enforcer.use_conf = False
         self._needs: dict[str, Needs] = {}
         self._decisions: dict[tuple[typing.Hashable, ...], Decision] = {}
@@ -168,7 +167,7 @@ class _Rules:
             key += (caller.user_id, caller.project_id, *sorted(target.items()))
         decision = self._decisions.get(key)
         if decision is None:
-            if len(self._decisions) >= KEPT_DECISIONS:
+            if len(self._decisions) >= CACHED_DECISIONS_MAX:
                 self._decisions.clear()
             decision = self._decisions[key] = self._ask(caller, rule, target)
         return decision
@@ -193,10 +192,10 @@ class _Rules:
 
 
 def get_enforcer() -> policy.Enforcer:
-    """Return the enforcer of oslo.policy, for the oslopolicy commands.
+    """Return oslo.policy's own enforcer, for the oslopolicy commands.
 
-    It reads the files that ``--config-file`` and ``--config-dir`` of the running
-    command name, or those of the default places.
+    It reads the files of the command's ``--config-file`` and ``--config-dir``, or those
+    in the default places.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for option in ("--config-file", "--config-dir"):
@@ -209,21 +208,21 @@ def get_enforcer() -> policy.Enforcer:
 
 def _enforcer(config: cfg.ConfigOpts) -> policy.Enforcer:
     enforcer = policy.Enforcer(config)
-    # Who sets enforce_new_defaults need not be told what it means at every start.
+    # These warnings would be logged at every start.
     enforcer.suppress_default_change_warnings = True
     enforcer.register_defaults(policies.list_rules())
     return enforcer
 
 
 def _needs(name: str, rules: policy.Rules) -> Needs:
-    """Find out what the rule ``name`` depends on, through all that it refers to."""
+    """Return what the rule ``name`` and the rules that it refers to depend on."""
     found = Needs.ROLES
     seen = {name}
     left = [rules.get(name)]
     while left:
         check = left.pop()
         if isinstance(check, policy.RuleCheck):
-            # An unknown rule means the default rule, if there is one.
+            # oslo.policy uses the default rule, if there is one, for an unknown rule.
             referred = check.match if check.match in rules else rules.default_rule
             if isinstance(referred, str) and referred not in seen:
                 seen.add(referred)
@@ -245,23 +244,22 @@ def _needs_of_one(check: policy.Check) -> Needs:
 
 
 def _stamps(config: cfg.ConfigOpts) -> list[Stamp]:
-    """Return what there is now of all that the rules are read from."""
+    """Return the current stamps of all paths that the rules are read from."""
     options = config.oslo_policy
     paths = [_path(config, options.policy_file)]
     for name in options.policy_dirs:
         directory = _path(config, name)
         paths.append(directory)
-        # A file that comes or goes changes the directory; one that is written in
-        # its place does not.
+        # A directory changes when files are added or removed, not when one is written.
         if directory is not None and os.path.isdir(directory):
             paths += sorted(entry.path for entry in os.scandir(directory))
     return [(path, _stamp(path)) for path in paths if path is not None]
 
 
 def _settled_stamps(config: cfg.ConfigOpts) -> list[Stamp]:
-    """Return what ``_stamps`` does, of files that cannot be written unnoticed.
+    """Return the stamps at a time when a later write changes them.
 
-    Waits for the end of a tick where something was written just now.
+    Waits for the end of a clock tick if a file has just been written.
     """
     stamps = _stamps(config)
     newest_ns = max((stamp[0] for _, stamp in stamps if stamp), default=0)
@@ -272,7 +270,7 @@ def _settled_stamps(config: cfg.ConfigOpts) -> list[Stamp]:
 
 
 def _path(config: cfg.ConfigOpts, name: str) -> str | None:
-    """Return where the file or directory is, or else where it should appear."""
+    """Return the path of a file or directory, or where it would be created."""
     found = config.find_file(name)
     if found is not None or not config.config_file:
         return found

@@ -1,4 +1,4 @@
-"""Uuids: the many ways to write one, and the one that is stored."""
+"""The forms of a uuid, and the canonical one, which is stored."""
 
 import re
 
@@ -6,9 +6,9 @@ _DIGITS = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 def canonical(text: str) -> str | None:
-    """Return ``text`` in lower case with dashes; None if it is not like a uuid.
+    """Return ``text`` in lower case with dashes; None if it is not a uuid.
 
-    Dashes, braces and a prefix ``urn:uuid:`` may be there or not.
+    Dashes, braces and the prefix ``urn:uuid:`` are optional.
     """
     digits = text.replace("urn:", "").replace("uuid:", "").strip("{}").replace("-", "")
     digits = digits.lower()
@@ -19,5 +19,5 @@ def canonical(text: str) -> str | None:
 
 
 def canonical_or_same(text: str) -> str:
-    """Return ``text`` in canonical form, or as it is if it is not like a uuid."""
+    """Return ``text`` in canonical form, or unchanged if it is not a uuid."""
     return canonical(text) or text

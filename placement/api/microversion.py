@@ -1,4 +1,4 @@
-"""Microversions: what they are, which there are, how a client asks for one."""
+"""Microversions: the supported range, and the header that asks for one."""
 
 import functools
 import re
@@ -24,7 +24,7 @@ class Version(typing.NamedTuple):
         since: "Version | tuple[int, int]",
         until: "Version | tuple[int, int] | None" = None,
     ) -> bool:
-        """This version has what came with ``since`` and went after ``until``."""
+        """This version is in the range; both ends are included."""
         return self >= since and (until is None or self <= until)
 
 
@@ -38,10 +38,10 @@ _PAIR = re.compile(r"\s*([+-]?\d+)\.([+-]?\d+)\s*", re.ASCII)
 def requested(header: str | None) -> Version:
     """Return the version that a header ``<service type> <version>, ...`` asks for.
 
-    The last entry for placement counts; without one it is the first version.
+    The last entry for placement counts. Without one, it is the first version.
 
     Raises BadRequest for a version that is not a pair of numbers, and
-    VersionNotAcceptable for a pair that is not served.
+    VersionNotAcceptable for an unsupported version.
     Source: API reference, "Microversions".
     """
     given = _last_entry(header or "")
@@ -60,7 +60,7 @@ def parse(given: str) -> Version:
         raise exception.BadRequest(
             reason=f"invalid version string: {excerpt.of_text(given)}"
         )
-    # Longer numbers are well formed and not served; int() need not read them.
+    # A longer number is well formed but unsupported, and int() refuses a huge one.
     if max(len(number.lstrip("+-0")) for number in pair.groups()) <= len("99"):
         version = Version(int(pair[1]), int(pair[2]))
         if MIN_VERSION <= version <= MAX_VERSION:

@@ -1,7 +1,6 @@
-"""The API as an OpenAPI 3.1 document, made from the tables that the service runs on.
+"""The OpenAPI 3.1 document of the API, generated from the rows of the operations.
 
-One document describes one microversion: the operations that it has, with the bodies
-that they read and answer at it. The same version gives the same bytes.
+A document describes one microversion, and the same version gives the same bytes.
 """
 
 import collections.abc
@@ -24,33 +23,33 @@ _JSON = "application/json"
 _TITLES = {
     200: "OK",
     201: "Created",
-    204: "Done; there is no body.",
-    400: "The request is wrong, whatever is stored.",
-    401: "The token is missing or not valid.",
-    403: "The policy does not let the caller do this.",
-    404: "There is no such thing, or nothing lives at this path.",
-    405: "The path does not serve this method at this version.",
-    406: "The version is not served, or the answer is not wanted as JSON.",
-    409: "What is stored does not allow it.",
+    204: "Done; the response has no body.",
+    400: "The request is invalid.",
+    401: "The token is missing or invalid.",
+    403: "The policy does not allow the caller this operation.",
+    404: "The resource or the path does not exist.",
+    405: "The path does not support this method at this version.",
+    406: "The version is not supported, or the client does not accept JSON.",
+    409: "The request conflicts with the stored state.",
     413: "The body is larger than the service accepts.",
     415: "The body is not JSON.",
     500: "The service failed.",
-    503: "The database, or the identity service, cannot be reached now.",
+    503: "The database or the identity service is unavailable.",
 }
 
-# What may happen to every request, whatever it asks for.
+# Statuses that every operation can answer with.
 _ALWAYS = {400, 405, 406, 413, 500, 503}
 
 PATH_PARAMETERS = {
     "uuid": "The uuid of a resource provider.",
     "resource_class": "The name of a resource class.",
-    "name": "The name of the resource.",
+    "name": "The name of a resource class or trait.",
     "consumer_uuid": "The uuid of a consumer.",
 }
 
 _GROUPS = (
-    "The parameters of request groups: each name may end in the suffix of a group, "
-    "such as `resources_NET` or `required1`."
+    "The parameters of request groups. A name can end in the suffix of a group, such "
+    "as `resources_NET` or `required1`."
 )
 
 
@@ -66,9 +65,9 @@ def document(version: Version = MAX_VERSION, url: str = "/") -> _Json:
         "info": {
             "title": "Placement",
             "version": str(version),
-            "description": "What resources there are, who uses them, and who could "
-            f"serve a request. This is microversion {version} of {MIN_VERSION} to "
-            f"{MAX_VERSION}.",
+            "description": "The inventories of resource providers, the allocations of "
+            "consumers, and the search for providers that can serve a request. This is "
+            f"microversion {version} of {MIN_VERSION} to {MAX_VERSION}.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": url}],
@@ -90,7 +89,7 @@ def document(version: Version = MAX_VERSION, url: str = "/") -> _Json:
 
 
 def operations(version: Version) -> list[Operation]:
-    """Return the operations that there are at ``version``."""
+    """Return the operations that exist at ``version``."""
     return [each for each in routes.OPERATIONS if version >= each.since]
 
 
@@ -199,9 +198,9 @@ def _version_parameter(version: Version) -> _Json:
     return {
         "name": "OpenStack-API-Version",
         "in": "header",
-        # Who sends no version gets the first.
+        # Without the header, a request has the first version.
         "required": version != MIN_VERSION,
-        "description": "The microversion that the request is written for.",
+        "description": "The microversion of the request.",
         "schema": {"type": "string", "enum": [f"placement {version}"]},
     }
 
@@ -217,7 +216,7 @@ def _responses(operation: Operation, version: Version) -> _Json:
 
 
 def _refusals(operation: Operation) -> set[int]:
-    """The statuses that the checks before the handler, and the path, come to."""
+    """Return the statuses of the checks and of an unknown resource in the path."""
     refusals = set()
     if Check.POLICY in operation.checks:
         refusals |= {401, 403}
@@ -245,11 +244,11 @@ def _success(answer: Answer, version: Version) -> _Json:
 
 def _headers(version: Version) -> _Json:
     texts = {
-        "OpenStack-API-Version": "The microversion that the answer is written for.",
-        "Vary": "The request headers that the answer depends on.",
-        "X-Openstack-Request-Id": "The id of the request, which the log has too.",
-        "Location": "The URL of what was made.",
-        "Last-Modified": "When what is shown was changed last.",
+        "OpenStack-API-Version": "The microversion of the response.",
+        "Vary": "The request headers that the response depends on.",
+        "X-Openstack-Request-Id": "The id of the request, as in the log.",
+        "Location": "The URL of the created resource.",
+        "Last-Modified": "The time of the last change to the shown resources.",
         "Cache-Control": "Always no-cache.",
     }
     headers: _Json = {
@@ -261,7 +260,7 @@ def _headers(version: Version) -> _Json:
 
 
 def _failure(status: int, version: Version) -> _Json:
-    """Describe the error document, in the forms that a client may ask for."""
+    """Describe the error document in each media type that it can have."""
     schemas = {401: responses.UNAUTHORIZED, 406: responses.NOT_ACCEPTABLE}
     schema = _schema(schemas.get(status, responses.ERRORS), version)
     content: _Json = {_JSON: {"schema": schema}}

@@ -49,7 +49,7 @@ class Parameter:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one path: everything that is known of it.
+    """One method of one path.
 
     ``checks`` are made in this order, which is part of the behaviour: the first one
     that fails decides the answer. Versions before ``since`` do not have the operation

@@ -1,4 +1,4 @@
-"""Query strings: taken apart, in the order in which they were written."""
+"""Query strings."""
 
 import collections.abc
 import dataclasses
@@ -9,16 +9,15 @@ from placement import exception
 
 @dataclasses.dataclass(frozen=True)
 class Query:
-    """The parameters of one request, repeated ones included, in their order."""
+    """The parameters of one request in their order, with repeated ones."""
 
     pairs: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def parse(cls, query_string: bytes) -> "Query":
-        """Take apart ``query_string``, as it stands in the URL.
+        """Parse ``query_string``, as it is in the URL.
 
-        Pairs end at ``&`` and also at ``;``, as it once was usual; empty ones count
-        as nothing. ``+`` is a space.
+        ``&`` and ``;`` separate pairs, ``+`` is a space, and empty pairs are ignored.
 
         Raises QueryInvalid when it is not UTF-8.
         """

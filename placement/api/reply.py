@@ -1,4 +1,4 @@
-"""What an operation answers, before it becomes a response."""
+"""The reply of an operation, before it becomes an HTTP response."""
 
 import collections.abc
 import dataclasses
@@ -9,18 +9,18 @@ JSON = "application/json"
 
 
 class Parts(typing.NamedTuple):
-    """A large body as JSON, cut anywhere; it is never put together."""
+    """A large JSON body in pieces, cut anywhere, so that it is never joined."""
 
     parts: list[bytes]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer.
+    """One reply.
 
-    ``body`` becomes JSON; bytes and ``Parts`` are JSON already; None is no body.
-    ``location`` is a path below the mount point. ``modified``, in UTC, is sent
-    with the versions that send cache headers (since 1.15); None sends none.
+    ``body`` is encoded as JSON, except bytes and ``Parts``, which already are; None is
+    no body. ``location`` is a path below the mount point. ``modified``, in UTC, becomes
+    the cache headers, which are sent since 1.15; None sends none.
     """
 
     status: int
@@ -52,12 +52,12 @@ def no_content(
 
 
 def now() -> datetime.datetime:
-    """The present time, for answers that are as new as they are asked for."""
+    """Return the current time in UTC, without a time zone, as times are stored."""
     return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
 
 
 def newest(
     times: collections.abc.Iterable[datetime.datetime | None],
 ) -> datetime.datetime:
-    """Return the newest time that is known, or the present one if none is."""
+    """Return the latest of ``times``, or the current time if all are None."""
     return max((time for time in times if time is not None), default=None) or now()

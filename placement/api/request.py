@@ -1,4 +1,4 @@
-"""What a handler reads of one request."""
+"""The request, as handlers read it."""
 
 import collections.abc
 import dataclasses
@@ -19,7 +19,7 @@ if typing.TYPE_CHECKING:
     from placement.schemas.validation import Schemas
 
 
-# From so many bytes on a body is parsed without collections of garbage.
+# A body of at least this many bytes is parsed with garbage collection turned off.
 _LARGE_BODY = 2**16
 
 # The escape of one half of a surrogate pair.
@@ -28,10 +28,10 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """One request: who asks, at which version, for what.
+    """One request.
 
-    ``prefix`` is the path that the service is mounted at, without a slash at its
-    end; every link in a body begins with it.
+    ``prefix`` is the path that the service is mounted at, without a trailing slash;
+    links in bodies start with it.
     """
 
     context: "RequestContext"
@@ -42,17 +42,16 @@ class Request:
 
     @functools.cached_property
     def query(self) -> Query:
-        """The query string, taken apart.
+        """Parse the query string.
 
         Raises QueryInvalid when it is not UTF-8.
         """
         return Query.parse(self.query_string)
 
     def json(self, schemas: "Schemas") -> typing.Any:
-        """Return the body, checked against the schema of this version.
+        """Return the body, validated by the schema of the request's version.
 
-        Raises BadRequest for a body that is not JSON, and SchemaInvalid for one
-        that breaks the schema.
+        Raises BadRequest for a body that is not JSON, and SchemaInvalid.
         """
         try:
             body = _parse(self.read_body())
@@ -63,37 +62,37 @@ class Request:
         try:
             schemas.validate_body(body, self.version)
         except RecursionError as too_deep:
-            # Not of checking it, but of showing what is wrong.
+            # The validator fails while it formats the message, not while it checks.
             raise exception.SchemaInvalid(reason="nested too deeply") from too_deep
         return body
 
     def validated_query(self, schemas: "Schemas") -> Query:
-        """Return the query, its last values checked by the schema of this version.
+        """Return the query, validated by the schema of the request's version.
 
-        Raises QueryInvalid.
+        Only the last value of a repeated parameter is validated. Raises QueryInvalid.
         """
         schemas.validate_query(self.query.last_values(), self.version)
         return self.query
 
 
 def _parse(body: bytes) -> typing.Any:
-    """Return what ``body`` says in JSON.
+    """Parse JSON.
 
-    Half of a surrogate pair is JSON, though no text: where it stands is told by the
-    schema. The fast parser refuses it, so that such bodies get another.
+    The escape of a lone surrogate is valid JSON, and the schema reports where it is.
+    orjson rejects it, so such bodies are parsed by the standard library.
 
-    Raises ValueError when it is not JSON in UTF-8.
+    Raises ValueError for anything but JSON in UTF-8.
     """
     if len(body) < _LARGE_BODY:
         return _loaded(body)
-    # Each new list or object may start a collection of garbage, which looks at all
-    # that there are: for a million of them that takes longer than to make them.
+    # Parsing creates many containers at once, and each garbage collection traverses
+    # all of them: for a million, this takes longer than the parsing.
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         return _loaded(body)
     finally:
-        # Of several threads that do so at once, one at least has found it enabled.
+        # Of several threads here at once, the first one found it enabled.
         if was_enabled:
             gc.enable()
 

@@ -28,9 +28,9 @@ from placement.schemas import responses
     since=(1, 1),
 )
 def get_aggregates(req: Request, uuid: str) -> Reply:
-    """List the aggregates of one provider. Since 1.1; with the generation since 1.19.
+    """List the aggregates of a provider. Since 1.1; with its generation since 1.19.
 
-    Errors: 404 when the provider does not exist.
+    Errors: 404 if the provider does not exist.
     """
 
     generation, found = transaction.read_one(
@@ -49,13 +49,13 @@ def get_aggregates(req: Request, uuid: str) -> Reply:
     body=schema.REPLACE,
 )
 def set_aggregates(req: Request, uuid: str) -> Reply:
-    """Replace the aggregates of one provider. Since 1.1.
+    """Replace the aggregates of a provider. Since 1.1.
 
-    Since 1.19 the body has the provider's generation, which moves. The answer shows
-    each uuid as it was written, in the order of the request.
+    Since 1.19, the body has the provider's generation, which advances. The response
+    shows each uuid as it was written, in the order of the request.
 
-    Errors, the first that applies: 404 when the provider does not exist, 400 for
-    a body that breaks the schema, 409 when the generation is stale.
+    Errors, the first that applies: 404 if the provider does not exist, 400 if the body
+    does not match the schema, 409 if the generation is stale.
     """
     body = guarded.body(req, uuid, schema.REPLACE)
     is_guarded = req.version.matches((1, 19))

@@ -32,10 +32,10 @@ _OWNERS = "handlers.allocation.owners"
     checks="AP",
 )
 def get_allocations(req: Request, consumer_uuid: str) -> Reply:
-    """Show what one consumer holds; nothing for one that does not exist.
+    """Show the allocations of a consumer; none for an unknown one.
 
-    Since 1.12 with project and user, since 1.28 with the consumer's generation,
-    since 1.38 with its type.
+    Includes the project and user since 1.12, the consumer's generation since 1.28, and
+    its type since 1.38.
     """
     uuid = uuids.canonical_or_same(consumer_uuid)
 
@@ -79,9 +79,11 @@ def _by_provider(
     refuses=(404,),
 )
 def get_provider_allocations(req: Request, uuid: str) -> Reply:
-    """Show who holds what of one provider; since 1.28 with their generations.
+    """Show the allocations from a provider, by consumer.
 
-    Errors: 404 when the provider does not exist.
+    Includes the generations of the consumers since 1.28.
+
+    Errors: 404 if the provider does not exist.
     """
 
     try:
@@ -111,15 +113,15 @@ def get_provider_allocations(req: Request, uuid: str) -> Reply:
     body=schema.REPLACE,
 )
 def set_allocations(req: Request, consumer_uuid: str) -> Reply:
-    """Make what the body says all that one consumer holds.
+    """Replace the allocations of a consumer.
 
-    Before 1.8 without owner, before 1.12 as a list, since 1.28 guarded by the
-    consumer's generation, since 1.34 with mappings, which are not kept, since
-    1.38 with a type.
+    The body has the project and user since 1.8, an object by provider in place of a
+    list since 1.12, the consumer's generation since 1.28, mappings, which are not
+    stored, since 1.34, and the consumer's type since 1.38.
 
-    Errors, the first that applies: 400 for a consumer that is no uuid, 400 for a body
-    that breaks the schema, 409 when the consumer's generation is stale, 400 for an
-    unknown provider, 400 for an unknown class, 409 when the amounts cannot be had.
+    Errors, the first that applies: 400 if the consumer is not a uuid, 400 if the body
+    does not match the schema, 409 if the consumer's generation is stale, 400 for an
+    unknown provider, 400 for an unknown class, 409 if an amount is not available.
     """
     uuid = uuids.canonical(consumer_uuid)
     if uuid is None:
@@ -145,12 +147,10 @@ def set_allocations(req: Request, consumer_uuid: str) -> Reply:
     body=schema.REPLACE_SEVERAL,
 )
 def set_allocations_of_several(req: Request) -> Reply:
-    """Make what the body says all that each of several consumers holds. Since 1.13.
+    """Replace the allocations of several consumers in one transaction. Since 1.13.
 
-    All of them are written or none.
-
-    Errors, the first that applies: 400 for a body that breaks the schema, then as for
-    one consumer, each kind for all consumers before the next.
+    Errors, the first that applies: 400 if the body does not match the schema, then as
+    for one consumer, with each kind checked for all consumers before the next.
     """
     body = req.json(schema.REPLACE_SEVERAL)
     _write(req, claims_from_body(req, body), "Unable to allocate inventory ")
@@ -165,15 +165,15 @@ def set_allocations_of_several(req: Request) -> Reply:
     refuses=(404,),
 )
 def delete_allocations(req: Request, consumer_uuid: str) -> Reply:
-    """Take away all that one consumer holds.
+    """Delete the allocations of a consumer.
 
-    Errors: 404 when it holds nothing.
+    Errors: 404 if it has none.
     """
     uuid = uuids.canonical_or_same(consumer_uuid)
     try:
         transaction.write_at_once(
             req.context,
-            # A refusal says nothing about the releases of other consumers.
+            # A rejected release says nothing about those of other consumers.
             (),
             lambda _conn: claim_at_once.releasing(uuid),
             lambda conn: claim.release(conn, uuid),
@@ -201,7 +201,7 @@ def _write(req: Request, claims: collections.abc.Sequence[Claim], refused: str) 
 def claims_from_body(
     req: Request, body: collections.abc.Mapping[str, _Body]
 ) -> list[Claim]:
-    """Return the claims that ``body``, by consumer and valid by its schema, makes."""
+    """Return the claims of ``body``, a valid body of several consumers."""
     by_uuid = {
         uuids.canonical_or_same(consumer_uuid): one
         for consumer_uuid, one in body.items()
@@ -210,8 +210,8 @@ def claims_from_body(
 
 
 def claim_from_body(req: Request, uuid: str, body: _Body) -> Claim:
-    """Return the claim that ``body``, valid by its schema, makes for one consumer."""
-    # JSON may write the integer 2 as 2.0.
+    """Return the claim of ``body``, a valid body of one consumer."""
+    # The schema accepts 2.0 as an integer.
     amounts = tuple(
         Amount(provider_uuid, name, int(units))
         for provider_uuid, resources in _resources(body["allocations"]).items()
@@ -223,7 +223,7 @@ def claim_from_body(req: Request, uuid: str, body: _Body) -> Claim:
 def _resources(
     allocations: list[_Body] | dict[str, _Body],
 ) -> dict[str, dict[str, float]]:
-    """Return the resources by provider; before 1.12 they come as a list."""
+    """Return the resources by provider; before 1.12, the body has a list."""
     if isinstance(allocations, list):
         allocations = {each["resource_provider"]["uuid"]: each for each in allocations}
     return {
@@ -242,7 +242,7 @@ def _owner(req: Request, body: _Body) -> consumer.Owner:
 
 
 def _generation(req: Request, body: _Body) -> float | consumer.Unchecked | None:
-    """Return the generation as it was given, be it 2.0 for 2."""
+    """Return the generation as it was given: 2.0 stays 2.0."""
     if not req.version.matches((1, 28)):
         return consumer.UNCHECKED
     given: float | None = body["consumer_generation"]

@@ -51,13 +51,12 @@ _PARAMETERS = {
     parameters=_PARAMETERS,
 )
 def get_allocation_candidates(req: Request) -> Reply:
-    """Search for ways to serve a request, since 1.10.
+    """Search for allocation candidates. Since 1.10.
 
-    Errors, the first that applies: 400 for a parameter that does not exist at the
-    version or breaks the schema, for malformed or contradictory ones in the order
-    that ``candidates.request`` promises, for an unknown resource class, for an unknown
-    trait, and for a request that can be combined in too many ways or takes the database
-    too long.
+    Errors, the first that applies: 400 for a parameter that the version does not have
+    or that does not match the schema, for malformed or contradictory parameters, for an
+    unknown resource class, for an unknown trait, and for a search that has too many
+    combinations or takes the database too long.
     """
     is_kept = len(req.query_string) <= _KEPT_LENGTH_MAX
     parse = _parse_once if is_kept else _parse

@@ -1,4 +1,4 @@
-"""Bodies that change a provider: that there is none is told before what they break."""
+"""Bodies that change a provider: a missing one is reported before an invalid body."""
 
 import typing
 
@@ -10,12 +10,11 @@ from placement.schemas.validation import Schemas
 
 
 def body(req: Request, uuid: str, schemas: Schemas) -> typing.Any:
-    """Return the body of a request that changes the provider ``uuid``.
+    """Return the validated body of a request that changes the provider ``uuid``.
 
-    A body that is good is not what the provider is asked for: who writes then finds
-    it, or does not.
+    Reads the provider only if the body is invalid; the write finds a missing one.
 
-    Raises ResourceProviderNotFound; BadRequest for a body that breaks its schema.
+    Raises ResourceProviderNotFound, and BadRequest for an invalid body.
     """
     try:
         return req.json(schemas)

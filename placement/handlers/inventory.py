@@ -32,9 +32,9 @@ _Body = dict[str, typing.Any]
     refuses=(404,),
 )
 def get_inventories(req: Request, uuid: str) -> Reply:
-    """List everything that one provider offers.
+    """List the inventories of a provider.
 
-    Errors: 404 when the provider does not exist.
+    Errors: 404 if the provider does not exist.
     """
 
     generation, offers = transaction.read_one(
@@ -54,11 +54,11 @@ def get_inventories(req: Request, uuid: str) -> Reply:
     body=schema.CREATE,
 )
 def create_inventory(req: Request, uuid: str) -> Reply:
-    """Add one class to what a provider offers.
+    """Create the inventory of one class.
 
-    Errors, the first that applies: 404 when the provider does not exist, 400 for
-    a body that breaks the schema, for a capacity that cannot be and for an unknown
-    class, 409 when the provider offers the class already.
+    Errors, the first that applies: 404 if the provider does not exist, 400 if the body
+    does not match the schema, for an invalid capacity and for an unknown class, 409 if
+    the provider has an inventory of the class.
     """
     body = guarded.body(req, uuid, schema.CREATE)
     name = body["resource_class"]
@@ -91,12 +91,12 @@ def create_inventory(req: Request, uuid: str) -> Reply:
     body=schema.REPLACE_ALL,
 )
 def set_inventories(req: Request, uuid: str) -> Reply:
-    """Replace everything that one provider offers.
+    """Replace all inventories of a provider.
 
-    Errors, the first that applies: 404 when the provider does not exist, 400 for
-    a body that breaks the schema, 409 when the generation is stale, 400 for a
-    capacity that cannot be, of any record, 400 for an unknown class, 409 when a class
-    that would go has allocations.
+    Errors, the first that applies: 404 if the provider does not exist, 400 if the body
+    does not match the schema, 409 if the generation is stale, 400 for an invalid
+    capacity of any record, 400 for an unknown class, 409 if a removed class has
+    allocations.
     """
     body = guarded.body(req, uuid, schema.REPLACE_ALL)
 
@@ -125,10 +125,10 @@ def set_inventories(req: Request, uuid: str) -> Reply:
     too_old_status=405,
 )
 def delete_inventories(req: Request, uuid: str) -> Reply:
-    """Take away everything that one provider offers. Since 1.5.
+    """Delete all inventories of a provider. Since 1.5.
 
-    Errors, the first that applies: 404 when the provider does not exist, 409 when
-    one of its classes has allocations.
+    Errors, the first that applies: 404 if the provider does not exist, 409 if one of
+    its classes has allocations.
     """
 
     def delete(conn: sa.Connection) -> None:
@@ -148,9 +148,9 @@ def delete_inventories(req: Request, uuid: str) -> Reply:
     refuses=(404,),
 )
 def get_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
-    """Show what one provider offers of one class.
+    """Show the inventory of one class.
 
-    Errors: 404 when the provider does not exist or does not offer the class.
+    Errors: 404 if the provider does not exist or has no inventory of the class.
     """
 
     def read(conn: sa.Connection) -> Reply:
@@ -177,12 +177,11 @@ def get_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
     body=schema.REPLACE_ONE,
 )
 def update_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
-    """Replace what one provider offers of one class.
+    """Replace the inventory of one class.
 
-    Errors, the first that applies: 404 when the provider does not exist, 400 for
-    a body that breaks the schema, 409 when the generation is stale, 400 for a
-    capacity that cannot be, 404 for an unknown class, 400 when the provider does
-    not offer it.
+    Errors, the first that applies: 404 if the provider does not exist, 400 if the body
+    does not match the schema, 409 if the generation is stale, 400 for an invalid
+    capacity, 404 for an unknown class, 400 if the provider has no inventory of it.
     """
     body = guarded.body(req, uuid, schema.REPLACE_ONE)
 
@@ -214,10 +213,10 @@ def update_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
     refuses=(404, 409),
 )
 def delete_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
-    """Take one class out of what a provider offers.
+    """Delete the inventory of one class.
 
-    Errors, the first that applies: 404 when the provider does not exist, 404 when
-    it does not offer the class, 409 when the class has allocations.
+    Errors, the first that applies: 404 if the provider does not exist, 404 if it has no
+    inventory of the class, 409 if the class has allocations.
     """
 
     def delete(conn: sa.Connection) -> None:
@@ -231,8 +230,7 @@ def delete_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
                 conn, req.context.names, provider, [offer.resource_class_id]
             )
         except exception.InventoryInUse as used:
-            # Other than for a whole set, clients know this one as a conflict of
-            # updates.
+            # Unlike for a whole set, clients expect the code of a concurrent update.
             raise exception.ConcurrentUpdate(
                 reason="Unable to delete inventory of class "
                 f"{excerpt.of_text(resource_class)}: {used}"
@@ -273,8 +271,8 @@ def _offers(
 
 
 def offer_from_body(record: _Body, class_id: int = -1) -> Inventory:
-    """Return the inventory that ``record``, valid by its schema, describes."""
-    # JSON may write the integer 2 as 2.0.
+    """Return the inventory of ``record``, which is valid."""
+    # The schema accepts 2.0 as an integer.
     given: _Body = {
         name: value if name == "allocation_ratio" else int(value)
         for name, value in record.items()
@@ -290,9 +288,9 @@ def _require_capacity(
     version: Version,
     refused: str,
 ) -> None:
-    """Refuse an offer that reserves more than it has.
+    """Refuse an inventory that reserves more than its total.
 
-    Since 1.26 all of it may be reserved.
+    Since 1.26, the whole total may be reserved.
     """
     if version.matches((1, 26)):
         is_refused, relation = offer.capacity < 0, "greater than total"
@@ -318,9 +316,9 @@ def _record(offer: Inventory) -> _Body:
 
 
 def _given(record: _Body) -> _Body:
-    """Return the whole record that ``record`` makes, its numbers as they were given.
+    """Return ``record`` with its defaults, and its numbers as they were given.
 
-    A write tells them so, be it 2.0 for 2; a read tells what is stored.
+    The response to a write shows 2.0 for a given 2.0; a read shows the stored 2.
     """
     whole = _record(offer_from_body(record))
     return whole | {name: record[name] for name in whole if name in record}

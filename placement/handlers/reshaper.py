@@ -23,13 +23,13 @@ from placement.schemas import reshaper as schema
     body=schema.RESHAPE,
 )
 def reshape_providers(req: Request) -> Reply:
-    """Move inventories and allocations between providers, all at once. Since 1.30.
+    """Move inventories and allocations between providers, atomically. Since 1.30.
 
-    Errors, the first that applies: 400 for a body that breaks the schema; of the
-    providers in ``inventories``, one after the other, 400 for an unknown one and 409
-    for a stale generation; 409 for a stale generation of a consumer, 400 for an
-    unknown provider in ``allocations``, 400 for an unknown class, 409 for amounts
-    that cannot be had, 409 when a class that would go is used in the end.
+    Errors, the first that applies: 400 if the body does not match the schema; for each
+    provider in ``inventories`` in turn, 400 if it is unknown and 409 if its generation
+    is stale; 409 for a stale generation of a consumer, 400 for an unknown provider in
+    ``allocations``, 400 for an unknown class, 409 if an amount is not available, 409 if
+    a removed class is still in use at the end.
     """
     body = req.json(schema.RESHAPE)
     shapes = [

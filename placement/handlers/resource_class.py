@@ -23,7 +23,7 @@ from placement.schemas import responses
     since=(1, 2),
 )
 def list_resource_classes(req: Request) -> Reply:
-    """List every resource class, standard ones first. Since 1.2."""
+    """List all resource classes, standard ones first. Since 1.2."""
     found = transaction.read(req.context, resource_class.get_all)
     body = {"resource_classes": [_body(req, each.name) for each in found]}
     return reply.ok(body, reply.newest(each.modified for each in found))
@@ -39,9 +39,9 @@ def list_resource_classes(req: Request) -> Reply:
     body=schema.CREATE,
 )
 def create_resource_class(req: Request) -> Reply:
-    """Add a custom class. Since 1.2.
+    """Create a custom resource class. Since 1.2.
 
-    Errors, the first that applies: 400 for a body that breaks the schema, 409 when
+    Errors, the first that applies: 400 if the body does not match the schema, 409 if
     the class exists.
     """
     name = req.json(schema.CREATE)["name"]
@@ -63,9 +63,9 @@ def create_resource_class(req: Request) -> Reply:
     since=(1, 2),
 )
 def get_resource_class(req: Request, name: str) -> Reply:
-    """Show one resource class. Since 1.2.
+    """Show a resource class. Since 1.2.
 
-    Errors: 404 when it does not exist.
+    Errors: 404 if it does not exist.
     """
     found = transaction.read(
         req.context, lambda conn: resource_class.get_by_name(conn, name)
@@ -86,11 +86,11 @@ def get_resource_class(req: Request, name: str) -> Reply:
     body_until=(1, 6),
 )
 def put_resource_class(req: Request, name: str) -> Reply:
-    """Add a custom class unless it exists; before 1.7, rename it. Since 1.2.
+    """Create a resource class if it is missing; before 1.7, rename one. Since 1.2.
 
-    Errors: 400 when the name cannot be a custom class's. Before 1.7, the first
-    that applies: 400 for a body that breaks the schema, 404 when the class does
-    not exist, 400 for a standard class, 409 when the new name is taken.
+    Errors: 400 for a name that a custom class cannot have. Before 1.7, the first that
+    applies: 400 if the body does not match the schema, 404 if the class does not exist,
+    400 for a standard class, 409 if the new name is taken.
     """
     if not req.version.matches((1, 7)):
         return _rename(req, name)
@@ -123,10 +123,10 @@ def _rename(req: Request, name: str) -> Reply:
     since=(1, 2),
 )
 def delete_resource_class(req: Request, name: str) -> Reply:
-    """Take a custom class away. Since 1.2.
+    """Delete a custom resource class. Since 1.2.
 
-    Errors, the first that applies: 404 when it does not exist, 400 for a standard
-    class, 409 when an inventory is of it.
+    Errors, the first that applies: 404 if it does not exist, 400 for a standard class,
+    409 if an inventory has it.
     """
     transaction.write(req.context, lambda conn: resource_class.delete(conn, name))
     return reply.no_content()

@@ -22,7 +22,7 @@ from placement.policies import resource_provider as policy
 from placement.schemas import resource_provider as schema
 from placement.schemas import responses
 
-# How many providers of a list are encoded at once.
+# The number of providers that are encoded at once.
 _PROVIDERS_PER_PART = 500
 
 _LINKS_SINCE = {
@@ -58,12 +58,11 @@ _FILTERS = {
     parameters=_FILTERS,
 )
 def list_resource_providers(req: Request) -> Reply:
-    """List the providers that meet every filter.
+    """List the providers that match all filters.
 
-    Errors, the first that applies: 400 for a parameter that does not exist at the
-    version or a uuid that is none, for a value of ``member_of``, ``required`` and
-    ``resources`` that cannot be read, for an unknown class, for an unknown trait, and
-    when the database takes too long.
+    Errors, the first that applies: 400 for a parameter that the version does not have
+    or an invalid uuid, for a malformed ``member_of``, ``required`` or ``resources``,
+    for an unknown class, for an unknown trait, and if the database takes too long.
     """
     query = req.validated_query(schema.LIST_QUERY)
     filters = candidates_request.parse_provider_filters(query, req.version)
@@ -72,7 +71,7 @@ def list_resource_providers(req: Request) -> Reply:
         ids = providers.find_ids(conn, req.context, filters)
         found = iter(()) if ids is None else resource_provider.describe_all(conn, ids)
         modified = []
-        # There may be many: of each, nothing is kept but what is sent.
+        # There may be many providers, so only their encoded form stays in memory.
         parts = [b'{"resource_providers":[']
         while some := list(itertools.islice(found, _PROVIDERS_PER_PART)):
             modified += [provider.modified for provider in some]
@@ -95,11 +94,11 @@ def list_resource_providers(req: Request) -> Reply:
     body=schema.CREATE,
 )
 def create_resource_provider(req: Request) -> Reply:
-    """Add a provider. Since 1.20 the answer has it as body.
+    """Create a provider. Since 1.20, the response shows it.
 
-    Errors, the first that applies: 400 for a body that breaks the schema, 400 for a
-    parent that is the provider itself or does not exist, 409 when the uuid or the name
-    is taken.
+    Errors, the first that applies: 400 if the body does not match the schema, 400 if
+    the parent is the provider itself or does not exist, 409 if the uuid or the name is
+    taken.
     """
     body = req.json(schema.CREATE)
     uuid, parent = body.get("uuid"), body.get("parent_provider_uuid")
@@ -125,9 +124,9 @@ def create_resource_provider(req: Request) -> Reply:
     refuses=(404,),
 )
 def get_resource_provider(req: Request, uuid: str) -> Reply:
-    """Show one provider.
+    """Show a provider.
 
-    Errors: 404 when it does not exist.
+    Errors: 404 if it does not exist.
     """
     provider = transaction.read_one(
         req.context, lambda conn: resource_provider.describe(conn, uuid)
@@ -144,13 +143,13 @@ def get_resource_provider(req: Request, uuid: str) -> Reply:
     body=schema.UPDATE,
 )
 def update_resource_provider(req: Request, uuid: str) -> Reply:
-    """Give a provider a name and, since 1.14, a parent.
+    """Rename a provider and, since 1.14, move it below another parent.
 
-    Before 1.37 only a root may get a parent; a parent that is not given stays.
+    Before 1.37, only a root can get a parent. A parent that is not given stays.
 
-    Errors, the first that applies: 404 when the provider does not exist, 400 for
-    a body that breaks the schema, 400 for a parent that does not exist, for a change
-    that the version does not allow and for a loop, 409 when the name is taken.
+    Errors, the first that applies: 404 if the provider does not exist, 400 if the body
+    does not match the schema, 400 for an unknown parent, for a move that the version
+    does not allow and for a loop, 409 if the name is taken.
     """
     body = guarded.body(req, uuid, schema.UPDATE)
 
@@ -177,10 +176,10 @@ def update_resource_provider(req: Request, uuid: str) -> Reply:
     refuses=(404, 409),
 )
 def delete_resource_provider(req: Request, uuid: str) -> Reply:
-    """Take a provider away, with its inventories and associations.
+    """Delete a provider with its inventories, traits and aggregates.
 
-    Errors, the first that applies: 404 when it does not exist, 409 when it has
-    children, 409 when it has allocations.
+    Errors, the first that applies: 404 if it does not exist, 409 if it has children,
+    409 if it has allocations.
     """
     transaction.write(req.context, lambda conn: tree.delete(conn, uuid))
     return reply.no_content()

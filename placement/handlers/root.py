@@ -14,7 +14,7 @@ from placement.schemas import responses
     checks="",
 )
 def get_versions(_req: Request) -> Reply:
-    """Tell which versions there are. Needs no token, and has no errors."""
+    """Show the supported versions. Needs no token, and has no errors."""
     body = {
         "versions": [
             {

@@ -38,10 +38,10 @@ _FILTERS = {
     parameters=_FILTERS,
 )
 def list_traits(req: Request) -> Reply:
-    """List the traits that meet every filter. Since 1.6.
+    """List the traits that match all filters. Since 1.6.
 
-    Errors, the first that applies: 400 for an unknown parameter, for a ``name`` and
-    for an ``associated`` that cannot be read.
+    Errors, the first that applies: 400 for an unknown parameter, for a malformed
+    ``name`` and for a malformed ``associated``.
     """
     query = req.validated_query(schema.LIST_QUERY)
     filters: dict[str, typing.Any] = {}
@@ -83,9 +83,9 @@ def _is_associated(value: str) -> bool:
     since=(1, 6),
 )
 def get_trait(req: Request, name: str) -> Reply:
-    """Say whether a trait exists. Since 1.6.
+    """Check whether a trait exists. Since 1.6.
 
-    Errors: 404 when it does not.
+    Errors: 404 if it does not.
     """
     found = transaction.read(req.context, lambda conn: trait.get_by_name(conn, name))
     return reply.no_content(_modified([found]))
@@ -101,9 +101,9 @@ def get_trait(req: Request, name: str) -> Reply:
     since=(1, 6),
 )
 def put_trait(req: Request, name: str) -> Reply:
-    """Add a custom trait unless it exists. Since 1.6. A body counts for nothing.
+    """Create a custom trait if it is missing. Since 1.6. A body is ignored.
 
-    Errors: 400 when the name cannot be a custom trait's.
+    Errors: 400 for a name that a custom trait cannot have.
     """
     if len(name) > _LENGTH_MAX or not _CUSTOM.fullmatch(name):
         raise exception.BadRequest(
@@ -129,10 +129,10 @@ def put_trait(req: Request, name: str) -> Reply:
     since=(1, 6),
 )
 def delete_trait(req: Request, name: str) -> Reply:
-    """Take a custom trait away. Since 1.6.
+    """Delete a custom trait. Since 1.6.
 
-    Errors, the first that applies: 404 when it does not exist, 400 for a standard
-    trait, 409 when a provider has it.
+    Errors, the first that applies: 404 if it does not exist, 400 for a standard trait,
+    409 if a provider has it.
     """
     transaction.write(req.context, lambda conn: trait.delete(conn, name))
     return reply.no_content()
@@ -147,9 +147,9 @@ def delete_trait(req: Request, name: str) -> Reply:
     since=(1, 6),
 )
 def get_provider_traits(req: Request, uuid: str) -> Reply:
-    """List the traits of one provider. Since 1.6.
+    """List the traits of a provider. Since 1.6.
 
-    Errors: 404 when the provider does not exist.
+    Errors: 404 if the provider does not exist.
     """
 
     provider, found = transaction.read_one(
@@ -168,13 +168,12 @@ def get_provider_traits(req: Request, uuid: str) -> Reply:
     body=schema.REPLACE,
 )
 def set_provider_traits(req: Request, uuid: str) -> Reply:
-    """Replace the traits of one provider. Since 1.6.
+    """Replace the traits of a provider. Since 1.6.
 
-    The generation moves if the set changes.
+    The generation advances if the set changes.
 
-    Errors, the first that applies: 400 for a body that breaks the schema, 404
-    when the provider does not exist, 409 when the generation is stale, 400 for
-    unknown traits.
+    Errors, the first that applies: 400 if the body does not match the schema, 404 if
+    the provider does not exist, 409 if the generation is stale, 400 for unknown traits.
     """
     body = req.json(schema.REPLACE)
 
@@ -204,11 +203,11 @@ def set_provider_traits(req: Request, uuid: str) -> Reply:
     since=(1, 6),
 )
 def delete_provider_traits(req: Request, uuid: str) -> Reply:
-    """Take all traits from one provider. Since 1.6.
+    """Remove all traits from a provider. Since 1.6.
 
-    The generation moves if it had any.
+    The generation advances if it had any.
 
-    Errors: 404 when the provider does not exist.
+    Errors: 404 if the provider does not exist.
     """
 
     def delete(conn: sa.Connection) -> None:

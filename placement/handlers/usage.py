@@ -29,9 +29,9 @@ _Usages = dict[str, typing.Any]
     refuses=(404,),
 )
 def get_provider_usages(req: Request, uuid: str) -> Reply:
-    """Show how much of each class that one provider offers is allocated.
+    """Show the usage of a provider, by resource class.
 
-    Errors: 404 when the provider does not exist.
+    Errors: 404 if the provider does not exist.
     """
 
     generation, offers = transaction.read_one(
@@ -49,8 +49,8 @@ def _target(req: Request) -> dict[str, str | None]:
 
 
 _FILTERS = {
-    "project_id": Parameter("The project whose usage is wanted."),
-    "user_id": Parameter("Only allocations of this user."),
+    "project_id": Parameter("The project whose usage to show."),
+    "user_id": Parameter("Only consumers of this user."),
     "consumer_type": Parameter("Only consumers of this type.", "INSTANCE"),
 }
 
@@ -67,12 +67,12 @@ _FILTERS = {
     target=_target,
 )
 def get_usages(req: Request) -> Reply:
-    """Show how much a project holds in all, or one of its users. Since 1.9.
+    """Show the total usage of a project, or of one of its users. Since 1.9.
 
-    Since 1.38 by type of consumer, with the number of consumers.
+    Since 1.38, by consumer type, with the number of consumers.
 
-    Errors: 400 for a parameter that does not exist at the version or that breaks
-    its schema, and when ``project_id`` is missing.
+    Errors: 400 for a parameter that the version does not have or that does not match
+    the schema, and if ``project_id`` is missing.
     """
     query = req.validated_query(schema.TOTAL_QUERY)
     project_id, user_id = query.last("project_id") or "", query.last("user_id")

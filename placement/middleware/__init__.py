@@ -1,4 +1,4 @@
-"""What every request passes on its way to the operations, one module each."""
+"""The WSGI middleware, one module each."""
 
 import collections.abc
 import typing
@@ -25,7 +25,7 @@ def changing_headers(
 
 
 def add_to_vary(headers: Headers, name: str) -> Headers:
-    """Return ``headers`` with ``name`` among those that the answer varies by."""
+    """Return ``headers`` with ``name`` added to ``Vary``."""
     varies = [value for key, value in headers if key.lower() == "vary"]
     others = [(key, value) for key, value in headers if key.lower() != "vary"]
     return [*others, ("vary", ", ".join([*varies, name]))]

@@ -1,7 +1,7 @@
-"""Who asks: the token of a request becomes its context.
+"""Authentication: the caller of a request from its token.
 
-Everything below finds the context in the environ; without one there is no way
-past, except to the version document.
+The context of the request is put into the environ. Only the version document is open to
+requests without a token.
 """
 
 import collections.abc
@@ -30,7 +30,7 @@ if typing.TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# What the holder of the token of the strategy ``token`` is.
+# The caller with the static token of the strategy ``token``.
 _TOKEN_USER = "admin"
 _TOKEN_ROLES = ("admin", "service")
 
@@ -41,20 +41,19 @@ _UNVERIFIED = (
 )
 _CAUSE = "The header X-Auth-Token is missing or its value is not valid."
 
-# Where the version document is, which is for everybody.
+# The version document.
 _OPEN_PATHS = ("", "/")
 
-# Defaults of [keystone_authtoken] that are not the library's. Without a timeout a
-# Keystone that hangs holds every thread; the rules of an application credential can
-# only be checked by a service that knows its name; and who is no service does not
-# pass for one, which the library allows by default in its older releases.
+# Our defaults for [keystone_authtoken]. Without a timeout, a Keystone that hangs blocks
+# every thread. The access rules of application credentials need the type of the
+# service. Old releases of the library accept any user's token as a service token.
 _KEYSTONE_DEFAULTS = {
     "http_connect_timeout": 5,
     "service_type": "placement",
     "service_token_roles_required": True,
 }
 
-# What Keystone tells of a caller for the log only: common formats of lines have it.
+# Facts about the caller that only the log needs: common log formats have them.
 _LOGGED_OF_KEYSTONE = (
     "user_name",
     "project_name",
@@ -68,7 +67,7 @@ _Identify = collections.abc.Callable[["WSGIEnvironment"], Caller | None]
 def wrap(
     app: "WSGIApplication", service: "Service", config: "cfg.ConfigOpts"
 ) -> "WSGIApplication":
-    """Let pass who can be identified by the configured strategy."""
+    """Authenticate requests by the configured strategy."""
     match service.settings.api.auth_strategy:
         case "noauth2":
             return _identifying(app, service, _noauth2, _refuse)
@@ -108,7 +107,7 @@ def _identifying(
 
 
 def _refuse(environ: "WSGIEnvironment", start_response: "StartResponse") -> typing.Any:
-    """Refuse in the form that ``Accept`` likes best, as other errors do.
+    """Refuse in the media type that ``Accept`` prefers, like other errors.
 
     Source: API reference, "Errors".
     """
@@ -134,9 +133,9 @@ def _unauthorized(document: Document, start_response: "StartResponse") -> list[b
 
 
 def _noauth2(environ: "WSGIEnvironment") -> Caller | None:
-    """Believe what the request says of itself. For tests.
+    """Trust the headers of the request. For tests.
 
-    The token is ``user`` or ``user:project``; other headers play roles and scopes.
+    The token is ``user`` or ``user:project``; other headers set roles and scopes.
     """
     token = environ.get("HTTP_X_AUTH_TOKEN")
     if token is None:
@@ -176,11 +175,12 @@ def _by_token(token: str) -> _Identify:
 def _read_token(path: str | None) -> str:
     """Return the token in the file.
 
-    Raises ConfigurationError when there is none; an empty one would let all pass.
+    Raises ConfigurationError when it is missing, or empty, which would match requests
+    without a token.
     """
     if path is None:
         raise exception.ConfigurationError(
-            reason="auth_strategy is token: [api] token_file must say where it is."
+            reason="auth_strategy is token, which needs [api] token_file."
         )
     try:
         with open(path, encoding="ascii") as file:
@@ -191,7 +191,7 @@ def _read_token(path: str | None) -> str:
         ) from unreadable
     if not token:
         raise exception.ConfigurationError(
-            reason=f"[api] token_file {path} is empty: it must hold the token."
+            reason=f"[api] token_file {path} is empty; it must contain the token."
         )
     return token
 
@@ -199,10 +199,11 @@ def _read_token(path: str | None) -> str:
 def _keystone(
     app: "WSGIApplication", service: "Service", config: "cfg.ConfigOpts"
 ) -> "WSGIApplication":
-    """Let Keystone identify the caller; its middleware is an extra to install.
+    """Authenticate with keystonemiddleware, which is an extra.
 
-    The middleware refuses by itself who has no valid token: told to leave that to
-    others it would call a token invalid, too, that it could not ask Keystone about.
+    The middleware itself rejects requests without a valid token. With
+    ``delay_auth_decision`` it would also mark a token as invalid when Keystone cannot
+    be reached.
     """
     try:
         from keystoneauth1 import exceptions  # noqa: PLC0415 - an extra
@@ -223,7 +224,7 @@ def _keystone(
             {"oslo_config_config": config, "delay_auth_decision": False},
         )
     except Exception as unusable:
-        # It has exceptions of its own, of the libraries that it loads, and of options.
+        # It raises its own exceptions, and those of its libraries and of oslo.config.
         raise exception.ConfigurationError(
             reason=f"[keystone_authtoken] cannot be used: {unusable}"
         ) from unusable
@@ -237,8 +238,8 @@ def _keystone(
         try:
             return verified(environ, start_response)
         except exceptions.ClientException:
-            # What the middleware does not expect, such as a catalog without Keystone.
-            LOG.exception("Keystone cannot be asked to verify a token")
+            # The middleware does not handle these, such as a catalog without Keystone.
+            LOG.exception("Keystone cannot verify a token")
             unavailable = webob.exc.HTTPServiceUnavailable(
                 "The Keystone service is temporarily unavailable."
             )
@@ -248,9 +249,9 @@ def _keystone(
 
 
 def _require_memcached_library(config: "cfg.ConfigOpts") -> None:
-    """Raise ConfigurationError if tokens cannot be cached as configured.
+    """Raise ConfigurationError if a library for memcached is missing.
 
-    The middleware imports the library with the first token, which then fails.
+    The middleware imports it only when it validates the first token.
     """
     options = config.keystone_authtoken
     if not options.memcached_servers:
@@ -269,11 +270,11 @@ def _require_memcached_library(config: "cfg.ConfigOpts") -> None:
 
 
 def _nobody(_environ: "WSGIEnvironment") -> None:
-    """Know nobody, whatever the request says of itself."""
+    """Ignore the headers of a request that nothing has verified."""
 
 
 def _by_keystone(environ: "WSGIEnvironment") -> Caller | None:
-    """Read the headers that the middleware sets once the token is verified."""
+    """Read the headers that the middleware sets for a valid token."""
     user = environ.get("HTTP_X_USER_ID")
     if environ.get("HTTP_X_IDENTITY_STATUS") != "Confirmed" or user is None:
         return None
@@ -292,7 +293,7 @@ def _by_keystone(environ: "WSGIEnvironment") -> Caller | None:
 def _refuse_for_keystone(
     _environ: "WSGIEnvironment", start_response: "StartResponse"
 ) -> typing.Any:
-    """Refuse; the middleware around adds where to get a token."""
+    """Refuse; the middleware adds ``WWW-Authenticate``."""
     error = {
         "code": 401,
         "title": "Unauthorized",

@@ -1,4 +1,4 @@
-"""Cross-origin requests of browsers, where the configuration allows any."""
+"""Cross-origin requests of browsers (CORS)."""
 
 import typing
 
@@ -10,7 +10,7 @@ if typing.TYPE_CHECKING:
     from placement.conf.settings import CorsSettings
     from placement.context import Service
 
-# Headers that a browser sends without asking.
+# Headers that a browser may send without a preflight request.
 _SIMPLE = {
     "accept",
     "accept-language",
@@ -24,9 +24,9 @@ _SIMPLE = {
 
 
 def wrap(app: "WSGIApplication", service: "Service") -> "WSGIApplication":
-    """Answer preflight requests, and tell allowed origins that they are.
+    """Answer preflight requests, and add the CORS headers for allowed origins.
 
-    Without allowed origins nothing is done, and OPTIONS is a method like others.
+    Without allowed origins, return ``app``: OPTIONS is then a method like others.
     """
     cors = service.settings.cors
     if not cors.allowed_origin:
@@ -59,12 +59,12 @@ def wrap(app: "WSGIApplication", service: "Service") -> "WSGIApplication":
 def _preflight(
     environ: "WSGIEnvironment", cors: "CorsSettings", origin: str
 ) -> Headers:
-    """Return what allows the request that is asked for; nothing if it may not be."""
+    """Return the headers that allow the announced request; none if it is refused."""
     method = environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD", "")
     if method not in cors.allow_methods:
         return []
-    asked = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
-    wanted = [name.strip() for name in asked.split(",") if name.strip()]
+    requested = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
+    wanted = [name.strip() for name in requested.split(",") if name.strip()]
     allowed = _SIMPLE | {name.lower() for name in cors.allow_headers}
     if not {name.lower() for name in wanted} <= allowed:
         return []

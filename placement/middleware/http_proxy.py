@@ -1,4 +1,8 @@
-"""Behind a proxy: scheme, host, client and prefix as the client saw them."""
+"""The headers of a reverse proxy.
+
+Unlike Werkzeug's ProxyFix, this reads ``Forwarded``, and takes the values of the proxy
+that is nearest to the client.
+"""
 
 import collections.abc
 import re
@@ -11,25 +15,24 @@ if typing.TYPE_CHECKING:
 
     from placement.context import Service
 
-# What each may look like; it goes into URLs and into the log.
+# The accepted form of each value; it goes into URLs and into the log.
 _FORMS: dict[str, collections.abc.Callable[[str], object]] = {
     "proto": re.compile("https?", re.IGNORECASE).fullmatch,
     "host": is_host,
-    # An address, with its port or without, or a name that hides it.
+    # An address, with or without a port, or an obfuscated name.
     "for": re.compile(r"[A-Za-z0-9.:_\[\]-]{1,253}").fullmatch,
     "prefix": re.compile(r"(?:/(?!\.\.?(?:/|$))[A-Za-z0-9._~-]+)+/?").fullmatch,
 }
 
-# One pair of Forwarded, with what follows it. Source: RFC 7239, section 4.
+# One pair of Forwarded, and the separator after it. Source: RFC 7239, section 4.
 _PAIR = re.compile(r"""\s*([\w-]+)=("(?:[^"\\]|\\.)*"|[^",;\s]*)\s*([;,]|$)""")
 _ESCAPED = re.compile(r"\\(.)")
 
 
 def wrap(app: "WSGIApplication", service: "Service") -> "WSGIApplication":
-    """Read ``Forwarded`` or ``X-Forwarded-*``, if the configuration says so.
+    """Apply ``Forwarded`` or ``X-Forwarded-*``, if the configuration enables it.
 
-    Anybody can send these headers; they are believed only where a proxy is known
-    to set them.
+    Any client can send these headers, so they are ignored unless a proxy sets them.
     """
     if not service.settings.proxy.enable_proxy_headers_parsing:
         return app
@@ -53,19 +56,19 @@ def wrap(app: "WSGIApplication", service: "Service") -> "WSGIApplication":
 
 
 def _forwarded(environ: "WSGIEnvironment") -> dict[str, str]:
-    """Return ``proto``, ``host``, ``for`` and ``prefix``, as the outermost proxy told.
+    """Return ``proto``, ``host``, ``for`` and ``prefix``, as the first proxy set them.
 
-    What is not told, and what cannot be one, is left out.
+    Missing and malformed values are left out.
     """
     if "HTTP_FORWARDED" in environ:
-        told = _first_element(environ["HTTP_FORWARDED"])
+        given = _first_element(environ["HTTP_FORWARDED"])
     else:
-        told = {name: _first(environ, name) for name in ("proto", "host", "for")}
-    told["prefix"] = _first(environ, "prefix")
+        given = {name: _first(environ, name) for name in ("proto", "host", "for")}
+    given["prefix"] = _first(environ, "prefix")
     return {
-        name: told[name]
+        name: given[name]
         for name, has_form in _FORMS.items()
-        if has_form(told.get(name, ""))
+        if has_form(given.get(name, ""))
     }
 
 
@@ -75,7 +78,7 @@ def _first(environ: "WSGIEnvironment", name: str) -> str:
 
 
 def _first_element(header: str) -> dict[str, str]:
-    """Return the pairs of ``Forwarded`` up to the first comma, or to what is none."""
+    """Return the pairs of ``Forwarded`` up to the first comma or malformed pair."""
     pairs: dict[str, str] = {}
     position, end = 0, ";"
     while end == ";" and (match := _PAIR.match(header, position)):

@@ -1,4 +1,4 @@
-"""Which version a request is served at, and the headers that say so."""
+"""The microversion of a request."""
 
 import typing
 
@@ -13,7 +13,10 @@ if typing.TYPE_CHECKING:
 
 
 def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
-    """Find the version; a request for one that is not served goes no further."""
+    """Set the version in the environ, and add it to the response.
+
+    A request for an unsupported version does not reach ``app``.
+    """
 
     def versioned(
         environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -22,8 +25,8 @@ def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
         environ[VERSION] = version
 
         def change(_status: str, headers: Headers) -> Headers:
-            told = (microversion.HEADER, f"{microversion.SERVICE_TYPE} {version}")
-            return add_to_vary([*headers, told], microversion.HEADER)
+            used = (microversion.HEADER, f"{microversion.SERVICE_TYPE} {version}")
+            return add_to_vary([*headers, used], microversion.HEADER)
 
         return app(environ, changing_headers(start_response, change))
 

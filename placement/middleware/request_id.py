@@ -1,4 +1,4 @@
-"""Every request gets an id, which every response and every line of its log has."""
+"""The id of a request, in its response and in its log lines."""
 
 import re
 import typing
@@ -20,7 +20,7 @@ _FORM = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class _Nothing(log_context.RequestContext):
-    """What the thread has between two requests: for oslo.log it is no context."""
+    """The context of a thread between requests; oslo.log treats it as missing."""
 
     def __bool__(self) -> bool:
         return False
@@ -30,9 +30,9 @@ _NOTHING = _Nothing(overwrite=False)
 
 
 def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
-    """Give the request an id; an id that the client sends is only logged.
+    """Give each request an id. An id that the client sends is only logged.
 
-    While the request is answered, its thread has both in the context of oslo.log.
+    Both are in the oslo.log context of the thread while it answers the request.
     """
 
     def identified(
@@ -41,17 +41,17 @@ def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
         request_id = environ[REQUEST_ID] = new()
         given = environ.get("HTTP_X_OPENSTACK_REQUEST_ID", "")
         global_id = given if _FORM.fullmatch(given) else None
-        # A client that does not say what it likes gets what there is.
+        # JSON is the default for errors, too.
         if environ.get("HTTP_ACCEPT", "") in ("", "*/*"):
             environ["HTTP_ACCEPT"] = "application/json"
-        told = changing_headers(
+        with_id = changing_headers(
             start_response, lambda _, headers: [*headers, (HEADER, request_id)]
         )
-        # A program that has the service inside of it may have a context of its own.
+        # A program that embeds the service may have set a context.
         before = log_context.get_current() or _NOTHING
         log_context.RequestContext(request_id=request_id, global_request_id=global_id)
         try:
-            return app(environ, told)
+            return app(environ, with_id)
         finally:
             before.update_store()
 
@@ -63,9 +63,9 @@ def new() -> str:
 
 
 def add_to_log(**facts: typing.Any) -> None:
-    """Add ``facts`` to the log context of the request that this thread answers.
+    """Add ``facts`` to the log context of the current request.
 
-    They are attributes of a context of oslo.context, such as ``user_id``.
+    They are attributes of an oslo.context context, such as ``user_id``.
     """
     context = log_context.get_current()
     if context:

@@ -21,10 +21,10 @@ _FORMAT = (
 
 
 def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
-    """Log the request when its response starts.
+    """Log each request when its response starts.
 
-    The fields are those that operators' tools take apart. The ids of the request and
-    who asks are in the context of oslo.log.
+    Operators' tools parse this format. The id of the request and the caller are in the
+    oslo.log context.
     """
 
     def logged(

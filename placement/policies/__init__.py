@@ -1,4 +1,4 @@
-"""The policy rules: who may do what, unless a policy file says otherwise.
+"""The policy rules and their defaults.
 
 One module per resource has a constant per rule name, which operations refer to.
 """

@@ -11,7 +11,7 @@ PROVIDER_LIST = "placement:resource_providers:allocations:list"
 RULES = [
     base.operation(
         MANAGE,
-        "Replace the allocations of several consumers at once.",
+        "Replace the allocations of several consumers in one transaction.",
     ),
     base.operation(
         LIST,

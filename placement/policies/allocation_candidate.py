@@ -7,6 +7,6 @@ LIST = "placement:allocation_candidates:list"
 RULES = [
     base.operation(
         LIST,
-        "Search for allocations that would be accepted.",
+        "Search for allocation candidates.",
     ),
 ]

@@ -1,4 +1,4 @@
-"""Rules that the rules of the operations are made of."""
+"""The rules that the rules of the operations refer to."""
 
 from oslo_policy import policy
 
@@ -8,14 +8,14 @@ ADMIN_OR_SERVICE = "rule:admin_or_service_api"
 SERVICE = "rule:service_api"
 ADMIN_OR_PROJECT_READER_OR_SERVICE = "rule:admin_or_project_reader_or_service_api"
 
-# The form that the base rules had before there were the roles service and reader.
-# It is or-ed to them when [oslo_policy] enforce_new_defaults is false.
+# The base rules before the roles service and reader existed. Without [oslo_policy]
+# enforce_new_defaults, oslo.policy also accepts callers to whom this rule applies.
 _ONLY_ADMIN = policy.DeprecatedRule(
     name="rule:admin_api",
     check_str="role:admin",
     deprecated_reason=(
-        "The roles service and reader, and the scope of a token, now tell who may "
-        "use an operation."
+        "Access now depends on the roles service and reader, and on the scope of the "
+        "token."
     ),
     deprecated_since="W",
 )
@@ -30,7 +30,7 @@ RULES = [
     policy.RuleDefault(
         "service_api",
         "role:service",
-        description="Another service, for what only services do.",
+        description="Another service; for operations that only services use.",
         deprecated_rule=_ONLY_ADMIN,
         scope_types=SCOPE_TYPES,
     ),
@@ -44,14 +44,14 @@ RULES = [
     policy.RuleDefault(
         "project_reader_api",
         "role:reader and project_id:%(project_id)s",
-        description="A reader of the project that is asked about.",
+        description="A reader of the requested project.",
         deprecated_rule=_ONLY_ADMIN,
     ),
     policy.RuleDefault(
         "admin_or_project_reader_or_service_api",
         "role:admin or rule:project_reader_api or role:service",
-        description="An administrator, another service, or a reader of the project "
-        "that is asked about.",
+        description="An administrator, another service, or a reader of the requested "
+        "project.",
         deprecated_rule=_ONLY_ADMIN,
         scope_types=SCOPE_TYPES,
     ),

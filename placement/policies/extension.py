@@ -1,4 +1,4 @@
-"""Rules of the extensions, the operations below ``/-/v1/``."""
+"""Rules of the extensions, which are the operations below ``/-/v1/``."""
 
 from placement.policies import base
 

@@ -17,7 +17,7 @@ RULES = [
     ),
     base.operation(
         SHOW,
-        "Ask whether a trait exists.",
+        "Check whether a trait exists.",
     ),
     base.operation(
         UPDATE,
@@ -37,6 +37,6 @@ RULES = [
     ),
     base.operation(
         PROVIDER_DELETE,
-        "Take all traits from a resource provider.",
+        "Remove all traits from a resource provider.",
     ),
 ]

@@ -8,11 +8,11 @@ TOTAL = "placement:usages"
 RULES = [
     base.operation(
         PROVIDER,
-        "Show what is used of a resource provider.",
+        "Show the usage of a resource provider.",
     ),
     base.operation(
         TOTAL,
-        "Show what a project or user uses in all.",
+        "Show the total usage of a project or user.",
         check=base.ADMIN_OR_PROJECT_READER_OR_SERVICE,
     ),
 ]

@@ -1,8 +1,7 @@
-"""Schemas of what the operations answer.
+"""Schemas of the response bodies.
 
-Nothing is checked against them while the service runs: they say what is promised,
-the OpenAPI document shows them, and tests hold every answer to them. Objects are
-closed, so that a member that is not described is found.
+The OpenAPI document shows them, and tests validate responses with them; the service
+itself does not. Objects are closed, so that undocumented members fail the tests.
 """
 
 import collections.abc
@@ -14,7 +13,7 @@ from placement.schemas.validation import Schemas
 
 _Steps = dict[tuple[int, int], validation.Schema]
 
-# Uuids, classes and traits are text here: a database may hold old forms of them.
+# Uuids, classes and traits are plain text: a database may contain old forms of them.
 _TEXT: Schema = {"type": "string"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _POSITIVE: Schema = {"type": "integer", "minimum": 1}
@@ -37,7 +36,7 @@ def _by_name(values: Schema, at_least: int = 0) -> Schema:
 def _each(
     make: collections.abc.Callable[[typing.Any], Schema], steps: _Steps
 ) -> Schemas:
-    """The schemas that ``make`` builds around each step."""
+    """Apply ``make`` to the schema of each step."""
     return Schemas({since: make(schema) for since, schema in steps.items()})
 
 
@@ -186,7 +185,7 @@ _HELD = _by_name(closed({"generation": _GENERATION, "resources": _RESOURCES}))
 
 
 def _holdings(**about_consumer: Schema) -> Schema:
-    """What a consumer holds; of one that holds nothing, nothing more is told."""
+    """The allocations of a consumer; without any, the other members are missing."""
     return closed({"allocations": _HELD, **about_consumer}, required=("allocations",))
 
 
@@ -218,7 +217,7 @@ _LISTED_ALLOCATIONS = _list_of(
     closed({"resource_provider": closed({"uuid": _TEXT}), "resources": _RESOURCES})
 )
 _ALLOCATIONS = _by_name(closed({"resources": _RESOURCES}), at_least=1)
-# The unsuffixed group has the empty string for a name.
+# The name of the unsuffixed group is the empty string.
 _MAPPINGS: Schema = {
     "type": "object",
     "minProperties": 1,
@@ -271,7 +270,7 @@ def _errors(required: tuple[str, ...], **more: Schema) -> Schema:
 
 # Failures before the version is known have no code at any version.
 ERRORS = Schemas({(1, 0): _errors(()), (1, 23): _errors((), code=_TEXT)})
-# Only the refusal of a version tells which versions there are.
+# Only the refusal of a version has the supported versions.
 NOT_ACCEPTABLE = Schemas(
     {
         (1, 0): _errors((), min_version=_TEXT, max_version=_TEXT),

@@ -1,4 +1,4 @@
-"""``/-/v1/providers``: many providers with everything that belongs to them."""
+"""``/-/v1/providers``: many providers with their inventories, traits and so on."""
 
 import base64
 import binascii
@@ -26,7 +26,7 @@ blueprint = flask.Blueprint("providers", __name__)
 PAGE_SIZE = 1000
 PAGE_SIZE_MAX = 10_000
 
-# Adds what is used to the inventories; it is stored with them.
+# Adds the usage to the inventories, with which it is stored.
 _USAGES = "usages"
 _PARTS = (
     provider_page.INVENTORIES,
@@ -45,13 +45,13 @@ _DIGEST_BYTES = 12
 @blueprint.get("/-/v1/providers")
 @view.guarded(extension_policy.READ)
 def list_providers() -> flask.Response:
-    """List one page of the providers that meet every filter, ordered by age.
+    """List one page of the providers that match all filters, in order of creation.
 
     The filters are those of ``GET /resource_providers`` at the newest version, and
     ``roots``. A provider that exists while all pages are read is on exactly one.
 
-    Raises BadRequest for a parameter that is unknown, repeated or ill-formed, and for
-    an unknown resource class or trait; PageTokenInvalid.
+    Raises BadRequest for an unknown, repeated or malformed parameter and for an unknown
+    resource class or trait, and PageTokenInvalid.
     """
     context, query = view.context(), view.query()
     schema.PROVIDERS_QUERY.validate_query(query.last_values(), MAX_VERSION)
@@ -74,7 +74,7 @@ def list_providers() -> flask.Response:
             include,
             is_only_roots=is_only_roots,
             after_id=after_id,
-            # One more tells whether there is another page.
+            # One more, to see whether there is another page.
             size=size + 1,
         )
 
@@ -151,7 +151,7 @@ def _parse_include(value: str | None) -> frozenset[str]:
 def _parse_page_size(value: str | None) -> int:
     if value is None:
         return PAGE_SIZE
-    # The schema allows digits only; int() refuses thousands of them.
+    # The schema allows digits only, but int() refuses thousands of them.
     if len(value) > len(str(PAGE_SIZE_MAX)) or int(value) > PAGE_SIZE_MAX:
         raise exception.BadRequest(
             reason=f"The parameter 'page_size' must be from 1 to {PAGE_SIZE_MAX}. "
@@ -161,7 +161,7 @@ def _parse_page_size(value: str | None) -> int:
 
 
 def _digest(query: Query, include: frozenset[str]) -> str:
-    """Return what tells queries apart, other than by the page that they ask for."""
+    """Return a digest of the query without the page that it asks for."""
     own = ("include", "page_size", "page_token")
     filters = sorted(pair for pair in query if pair[0] not in own)
     text = orjson.dumps([filters, sorted(include)])
@@ -173,7 +173,7 @@ def _page_token(digest: str, last_id: int) -> str:
 
 
 def _parse_page_token(value: str | None, digest: str) -> int:
-    """Return the id after which the page begins; -1 is before all of them.
+    """Return the id after which the page starts; -1 is before all of them.
 
     Raises PageTokenInvalid.
     """

@@ -16,7 +16,7 @@ View = collections.abc.Callable[..., flask.Response]
 
 
 class Guarded(typing.Protocol):
-    """A view that asks the policy first; ``rule`` is None if a token is enough."""
+    """A view with a policy check; ``rule`` is None if any token is enough."""
 
     rule: str | None
     provide_automatic_options: bool
@@ -25,9 +25,9 @@ class Guarded(typing.Protocol):
 
 
 def guarded(rule: str | None) -> collections.abc.Callable[[View], Guarded]:
-    """Make the decorated view one for callers to whom ``rule`` applies.
+    """Check the policy before the decorated view.
 
-    The view raises PolicyNotAuthorized for all others.
+    The view then raises PolicyNotAuthorized.
     """
 
     def guard(view: View) -> Guarded:
@@ -40,7 +40,7 @@ def guarded(rule: str | None) -> collections.abc.Callable[[View], Guarded]:
 
         found = typing.cast(Guarded, checked)
         found.rule = rule
-        # Flask reads it: without, it answers OPTIONS by itself.
+        # Keeps Flask from answering OPTIONS.
         found.provide_automatic_options = False
         return found
 
@@ -48,7 +48,7 @@ def guarded(rule: str | None) -> collections.abc.Callable[[View], Guarded]:
 
 
 def context() -> RequestContext:
-    """Return the context of the request that this thread answers."""
+    """Return the context of the current request."""
     found: RequestContext = flask.request.environ[CONTEXT]
     return found
 
@@ -59,6 +59,6 @@ def query() -> Query:
 
 
 def json(body: typing.Any) -> flask.Response:
-    """Return the answer that has ``body``; bytes are JSON already."""
+    """Return a JSON response; bytes are already encoded."""
     encoded = body if isinstance(body, bytes) else orjson.dumps(body)
     return flask.Response(encoded, mimetype=JSON)

@@ -1,4 +1,4 @@
-"""The service as a WSGI application: its configuration found, built once."""
+"""The service as a WSGI application."""
 
 import os
 import typing
@@ -11,9 +11,9 @@ if typing.TYPE_CHECKING:
 
 
 def init_application() -> "WSGIApplication":
-    """Return the application that the environment and its placement.conf describe.
+    """Return the application that the environment and placement.conf configure.
 
-    Raises ConfigurationError when it cannot run; its text says how to mend it.
+    Raises ConfigurationError when it cannot run; its text says how to fix it.
     Source: API reference, "Configuration".
     """
     distribution.require_sole()

@@ -1,4 +1,4 @@
-"""What a WSGI server is pointed at: ``placement.wsgi.api:application``."""
+"""The entry point for WSGI servers: ``placement.wsgi.api:application``."""
 
 from placement import wsgi
 

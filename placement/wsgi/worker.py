@@ -1,13 +1,13 @@
-"""A worker for gunicorn, whose threads stay with a connection for a moment.
+"""A gunicorn worker whose threads wait briefly for the next request of a connection.
 
     gunicorn --worker-class placement.wsgi.worker.Worker --threads 4 ...
 
-Clients of a scheduler send one request after the other. Between two of them, gunicorn's
-own worker of threads gives the connection to its main thread and back to one of the
-others, which takes longer than most requests do.
+Schedulers send many requests over one connection. After each one, gunicorn's gthread
+worker passes the connection to its main thread and then to another thread, which takes
+longer than most requests.
 
-A search may name hundreds of aggregates, so that the first line of a request may have
-64 KiB; gunicorn's own limit is 4,094 bytes, and cannot be more than 8,190.
+A search may name hundreds of aggregates, so the request line may have 64 KiB. Gunicorn
+allows 4,094 bytes by default and 8,190 at most.
 """
 
 import select
@@ -24,13 +24,13 @@ from placement.api import errors
 from placement.exception import PlacementError
 from placement.middleware import request_id
 
-# How long a thread waits for the next request before others watch over the connection.
+# How long a thread waits for the next request before it returns the connection.
 WAIT_MS = 10
 
-# How many bytes the first line of a request may have.
+# The maximum length of the request line, in bytes.
 REQUEST_LINE_MAX = 65536
 
-# The status of what gunicorn refuses since it is too long, and what clients are told.
+# The status and the message for what gunicorn rejects as too long.
 _TOO_LONG = {
     http_errors.LimitRequestLine: (
         414,
@@ -45,27 +45,27 @@ _TOO_LONG = {
 
 
 class _Request(message.Request):  # type: ignore[misc]  # gunicorn has no types
-    """A request whose first line may be long, unless the limit is configured."""
+    """A request with our limit for its first line, unless one is configured."""
 
     def parse(self, unreader: typing.Any) -> typing.Any:
         if self.cfg.limit_request_line == LimitRequestLine.default:
             self.limit_request_line = REQUEST_LINE_MAX
-            # That of its parser in C.
+            # The limit of gunicorn's C parser.
             self._fast_limit_request_line = REQUEST_LINE_MAX
         return super().parse(unreader)
 
 
 class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """Gunicorn's worker of threads, and a wait for the next request at the same thread.
+    """Gunicorn's gthread worker, with a short wait for the next request.
 
-    The last thread that is free does not begin to wait, so that a request on another
-    connection finds one; one that comes while all others wait is held up by a wait.
+    The last free thread does not wait, so that a request on another connection finds
+    it.
     """
 
     def __init__(self, *args: typing.Any, **kwargs: typing.Any) -> None:
         super().__init__(*args, **kwargs)
         self._count = threading.Lock()
-        self._taken = 0
+        self._busy = 0
 
     def init_process(self) -> None:
         parser.RequestParser.mesg_class = _Request
@@ -74,7 +74,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
     def handle_error(
         self, req: typing.Any, client: typing.Any, addr: typing.Any, exc: Exception
     ) -> None:
-        """Refuse what is too long with an error document; gunicorn's own is HTML."""
+        """Answer a request that is too long with our error document."""
         if type(exc) not in _TOO_LONG:
             super().handle_error(req, client, addr, exc)
             return
@@ -87,9 +87,9 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
             self.log.debug("The client of %s has gone", id_)
 
     def handle(self, conn: typing.Any) -> typing.Any:
-        """Answer requests of a connection; returns whether it is to be kept."""
+        """Answer the requests of a connection; return whether to keep it open."""
         with self._count:
-            self._taken += 1
+            self._busy += 1
         try:
             result = super().handle(conn)
             while result is True and self._may_wait(conn) and _has_more(conn.sock):
@@ -97,12 +97,12 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
             return result
         finally:
             with self._count:
-                self._taken -= 1
+                self._busy -= 1
 
     def _may_wait(self, conn: typing.Any) -> bool:
-        # What was read ahead is no longer to be waited for; gunicorn sees to it.
+        # Gunicorn handles a request that has been read ahead.
         has_read_ahead = bool(conn.parser.unreader.buf.getvalue())
-        return self.alive and self._taken < self.cfg.threads and not has_read_ahead
+        return self.alive and self._busy < self.cfg.threads and not has_read_ahead
 
 
 def _refusal(status: int, text: str, id_: str) -> bytes:

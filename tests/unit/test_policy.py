@@ -176,7 +176,7 @@ def test_a_decision_on_roles_is_not_made_again(enforcer, monkeypatch):
 
 
 def test_no_more_decisions_are_kept_than_there_is_room_for(enforcer, monkeypatch):
-    monkeypatch.setattr(policy, "KEPT_DECISIONS", 3)
+    monkeypatch.setattr(policy, "CACHED_DECISIONS_MAX", 3)
     asked = enforcer()
 
     for number in range(8):
