@@ -1,4 +1,4 @@
-"""The worked examples of ``api-ref/``: read from a page, sent, compared.
+"""The examples of ``api-ref/``: parse a page, send the requests, compare responses.
 
 An example is two fenced blocks, the request before the response; api-ref/index.md,
 "Examples", says how they are written and what the placeholders stand for.
@@ -17,7 +17,7 @@ from tests.functional import server
 
 DIRECTORY = pathlib.Path(__file__).parents[2] / "api-ref"
 
-# What every request of an example has unless it says otherwise.
+# Headers that a request of an example has unless it overrides them.
 DEFAULT_HEADERS = {
     "accept": "application/json",
     "openstack-api-version": f"placement {MAX_VERSION}",
@@ -28,7 +28,7 @@ BODY_HEADERS = {"content-type": "application/json"}
 
 ANY, MORE = "<any>", "<more>"
 
-# What a placeholder inside a text stands for.
+# The pattern of each placeholder.
 _PLACEHOLDERS = {
     ANY: ".*",
     "<uuid>": "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
@@ -42,7 +42,7 @@ Headers = dict[str, str]
 
 
 class ExampleError(Exception):
-    """A page has an example that is not written as examples are."""
+    """A page has a malformed example."""
 
 
 class Message(typing.NamedTuple):
@@ -81,13 +81,13 @@ def headings(text: str) -> list[str]:
 
 
 def section(text: str, operation: str) -> str:
-    """Return what a page says of one operation, up to its next heading."""
+    """Return the section of a page about one operation."""
     _, _, after = text.partition(f"\n## {operation}\n")
     return re.split(r"^## ", after, maxsplit=1, flags=re.M)[0]
 
 
 def examples(name: str, text: str) -> list[Example]:
-    """Return the examples of a page, in their order.
+    """Return the examples of a page in order.
 
     Raises ExampleError.
     """
@@ -126,7 +126,7 @@ def message(text: str) -> Message:
 
 
 def send(application: server.Application, request: Message) -> webob.Response:
-    """Send the request of an example and return what came back."""
+    """Send the request of an example and return the response."""
     method, target = request.first.split(" ")
     defaults = DEFAULT_HEADERS | (BODY_HEADERS if request.body else {})
     headers = {
@@ -139,9 +139,9 @@ def send(application: server.Application, request: Message) -> webob.Response:
 
 
 def differences(expected: Message, response: webob.Response) -> list[str]:
-    """Return what of the response is not as the example says; nothing if all is."""
+    """Return the differences between the response and the example."""
     found = []
-    # The phrase is for readers.
+    # The reason phrase is for readers.
     if str(response.status_int) != expected.first.split()[0]:
         found.append(f"status is {response.status}, not {expected.first}")
     for name, value in expected.headers.items():
@@ -165,7 +165,7 @@ def _body_differences(
 
 
 def matches(expected: typing.Any, came: typing.Any) -> bool:
-    """Whether a JSON value is what an example says, placeholders heeded."""
+    """A JSON value matches the example, with its placeholders."""
     match expected:
         case str() if expected == ANY:
             return True
@@ -180,7 +180,7 @@ def matches(expected: typing.Any, came: typing.Any) -> bool:
 
 
 def matches_text(expected: str, came: str) -> bool:
-    """Whether a text is what an example says, placeholders heeded."""
+    """A text matches the example, with its placeholders."""
     pattern, end = "", 0
     for found in _PLACEHOLDER.finditer(expected):
         pattern += re.escape(expected[end : found.start()]) + _PLACEHOLDERS[found[0]]

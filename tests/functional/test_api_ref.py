@@ -1,4 +1,4 @@
-"""The API reference is true: its examples run, and no operation is missing."""
+"""The examples of the API reference are correct, and no operation is missing."""
 
 import pathlib
 import re
@@ -15,7 +15,7 @@ PACKAGE = pathlib.Path(placement.__file__).parent
 PAGES = {page.name: page.read_text() for page in api_ref.pages()}
 EXAMPLES = {name: api_ref.examples(name, text) for name, text in PAGES.items()}
 OPERATIONS = {operation.name: operation for operation in routes.OPERATIONS}
-# What is served beside the versioned API.
+# The operations beside the versioned API.
 OURS = [each.name for each in app.Application(dispatch.application({})).operations()]
 HEADINGS = {
     heading: name for name, text in PAGES.items() for heading in api_ref.headings(text)
@@ -23,7 +23,7 @@ HEADINGS = {
 
 
 @pytest.mark.parametrize("page", [name for name, found in EXAMPLES.items() if found])
-def test_every_example_of_a_page_is_true(
+def test_the_examples_of_a_page_are_correct(
     page: str, application: server.Application
 ) -> None:
     wrong = []
@@ -37,12 +37,12 @@ def test_every_example_of_a_page_is_true(
     assert not wrong, "\n\n".join(wrong)
 
 
-def test_every_operation_has_its_heading() -> None:
+def test_every_operation_has_a_heading() -> None:
     assert HEADINGS.keys() == OPERATIONS.keys() | set(OURS)
 
 
 @pytest.mark.parametrize("operation", [*OPERATIONS, *OURS])
-def test_every_operation_has_an_example_of_its_own(operation: str) -> None:
+def test_every_operation_has_an_example(operation: str) -> None:
     method, path = operation.split()
     pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))
     shown = [
@@ -57,7 +57,7 @@ def test_every_operation_has_an_example_of_its_own(operation: str) -> None:
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_every_operation_says_since_when_and_for_whom(name: str) -> None:
+def test_every_operation_has_its_first_version_and_its_rule(name: str) -> None:
     operation = OPERATIONS[name]
     said = api_ref.section(PAGES[HEADINGS[name]], name)
 
@@ -65,7 +65,7 @@ def test_every_operation_says_since_when_and_for_whom(name: str) -> None:
     assert f"Policy: `{operation.rule}`" in said or operation.rule is None
 
 
-def test_sections_that_the_code_refers_to_are_there() -> None:
+def test_sections_named_in_docstrings_exist() -> None:
     titles = {
         title
         for text in PAGES.values()
@@ -98,7 +98,7 @@ def test_the_history_has_an_entry_for_every_version(minor: int) -> None:
         ("404 Not Found", "body"),
     ],
 )
-def test_an_example_that_is_not_true_is_found(
+def test_a_wrong_example_is_found(
     told: str, wrong: str, application: server.Application
 ) -> None:
     response = api_ref.send(application, api_ref.message("GET /nowhere"))
@@ -126,7 +126,5 @@ def test_an_example_that_is_not_true_is_found(
         (None, None, True),
     ],
 )
-def test_placeholders_stand_for_what_they_say(
-    expected: object, came: object, is_match: bool
-) -> None:
+def test_placeholders_match(expected: object, came: object, is_match: bool) -> None:
     assert api_ref.matches(expected, came) is is_match

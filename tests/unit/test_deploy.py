@@ -1,4 +1,4 @@
-"""Starting: what stops it says which and how to mend it."""
+"""The start of the service, and the errors that prevent it."""
 
 import logging
 
@@ -20,14 +20,14 @@ def database(config, **options):
         config.set_override(name, value, group="placement_database")
 
 
-def test_a_database_is_made_ready_when_the_configuration_says_so(config):
+def test_the_database_is_migrated_with_sync_on_startup(config):
     deploy.loadapp(config)
     database(config, sync_on_startup=False)
 
     deploy.loadapp(config)
 
 
-def test_a_database_without_a_schema(config):
+def test_a_database_without_a_schema_is_an_error(config):
     database(config, sync_on_startup=False)
 
     with pytest.raises(exception.ConfigurationError) as failure:
@@ -39,7 +39,7 @@ def test_a_database_without_a_schema(config):
     assert "placement-manage db sync" in text
 
 
-def test_a_database_with_an_old_schema(config):
+def test_a_database_with_an_old_schema_is_an_error(config):
     deploy.loadapp(config)
     engine = sa.create_engine(config.placement_database.connection)
     with engine.begin() as conn:
@@ -54,7 +54,7 @@ def test_a_database_with_an_old_schema(config):
     )
 
 
-def test_a_database_that_cannot_be_opened(config, tmp_path):
+def test_a_database_that_cannot_be_opened_is_an_error(config, tmp_path):
     path = tmp_path / "nowhere" / "placement.db"
     database(config, connection=f"sqlite:///{path}")
 
@@ -65,7 +65,7 @@ def test_a_database_that_cannot_be_opened(config, tmp_path):
     assert "cannot be reached" in str(failure.value)
 
 
-def test_a_file_that_is_no_database(config, tmp_path):
+def test_a_file_that_is_not_a_database_is_an_error(config, tmp_path):
     path = tmp_path / "placement.db"
     path.write_text("This is not a database, but a text that is long enough." * 20)
 
@@ -77,14 +77,14 @@ def test_a_file_that_is_no_database(config, tmp_path):
     "url",
     ["pony", "oracle+pony://host/db", "postgresql://host:port/db", "nothing://host/db"],
 )
-def test_a_url_that_cannot_be_read(config, url):
+def test_an_invalid_url_is_an_error(config, url):
     database(config, connection=url)
 
     with pytest.raises(exception.ConfigurationError, match=r"\[placement_database\]"):
         deploy.loadapp(config)
 
 
-def test_a_replica_that_is_not_used_is_told_and_does_not_matter(config, caplog):
+def test_a_replica_that_is_not_used_is_logged(config, caplog):
     database(config, slave_connection="sqlite:///nowhere/at/all.db")
 
     deploy.loadapp(config)
@@ -92,7 +92,7 @@ def test_a_replica_that_is_not_used_is_told_and_does_not_matter(config, caplog):
     assert "slave_connection is not used" in caplog.text
 
 
-def test_the_url_of_a_replica_that_cannot_be_read(config):
+def test_an_invalid_url_of_a_replica_is_an_error(config):
     database(
         config,
         connection="postgresql://placement@127.0.0.1:1/placement",
@@ -103,7 +103,7 @@ def test_the_url_of_a_replica_that_cannot_be_read(config):
         deploy.loadapp(config)
 
 
-def test_the_password_is_not_told(config):
+def test_an_error_does_not_show_the_password(config):
     database(
         config,
         connection="postgresql://placement:secret@127.0.0.1:1/placement",
@@ -117,7 +117,7 @@ def test_the_password_is_not_told(config):
     assert "secret" not in str(failure.value)
 
 
-def test_a_server_is_tried_as_often_as_configured(config, monkeypatch):
+def test_the_number_of_connection_attempts_is_configurable(config, monkeypatch):
     pauses = []
     monkeypatch.setattr("time.sleep", pauses.append)
     database(
@@ -206,7 +206,9 @@ def test_options_of_keystone_are_logged_without_the_password(config, caplog, tmp
 @pytest.mark.parametrize(
     ("log_options", "level"), [(False, logging.DEBUG), (True, logging.INFO)]
 )
-def test_options_are_not_logged_otherwise(config, caplog, log_options, level):
+def test_options_are_logged_only_at_debug_with_log_options(
+    config, caplog, log_options, level
+):
     caplog.set_level(level, "placement.deploy")
     config.set_override("log_options", log_options)
 
@@ -215,7 +217,7 @@ def test_options_are_not_logged_otherwise(config, caplog, log_options, level):
     assert options_logged(caplog) == {}
 
 
-def test_what_is_configured_without_effect_is_logged_once(config, caplog, tmp_path):
+def test_options_without_effect_are_logged_once(config, caplog, tmp_path):
     path = tmp_path / "placement.conf"
     path.write_text("[oslo_messaging_rabbit]\nssl = true\n[profiler]\nenabled = true\n")
     config([], project="placement", default_config_files=[str(path)])
@@ -226,7 +228,7 @@ def test_what_is_configured_without_effect_is_logged_once(config, caplog, tmp_pa
     assert said.endswith(": [oslo_messaging_rabbit], [profiler]")
 
 
-def test_an_unexpected_failure_is_a_500_and_has_its_headers(config, caplog):
+def test_an_unexpected_failure_is_a_500_with_a_request_id(config, caplog):
     caplog.set_level(logging.CRITICAL)
     application = deploy.loadapp(config)
     engine = sa.create_engine(config.placement_database.connection)
@@ -254,7 +256,7 @@ def test_an_unexpected_failure_is_a_500_and_has_its_headers(config, caplog):
 @pytest.mark.parametrize(
     "layer", ["http_proxy", "requestlog", "cors", "auth", "microversion"]
 )
-def test_whatever_fails_around_the_operations_gets_an_error_document(
+def test_a_failure_in_any_middleware_gets_an_error_document(
     config, monkeypatch, caplog, layer
 ):
     def broken(_app, _service, **_more):

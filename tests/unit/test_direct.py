@@ -1,4 +1,4 @@
-"""The service in this process, in the calling style of an HTTP adapter."""
+"""The client of a service in this process."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def conf(tmp_path):
     return conf
 
 
-def test_requests_are_those_of_an_administrator(conf):
+def test_the_caller_is_an_administrator(conf):
     with PlacementDirect(conf) as client:
         response = client.get("/resource_providers")
 
@@ -27,14 +27,14 @@ def test_requests_are_those_of_an_administrator(conf):
 @pytest.mark.parametrize(
     ("is_latest", "version"), [(True, str(MAX_VERSION)), (False, "1.0")]
 )
-def test_which_version_is_asked_for(conf, is_latest, version):
+def test_the_client_asks_for_the_oldest_or_the_latest_version(conf, is_latest, version):
     with PlacementDirect(conf, latest_microversion=is_latest) as client:
         response = client.get("/resource_providers")
 
     assert response.headers["OpenStack-API-Version"] == f"placement {version}"
 
 
-def test_a_request_may_name_its_version(conf):
+def test_a_request_can_override_the_version(conf):
     with PlacementDirect(conf, latest_microversion=True) as client:
         by_argument = client.get("/traits", microversion="1.6")
         by_header = client.get(
@@ -45,7 +45,7 @@ def test_a_request_may_name_its_version(conf):
     assert by_header.headers["openstack-api-version"] == "placement 1.7"
 
 
-def test_bodies_parameters_and_every_method(conf):
+def test_each_method_sends_bodies_and_parameters(conf):
     with PlacementDirect(conf, latest_microversion=True) as client:
         created = client.post("/resource_providers", json={"name": "a b"})
         path = f"/resource_providers/{created.json()['uuid']}"
@@ -63,7 +63,7 @@ def test_bodies_parameters_and_every_method(conf):
     assert (unknown.status_code, bodiless.status_code) == (405, 405)
 
 
-def test_an_error_is_an_answer(conf):
+def test_an_error_status_raises_nothing(conf):
     with PlacementDirect(conf, latest_microversion=True) as client:
         response = client.get("/allocation_candidates")
 
@@ -72,14 +72,14 @@ def test_an_error_is_an_answer(conf):
     assert "at least one resources" in response.text
 
 
-def test_the_configuration_is_left_as_it_was(conf):
+def test_the_configuration_is_restored(conf):
     with PlacementDirect(conf):
         assert conf.api.auth_strategy == "noauth2"
 
     assert conf.api.auth_strategy == "keystone"
 
 
-def test_the_configuration_is_left_as_it_was_after_a_failure(conf, tmp_path):
+def test_the_configuration_is_restored_after_a_failure(conf, tmp_path):
     conf.set_override("connection", None, group="placement_database")
 
     with pytest.raises(Exception, match="connection"), PlacementDirect(conf):

@@ -19,7 +19,7 @@ SENTENCE = (
 
 @pytest.fixture
 def _beside_another(tmp_path, monkeypatch):
-    """Install what pip leaves of the other one: the record of a distribution."""
+    """Install the metadata of the other distribution."""
     record = tmp_path / "site" / "openstack_placement-16.0.0.dist-info"
     record.mkdir(parents=True)
     (record / "METADATA").write_text(
@@ -29,7 +29,7 @@ def _beside_another(tmp_path, monkeypatch):
     monkeypatch.setenv("PLACEMENT_STATE_DIR", str(tmp_path / "state"))
 
 
-def test_this_one_is_enough():
+def test_one_distribution_is_accepted():
     distribution.require_sole()
 
     assert importlib.metadata.version(distribution.NAME)

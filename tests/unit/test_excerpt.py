@@ -1,4 +1,4 @@
-"""Texts about values that may be as large as a request."""
+"""Excerpts of values that may be as large as a request."""
 
 import pprint
 
@@ -29,7 +29,7 @@ def test_a_short_value_is_shown_whole_and_a_long_one_cut(value):
 
 
 @pytest.mark.parametrize("length", [0, 1, 199, 200])
-def test_a_text_of_up_to_200_characters_stays(length):
+def test_a_text_of_up_to_200_characters_is_not_cut(length):
     assert excerpt.of_text("a" * length) == "a" * length
 
 
@@ -38,7 +38,7 @@ def test_a_longer_text_is_cut():
 
 
 class Counted(list):
-    """Counts how many of its items are looked at."""
+    """Counts the items that are read."""
 
     looked_at = 0
 
@@ -50,7 +50,7 @@ class Counted(list):
 
 @pytest.mark.parametrize("show", [excerpt.of_json, excerpt.Pretty, excerpt.is_short])
 @pytest.mark.parametrize("item", [1, "a", [], {}, "a" * 1000])
-def test_no_more_is_looked_at_than_is_shown(show, item):
+def test_only_the_shown_items_are_read(show, item):
     value = Counted([item] * 100_000)
 
     show(value)
@@ -58,7 +58,7 @@ def test_no_more_is_looked_at_than_is_shown(show, item):
     assert 0 < value.looked_at < 200
 
 
-def test_what_is_nested_deeper_than_calls_may_be_is_cut():
+def test_a_value_nested_deeper_than_the_recursion_limit_is_cut():
     value = []
     for _ in range(100_000):
         value = [value]

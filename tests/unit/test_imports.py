@@ -124,7 +124,7 @@ def is_allowed(importer, target):
 
 
 @pytest.mark.parametrize("module", sorted(MODULES.keys() - {"placement"}))
-def test_a_module_imports_only_from_its_room_and_below(module):
+def test_a_module_imports_only_from_its_layer_and_below(module):
     assert room_of(module) is not None, "a new room: say who may import it"
     targets = set(imported(MODULES[module], is_for_types_too=False))
 
@@ -152,11 +152,11 @@ def test_a_module_imports_only_from_its_room_and_below(module):
         ("placement.handlers.usage", "placement.web.app", False),
     ],
 )
-def test_which_imports_are_allowed(importer, target, allowed):
+def test_these_imports_are_allowed_and_these_are_not(importer, target, allowed):
     assert is_allowed(importer, target) is allowed
 
 
-def test_the_extensions_do_not_build_on_the_handlers_of_the_api():
+def test_blueprints_do_not_import_handlers():
     of_web = [name for name in MODULES if belongs(name, "placement.web")]
     targets = {target for name in of_web for target in imported(MODULES[name], False)}
 
@@ -164,7 +164,7 @@ def test_the_extensions_do_not_build_on_the_handlers_of_the_api():
     assert not {name for name in targets if belongs(name, "placement.handlers")}
 
 
-def test_imports_for_types_alone_are_told_apart():
+def test_imports_under_type_checking_are_recognized():
     tree = ast.parse(
         "import typing\n"
         "from placement import exception\n"

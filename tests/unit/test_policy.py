@@ -1,4 +1,4 @@
-"""Decisions are those of the rules in force, however often they are asked for."""
+"""Decisions follow the rules in force, also when they are cached."""
 
 import itertools
 import os
@@ -23,7 +23,7 @@ def caller(*roles, user_id="u", project_id="p", system_scope=None, domain_id=Non
 
 @pytest.fixture
 def enforcer(tmp_path):
-    """Make an enforcer that reads its files in ``tmp_path``."""
+    """Return a function that makes an enforcer with its files in ``tmp_path``."""
 
     def enforcer(options=""):
         path = tmp_path / "placement.conf"
@@ -77,7 +77,7 @@ def test_a_reader_may_see_the_usages_of_its_project(enforcer, rule, options):
 
 @pytest.mark.parametrize("roles", [(), ("member",), ("reader2",)])
 @pytest.mark.parametrize("rule", OPERATIONS)
-def test_others_may_do_nothing(enforcer, rule, roles):
+def test_other_roles_may_do_nothing(enforcer, rule, roles):
     assert not allows(enforcer(), caller(*roles, project_id="mine"), rule)
 
 
@@ -103,7 +103,7 @@ def test_a_token_of_another_scope_may_do_nothing(enforcer, rule, scope, options)
     assert str(refused.value) == rule
 
 
-def test_an_unknown_rule_is_a_mistake_and_not_a_refusal(enforcer):
+def test_an_unknown_rule_is_not_a_refusal(enforcer):
     with pytest.raises(Exception, match="not been registered"):
         enforcer().authorize(caller("admin"), "placement:no:such")
 
@@ -136,9 +136,7 @@ CALLERS = [
         "rule:unknown",
     ],
 )
-def test_a_kept_decision_is_the_one_that_a_fresh_enforcer_makes(
-    enforcer, tmp_path, check
-):
+def test_cached_decisions_equal_those_of_a_new_enforcer(enforcer, tmp_path, check):
     (tmp_path / "policy.yaml").write_text(
         f'"{trait.LIST}": "{check}"\nother: "user_id:v"\ndefault: "project_id:q"\n'
     )
@@ -160,7 +158,7 @@ def test_a_kept_decision_is_the_one_that_a_fresh_enforcer_makes(
     ] == first
 
 
-def test_a_decision_on_roles_is_not_made_again(enforcer, monkeypatch):
+def test_a_decision_on_roles_is_cached(enforcer, monkeypatch):
     asked = enforcer()
     made = []
     ask = policy._Rules._ask
@@ -175,7 +173,7 @@ def test_a_decision_on_roles_is_not_made_again(enforcer, monkeypatch):
     assert len(made) == 2
 
 
-def test_no_more_decisions_are_kept_than_there_is_room_for(enforcer, monkeypatch):
+def test_the_number_of_cached_decisions_is_bounded(enforcer, monkeypatch):
     monkeypatch.setattr(policy, "CACHED_DECISIONS_MAX", 3)
     asked = enforcer()
 
@@ -185,7 +183,7 @@ def test_no_more_decisions_are_kept_than_there_is_room_for(enforcer, monkeypatch
         assert len(asked._rules._decisions) <= 3
 
 
-def test_the_answer_of_a_remote_server_is_not_kept(enforcer, tmp_path, monkeypatch):
+def test_the_answer_of_a_remote_server_is_not_cached(enforcer, tmp_path, monkeypatch):
     (tmp_path / "policy.yaml").write_text(f'"{trait.LIST}": "http://remote/"\n')
     asked = enforcer()
     answers = iter([True, False, True])
@@ -210,7 +208,7 @@ def test_a_policy_file_is_read_beside_placement_conf(enforcer, tmp_path):
     assert allows(enforcer(), caller("admin"), trait.SHOW)
 
 
-def test_changes_of_the_policy_file_count_at_once(enforcer, tmp_path):
+def test_changes_of_the_policy_file_take_effect_immediately(enforcer, tmp_path):
     path = tmp_path / "policy.yaml"
     asked = enforcer()
     assert not allows(asked, caller("mine"))
@@ -228,7 +226,7 @@ def test_changes_of_the_policy_file_count_at_once(enforcer, tmp_path):
     assert allows(asked, caller("admin"))
 
 
-def test_a_second_write_within_one_tick_of_the_clock_counts(
+def test_a_second_write_within_one_clock_tick_takes_effect(
     enforcer, tmp_path, monkeypatch
 ):
     path = tmp_path / "policy.yaml"
@@ -246,7 +244,7 @@ def test_a_second_write_within_one_tick_of_the_clock_counts(
     assert not allows(asked, caller("mine"))
 
 
-def test_an_older_file_in_its_place_counts_too(enforcer, tmp_path):
+def test_replacing_the_file_with_an_older_one_takes_effect(enforcer, tmp_path):
     path = tmp_path / "policy.yaml"
     path.write_text(only_for("mine"))
     asked = enforcer()
@@ -260,7 +258,7 @@ def test_an_older_file_in_its_place_counts_too(enforcer, tmp_path):
     assert not allows(asked, caller("mine"))
 
 
-def test_the_files_of_policy_dirs_win_over_the_policy_file(enforcer, tmp_path):
+def test_the_files_of_policy_dirs_override_the_policy_file(enforcer, tmp_path):
     (tmp_path / "policy.yaml").write_text(only_for("mine"))
     asked = enforcer()
     assert allows(asked, caller("mine"))
@@ -284,13 +282,13 @@ def test_the_files_of_policy_dirs_win_over_the_policy_file(enforcer, tmp_path):
     assert allows(asked, caller("mine"))
 
 
-def test_a_policy_file_may_have_another_name(enforcer, tmp_path):
+def test_the_name_of_the_policy_file_is_configurable(enforcer, tmp_path):
     (tmp_path / "rules.yaml").write_text(only_for("mine"))
 
     assert allows(enforcer("policy_file = rules.yaml"), caller("mine"))
 
 
-def test_a_file_in_another_place_is_found_after_a_while(
+def test_a_new_file_in_another_directory_is_found_within_a_second(
     enforcer, tmp_path, monkeypatch
 ):
     home = tmp_path / "home"
@@ -307,7 +305,9 @@ def test_a_file_in_another_place_is_found_after_a_while(
 
 
 @pytest.mark.parametrize("text", ["a: b: c\n", "- a list\n", '"x": "role:y"\n\t- z\n'])
-def test_a_file_that_is_no_policy_changes_nothing(enforcer, tmp_path, caplog, text):
+def test_an_invalid_policy_file_leaves_the_rules_unchanged(
+    enforcer, tmp_path, caplog, text
+):
     path = tmp_path / "policy.yaml"
     path.write_text(only_for("mine"))
     asked = enforcer()
@@ -321,14 +321,14 @@ def test_a_file_that_is_no_policy_changes_nothing(enforcer, tmp_path, caplog, te
     assert allows(asked, caller("mended"))
 
 
-def test_a_file_that_is_no_policy_stops_the_start(enforcer, tmp_path):
+def test_an_invalid_policy_file_is_an_error_at_start(enforcer, tmp_path):
     (tmp_path / "policy.yaml").write_text("- a list\n")
 
     with pytest.raises(exception.ConfigurationError, match="policy files"):
         enforcer()
 
 
-def test_overriding_a_base_rule_changes_the_operations(enforcer, tmp_path):
+def test_overriding_a_base_rule_changes_the_rules_that_refer_to_it(enforcer, tmp_path):
     (tmp_path / "policy.yaml").write_text('admin_or_service_api: "role:boss"\n')
     asked = enforcer()
 
@@ -336,7 +336,7 @@ def test_overriding_a_base_rule_changes_the_operations(enforcer, tmp_path):
     assert not allows(asked, caller("admin"), resource_provider.CREATE)
 
 
-def test_without_a_target_the_facts_are_the_callers_own(enforcer, tmp_path):
+def test_without_a_target_the_facts_are_those_of_the_caller(enforcer, tmp_path):
     (tmp_path / "policy.yaml").write_text(
         f'"{trait.LIST}": "project_id:%(project_id)s and user_id:%(user_id)s"\n'
     )

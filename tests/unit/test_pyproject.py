@@ -1,4 +1,4 @@
-"""What the package says of itself."""
+"""The metadata of the package."""
 
 import pathlib
 import re
@@ -13,7 +13,7 @@ OLDEST = ROOT / "tests" / "oldest-requirements.txt"
 
 
 def floors(requirements):
-    """Return the lowest release by name; an extra of our own has none."""
+    """Return the lowest release by name, without our own extras."""
     found = (re.fullmatch(r"([\w.-]+)(?:\[.*\])?>=([\d.]+)", r) for r in requirements)
     return {each[1].lower(): release(each[2]) for each in found if each}
 
@@ -22,7 +22,7 @@ def release(text):
     return tuple(int(part) for part in re.sub(r"(\.0)+$", "", text).split("."))
 
 
-def test_the_lowest_releases_that_are_allowed_are_those_that_are_tested():
+def test_the_lowest_allowed_releases_are_tested():
     pins = (line.partition("==") for line in OLDEST.read_text().splitlines())
     pinned = {name.lower(): release(pin) for name, _, pin in pins if pin}
     installed = [*EXTRAS["mysql"], *EXTRAS["keystone"], *EXTRAS["fixtures"]]
@@ -40,6 +40,6 @@ def test_the_lowest_releases_that_are_allowed_are_those_that_are_tested():
         ("fixtures", "wsgi-intercept"),
     ],
 )
-def test_what_only_some_need_is_an_extra(extra, name):
+def test_an_optional_dependency_is_an_extra(extra, name):
     assert name in floors(EXTRAS[extra])
     assert name not in floors(PROJECT["dependencies"])

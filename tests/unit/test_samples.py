@@ -1,4 +1,4 @@
-"""The samples in ``etc/placement`` say what the service has."""
+"""The samples in ``etc/placement`` are up to date."""
 
 import io
 import pathlib
@@ -11,7 +11,7 @@ RENEW = "renew it: tox -e samples"
 
 
 def options(text):
-    """Return our own options in a sample, by group; libraries change theirs."""
+    """Return our own options in a sample, by group. Those of libraries may change."""
     found, group, is_ours = {}, None, False
     for line in text.splitlines():
         if line.startswith("["):
@@ -23,7 +23,7 @@ def options(text):
     return {name: "\n".join(lines).strip("\n#") for name, lines in found.items()}
 
 
-def test_the_sample_of_the_configuration_is_up_to_date():
+def test_the_configuration_sample_is_up_to_date():
     conf = cfg.ConfigOpts()
     generator.register_cli_opts(conf)
     conf(["--namespace", "placement.conf", "--wrap-width", "79"])
@@ -35,14 +35,14 @@ def test_the_sample_of_the_configuration_is_up_to_date():
     assert options(stored) == options(generated.getvalue()), RENEW
 
 
-def test_the_sample_of_the_configuration_has_what_libraries_read():
+def test_the_configuration_sample_has_options_of_libraries():
     stored = (SAMPLES / "placement.conf.sample").read_text()
 
     for line in ("#memcached_servers = <None>", "#use_json = false", "#policy_file ="):
         assert f"\n{line}" in stored
 
 
-def test_the_sample_of_the_policy_is_up_to_date(tmp_path):
+def test_the_policy_sample_is_up_to_date(tmp_path):
     sample = tmp_path / "policy.yaml"
     policy_generator.generate_sample(
         args=["--namespace", "placement", "--output-file", str(sample)],

@@ -1,4 +1,4 @@
-"""The stories that go over HTTP, as files: what must not be missing among them."""
+"""Every microversion has a story in ``gabbits``."""
 
 import pathlib
 
@@ -12,7 +12,7 @@ HEADER = "openstack-api-version"
 
 
 def versions_of(path):
-    """Return the versions that the steps of a story ask for, and the one of most."""
+    """Return all versions that the steps of a story request, and the default one."""
     story = yaml.safe_load(path.read_text())
     usual = story["defaults"]["request_headers"][HEADER]
     asked = {
@@ -22,7 +22,7 @@ def versions_of(path):
 
 
 @pytest.mark.parametrize("minor", range(1, MAX_VERSION.minor + 1))
-def test_a_step_of_the_versions_has_a_story_of_both_sides(minor):
+def test_a_version_has_a_story_with_the_version_before(minor):
     (path,) = STORIES.glob(f"microversion-1.{minor}-*.yaml")
     asked, usual = versions_of(path)
 

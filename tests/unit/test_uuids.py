@@ -25,6 +25,6 @@ def test_every_notation_has_one_canonical_form(text):
     "text",
     ["", "-", "host-one", STORED[:-1], f"{STORED}0", STORED[:-1] + "g", "٣" * 32],
 )
-def test_what_is_no_uuid_has_none(text):
+def test_other_text_has_no_canonical_form(text):
     assert uuids.canonical(text) is None
     assert uuids.canonical_or_same(text) == text

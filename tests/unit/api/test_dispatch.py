@@ -1,4 +1,4 @@
-"""What every operation passes, asked of the real application."""
+"""Routing and the checks before a handler, tested on a whole application."""
 
 import email.utils
 import json
@@ -40,7 +40,7 @@ def detail(answer):
         "//traits",
     ],
 )
-def test_an_unknown_path_has_no_message(application, path):
+def test_an_unknown_path_has_an_error_without_a_message(application, path):
     answer = ask(
         application,
         environ={"PATH_INFO": path},
@@ -53,7 +53,7 @@ def test_an_unknown_path_has_no_message(application, path):
 
 
 @pytest.mark.parametrize("method", ["PATCH", "HEAD", "OPTIONS", "DELETE"])
-def test_a_method_that_is_not_served(application, method):
+def test_an_unsupported_method_is_405_with_the_allowed_methods(application, method):
     answer = send(application, "/resource_providers", method)
 
     assert answer.status_int == 405
@@ -74,7 +74,7 @@ def test_a_method_that_is_not_served(application, method):
         ("DELETE", f"{PROVIDER}/inventories", "1.4", 405, "1.5"),
     ],
 )
-def test_an_operation_that_is_newer_than_the_version(
+def test_an_operation_does_not_exist_before_its_first_version(
     application, method, path, too_old, status, old_enough
 ):
     before = send(application, path, method, too_old)
@@ -89,7 +89,7 @@ def test_an_operation_that_is_newer_than_the_version(
     ("accept", "status"),
     [(JSON, 200), ("*/*;q=0.1", 200), ("text/html", 406), (f"{JSON};q=0", 406)],
 )
-def test_what_is_not_json_is_not_provided(application, accept, status):
+def test_a_read_is_406_unless_json_is_accepted(application, accept, status):
     assert send(application, "/traits", Accept=accept).status_int == status
 
 
@@ -102,7 +102,7 @@ def test_what_is_not_json_is_not_provided(application, accept, status):
         ("text/plain", 415),
     ],
 )
-def test_only_json_is_read(application, content_type, status):
+def test_a_body_with_another_media_type_is_415(application, content_type, status):
     answer = send(application, "/resource_providers", "POST", Content_Type=content_type)
 
     assert answer.status_int == status
@@ -111,7 +111,7 @@ def test_only_json_is_read(application, content_type, status):
         assert given in detail(answer)
 
 
-def test_a_missing_media_type_is_told(application):
+def test_a_body_without_a_media_type_is_415(application):
     answer = send(application, "/resource_providers", "POST")
 
     assert answer.status_int == 415
@@ -134,7 +134,9 @@ def test_a_missing_media_type_is_told(application):
         ),
     ],
 )
-def test_headers_of_a_body_that_say_nothing(application, path, environ, text):
+def test_invalid_headers_of_a_body_are_400_even_for_an_unknown_path(
+    application, path, environ, text
+):
     answer = ask(application, path, "GET", environ, X_Auth_Token="admin", Accept=JSON)
 
     assert answer.status_int == 400
@@ -142,7 +144,7 @@ def test_headers_of_a_body_that_say_nothing(application, path, environ, text):
 
 
 class Broken:
-    """A body that the server cannot read."""
+    """An input that raises when it is read."""
 
     def __init__(self, failure):
         self._failure = failure
@@ -154,7 +156,7 @@ class Broken:
 
 
 @pytest.mark.parametrize("failure", [OSError("gone"), ValueError("no chunk")])
-def test_a_body_that_cannot_be_read_is_refused(application, failure):
+def test_an_unreadable_body_is_400(application, failure):
     environ = {
         "wsgi.input": Broken(failure),
         "wsgi.input_terminated": True,
@@ -174,7 +176,7 @@ def test_a_body_that_cannot_be_read_is_refused(application, failure):
     assert "The body cannot be read" in detail(answer)
 
 
-def test_policy_comes_after_the_media_types(application):
+def test_the_policy_is_checked_after_the_media_types(application):
     roles = {"X_Roles": "reader"}
 
     refused = send(application, "/resource_providers", **roles)
@@ -195,7 +197,7 @@ def test_policy_comes_after_the_media_types(application):
         ("GET", "/traits/%ED%A0%80", 404),
     ],
 )
-def test_text_that_no_database_stores_matches_nothing(
+def test_a_nul_or_a_surrogate_in_a_path_matches_nothing(
     application, method, path, status
 ):
     answer = send(application, path, method)
@@ -204,7 +206,7 @@ def test_text_that_no_database_stores_matches_nothing(
     assert "\\u0000" not in answer.text
 
 
-def test_what_is_made_has_a_place_below_the_mount_point(application):
+def test_a_location_starts_with_the_mount_point(application):
     answer = ask(
         application,
         "/traits/CUSTOM_PLACE",
@@ -223,7 +225,7 @@ def test_what_is_made_has_a_place_below_the_mount_point(application):
     assert "Content-Type" not in answer.headers
 
 
-def test_an_answer_that_cannot_have_a_body_has_no_length(application):
+def test_a_204_has_no_content_length(application):
     answer = send(application, "/traits/HW_CPU_X86_AVX")
 
     assert answer.status == "204 No Content"
@@ -248,9 +250,7 @@ def test_an_answer_that_cannot_have_a_body_has_no_length(application):
         ("", "localhost"),
     ],
 )
-def test_a_place_is_at_the_host_that_was_asked_if_there_can_be_one(
-    application, host, told
-):
+def test_a_location_has_the_requested_host_if_it_is_valid(application, host, told):
     answer = send(application, "/traits/CUSTOM_HOST", "PUT", Host=host)
 
     assert answer.status_int in (201, 204)
@@ -270,7 +270,9 @@ def test_cache_headers_are_sent_since_1_15(application, version, has_them):
 
 
 @pytest.mark.parametrize("path", ["/", ""])
-def test_the_version_document_has_a_place_without_a_slash(application, path):
+def test_the_version_document_is_also_at_the_mount_point_without_a_slash(
+    application, path
+):
     answer = ask(application, environ={"PATH_INFO": path, "SCRIPT_NAME": "/placement"})
 
     assert answer.status_int == 200
@@ -282,7 +284,7 @@ def test_the_version_document_has_a_place_without_a_slash(application, path):
     ("method", "path", "status"),
     [("GET", "/nothing", 404), ("PATCH", "/", 405), ("GET", PROVIDER, 404)],
 )
-def test_refusals_tell_the_version_too(application, method, path, status):
+def test_errors_have_the_version_header(application, method, path, status):
     answer = send(application, path, method, "1.20")
 
     assert answer.status_int == status
@@ -291,7 +293,7 @@ def test_refusals_tell_the_version_too(application, method, path, status):
     assert answer.headers["x-openstack-request-id"].startswith("req-")
 
 
-def test_a_refusal_before_the_version_does_not_tell_it(application):
+def test_errors_before_the_version_is_known_lack_the_version_header(application):
     unknown = ask(application, "/traits", Accept=JSON)
     answer = send(application, "/traits", version="9.9")
 

@@ -21,7 +21,7 @@ def error(**given):
     return only
 
 
-def test_the_members_of_an_error():
+def test_an_error_has_these_members():
     assert error() == {
         "status": 404,
         "title": "Not Found",
@@ -35,7 +35,7 @@ def test_the_members_of_an_error():
     ("version", "has_code"),
     [(None, False), (Version(1, 22), False), (Version(1, 23), True)],
 )
-def test_a_code_is_told_since_1_23(version, has_code):
+def test_an_error_has_a_code_since_1_23(version, has_code):
     assert ("code" in error(version=version)) is has_code
 
 
@@ -53,26 +53,26 @@ def test_a_code_is_told_since_1_23(version, has_code):
         (503, "Service Unavailable", "The server is currently unavailable."),
     ],
 )
-def test_the_title_and_the_sentence_of_a_status(status, title, sentence):
+def test_a_status_has_its_title_and_explanation(status, title, sentence):
     found = error(status=status)
 
     assert (found["status"], found["title"]) == (status, title)
     assert found["detail"].startswith(sentence)
 
 
-def test_the_message_is_the_last_line_whatever_is_in_it():
+def test_the_message_is_one_line_and_the_last():
     detail = error(message="one\n two\r\n\nthree")["detail"]
 
     assert detail.split("\n")[-1].split() == ["one", "two", "three"]
 
 
-def test_tags_are_removed():
+def test_tags_are_removed_from_the_message():
     detail = error(message="a <b>bold</b> 1 < 2")["detail"]
 
     assert detail.split("\n")[-1].strip() == "a bold 1 < 2"
 
 
-def test_versions_are_told_when_asked_for():
+def test_an_error_can_have_the_supported_versions():
     found = error(status=406, has_versions=True)
 
     assert (found["min_version"], found["max_version"]) == ("1.0", str(MAX_VERSION))
@@ -94,19 +94,19 @@ def test_versions_are_told_when_asked_for():
         ("no;;;thing", "application/json"),
     ],
 )
-def test_the_form_is_the_one_that_the_client_likes_best(accept, content_type):
+def test_the_document_has_the_media_type_that_accept_prefers(accept, content_type):
     assert document(accept=accept).content_type == content_type
 
 
 @pytest.mark.parametrize("accept", ["text/html", "text/plain"])
-def test_every_form_has_the_title_and_the_message(accept):
+def test_each_media_type_has_the_title_and_the_message(accept):
     body = document(accept=accept).body.decode()
 
     assert "404 Not Found" in body
     assert "No such thing." in body
 
 
-def test_html_shows_a_message_and_does_not_run_it():
+def test_html_escapes_the_message():
     body = document(accept="text/html", message="1 < 2 & 'x'").body.decode()
 
     assert "1 &lt; 2 &amp; &#x27;x&#x27;" in body
@@ -116,7 +116,7 @@ def test_html_shows_a_message_and_does_not_run_it():
     ("status", "name"),
     [(405, "REQUEST_METHOD"), (406, "HTTP_ACCEPT"), (415, "CONTENT_TYPE")],
 )
-def test_the_usual_sentence_repeats_little_of_a_header(status: int, name: str) -> None:
+def test_the_explanation_cuts_a_long_header(status: int, name: str) -> None:
     environ = {name: "text/plain;a=" + "b" * 1000}
 
     body = errors.document(status, "", environ, "req-a", "a", None).body

@@ -34,7 +34,7 @@ def test_the_last_entry_for_placement_counts(header, version):
 @pytest.mark.parametrize(
     "given", ["1", "1.x", "1.2.3", "pony.horse", "1. 2", "LATEST", "1.٣"]
 )
-def test_what_is_no_pair_of_numbers_is_refused(given):
+def test_a_version_that_is_not_a_pair_of_numbers_is_a_bad_request(given):
     with pytest.raises(exception.BadRequest) as refused:
         microversion.requested(f"placement {given}")
 
@@ -42,14 +42,14 @@ def test_what_is_no_pair_of_numbers_is_refused(given):
 
 
 @pytest.mark.parametrize("given", ["-1.2", "0.9", BEYOND, "2.0", "1." + "9" * 5000])
-def test_a_pair_that_is_not_served_is_not_acceptable(given):
+def test_an_unsupported_version_is_not_acceptable(given):
     with pytest.raises(exception.VersionNotAcceptable) as refused:
         microversion.requested(f"placement {given}")
 
     assert f"Unacceptable version header: {given[:200]}" in str(refused.value)
 
 
-def test_a_version_reads_as_it_is_written():
+def test_a_version_is_formatted_as_major_and_minor():
     assert str(Version(1, 5)) == "1.5"
     assert str(MIN_VERSION) == "1.0"
 
@@ -64,7 +64,5 @@ def test_a_version_reads_as_it_is_written():
         ((1, 10), (1, 2), (1, 9), False),
     ],
 )
-def test_a_version_has_what_came_before_and_has_not_gone(
-    version, since, until, matches
-):
+def test_a_version_matches_a_range_with_both_ends(version, since, until, matches):
     assert Version(*version).matches(since, until) is matches

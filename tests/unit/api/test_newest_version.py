@@ -16,7 +16,7 @@ HISTORY = (
 )
 STORY = (
     "tests/unit/test_stories.py::"
-    f"test_a_step_of_the_versions_has_a_story_of_both_sides[{NEXT}]"
+    f"test_a_version_has_a_story_with_the_version_before[{NEXT}]"
 )
 
 # Compares with a process that does not have the new version.
@@ -25,7 +25,7 @@ OF_ANOTHER_PROCESS = (
 )
 
 
-def test_a_new_version_needs_its_entry_in_the_history_and_its_story_and_no_more():
+def test_a_new_version_needs_only_a_history_entry_and_a_story():
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-p", "tests.unit.newer_version"),

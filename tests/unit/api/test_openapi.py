@@ -27,7 +27,7 @@ def test_the_document_is_valid_openapi_3_1(version: Version) -> None:
 
 
 @pytest.mark.parametrize("version", versions.ALL, ids=str)
-def test_the_document_has_the_operations_of_its_version_and_no_others(
+def test_the_document_has_exactly_the_operations_of_its_version(
     version: Version,
 ) -> None:
     described = {
@@ -49,7 +49,7 @@ def test_the_newest_version_has_every_operation() -> None:
     assert sum(map(len, paths.values())) == len(routes.OPERATIONS)
 
 
-def test_operations_have_ids_of_their_own() -> None:
+def test_operation_ids_are_unique() -> None:
     ids = [
         operation["operationId"]
         for path in openapi.document()["paths"].values()
@@ -59,7 +59,7 @@ def test_operations_have_ids_of_their_own() -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_every_rule_of_an_operation_is_told_with_its_default() -> None:
+def test_the_document_has_every_rule_with_its_default() -> None:
     told = {
         operation["x-placement-policy"]["rule"]: operation["x-placement-policy"][
             "default"
@@ -78,7 +78,7 @@ def test_every_rule_of_an_operation_is_told_with_its_default() -> None:
     }
 
 
-def test_an_update_of_a_resource_class_has_a_body_before_1_7_only() -> None:
+def test_an_update_of_a_resource_class_has_a_body_only_before_1_7() -> None:
     path = "/resource_classes/{name}"
     renames = openapi.document(Version(1, 6))["paths"][path]["put"]
     ensures = openapi.document(Version(1, 7))["paths"][path]["put"]
@@ -90,7 +90,7 @@ def test_an_update_of_a_resource_class_has_a_body_before_1_7_only() -> None:
     assert "200" not in ensures["responses"]
 
 
-def test_a_version_has_the_members_that_came_with_it() -> None:
+def test_a_body_gets_new_members_with_their_version() -> None:
     path = "/allocations/{consumer_uuid}"
 
     def members(version: Version) -> set[str]:
@@ -106,7 +106,7 @@ def test_another_process_renders_the_same_bytes() -> None:
         [sys.executable, "-m", "placement.cmd.placement", "openapi"],
         stdout=subprocess.PIPE,
         check=True,
-        # Another order of sets than in this process.
+        # Sets have another order than in this process.
         env={"PYTHONHASHSEED": "12345"},
     ).stdout
 

@@ -27,28 +27,28 @@ def test_pairs_keep_their_order():
         (b"a=1%3Bb=2%26c", [("a", "1;b=2&c")]),
     ],
 )
-def test_how_a_query_string_is_taken_apart(text, pairs):
+def test_a_query_string_is_parsed_into_pairs(text, pairs):
     assert list(Query.parse(text)) == pairs
 
 
 @pytest.mark.parametrize("separator", [b"&", b";"])
-def test_separators_alone_cost_next_to_nothing(separator):
+def test_separators_alone_take_linear_time(separator):
     begun = time.process_time()
 
     assert Query.parse(separator * 1_000_000).pairs == ()
-    # Time that grew with the square of the length would be minutes.
+    # Quadratic time would take minutes.
     assert time.process_time() - begun < 5
 
 
 @pytest.mark.parametrize("text", [b"a=%FF", b"\xff=1", b"a=%ED%A0%80"])
-def test_what_is_not_utf_8_is_refused(text):
+def test_a_query_string_that_is_not_utf_8_is_invalid(text):
     with pytest.raises(exception.QueryInvalid) as refused:
         Query.parse(text)
 
     assert "Invalid query string parameters: " in str(refused.value)
 
 
-def test_repeated_values():
+def test_repeated_parameters_have_a_first_a_last_and_all_values():
     query = Query.parse(b"a=1&b=2&a=3")
 
     assert query.last_values() == {"a": "3", "b": "2"}

@@ -18,7 +18,7 @@ def request(body=b"", query_string=b"", version=(1, 0)):
     return Request(None, Version(*version), "", query_string, lambda: body)
 
 
-def test_a_body_is_checked_by_the_schema_of_the_version():
+def test_a_body_is_validated_by_the_schema_of_the_version():
     assert request(b'{"name": "a"}').json(SCHEMAS) == {"name": "a"}
     assert request(b'{"name": 1}', version=(1, 5)).json(SCHEMAS) == {"name": 1}
     with pytest.raises(exception.SchemaInvalid, match="JSON does not validate"):
@@ -43,33 +43,33 @@ def test_a_body_is_checked_by_the_schema_of_the_version():
         b"[" * 200000 + b'"\\ud800"' + b"]" * 200000,
     ],
 )
-def test_what_is_not_json_is_refused(body):
+def test_a_body_that_is_not_json_is_a_bad_request(body):
     with pytest.raises(exception.BadRequest, match="Malformed JSON:"):
         request(body).json(SCHEMAS)
 
 
 @pytest.mark.parametrize("half", ["\\ud800", "\\uDFFF", "a\\udc00\\ud800b"])
-def test_half_a_character_is_for_the_schema_to_refuse(half):
+def test_a_lone_surrogate_is_rejected_by_the_schema(half):
     with pytest.raises(exception.SchemaInvalid, match="characters that are not text"):
         request(b'{"name": "%s"}' % half.encode()).json(SCHEMAS)
 
 
-def test_both_halves_are_a_character():
+def test_a_surrogate_pair_is_one_character():
     body = request(b'{"name": "\\ud83d\\ude00"}').json(SCHEMAS)
 
     assert body == {"name": "\N{GRINNING FACE}"}
 
 
-def test_what_is_nested_too_deeply_to_be_shown_is_refused():
+def test_a_body_that_is_nested_too_deeply_is_invalid():
     with pytest.raises(exception.SchemaInvalid, match="JSON does not validate"):
         request(b"[" * 1000 + b"]" * 1000).json(SCHEMAS)
 
 
-def test_of_a_repeated_key_the_last_counts():
+def test_the_last_of_repeated_keys_counts():
     assert request(b'{"name": "a", "name": "b"}').json(SCHEMAS) == {"name": "b"}
 
 
-def test_the_last_value_of_a_parameter_is_checked():
+def test_only_the_last_value_of_a_parameter_is_validated():
     schemas = Schemas({(1, 0): closed({"name": {"type": "string", "pattern": "^a$"}})})
 
     query = request(query_string=b"name=b&name=a").validated_query(schemas)

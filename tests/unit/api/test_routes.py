@@ -1,4 +1,4 @@
-"""The rows of the operations agree with themselves and with what belongs to them."""
+"""The rows of the operations are consistent, and have a rule, a story and a page."""
 
 import importlib
 import pathlib
@@ -101,7 +101,7 @@ def test_a_variable_of_a_path_has_a_text(operation):
 
 
 def requests_of(story):
-    """Yield method and path of every step, without its query string."""
+    """Yield the method and the path of every step, without the query string."""
     defaults = story.get("defaults", {})
     for step in story["tests"]:
         given = {**defaults, **step}

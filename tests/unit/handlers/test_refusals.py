@@ -1,4 +1,4 @@
-"""What handlers make of failures and of numbers, asked of the real application."""
+"""Failures and numbers in responses, tested on a whole application."""
 
 import json
 
@@ -21,7 +21,7 @@ HEADERS = {
 
 @pytest.fixture
 def send(tmp_path):
-    """Send one request to a service that has one provider."""
+    """Return a function that sends a request to a service with one provider."""
     application = in_process.application(tmp_path)
 
     def send(method, path, body=None):
@@ -58,7 +58,7 @@ def claim(generation=None, of=UUID, **amounts):
     ("inventories", "allocations"),
     [(shape(CUSTOM_NO=1), {}), (shape(VCPU=1), claim(CUSTOM_NO=1))],
 )
-def test_a_reshape_with_an_unknown_class_is_malformed(send, inventories, allocations):
+def test_a_reshape_with_an_unknown_class_is_400(send, inventories, allocations):
     body = {"inventories": inventories, "allocations": allocations}
 
     answer = send("POST", "/reshaper", body)
@@ -82,7 +82,7 @@ def test_a_reshape_with_an_unknown_class_is_malformed(send, inventories, allocat
         ),
     ],
 )
-def test_which_refusal_of_a_reshape_comes_first(
+def test_a_reshape_reports_its_failures_in_this_order(
     send, inventories, allocations, status, text
 ):
     body = {"inventories": inventories, "allocations": allocations}
@@ -97,7 +97,7 @@ def test_which_refusal_of_a_reshape_comes_first(
     assert text in last_line(answer)
 
 
-def test_a_write_repeats_amounts_as_they_are_written_but_tells_whole_generations(send):
+def test_a_write_returns_amounts_as_given_and_generations_as_integers(send):
     inventories = {"VCPU": {"total": 8.0}}
     replaced = send(
         "PUT",
@@ -118,7 +118,7 @@ def test_a_write_repeats_amounts_as_they_are_written_but_tells_whole_generations
 
 
 @pytest.mark.parametrize("generation", [2**31, 2**63, 10**30, -1])
-def test_a_generation_that_no_column_holds_is_stale(send, generation):
+def test_a_generation_beyond_the_column_is_stale(send, generation):
     body = {"resource_provider_generation": generation, "inventories": {}}
 
     answer = send("PUT", f"{PATH}/inventories", body)

@@ -1,4 +1,4 @@
-"""What stands below the middleware under test."""
+"""Applications below the middleware under test."""
 
 import types
 
@@ -8,7 +8,7 @@ from placement.conf import settings
 
 
 class Recorder:
-    """An application that keeps what it was asked, and answers what it is told."""
+    """An application that records its environ and gives a fixed response."""
 
     def __init__(self, status="200 OK", headers=(), body=b"{}", failure=None):
         self.environ = None
@@ -25,7 +25,7 @@ class Recorder:
 
 
 def service(**groups):
-    """Return a service with these groups of settings, and nothing else."""
+    """Return a service that has only these groups of settings."""
     return types.SimpleNamespace(settings=types.SimpleNamespace(**groups))
 
 
@@ -34,7 +34,7 @@ def api(strategy, token_file=None):
 
 
 def ask(application, path="/", method="GET", environ=None, **headers):
-    """Send one request; ``_`` in the name of a header stands for a dash."""
+    """Send a request; ``_`` in the name of a header becomes a dash."""
     request = webob.Request.blank(path, method=method, environ=environ)
     for name, value in headers.items():
         request.headers[name.replace("_", "-")] = value

@@ -21,8 +21,8 @@ def facts(context):
     return dataclasses.astuple(context.caller)
 
 
-def who(application, below, path="/traits", **headers):
-    """Return what is known of the caller, or the answer that came instead."""
+def caller_of(application, below, path="/traits", **headers):
+    """Return the facts about the caller, or the response if it is an error."""
     answer = ask(application, path, **headers)
     if answer.status_int != 200:
         return answer
@@ -64,25 +64,25 @@ PLAYED = [
 
 
 @pytest.mark.parametrize("token", CALLERS)
-def test_a_token_says_who_one_is(noauth2, below, token):
+def test_noauth2_reads_user_and_project_from_the_token(noauth2, below, token):
     headers, caller = CALLERS[token]
 
-    assert who(noauth2, below, X_Auth_Token=token, **headers) == caller
+    assert caller_of(noauth2, below, X_Auth_Token=token, **headers) == caller
 
 
 @pytest.mark.parametrize(("headers", "caller"), PLAYED)
-def test_headers_play_roles_and_scopes(noauth2, below, headers, caller):
-    assert who(noauth2, below, X_Auth_Token="user:p1", **headers) == caller
+def test_noauth2_reads_roles_and_scopes_from_headers(noauth2, below, headers, caller):
+    assert caller_of(noauth2, below, X_Auth_Token="user:p1", **headers) == caller
 
 
-def test_an_admin_without_roles_has_none(noauth2, below):
-    found = who(noauth2, below, X_Auth_Token="admin", X_Roles="")
+def test_an_empty_roles_header_takes_the_role_admin_away(noauth2, below):
+    found = caller_of(noauth2, below, X_Auth_Token="admin", X_Roles="")
 
     assert found == ("admin", "admin", (), None, None)
 
 
-def test_without_a_token_there_is_no_way_past(noauth2, below):
-    answer = who(noauth2, below, X_Roles="admin")
+def test_a_request_without_a_token_is_401(noauth2, below):
+    answer = caller_of(noauth2, below, X_Roles="admin")
 
     assert answer.status_int == 401
     assert below.environ is None
@@ -105,10 +105,10 @@ def test_without_a_token_there_is_no_way_past(noauth2, below):
         ("image/png", "text/plain; charset=UTF-8"),
     ],
 )
-def test_a_refusal_has_the_form_that_is_liked_best(
+def test_a_401_has_the_media_type_that_accept_prefers(
     noauth2, below, accept, content_type
 ):
-    answer = who(noauth2, below, Accept=accept)
+    answer = caller_of(noauth2, below, Accept=accept)
 
     assert answer.headers["Content-Type"] == content_type
     assert int(answer.headers["Content-Length"]) == len(answer.body)
@@ -116,14 +116,14 @@ def test_a_refusal_has_the_form_that_is_liked_best(
 
 
 @pytest.mark.parametrize("path", ["/", ""])
-def test_the_version_document_is_for_everybody(noauth2, below, path):
+def test_the_version_document_needs_no_token(noauth2, below, path):
     ask(noauth2, "/", environ={"PATH_INFO": path, "SCRIPT_NAME": "/placement"})
 
     assert facts(below.environ[CONTEXT]) == NOBODY
 
 
 @pytest.mark.parametrize("path", ["//", "/traits", "/ "])
-def test_nothing_else_is(noauth2, below, path):
+def test_every_other_path_needs_a_token(noauth2, below, path):
     assert ask(noauth2, environ={"PATH_INFO": path}).status_int == 401
 
 
@@ -134,10 +134,10 @@ def token_file(tmp_path):
     return path
 
 
-def test_the_holder_of_the_token_may_do_everything(below, token_file):
+def test_the_configured_token_has_the_roles_admin_and_service(below, token_file):
     application = auth.wrap(below, service(api=api("token", str(token_file))), None)
 
-    found = who(application, below, X_Auth_Token="secret")
+    found = caller_of(application, below, X_Auth_Token="secret")
 
     assert found == ("admin", "admin", ("admin", "service"), None, None)
 
@@ -153,15 +153,15 @@ def test_the_holder_of_the_token_may_do_everything(below, token_file):
         {"X_Roles": "admin", "X_User_Id": "admin"},
     ],
 )
-def test_nobody_else_may(below, token_file, headers):
+def test_any_other_token_is_401(below, token_file, headers):
     application = auth.wrap(below, service(api=api("token", str(token_file))), None)
 
-    assert who(application, below, **headers).status_int == 401
+    assert caller_of(application, below, **headers).status_int == 401
     assert below.environ is None
 
 
 @pytest.mark.parametrize("content", [None, "", " \n", "\xe9"])
-def test_a_token_that_cannot_be_is_an_error_at_start(below, token_file, content):
+def test_an_unusable_token_file_is_an_error_at_start(below, token_file, content):
     if content is None:
         token_file.unlink()
     else:
@@ -171,7 +171,7 @@ def test_a_token_that_cannot_be_is_an_error_at_start(below, token_file, content)
         auth.wrap(below, service(api=api("token", str(token_file))), None)
 
 
-def test_a_place_of_the_token_must_be_configured(below):
+def test_the_token_file_must_be_configured(below):
     with pytest.raises(exception.ConfigurationError, match="token_file"):
         auth.wrap(below, service(api=api("token")), None)
 
@@ -199,7 +199,7 @@ def keystone(tmp_path: pathlib.Path):
     return deploy.loadapp(find.service_config({find.DIRECTORY_VARIABLE: str(tmp_path)}))
 
 
-def test_keystone_tells_where_to_get_a_token(keystone):
+def test_a_401_with_keystone_has_www_authenticate(keystone):
     answer = ask(keystone, "/traits")
 
     assert answer.status_int == 401
@@ -215,7 +215,7 @@ def test_keystone_tells_where_to_get_a_token(keystone):
     }
 
 
-def test_keystone_does_not_believe_what_a_client_says_of_itself(keystone):
+def test_keystone_ignores_identity_headers_of_the_client(keystone):
     answer = ask(
         keystone,
         "/traits",
@@ -241,17 +241,19 @@ def test_keystone_does_not_believe_what_a_client_says_of_itself(keystone):
         ({"X_User_Id": "u", "X_Domain_Id": "d"}, ("u", None, (), None, "d")),
     ],
 )
-def test_what_keystone_has_verified_is_believed(keystone, headers, caller):
-    """The headers are those that the middleware sets; it is passed by here."""
+def test_verified_identity_headers_become_the_caller(keystone, headers, caller):
+    """The test sets the headers that keystonemiddleware sets, and bypasses it."""
     below = Recorder()
     identified = auth._identifying(below, None, auth._by_keystone, auth._refuse)
 
-    assert who(identified, below, X_Identity_Status="Confirmed", **headers) == caller
-    refused = who(identified, below, X_Identity_Status="Invalid", **headers)
+    assert (
+        caller_of(identified, below, X_Identity_Status="Confirmed", **headers) == caller
+    )
+    refused = caller_of(identified, below, X_Identity_Status="Invalid", **headers)
     assert refused.status_int == 401
 
 
-def test_the_version_document_needs_no_keystone(keystone):
+def test_the_version_document_does_not_use_keystone(keystone):
     assert ask(keystone, "/").status_int == 200
 
 
@@ -275,7 +277,7 @@ def configured_keystone(directory, *lines):
         (("memcache_tls_enabled = true",), "bmemcached", "python-binary-memcached"),
     ],
 )
-def test_a_library_that_tokens_are_cached_with_is_looked_for_at_start(
+def test_a_missing_library_for_memcached_is_an_error_at_start(
     tmp_path, monkeypatch, more, module, distribution
 ):
     for name in ("memcache", "bmemcached"):
@@ -289,12 +291,12 @@ def test_a_library_that_tokens_are_cached_with_is_looked_for_at_start(
     assert f"pip install {distribution}" in str(refused.value)
 
 
-def test_what_the_middleware_of_keystone_refuses_stops_the_start(tmp_path):
+def test_invalid_keystone_options_are_an_error_at_start(tmp_path):
     with pytest.raises(exception.ConfigurationError, match="memcache_secret_key"):
         configured_keystone(tmp_path, "memcache_security_strategy = ENCRYPT")
 
 
-def test_a_failure_in_authentication_has_the_document_of_one(
+def test_a_failure_in_authentication_gets_an_error_document(
     keystone, monkeypatch, caplog
 ):
     from keystonemiddleware import auth_token  # noqa: PLC0415 - may be missing
@@ -311,7 +313,7 @@ def test_a_failure_in_authentication_has_the_document_of_one(
     assert (answer.status_int, error["status"]) == (500, 500)
     assert error["request_id"] == answer.headers["X-Openstack-Request-Id"]
     assert "nowhere" not in answer.text
-    # Of the version nothing is known yet.
+    # The version is not known yet.
     assert "OpenStack-API-Version" not in answer.headers
     (failure,) = [record for record in caplog.records if record.exc_info]
     assert "no certificates" in str(failure.exc_info[1])
@@ -324,7 +326,7 @@ def test_a_failure_in_authentication_has_the_document_of_one(
     assert '"GET /traits" status: 500' in lines[0]
 
 
-def test_keystone_is_asked_where_a_memcached_does_not_answer(tmp_path):
+def test_a_token_is_verified_while_memcached_is_down(tmp_path):
     """The extra ``keystone`` has the library for ``memcached_servers``."""
     application = configured_keystone(
         tmp_path, "memcached_servers = 127.0.0.1:1", "http_request_max_retries = 0"
@@ -333,8 +335,8 @@ def test_keystone_is_asked_where_a_memcached_does_not_answer(tmp_path):
     assert ask(application, "/traits", X_Auth_Token="some").status_int == 503
 
 
-def test_the_log_says_who_asks(below):
-    """With Keystone by name as well, which common formats have."""
+def test_the_log_context_has_the_caller(below):
+    """With Keystone, it also has the names, which common log formats use."""
     logged = []
 
     def tell(environ, start_response):

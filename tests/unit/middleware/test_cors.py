@@ -44,7 +44,7 @@ def test_without_allowed_origins_options_is_a_method_like_others():
     assert application(below, allowed_origin=()) is below
 
 
-def test_a_preflight_is_answered_here():
+def test_a_preflight_request_does_not_reach_the_application():
     below = Recorder()
 
     answer = preflight(application(below), headers="x-auth-token, Content-Type")
@@ -70,7 +70,7 @@ def test_a_preflight_is_answered_here():
         {"headers": "X-Auth-Token, X-Secret"},
     ],
 )
-def test_what_is_not_allowed_is_not_told(asked):
+def test_a_forbidden_preflight_request_gets_no_headers(asked):
     below = Recorder()
 
     answer = preflight(application(below), **asked)
@@ -78,7 +78,7 @@ def test_what_is_not_allowed_is_not_told(asked):
     assert (answer.status_int, of_cors(answer), below.environ) == (200, {}, None)
 
 
-def test_an_allowed_origin_is_told_that_it_is():
+def test_an_allowed_origin_gets_the_cors_headers():
     below = Recorder(headers=[("Vary", "openstack-api-version")])
 
     answer = ask(application(below), "/usages", Origin=VALID)
@@ -92,14 +92,14 @@ def test_an_allowed_origin_is_told_that_it_is():
 
 
 @pytest.mark.parametrize("headers", [{}, {"Origin": OTHER}])
-def test_others_get_the_answer_without_a_word_of_it(headers):
+def test_other_origins_get_the_response_without_cors_headers(headers):
     answer = ask(application(), "/usages", **headers)
 
     assert (answer.status_int, of_cors(answer)) == (200, {})
     assert "Vary" not in answer.headers
 
 
-def test_any_origin_may_be_allowed():
+def test_a_star_allows_any_origin():
     answer = ask(application(allowed_origin=("*",)), "/usages", Origin=OTHER)
 
     assert of_cors(answer)["access-control-allow-origin"] == OTHER

@@ -45,7 +45,7 @@ def test_a_failure_gets_the_status_of_its_kind(failure, status):
     assert int(answer.headers["content-length"]) == len(answer.body)
 
 
-def test_what_nobody_expects_is_in_the_log_and_not_in_the_answer(caplog):
+def test_an_unexpected_failure_is_logged_and_not_shown(caplog):
     caplog.set_level(logging.ERROR)
 
     answer = answer_to(RuntimeError("SELECT secret"))
@@ -61,13 +61,13 @@ def test_what_nobody_expects_is_in_the_log_and_not_in_the_answer(caplog):
     ("version", "code"),
     [(Version(1, 22), None), (Version(1, 23), "placement.concurrent_update")],
 )
-def test_the_code_of_the_failure_is_told(version, code):
+def test_the_document_has_the_code_of_the_failure(version, code):
     answer = answer_to(exception.StaleGeneration(), **{VERSION: version})
 
     assert error(answer).get("code") == code
 
 
-def test_which_methods_there_are_is_told():
+def test_a_405_has_the_allowed_methods():
     refused = answer_to(exception.MethodNotAllowed(method="PATCH", allowed="GET, PUT"))
     hidden = answer_to(exception.MethodNotAllowed(method="DELETE", allowed=""))
 
@@ -81,12 +81,12 @@ def test_head_has_no_body():
     assert answer_to(refused, method="HEAD").body == b""
 
 
-def test_only_a_version_that_is_not_served_tells_which_are():
+def test_only_an_unsupported_version_shows_the_supported_ones():
     assert "max_version" in error(answer_to(exception.VersionNotAcceptable(given="9")))
     assert "max_version" not in error(answer_to(exception.NotAcceptable(provided="a")))
 
 
-def test_who_is_to_come_back_is_told_when():
+def test_a_503_has_retry_after():
     answer = answer_to(exception.Unavailable(reason="x"))
 
     assert int(answer.headers["retry-after"]) > 0

@@ -14,7 +14,7 @@ X_FORWARDED = {
 
 
 def seen(headers, is_enabled=True):
-    """Return scheme, host and client as the application below sees them."""
+    """Return the scheme, host and client that the application gets."""
     below = Recorder()
     proxy = settings.ProxySettings(enable_proxy_headers_parsing=is_enabled)
     application = http_proxy.wrap(below, service(proxy=proxy))
@@ -34,27 +34,27 @@ def seen(headers, is_enabled=True):
         {"Forwarded": "Proto=https; Host=api.example.com; For=203.0.113.7"},
     ],
 )
-def test_the_outermost_proxy_is_believed(headers):
+def test_the_values_of_the_first_proxy_are_used(headers):
     assert seen(headers) == (OUTSIDE, "")
 
 
-def test_nobody_is_believed_unless_configured():
+def test_proxy_headers_are_ignored_by_default():
     headers = X_FORWARDED | {"X_Forwarded_Prefix": "/placement"}
 
     assert seen(headers, is_enabled=False) == (INSIDE, "")
 
 
-def test_forwarded_wins():
+def test_forwarded_overrides_x_forwarded():
     headers = X_FORWARDED | {"Forwarded": "proto=http"}
 
     assert seen(headers) == (INSIDE, "")
 
 
-def test_what_is_not_told_stays():
+def test_missing_values_do_not_change_the_environ():
     assert seen({}) == (INSIDE, "")
 
 
-def test_a_prefix_comes_before_the_mount_point():
+def test_the_prefix_is_put_before_the_mount_point():
     assert seen({"X_Forwarded_Prefix": "/placement/"}) == (INSIDE, "/placement")
 
 
@@ -79,7 +79,7 @@ def test_a_prefix_comes_before_the_mount_point():
         "",
     ],
 )
-def test_what_cannot_be_a_host_is_left_out(name, host):
+def test_an_invalid_host_is_ignored(name, host):
     value = f'host="{host}"' if name == "Forwarded" else host
 
     assert seen({name: value}) == (INSIDE, "")
@@ -88,7 +88,7 @@ def test_what_cannot_be_a_host_is_left_out(name, host):
 @pytest.mark.parametrize(
     "host", ["a", "a_b.c:8778", "a:65535", "[::1]", "[2001:db8::1]:8778", "10.0.0.1:1"]
 )
-def test_hosts_that_are_used(host):
+def test_a_valid_host_is_used(host):
     forwarded = {"Forwarded": f'host="{host}"'}
 
     assert seen(forwarded) == seen({"X_Forwarded_Host": host})
@@ -96,17 +96,17 @@ def test_hosts_that_are_used(host):
 
 
 @pytest.mark.parametrize("proto", ["javascript", "ftp", "https:", "a b", "\xe9", ""])
-def test_what_is_not_http_is_left_out(proto):
+def test_a_scheme_other_than_http_is_ignored(proto):
     assert seen({"X_Forwarded_Proto": proto}) == (INSIDE, "")
     assert seen({"Forwarded": f'proto="{proto}"'}) == (INSIDE, "")
 
 
 @pytest.mark.parametrize("client", ['1.2.3.4"x', "a b", "\xe9", "a" * 254])
-def test_what_would_spoil_the_log_is_left_out(client):
+def test_a_client_that_would_break_the_log_is_ignored(client):
     assert seen({"X_Forwarded_For": client}) == (INSIDE, "")
 
 
-def test_an_address_may_be_in_quotes_and_have_a_port():
+def test_an_address_can_be_quoted_and_have_a_port():
     (_, _, client), _ = seen({"Forwarded": 'for="[2001:db8::1]:47011"'})
 
     assert client == "[2001:db8::1]:47011"
@@ -127,11 +127,11 @@ def test_an_address_may_be_in_quotes_and_have_a_port():
         "/\xe9",
     ],
 )
-def test_what_cannot_be_a_prefix_is_left_out(prefix):
+def test_an_invalid_prefix_is_ignored(prefix):
     assert seen({"X_Forwarded_Prefix": prefix}) == (INSIDE, "")
 
 
-def test_of_several_prefixes_the_outermost_counts():
+def test_the_first_of_several_prefixes_counts():
     assert seen({"X_Forwarded_Prefix": "/a/b.c, /d"}) == (INSIDE, "/a/b.c")
 
 
@@ -150,5 +150,5 @@ def test_of_several_prefixes_the_outermost_counts():
         ("", INSIDE),
     ],
 )
-def test_what_can_be_read_of_forwarded_is(forwarded, there):
+def test_forwarded_is_read_up_to_its_first_error(forwarded, there):
     assert seen({"Forwarded": forwarded}) == (there, "")

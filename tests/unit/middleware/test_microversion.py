@@ -15,7 +15,7 @@ from tests.unit.middleware.applications import Recorder, ask, service
         ({"OpenStack_API_Version": "compute 2.1, placement 1.05"}, "1.5"),
     ],
 )
-def test_the_version_goes_below_and_is_told(headers, version):
+def test_the_version_is_in_the_environ_and_in_the_response(headers, version):
     below = Recorder()
 
     answer = ask(microversion.wrap(below, service()), **headers)
@@ -26,7 +26,7 @@ def test_the_version_goes_below_and_is_told(headers, version):
 
 
 @pytest.mark.parametrize("given", ["placement 9.9", "placement pony"])
-def test_a_version_that_is_not_served_goes_no_further(given):
+def test_an_unsupported_version_does_not_reach_the_application(given):
     below = Recorder()
 
     with pytest.raises((exception.VersionNotAcceptable, exception.BadRequest)):

@@ -12,7 +12,7 @@ GIVEN = "req-a0b4d1c8-6a0e-4d0b-9c1e-0d4f6f1a7b01"
 
 
 class Logged(Recorder):
-    """Keeps the context of the log in which it was called, too."""
+    """Also records the log context of the call."""
 
     def __call__(self, environ, start_response):
         request_id.add_to_log(user_id="u")
@@ -30,7 +30,7 @@ def application(below):
     return request_id.wrap(below, service())
 
 
-def test_every_answer_tells_an_id_of_its_own(application, below):
+def test_each_response_has_a_new_id(application, below):
     first = ask(application).headers[request_id.HEADER]
     second = ask(application).headers[request_id.HEADER]
 
@@ -38,7 +38,7 @@ def test_every_answer_tells_an_id_of_its_own(application, below):
     assert first != second == below.environ[REQUEST_ID]
 
 
-def test_an_id_of_the_client_is_logged_and_not_echoed(application, below):
+def test_an_id_of_the_client_is_logged_and_not_returned(application, below):
     answer = ask(application, X_Openstack_Request_Id=GIVEN)
 
     assert answer.headers[request_id.HEADER] != GIVEN
@@ -47,14 +47,14 @@ def test_an_id_of_the_client_is_logged_and_not_echoed(application, below):
 
 
 @pytest.mark.parametrize("given", ["", "req-1", f"{GIVEN}0", GIVEN.upper()])
-def test_what_is_no_id_is_forgotten(application, below, given):
+def test_a_malformed_id_of_the_client_is_ignored(application, below, given):
     ask(application, X_Openstack_Request_Id=given)
 
     assert below.context.global_request_id is None
 
 
 @pytest.mark.parametrize("failure", [None, RuntimeError("x")])
-def test_after_a_request_its_thread_has_no_context(below, application, failure):
+def test_a_thread_has_no_log_context_after_a_request(below, application, failure):
     below._failure = failure
     if failure is None:
         ask(application)
@@ -68,7 +68,7 @@ def test_after_a_request_its_thread_has_no_context(below, application, failure):
     assert log_context.get_current().user_id is None
 
 
-def test_a_program_around_the_service_keeps_its_context(application, below):
+def test_an_embedding_program_keeps_its_log_context(application, below):
     own = log_context.RequestContext(user_id="own")
     try:
         ask(application)
@@ -88,7 +88,7 @@ def test_a_program_around_the_service_keeps_its_context(application, below):
         ({"Accept": "*/*;q=0.8"}, "*/*;q=0.8"),
     ],
 )
-def test_who_likes_everything_gets_json(application, below, given, becomes):
+def test_json_is_the_default_media_type(application, below, given, becomes):
     ask(application, **given)
 
     assert below.environ["HTTP_ACCEPT"] == becomes

@@ -31,7 +31,7 @@ def lines(caplog):
         ),
     ],
 )
-def test_one_line_tells_the_request(caplog, path, environ, headers, line):
+def test_a_request_is_logged_in_one_line(caplog, path, environ, headers, line):
     caplog.set_level(logging.INFO, "placement.requestlog")
     application = requestlog.wrap(Recorder(headers=headers), service())
 
@@ -49,7 +49,7 @@ def test_a_line_break_in_a_path_does_not_make_another_line(caplog):
     assert "\n" not in line
 
 
-def test_nothing_is_logged_above_its_level(caplog):
+def test_nothing_is_logged_above_level_info(caplog):
     caplog.set_level(logging.WARNING, "placement.requestlog")
 
     answer = ask(requestlog.wrap(Recorder(), service()))

@@ -17,23 +17,23 @@ BASE = {rule.name for rule in base.RULES}
 GUARDING = sorted(RULES.keys() - BASE)
 
 
-def test_no_two_rules_have_one_name():
+def test_names_of_rules_are_unique():
     assert len(policies.list_rules()) == len(RULES)
 
 
 @pytest.mark.parametrize("name", sorted(BASE - {"admin_api"}))
-def test_a_base_rule_that_changed_has_its_former_form(name):
+def test_a_base_rule_has_its_deprecated_form(name):
     former = RULES[name].deprecated_rule
 
     assert (former.name, former.check_str) == ("rule:admin_api", "role:admin")
 
 
 @pytest.mark.parametrize("name", GUARDING)
-def test_a_rule_is_for_tokens_of_a_project(name):
+def test_the_scope_of_a_rule_is_the_project(name):
     assert RULES[name].scope_types == ["project"]
 
 
-def test_the_documented_rules_are_those_that_are_enforced():
+def test_the_documented_rules_are_the_enforced_rules():
     def facts(rules):
         return [(one.name, one.check_str, one.description) for one in rules]
 
@@ -58,7 +58,7 @@ def run(program, *arguments):
     subprocess.run([path, "--namespace", "placement", *arguments], check=True)
 
 
-def test_the_sample_generator_finds_the_rules(tmp_path):
+def test_oslopolicy_sample_generator_finds_the_rules(tmp_path):
     sample = tmp_path / "policy.yaml.sample"
 
     run("oslopolicy-sample-generator", "--output-file", sample)
@@ -67,7 +67,7 @@ def test_the_sample_generator_finds_the_rules(tmp_path):
     assert [name for name in RULES if f'#"{name}": ' not in text] == []
 
 
-def test_the_policy_generator_finds_the_rules_in_force(tmp_path):
+def test_oslopolicy_policy_generator_finds_the_rules_in_force(tmp_path):
     configuration = tmp_path / "placement.conf"
     configuration.touch()
     (tmp_path / "policy.yaml").write_text('"placement:traits:list": "role:mine"\n')

@@ -1,4 +1,4 @@
-"""At which microversions a body or query string is accepted."""
+"""The microversions that accept a body or query string."""
 
 import typing
 
@@ -26,5 +26,5 @@ def versions(schemas: Schemas, instance: typing.Any) -> str:
 
 
 def error(schemas: Schemas, instance: typing.Any) -> str:
-    """Return why ``instance`` is refused at the latest version."""
+    """Return the error of ``instance`` at the newest version."""
     return str(schemas.find_error(instance, MAX_VERSION))

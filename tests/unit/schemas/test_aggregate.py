@@ -22,7 +22,9 @@ OTHER = "{B4CC2D1E-52A0-4D2A-8A3B-0123456789AC}"
         ({}, False),
     ],
 )
-def test_a_list_before_1_19_and_an_object_with_generation_since(aggregates, is_good):
+def test_the_body_is_a_list_before_1_19_and_then_an_object_with_a_generation(
+    aggregates, is_good
+):
     whole = {"aggregates": aggregates, "resource_provider_generation": 1}
 
     bare = accepting.versions(REPLACE, aggregates)
@@ -40,11 +42,11 @@ def test_a_list_before_1_19_and_an_object_with_generation_since(aggregates, is_g
         {"aggregates": [], "resource_provider_generation": 1, "x": 1},
     ],
 )
-def test_the_object_has_two_members(body):
+def test_the_object_has_exactly_two_members(body):
     assert accepting.versions(REPLACE, body) == "never"
 
 
-def test_the_texts_that_clients_look_for():
+def test_error_texts_that_clients_match():
     twice = {"aggregates": [UUID, UUID], "resource_provider_generation": 1}
     odd = {"aggregates": ["x"], "resource_provider_generation": 1}
     text = {"aggregates": "all", "resource_provider_generation": 1}

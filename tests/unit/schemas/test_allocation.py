@@ -19,7 +19,7 @@ NEW = {"consumer_generation": None}
 MAPPINGS = {"mappings": {"_A": [UUID], "": 7}}
 TYPE = {"consumer_type": "INSTANCE"}
 
-# What is said of one consumer, the versions of PUT and the versions of POST.
+# A body of one consumer, and the versions of PUT and of POST that accept it.
 CONSUMERS = [
     (LISTED, "1.0-1.7", "never"),
     (LISTED | OWNER, "1.8-1.11", "never"),
@@ -45,12 +45,12 @@ LATEST = KEYED | OWNER | GENERATION | TYPE
 
 
 @pytest.mark.parametrize(("consumer", "put", "post"), CONSUMERS)
-def test_one_consumer(consumer, put, post):
+def test_versions_of_a_body_of_one_consumer(consumer, put, post):
     assert accepting.versions(REPLACE, consumer) == put
 
 
 @pytest.mark.parametrize(("consumer", "put", "post"), CONSUMERS)
-def test_several_consumers(consumer, put, post):
+def test_versions_of_a_body_of_several_consumers(consumer, put, post):
     several = {UUID: consumer, UUID.upper(): consumer}
 
     assert accepting.versions(REPLACE_SEVERAL, several) == post
@@ -71,7 +71,7 @@ def test_several_consumers_are_keyed_by_uuid(bodies):
         ({}, "never"),
     ],
 )
-def test_a_listed_provider(provider, versions):
+def test_versions_of_a_provider_in_a_list(provider, versions):
     listed = [{"resource_provider": provider, "resources": RESOURCES}]
 
     assert accepting.versions(REPLACE, {"allocations": listed}) == versions
@@ -86,11 +86,11 @@ def test_a_listed_provider(provider, versions):
         [ONE | {"generation": 1}],
     ],
 )
-def test_a_list_that_is_refused(listed):
+def test_an_invalid_list_is_refused(listed):
     assert accepting.versions(REPLACE, {"allocations": listed}) == "never"
 
 
-def test_a_provider_may_be_listed_twice():
+def test_a_list_can_have_a_provider_twice():
     twice = {"allocations": [ONE, ONE]}
 
     assert accepting.versions(REPLACE, twice) == "1.0-1.7"
@@ -109,7 +109,7 @@ def test_a_provider_may_be_listed_twice():
         ({UUID + "\n": {"resources": RESOURCES}}, False),
     ],
 )
-def test_a_keyed_provider(allocations, is_good):
+def test_a_provider_as_a_key(allocations, is_good):
     body = LATEST | {"allocations": allocations}
 
     assert (accepting.versions(REPLACE, body) == "1.38-") == is_good

@@ -43,11 +43,11 @@ from tests.unit.schemas import accepting
         ({"resources": "", "x": ""}, "never"),
     ],
 )
-def test_parameters(query, versions):
+def test_versions_of_a_query(query, versions):
     assert accepting.versions(LIST_QUERY, query) == versions
 
 
-def test_an_unknown_parameter_is_compared_with_the_known_ones():
+def test_an_unknown_parameter_is_reported_with_the_known_ones():
     assert "'x' does not match any of the regexes: " in (
         accepting.error(LIST_QUERY, {"x": ""})
     )

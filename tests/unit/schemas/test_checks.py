@@ -1,4 +1,4 @@
-"""Checks say of a value what the jsonschema library says."""
+"""Compiled checks give the same results as the jsonschema library."""
 
 import importlib
 import itertools
@@ -41,7 +41,7 @@ def every_body():
 
 
 @pytest.mark.parametrize("schema", list(every_body()))
-def test_every_schema_of_what_is_sent_has_a_check(schema):
+def test_every_request_schema_has_a_check(schema):
     checks.compiled(schema, FORMATS)
 
 
@@ -57,7 +57,7 @@ def test_every_schema_of_what_is_sent_has_a_check(schema):
         {"type": "object", "additionalProperties": {"type": "integer"}},
     ],
 )
-def test_no_check_is_made_of_what_it_would_leave_out(schema):
+def test_an_unsupported_schema_has_no_check(schema):
     with pytest.raises(checks.Unsupported):
         checks.compiled(schema, FORMATS)
 
@@ -111,7 +111,7 @@ def composed():
 
 
 @pytest.mark.parametrize("schema", list(composed()), ids=str)
-def test_a_check_and_the_library_refuse_the_same(schema):
+def test_a_check_refuses_what_the_library_refuses(schema):
     check = checks.compiled(schema, FORMATS)
     library = jsonschema.Draft202012Validator(schema, format_checker=FORMATS)
     for value in VALUES:
@@ -119,7 +119,7 @@ def test_a_check_and_the_library_refuse_the_same(schema):
 
         assert (failure is None) == library.is_valid(value), value
         if failure is not None:
-            # Where it says, the library finds an error, too.
+            # The library also finds an error at this path.
             found = {tuple(error.absolute_path) for error in library.iter_errors(value)}
             assert tuple(failure.path) in found
 
@@ -193,7 +193,7 @@ def library_of(steps):
     | st.lists(st.sampled_from([1, "A", UUID, [], {}, 1.0, True]), max_size=4)
     | st.dictionaries(st.sampled_from(["a", "VCPU", UUID]), st.integers(0, 1))
 )
-def test_small_bodies_are_refused_in_the_words_of_the_library(steps, body, new):
+def test_small_bodies_get_the_messages_of_the_library(steps, body, new):
     library = library_of(steps)
     assert steps.find_error(body, MAX_VERSION) is None
     for path in places(body):
@@ -201,7 +201,7 @@ def test_small_bodies_are_refused_in_the_words_of_the_library(steps, body, new):
         expected = jsonschema.exceptions.best_match(library.iter_errors(wrong))
         error = steps.find_error(wrong, MAX_VERSION)
 
-        # Only where the pattern ends differs.
+        # The two differ in whether a pattern can end before a line break.
         if "\\n" not in repr(new):
             assert str(error) == str(expected)
 
@@ -226,7 +226,7 @@ LARGE = {
 
 
 def calls(work):
-    """Return how many functions are called while ``work`` is done."""
+    """Return the number of function calls during ``work``."""
     count = 0
 
     def profile(_frame, event, _arg):
@@ -242,7 +242,7 @@ def calls(work):
 
 
 @pytest.mark.parametrize(("steps", "body"), BODIES)
-def test_a_large_body_is_refused_shortly_and_at_once(steps, body):
+def test_a_large_body_gets_a_short_message_quickly(steps, body):
     schema_length = len(str(steps.pick(MAX_VERSION).schema))
     refused = 0
     for path in places(body):
@@ -259,16 +259,16 @@ def test_a_large_body_is_refused_shortly_and_at_once(steps, body):
             refused += 1
             (text,) = texts
             assert "Failed validating" in text, (path, name)
-            # The schema is shown with spaces before its lines.
+            # The message indents the lines of the schema.
             assert len(text) < 2000 + 6 * schema_length, (path, name)
             for repeated in ("A" * 201, "1, " * 70, "'A', " * 50):
                 assert repeated not in text, (path, name)
-            # A few for each member, and not the dozens of the library.
+            # The library needs dozens of calls for each member.
             assert count < 5000 + 6 * 10_000, (path, name, count)
     assert refused > len(LARGE)
 
 
-def test_of_a_large_body_the_first_error_is_told_with_its_place():
+def test_a_large_body_gets_its_first_error_with_its_path():
     several = {f"A{n}": {"total": 1} for n in range(1000)} | {"LAST": {"total": 0}}
     body = {"resource_provider_generation": 1, "inventories": several}
 

@@ -67,12 +67,12 @@ def versions(request):
 
 
 @pytest.mark.parametrize(("name", "value"), GOOD_VALUES)
-def test_a_good_value(versions, name, value):
+def test_a_valid_value_is_accepted_at_all_versions(versions, name, value):
     assert versions({name: value}) == "1.0-"
 
 
 @pytest.mark.parametrize(("name", "value"), BAD_VALUES)
-def test_a_bad_value(versions, name, value):
+def test_an_invalid_value_is_never_accepted(versions, name, value):
     assert versions({name: value}) == "never"
 
 
@@ -88,7 +88,7 @@ def test_a_bad_value(versions, name, value):
         ({"total": 1}, "never"),
     ],
 )
-def test_creation(body, versions):
+def test_versions_of_a_body_that_creates(body, versions):
     assert accepting.versions(CREATE, body) == versions
 
 
@@ -104,7 +104,7 @@ def test_creation(body, versions):
         ),
     ],
 )
-def test_one_is_replaced_with_a_generation_and_without_a_class(body, versions):
+def test_a_body_that_replaces_one_has_a_generation_and_no_class(body, versions):
     assert accepting.versions(REPLACE_ONE, body) == versions
 
 
@@ -121,20 +121,20 @@ def test_one_is_replaced_with_a_generation_and_without_a_class(body, versions):
         ([], "never"),
     ],
 )
-def test_all_are_replaced(inventories, versions):
+def test_versions_of_a_body_that_replaces_all(inventories, versions):
     body = {"resource_provider_generation": 1, "inventories": inventories}
     assert accepting.versions(REPLACE_ALL, body) == versions
 
 
 @pytest.mark.parametrize("missing", ["resource_provider_generation", "inventories"])
-def test_all_are_replaced_with_a_generation(missing):
+def test_a_body_that_replaces_all_has_both_members(missing):
     body = {"resource_provider_generation": 1, "inventories": {}}
     del body[missing]
 
     assert f"'{missing}' is a required property" in accepting.error(REPLACE_ALL, body)
 
 
-def test_the_texts_that_clients_look_for():
+def test_error_texts_that_clients_match():
     text = accepting.error(REPLACE_ONE, {"total": 0, "resource_provider_generation": 1})
 
     assert "0 is less than the minimum of 1" in text

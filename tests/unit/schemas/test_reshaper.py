@@ -1,4 +1,4 @@
-"""Bodies of a reshape, by version; it says of consumers what allocations say."""
+"""Bodies of a reshape, by version; consumers are as in bodies of allocations."""
 
 import pytest
 
@@ -35,7 +35,7 @@ INVENTORIES = {
         ([], "never"),
     ],
 )
-def test_consumers_of_a_reshape(allocations, versions):
+def test_versions_of_the_consumers_of_a_reshape(allocations, versions):
     body = {"inventories": INVENTORIES, "allocations": allocations}
 
     assert accepting.versions(RESHAPE, body) == versions
@@ -60,14 +60,14 @@ def test_consumers_of_a_reshape(allocations, versions):
         ({}, False),
     ],
 )
-def test_inventories_of_a_reshape(inventories, is_good):
+def test_inventories_of_a_reshape_are_validated(inventories, is_good):
     body = {"inventories": inventories, "allocations": {}}
 
     assert (accepting.versions(RESHAPE, body) == "1.30-") == is_good
 
 
 @pytest.mark.parametrize("member", ["inventories", "allocations"])
-def test_a_reshape_has_both_members_and_no_others(member):
+def test_a_reshape_has_exactly_two_members(member):
     whole = {"inventories": INVENTORIES, "allocations": {}}
     without = {name: value for name, value in whole.items() if name != member}
 

@@ -22,11 +22,11 @@ from tests.unit.schemas import accepting
         ({}, "never"),
     ],
 )
-def test_creation(body, versions):
+def test_versions_of_a_body_that_creates(body, versions):
     assert accepting.versions(CREATE, body) == versions
 
 
-def test_the_texts_that_clients_look_for():
+def test_error_texts_that_clients_match():
     assert "Failed validating 'pattern'" in accepting.error(CREATE, {"name": "VCPU"})
     assert "Failed validating 'maxLength'" in accepting.error(
         CREATE, {"name": "CUSTOM_" + "A" * 249}

@@ -34,7 +34,7 @@ BARE = UUID.replace("-", "")
         (None, "never"),
     ],
 )
-def test_creation(body, versions):
+def test_versions_of_a_body_that_creates(body, versions):
     assert accepting.versions(CREATE, body) == versions
 
 
@@ -50,7 +50,7 @@ def test_creation(body, versions):
         ({"name": "a" * 201}, "never"),
     ],
 )
-def test_update(body, versions):
+def test_versions_of_a_body_that_updates(body, versions):
     assert accepting.versions(UPDATE, body) == versions
 
 
@@ -71,11 +71,11 @@ def test_update(body, versions):
         ({"limit": "1"}, "never"),
     ],
 )
-def test_filters(query, versions):
+def test_versions_of_a_query(query, versions):
     assert accepting.versions(LIST_QUERY, query) == versions
 
 
-def test_the_texts_that_clients_look_for():
+def test_error_texts_that_clients_match():
     assert "'name' is a required property" in accepting.error(CREATE, {})
     assert "'x' is not a 'uuid'" in accepting.error(CREATE, {"name": "a", "uuid": "x"})
     assert "'x' is not a 'uuid'" in accepting.error(

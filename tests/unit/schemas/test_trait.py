@@ -20,7 +20,7 @@ from tests.unit.schemas import accepting
         (None, "never"),
     ],
 )
-def test_traits_of_a_provider(traits, versions):
+def test_versions_of_the_traits_of_a_provider(traits, versions):
     body = {"traits": traits, "resource_provider_generation": 1}
     assert accepting.versions(REPLACE, body) == versions
 
@@ -34,7 +34,7 @@ def test_traits_of_a_provider(traits, versions):
         {"traits": [], "resource_provider_generation": 1, "x": 1},
     ],
 )
-def test_the_body_has_two_members(body):
+def test_the_body_has_exactly_two_members(body):
     assert accepting.versions(REPLACE, body) == "never"
 
 
@@ -46,5 +46,5 @@ def test_the_body_has_two_members(body):
         ({"names": "in:A"}, "never"),
     ],
 )
-def test_filters(query, versions):
+def test_versions_of_a_query(query, versions):
     assert accepting.versions(LIST_QUERY, query) == versions

@@ -28,5 +28,5 @@ from tests.unit.schemas import accepting
         ({"project_id": "p", "x": "1"}, "never"),
     ],
 )
-def test_filters(query, versions):
+def test_versions_of_a_query(query, versions):
     assert accepting.versions(TOTAL_QUERY, query) == versions

@@ -1,4 +1,4 @@
-"""What is refused, and in which words."""
+"""Validation and its error messages."""
 
 import importlib
 import itertools
@@ -17,7 +17,7 @@ V1_0 = Version(1, 0)
 
 
 def refusal(schema, instance, **options):
-    """Return the text of the refusal, None if there is none."""
+    """Return the error message; None if the instance is valid."""
     try:
         Schemas({(1, 0): schema}, **options).validate_body(instance, V1_0)
     except exception.SchemaInvalid as invalid:
@@ -25,7 +25,7 @@ def refusal(schema, instance, **options):
     return None
 
 
-def test_a_body_is_refused_in_the_words_of_the_library():
+def test_an_invalid_body_gets_the_message_of_the_library():
     schema = {"type": "object", "properties": {"total": {"minimum": 1}}}
 
     assert refusal(schema, {"total": 0}) == (
@@ -37,7 +37,7 @@ def test_a_body_is_refused_in_the_words_of_the_library():
     )
 
 
-def test_a_query_is_refused_in_its_own_words():
+def test_an_invalid_query_gets_a_message_of_its_own():
     step = Schemas({(1, 0): {"properties": {"limit": {"pattern": "^[1-9]$"}}}})
 
     with pytest.raises(
@@ -58,7 +58,7 @@ def test_a_query_is_refused_in_its_own_words():
         ("1.39", "c"),
     ],
 )
-def test_a_schema_holds_from_its_version_on(version, expected):
+def test_a_schema_is_valid_from_its_version_on(version, expected):
     steps = Schemas(
         {(1, 2): {"const": "a"}, (1, 5): {"const": "b"}, (1, 7): {"const": "c"}}
     )
@@ -125,7 +125,7 @@ def test_unknown_properties_are_named(schema, instance, text):
     st.sets(st.sampled_from(["^[A-Z]", "b", "^$|x"])),
     st.booleans(),
 )
-def test_properties_are_judged_as_the_library_does(instance, known, patterns, extra):
+def test_unknown_properties_are_those_of_the_library(instance, known, patterns, extra):
     schema = {
         "properties": {name: {"minimum": 0} for name in known},
         "patternProperties": {pattern: {"maximum": 9} for pattern in patterns},
@@ -171,7 +171,7 @@ def test_a_uuid_has_several_notations(value, is_strict):
         "b4cc2d1e_52a0_4d2a_8a3b_0123456789ab",
     ],
 )
-def test_what_is_no_uuid_is_refused(value, strict):
+def test_other_text_is_not_a_uuid(value, strict):
     assert "is not a 'uuid'" in refusal(UUID, value, strict_uuids=strict)
 
 
@@ -183,7 +183,7 @@ def test_a_format_is_for_strings_only():
 
 
 @pytest.mark.parametrize("value", ["a\0", "\ud800", "a\udfffb"])
-def test_what_no_database_stores_is_no_string(value):
+def test_a_nul_or_a_surrogate_is_refused(value):
     text = refusal({"type": "string"}, value)
 
     assert text.startswith("JSON does not validate: ")
@@ -191,17 +191,17 @@ def test_what_no_database_stores_is_no_string(value):
 
 
 @pytest.mark.parametrize("value", ["", "é", "\U0001f600", "\x01", "\ud7ff\ue000"])
-def test_other_characters_make_a_string(value):
+def test_other_characters_are_accepted(value):
     assert refusal({"type": "string"}, value) is None
 
 
 @pytest.mark.parametrize("value", [2, 2.0, 2**70, -1])
-def test_an_integer_may_be_written_with_a_zero_fraction(value):
+def test_an_integer_can_have_a_zero_fraction(value):
     assert refusal({"type": "integer"}, value) is None
 
 
 @pytest.mark.parametrize("value", [2.5, True, "2", None])
-def test_what_is_no_integer_is_refused(value):
+def test_other_numbers_are_not_integers(value):
     assert "is not of type 'integer'" in refusal({"type": "integer"}, value)
 
 
@@ -216,13 +216,13 @@ def every_step():
 
 
 @pytest.mark.parametrize(("since", "validator"), list(every_step()))
-def test_a_schema_is_one(since, validator):
+def test_a_schema_is_valid_json_schema(since, validator):
     jsonschema.Draft202012Validator.check_schema(validator.schema)
 
     assert V1_0 <= since <= MAX_VERSION
 
 
-def test_the_steps_are_in_their_order():
+def test_steps_must_be_in_order():
     ids = [step.id for step in every_step()]
     by_name = {}
     for step in every_step():
@@ -236,7 +236,7 @@ def test_the_steps_are_in_their_order():
 @pytest.mark.parametrize("more", [{}, {"pattern": "^[a-b]+$"}])
 @pytest.mark.parametrize("shortest", [{}, {"minLength": 1}, {"minLength": 2}])
 @pytest.mark.parametrize("longest", [{}, {"maxLength": 0}, {"maxLength": 2}])
-def test_a_list_is_refused_as_its_items_are_one_by_one(kind, more, shortest, longest):
+def test_a_list_gets_the_error_of_its_first_invalid_item(kind, more, shortest, longest):
     schema = {"type": kind, **more, **shortest, **longest}
     items = ["", "a", "ab", "abc", 0, None, "a\0", "a\ud800"]
     refused = {item: refusal(schema, item) for item in items}
@@ -245,9 +245,9 @@ def test_a_list_is_refused_as_its_items_are_one_by_one(kind, more, shortest, lon
             whole = refusal({"items": schema}, list(instance))
 
             assert (whole is None) == all(refused[item] is None for item in instance)
-            # In the words of the library, which name the item.
+            # The message of the library contains the item.
             assert whole is None or "On instance[" in whole
 
 
-def test_the_items_of_what_is_no_list_are_not_asked_about():
+def test_items_are_checked_only_in_a_list():
     assert refusal({"items": {"type": "string", "minLength": 5}}, "abc") is None

@@ -1,4 +1,4 @@
-"""Blueprints and the versioned API, side by side."""
+"""The Flask application: blueprints beside the versioned API."""
 
 import json
 
@@ -15,7 +15,7 @@ HEADERS = {"X_Auth_Token": "admin", "Accept": "application/json"}
 
 
 def unreachable(_environ, _start_response):
-    raise AssertionError("the versioned API was asked")
+    raise AssertionError("the request reached the versioned API")
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_no_first_segment_belongs_to_both():
     assert of_the_api.isdisjoint(app.Application(unreachable).first_segments)
 
 
-def test_the_application_is_one_of_flask(application):
+def test_the_application_is_a_flask_application(application):
     assert isinstance(application, flask.Flask)
 
 
@@ -43,7 +43,7 @@ def test_a_request_for_the_api_does_not_pass_through_flask(
     application, monkeypatch, path
 ):
     def refuse(*_):
-        raise AssertionError("Flask was asked")
+        raise AssertionError("the request reached Flask")
 
     monkeypatch.setattr(flask.Flask, "request_context", refuse)
 
@@ -63,7 +63,7 @@ def test_an_operation_of_a_blueprint_ignores_the_version(application, path):
 @pytest.mark.parametrize(
     "path", ["/-/v1/nothing", "/-/v1/providers/", "/-//v1/providers", "/-", "/-/"]
 )
-def test_an_unknown_path_of_the_extensions_has_their_code(application, path):
+def test_an_unknown_path_of_the_extensions_has_a_code_of_theirs(application, path):
     answer = ask(application, path, **HEADERS)
 
     assert answer.status_int == 404
@@ -79,7 +79,9 @@ def test_an_unknown_path_below_the_document_is_not_found(application):
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "POST", "PATCH"])
 @pytest.mark.parametrize("path", ["/-/v1/providers", "/openapi.json"])
-def test_a_method_that_is_not_served(application, path, method):
+def test_an_unsupported_method_is_405_with_the_allowed_methods(
+    application, path, method
+):
     answer = ask(application, path, method, **HEADERS)
 
     assert answer.status_int == 405
@@ -90,7 +92,7 @@ def test_a_method_that_is_not_served(application, path, method):
 
 
 @pytest.mark.parametrize("host", ["", "a b", "placement_api:8778", "[::1", "\xe9"])
-def test_whatever_the_host_a_blueprint_answers(application, host):
+def test_a_blueprint_answers_for_any_host_header(application, host):
     assert ask(application, "/openapi.json", Host=host, **HEADERS).status_int == 200
 
 
@@ -108,7 +110,7 @@ def test_the_document_needs_a_token_and_no_role(application):
 
 @pytest.fixture
 def broken(tmp_path, monkeypatch):
-    """Make a service with a blueprint whose one view raises what it is given."""
+    """Return a function that makes a service whose one view raises an exception."""
 
     def broken(failure):
         blueprint = flask.Blueprint("broken", __name__)
@@ -146,7 +148,7 @@ def test_the_rule_of_every_view_exists():
     assert rules - {rule.name for rule in policies.list_rules()} == {None}
 
 
-def test_a_variable_of_a_path_reads_as_in_the_api(monkeypatch):
+def test_a_path_variable_is_shown_as_in_the_api(monkeypatch):
     blueprint = flask.Blueprint("one", __name__)
     blueprint.get("/-/v1/things/<uuid>/<int:n>")(view.guarded(None)(unreachable))
     monkeypatch.setattr(app, "BLUEPRINTS", (blueprint,))
