@@ -127,7 +127,7 @@ def _foreseeing(
         and foresight.has_held
         and not _is_explained(typing.cast("Found", foresight.answer))
     ):
-        with postgresql.alone(conn) as is_alone:
+        with postgresql.autocommit(conn) as is_alone:
             reader = Reader(conn, foresight, memory.texts)
         if not is_alone or reader.finds_as_before(foresight):
             return reader

@@ -1,7 +1,7 @@
-"""Statements that are sent together, where the database takes several at once.
+"""Send several statements in one round trip, where the database can run them.
 
-Each of them does what it would do alone, in their order; the way to the database
-and back is made once. Only what the last one returns can be read.
+They run one after the other, with the same effect as if sent alone. Only the result
+of the last one can be read.
 """
 
 import collections.abc
@@ -11,9 +11,8 @@ import sqlalchemy as sa
 
 from placement.db import conflicts, prepared
 
-# Several statements in one text are one transaction, whose isolation may otherwise be
-# any that the server is set to. Its plans are for lists of any length: to plan for each
-# anew takes longer than to run them.
+# The server's configuration must not decide the isolation level. Generic plans serve
+# arrays of any length; planning for each array would take longer than running.
 TRANSACTION = (
     "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; "
     "SET LOCAL plan_cache_mode = force_generic_plan"
@@ -23,10 +22,10 @@ _Result = sa.CursorResult[*tuple[typing.Any, ...]]
 
 
 class Step(typing.NamedTuple):
-    """A statement and its parameters; with a list of these it runs for each.
+    """A statement with its parameters, or with a list of them to run it for each.
 
-    A statement that is written anew each time, because it has to be expanded, does
-    not go together with others.
+    ``is_fixed`` is False for a statement whose text depends on its parameters, such
+    as an expanded list; it is not sent together with others.
     """
 
     statement: sa.Executable
@@ -35,13 +34,13 @@ class Step(typing.NamedTuple):
 
 
 def run(conn: sa.Connection, steps: collections.abc.Sequence[Step]) -> _Result:
-    """Run the steps, of which there is at least one, and return what the last does.
+    """Run one or more steps and return the result of the last one.
 
-    The statements give all their values: none are added by defaults of columns.
+    The statements must set all values themselves: column defaults are not applied.
     """
-    kept = prepared.find(conn)
-    if kept is not None and all(step.is_fixed for step in steps):
-        return kept.run(
+    statements = prepared.find(conn)
+    if statements is not None and all(step.is_fixed for step in steps):
+        return statements.run(
             conn,
             (
                 (step.statement, typing.cast(prepared.Parameters, step.parameters))
@@ -56,45 +55,45 @@ def run(conn: sa.Connection, steps: collections.abc.Sequence[Step]) -> _Result:
 def run_one(
     conn: sa.Connection, statement: sa.Executable, parameters: prepared.Parameters
 ) -> _Result:
-    """Run a statement that is the same object each time, as ``run`` does."""
+    """Run one statement; callers pass the same object each time, so it is prepared."""
     return run(conn, [Step(statement, parameters)])
 
 
 def required(*conditions: sa.ColumnElement[bool]) -> sa.Select[tuple[int]]:
     """Return a statement that fails unless all conditions are met.
 
-    A transaction of ``run_whole`` that has it does nothing then. The server writes the
-    failure to its log, for people to read.
+    It rolls back the transaction of ``run_transaction`` that contains it. The server
+    logs the failure, so its text is written for the reader of that log.
     """
-    # As one text, or the failure would be found while the statement is planned.
+    # The planner evaluates a cast of a constant, but not one of this expression.
     number = sa.case((sa.and_(*conditions), _ONE), else_=_NO_NUMBER)
     return sa.select(sa.cast(number, sa.Integer))
 
 
 _ONE, _NO_NUMBER = (
     sa.literal_column(f"'{text}'", sa.Text)
-    for text in ("1", "not as required, which Placement deals with")
+    for text in ("1", "condition not met, Placement handles this")
 )
 
 
-def run_whole(conn: sa.Connection, steps: collections.abc.Sequence[Step]) -> bool:
-    """Run the steps as one transaction, and commit it; all of that is sent together.
+def run_transaction(conn: sa.Connection, steps: collections.abc.Sequence[Step]) -> bool:
+    """Run the steps as one transaction, including COMMIT, in one round trip.
 
-    Each of the statements sees what was committed when its turn came. For
-    connections that prepare statements, in a block of ``postgresql.alone``.
+    Isolation is READ COMMITTED. Requires a connection that prepares statements, in a
+    block of ``postgresql.autocommit``.
 
-    Returns False when a condition of ``required`` was not met, and nothing was done.
+    Returns False if a condition of ``required`` was not met; nothing is changed then.
     """
-    kept = prepared.find(conn)
-    assert kept is not None
+    prepared_statements = prepared.find(conn)
+    assert prepared_statements is not None
     statements = [
         (step.statement, typing.cast(prepared.Parameters, step.parameters))
         for step in steps
     ]
     try:
-        kept.run(conn, statements, first=[TRANSACTION]).close()
+        prepared_statements.run(conn, statements, first=[TRANSACTION]).close()
     except sa.exc.DBAPIError as failure:
-        if conflicts.is_no_number(failure):
+        if conflicts.is_invalid_text(failure):
             return False
         raise
     return True

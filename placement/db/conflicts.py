@@ -118,7 +118,7 @@ def _number(original: typing.Any) -> typing.Any:
     return arguments[0] if arguments else None
 
 
-def is_no_number(failure: sa.exc.DBAPIError) -> bool:
+def is_invalid_text(failure: sa.exc.DBAPIError) -> bool:
     """Say whether PostgreSQL was given a text to make a number of that is none."""
     return getattr(failure.orig, "pgcode", None) == _POSTGRESQL_NO_NUMBER
 
@@ -137,7 +137,7 @@ def is_timed_out(failure: Exception) -> bool:
     )
 
 
-def leaves_doubt(failure: sa.exc.SQLAlchemyError) -> bool:
+def is_outcome_unknown(failure: sa.exc.SQLAlchemyError) -> bool:
     """Say whether what was sent to PostgreSQL may have been done all the same.
 
     So it is when there was no answer; a failure that the server tells has undone it.

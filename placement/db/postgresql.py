@@ -62,7 +62,7 @@ def listen(engine: sa.Engine) -> None:
 
 
 @contextlib.contextmanager
-def alone(conn: sa.Connection) -> collections.abc.Iterator[bool]:
+def autocommit(conn: sa.Connection) -> collections.abc.Iterator[bool]:
     """Let each statement of the block be a transaction of its own, if that is cheaper.
 
     So it is on PostgreSQL, which need not be told of the beginning and the end. What is
@@ -86,7 +86,7 @@ def alone(conn: sa.Connection) -> collections.abc.Iterator[bool]:
             driver.isolation_level, driver.readonly = level, readonly
 
 
-def prove(conn: sa.Connection) -> None:
+def ping(conn: sa.Connection) -> None:
     """See to it that the server is there, whom the connection may have lost long ago.
 
     For who is going to send what may not be sent twice, in a block of ``alone``. A

@@ -32,7 +32,7 @@ _PAUSE_SECONDS_MAX = 0.5
 # Of a program that does not say how often; the default of the option.
 _ATTEMPTS = 11
 
-# In ``kept`` of a service: the keys of refused writes, see ``write_at_once``.
+# In ``kept`` of a service: the keys of refused writes, see ``write_pipelined``.
 _REFUSED = "transaction.refused"
 
 # Maximum number of keys of a process. Before there are more all are dropped, which
@@ -46,7 +46,7 @@ _ROWS_PER_FETCH = 1000
 _SECONDS_MAX = 30
 
 
-class Again(Exception):
+class Retry(Exception):
     """What the work has read is no longer so: it has to begin anew.
 
     Raised by ``objects`` when a row that was there is gone; ``failure`` is what
@@ -63,7 +63,7 @@ def write(context: "RequestContext", work: _Work[_Result]) -> _Result:
 
     ``work`` gets a connection and may run again from its start, after everything
     it did was rolled back: when it met a deadlock, a unique key that another
-    writer took first, or raised Again. Attempts are bounded by the option
+    writer took first, or raised Retry. Attempts are bounded by the option
     ``allocation_conflict_retry_count`` and by time, with a random pause between
     them. A connection lost before COMMIT is replaced once. A connection lost in
     COMMIT is not: nobody knows whether it was done.
@@ -74,7 +74,7 @@ def write(context: "RequestContext", work: _Work[_Result]) -> _Result:
     return write_to(context.engine, work, _attempts(context))
 
 
-def write_at_once(
+def write_pipelined(
     context: "RequestContext",
     keys: collections.abc.Collection[str],
     plan: _Plan,
@@ -103,12 +103,12 @@ def write_at_once(
     def turn(conn: sa.Connection) -> None:
         nonlocal is_tried, is_done
         if not is_tried and prepared.find(conn) is not None:
-            with postgresql.alone(conn):
-                postgresql.prove(conn)
+            with postgresql.autocommit(conn):
+                postgresql.ping(conn)
                 is_tried = True
                 steps = plan(conn)
                 if steps is not None:
-                    is_done = _is_done_at_once(conn, steps)
+                    is_done = _try_pipeline(conn, steps)
                     if not is_done:
                         _add_refused(refused, keys)
         # Also if the connection was lost when it was to be given back.
@@ -174,11 +174,11 @@ def read_one(context: "RequestContext", work: _Work[_Result]) -> _Result:
     where this can be saved.
     """
 
-    def alone(conn: sa.Connection) -> _Result:
-        with postgresql.alone(conn):
+    def work_in_autocommit(conn: sa.Connection) -> _Result:
+        with postgresql.autocommit(conn):
             return work(conn)
 
-    return read(context, alone)
+    return read(context, work_in_autocommit)
 
 
 def read_before_write(context: "RequestContext", work: _Work[_Result]) -> _Result:
@@ -210,13 +210,11 @@ def _write_once(conn: sa.Connection, work: _Work[_Result]) -> _Result:
     return result
 
 
-def _is_done_at_once(
-    conn: sa.Connection, steps: collections.abc.Sequence[Step]
-) -> bool:
+def _try_pipeline(conn: sa.Connection, steps: collections.abc.Sequence[Step]) -> bool:
     try:
-        return batch.run_whole(conn, steps)
+        return batch.run_transaction(conn, steps)
     except sa.exc.SQLAlchemyError as failure:
-        if conflicts.leaves_doubt(failure):
+        if conflicts.is_outcome_unknown(failure):
             raise _not_known(failure) from failure
         raise
 
@@ -233,9 +231,9 @@ def _run(
         try:
             with database.connect() as conn:
                 return turn(conn)
-        except Again as again:
+        except Retry as retry:
             attempt += 1
-            _give_up_after(attempts, attempt, deadline, again.failure, again)
+            _give_up_after(attempts, attempt, deadline, retry.failure, retry)
         except sa.exc.SQLAlchemyError as failure:
             match conflicts.meaning(failure):
                 case conflicts.Meaning.RETRY:

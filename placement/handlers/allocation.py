@@ -11,18 +11,14 @@ from placement.api.operation import NO_CONTENT, operation, shows
 from placement.api.reply import Reply
 from placement.api.request import Request
 from placement.db import transaction
-from placement.objects import allocation, claim, claim_at_once, consumer
-from placement.objects.allocation import Holding
-from placement.objects.claim import Claim
-from placement.objects.room import Amount
+from placement.objects import allocation, claim, consumer
+from placement.objects.allocation import ConsumerAllocation
+from placement.objects.claim_request import Amount, Claim
 from placement.policies import allocation as policy
 from placement.schemas import allocation as schema
 from placement.schemas import responses
 
 _Body = dict[str, typing.Any]
-
-# In ``kept`` of a service.
-_OWNERS = "handlers.allocation.owners"
 
 
 @operation(
@@ -40,12 +36,12 @@ def get_allocations(req: Request, consumer_uuid: str) -> Reply:
     uuid = uuids.canonical_or_same(consumer_uuid)
 
     def read(conn: sa.Connection) -> Reply:
-        holdings = allocation.get_holdings(conn, uuid)
+        holdings = allocation.get_all_by_consumer(conn, uuid)
         names = req.context.names.resource_classes(
             conn, {holding.resource_class_id for holding in holdings}
         )
         body: _Body = {"allocations": _by_provider(holdings, names)}
-        holder = allocation.find_holder(conn, uuid) if holdings else None
+        holder = allocation.find_consumer(conn, uuid) if holdings else None
         if holder is not None:
             if req.version.matches((1, 12)):
                 body |= {"project_id": holder.project_id, "user_id": holder.user_id}
@@ -59,7 +55,7 @@ def get_allocations(req: Request, consumer_uuid: str) -> Reply:
 
 
 def _by_provider(
-    holdings: collections.abc.Sequence[Holding], names: dict[int, str]
+    holdings: collections.abc.Sequence[ConsumerAllocation], names: dict[int, str]
 ) -> _Body:
     by_provider: _Body = {}
     for holding in holdings:
@@ -88,7 +84,7 @@ def get_provider_allocations(req: Request, uuid: str) -> Reply:
 
     try:
         generation, shares = transaction.read_one(
-            req.context, lambda conn: allocation.get_shares(conn, uuid)
+            req.context, lambda conn: allocation.get_all_by_provider(conn, uuid)
         )
     except exception.ResourceProviderNotFound as unknown:
         raise exception.ResourceNotFound(
@@ -171,31 +167,17 @@ def delete_allocations(req: Request, consumer_uuid: str) -> Reply:
     """
     uuid = uuids.canonical_or_same(consumer_uuid)
     try:
-        transaction.write_at_once(
-            req.context,
-            # A rejected release says nothing about those of other consumers.
-            (),
-            lambda _conn: claim_at_once.releasing(uuid),
-            lambda conn: claim.release(conn, uuid),
-        )
+        claim.release(req.context, uuid)
     except exception.ConsumerNotFound as unknown:
         raise exception.ConsumerNotFound(uuid=consumer_uuid) from unknown
     return reply.no_content()
 
 
 def _write(req: Request, claims: collections.abc.Sequence[Claim], refused: str) -> None:
-    names = req.context.names
-    owners = req.context.service.kept.setdefault(_OWNERS, claim_at_once.KnownOwners())
     try:
-        transaction.write_at_once(
-            req.context,
-            {amount.provider_uuid for each in claims for amount in each.amounts},
-            lambda conn: claim_at_once.claiming(conn, names, owners, claims),
-            lambda conn: claim.replace(conn, names, claims),
-        )
+        claim.write(req.context, claims)
     except exception.ResourceClassNotFound as unknown:
         raise exception.BadRequest(reason=f"{refused}{unknown}") from unknown
-    owners.note(claims)
 
 
 def claims_from_body(

@@ -133,7 +133,7 @@ def delete_inventories(req: Request, uuid: str) -> Reply:
 
     def delete(conn: sa.Connection) -> None:
         provider = resource_provider.get_by_uuid(conn, uuid)
-        resource_provider.bump_generation(conn, provider)
+        resource_provider.advance_generation(conn, provider)
         inventory.remove_all_but(conn, req.context.names, provider)
 
     transaction.write(req.context, delete)
@@ -221,7 +221,7 @@ def delete_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
 
     def delete(conn: sa.Connection) -> None:
         provider = resource_provider.get_by_uuid(conn, uuid)
-        resource_provider.bump_generation(conn, provider)
+        resource_provider.advance_generation(conn, provider)
         offer = _find(req, conn, provider, resource_class)
         if offer is None:
             raise exception.InventoryNotFoundForDelete(resource_class=resource_class)

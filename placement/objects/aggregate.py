@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from placement import uuids
 from placement.db import batch, lists, tables
 from placement.objects.association import Associations
-from placement.objects.resource_provider import Belongings, ResourceProvider
+from placement.objects.resource_provider import ProviderChildren, ResourceProvider
 
 _aggregates = tables.placement_aggregates
 _associations = tables.resource_provider_aggregates
@@ -51,7 +51,7 @@ def get_all(conn: sa.Connection, uuid: str) -> tuple[int, list[str]]:
 # The uuid of an aggregate, as it was written for the provider.
 AS_WRITTEN = sa.func.coalesce(_associations.c.spelling, _aggregates.c.uuid)
 
-_OF_PROVIDER = Belongings(
+_OF_PROVIDER = ProviderChildren(
     AS_WRITTEN,
     source=sa.join(
         _associations, _aggregates, _aggregates.c.id == _associations.c.aggregate_id

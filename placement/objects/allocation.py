@@ -1,6 +1,6 @@
-"""Allocations, as they are read: what consumers hold, and of whom.
+"""Reading allocations: by consumer, by provider, and usage by project.
 
-They are written by ``claim`` and ``claim_at_once`` alone.
+Only ``claim`` and reshaping write them.
 """
 
 import datetime
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from placement.db import batch, tables
 from placement.objects import consumer
-from placement.objects.resource_provider import Belongings
+from placement.objects.resource_provider import ProviderChildren
 
 _allocations = tables.allocations
 _consumers = tables.consumers
@@ -21,8 +21,8 @@ _types = tables.consumer_types
 _classes = tables.resource_classes
 
 
-class Holding(typing.NamedTuple):
-    """An allocation of one consumer, with what is shown of its provider."""
+class ConsumerAllocation(typing.NamedTuple):
+    """An allocation of one consumer, with the provider's uuid and generation."""
 
     provider_uuid: str
     provider_generation: int
@@ -31,8 +31,8 @@ class Holding(typing.NamedTuple):
     modified: datetime.datetime | None
 
 
-class Holder(typing.NamedTuple):
-    """A consumer's record, with public names. The type is None if it has none."""
+class ConsumerRecord(typing.NamedTuple):
+    """A consumer's record with public names; the type may be None."""
 
     generation: int
     project_id: str
@@ -40,8 +40,8 @@ class Holder(typing.NamedTuple):
     consumer_type: str | None
 
 
-class Share(typing.NamedTuple):
-    """An allocation of one provider, with what is shown of its consumer."""
+class ProviderAllocation(typing.NamedTuple):
+    """An allocation from one provider, with the consumer's uuid and generation."""
 
     consumer: str
     consumer_generation: int | None
@@ -53,7 +53,7 @@ class Share(typing.NamedTuple):
 _modified = sa.func.coalesce(_allocations.c.updated_at, _allocations.c.created_at)
 
 
-_HOLDINGS = (
+_BY_CONSUMER = (
     sa.select(
         _providers.c.uuid,
         sa.func.coalesce(_providers.c.generation, 0),
@@ -65,7 +65,7 @@ _HOLDINGS = (
     .where(_allocations.c.consumer_id == sa.bindparam("consumer"))
     .order_by(_providers.c.id, _allocations.c.resource_class_id)
 )
-_HOLDER = (
+_CONSUMER = (
     sa.select(
         _consumers.c.generation,
         _projects.c.external_id,
@@ -77,7 +77,7 @@ _HOLDER = (
     .outerjoin(_types, _types.c.id == _consumers.c.consumer_type_id)
     .where(_consumers.c.uuid == sa.bindparam("consumer"))
 )
-_SHARES = Belongings(
+_BY_PROVIDER = ProviderChildren(
     _allocations.c.consumer_id,
     _consumers.c.generation,
     _classes.c.name,
@@ -91,31 +91,33 @@ _SHARES = Belongings(
 )
 
 
-def get_holdings(conn: sa.Connection, uuid: str) -> list[Holding]:
-    """Return what one consumer holds, ordered by provider and class."""
-    held = batch.run_one(conn, _HOLDINGS, {"consumer": uuid})
-    return list(map(Holding._make, held))
+def get_all_by_consumer(conn: sa.Connection, uuid: str) -> list[ConsumerAllocation]:
+    """Return the allocations of one consumer, ordered by provider and class."""
+    rows = batch.run_one(conn, _BY_CONSUMER, {"consumer": uuid})
+    return list(map(ConsumerAllocation._make, rows))
 
 
-def find_holder(conn: sa.Connection, uuid: str) -> Holder | None:
+def find_consumer(conn: sa.Connection, uuid: str) -> ConsumerRecord | None:
     """Return the record of one consumer, or None."""
-    row = batch.run_one(conn, _HOLDER, {"consumer": uuid}).first()
-    return None if row is None else Holder._make(row)
+    row = batch.run_one(conn, _CONSUMER, {"consumer": uuid}).first()
+    return None if row is None else ConsumerRecord._make(row)
 
 
-def get_shares(conn: sa.Connection, uuid: str) -> tuple[int, list[Share]]:
-    """Return a provider's generation, and what is allocated of it.
+def get_all_by_provider(
+    conn: sa.Connection, uuid: str
+) -> tuple[int, list[ProviderAllocation]]:
+    """Return a provider's generation and its allocations, ordered by id.
 
-    Shares are ordered by the allocations' ids. Runs one statement.
+    Runs one statement.
 
     Raises ResourceProviderNotFound.
     """
-    provider, rows = _SHARES.read(conn, uuid)
-    return provider.generation, list(map(Share._make, rows))
+    provider, rows = _BY_PROVIDER.read(conn, uuid)
+    return provider.generation, list(map(ProviderAllocation._make, rows))
 
 
 class Usage(typing.NamedTuple):
-    """Units of one class that consumers of one type hold; the type may be None."""
+    """Units of one class allocated to consumers of one type, which may be None."""
 
     consumer_type: str | None
     resource_class_id: int
@@ -125,23 +127,23 @@ class Usage(typing.NamedTuple):
 def get_usages(
     conn: sa.Connection, project_id: str, user_id: str | None
 ) -> tuple[list[Usage], dict[str | None, int]]:
-    """Return what a project's consumers hold, and how many they are by type.
+    """Return a project's usage, and the number of its consumers by type.
 
-    With ``user_id`` only that user's consumers count. Usages are ordered by type
-    and class.
+    With ``user_id``, only consumers of that user count. Usage is ordered by type and
+    class.
     """
-    mine = (
+    selected = (
         sa.select(_consumers.c.uuid, _types.c.name.label("type"))
         .join(_projects, _projects.c.id == _consumers.c.project_id)
         .outerjoin(_types, _types.c.id == _consumers.c.consumer_type_id)
         .where(_projects.c.external_id == project_id)
     )
     if user_id is not None:
-        mine = mine.join(_users, _users.c.id == _consumers.c.user_id).where(
+        selected = selected.join(_users, _users.c.id == _consumers.c.user_id).where(
             _users.c.external_id == user_id
         )
-    consumers = mine.cte("consumers_of_project")
-    held = sa.join(
+    consumers = selected.cte("consumers_of_project")
+    allocated = sa.join(
         consumers, _allocations, _allocations.c.consumer_id == consumers.c.uuid
     )
     usages = conn.execute(
@@ -150,7 +152,7 @@ def get_usages(
             _allocations.c.resource_class_id,
             sa.func.sum(_allocations.c.used),
         )
-        .select_from(held)
+        .select_from(allocated)
         .group_by(consumers.c.type, _allocations.c.resource_class_id)
         .order_by(consumers.c.type, _allocations.c.resource_class_id)
     )
@@ -158,10 +160,10 @@ def get_usages(
         sa.select(
             consumers.c.type, sa.func.count(sa.distinct(_allocations.c.consumer_id))
         )
-        .select_from(held)
+        .select_from(allocated)
         .group_by(consumers.c.type)
     )
-    # MariaDB's sums are decimals.
+    # MariaDB returns sums as Decimal.
     return (
         [Usage(type_, class_id, int(used)) for type_, class_id, used in usages],
         dict(counts.all()),
@@ -169,5 +171,5 @@ def get_usages(
 
 
 def type_name(consumer_type: str | None) -> str:
-    """Return the name under which a type is shown."""
+    """Return the name that clients see for a type, which may be None."""
     return consumer.UNKNOWN_TYPE if consumer_type is None else consumer_type

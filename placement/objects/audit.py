@@ -257,7 +257,7 @@ def _wrong_roots() -> Findings:
 def _set_roots(conn: sa.Connection, ids: Keys, _settings: object) -> int:
     """Lock the providers with all above them, and write where that ends.
 
-    Raises Again when a parent has changed before all were locked.
+    Raises Retry when a parent has changed before all were locked.
     """
     parents = _ancestry(conn, ids)
     resource_provider.lock(conn, parents)

@@ -1,4 +1,4 @@
-"""Consumers: who holds allocations, for which project and user, of which type."""
+"""Consumers: their records, with project, user, type and generation."""
 
 import collections.abc
 import dataclasses
@@ -14,7 +14,7 @@ from placement.db.batch import Step
 _consumers = tables.consumers
 _allocations = tables.allocations
 
-# The name under which consumers without a type are shown.
+# Shown as the type of consumers that have none.
 UNKNOWN_TYPE = "unknown"
 
 
@@ -28,7 +28,10 @@ UNCHECKED = Unchecked.UNCHECKED
 
 
 class Owner(typing.NamedTuple):
-    """For whom a consumer is: external ids, and its type, None to leave that."""
+    """A consumer's project and user, by external ids, and its type.
+
+    A ``consumer_type`` of None leaves the stored type as it is.
+    """
 
     project_id: str
     user_id: str
@@ -64,10 +67,10 @@ _LOCK = lists.Statement(
 def lock_all(
     conn: sa.Connection, uuids: collections.abc.Iterable[str]
 ) -> dict[str, Consumer]:
-    """Return the records that there are, by uuid, and keep other writers away.
+    """Lock the existing records, in the order of their ids; return them by uuid.
 
-    What a consumer holds is written only by who has locked its record, or has
-    just made it. Records are locked in the order of their ids.
+    A transaction writes allocations of a consumer only if it has locked or created
+    the consumer's record.
     """
     rows = _LOCK.execute(conn, {"uuids": sorted(set(uuids))})
     return {row[1]: Consumer(*row) for row in rows}
@@ -78,9 +81,9 @@ def require_generation(
 ) -> None:
     """Compare the generation that the caller has read with the stored one.
 
-    None means that the consumer must not exist. A record without allocations, which
-    only other services leave behind, counts as absent; its generation is accepted as
-    well, because a client may have read it there.
+    A ``given`` of None means that the consumer must not exist. A record without
+    allocations, which only other services leave behind, counts as absent, but its
+    generation is accepted too, because a client may have read it there.
 
     Raises ConsumerGenerationConflict.
     Source: microversion 1.28.
@@ -95,9 +98,9 @@ def require_generation(
 def creating(
     uuids: collections.abc.Sequence[str], owners: dict[str, OwnerIds]
 ) -> list[Step]:
-    """Return how to add a record for each, at the generation of its first allocations.
+    """Return the steps that insert a record for each consumer, at generation 1.
 
-    Of two writers that do this at once, one breaks the unique key and runs again.
+    If two writers do this at the same time, one breaks the unique key and is retried.
     """
     rows = [{"uuid": uuid, "generation": 1, **owners[uuid]._asdict()} for uuid in uuids]
     return [lists.insert(_consumers, rows)] if rows else []
@@ -106,17 +109,14 @@ def creating(
 def advancing(
     stored: collections.abc.Sequence[Consumer], owners: dict[str, OwnerIds]
 ) -> list[Step]:
-    """Return how to advance the records' generations and write whose they are now.
-
-    An owner without a type leaves the type as it is.
-    """
+    """Return the steps that advance the records' generations and set their owners."""
     steps = []
     now = tables.utcnow()
-    # Those without a type have None there, which cannot be compared.
+    # The type may be None, which cannot be compared.
     for owner in sorted({owners[each.uuid] for each in stored}, key=lambda it: it[:2]):
         ids = [each.id for each in stored if owners[each.uuid] == owner]
         values = {"now": now, "project": owner.project_id, "user": owner.user_id}
-        statement = _ADVANCE_BUT_TYPE
+        statement = _ADVANCE_WITHOUT_TYPE
         if owner.consumer_type_id is not None:
             values["consumer_type"] = owner.consumer_type_id
             statement = _ADVANCE
@@ -124,7 +124,7 @@ def advancing(
     return steps
 
 
-def _advance_but_type(ids: lists.Places) -> sa.Update:
+def _advance_without_type(ids: lists.Places) -> sa.Update:
     return (
         sa.update(_consumers)
         .where(_consumers.c.id.in_(ids))
@@ -138,16 +138,17 @@ def _advance_but_type(ids: lists.Places) -> sa.Update:
 
 
 def _advance(ids: lists.Places) -> sa.Update:
-    moved = _advance_but_type(ids)
-    return moved.values(consumer_type_id=sa.bindparam("consumer_type"))
+    return _advance_without_type(ids).values(
+        consumer_type_id=sa.bindparam("consumer_type")
+    )
 
 
-_ADVANCE_BUT_TYPE = lists.Statement(_advance_but_type)
+_ADVANCE_WITHOUT_TYPE = lists.Statement(_advance_without_type)
 _ADVANCE = lists.Statement(_advance)
 
 
 def deleting(stored: collections.abc.Sequence[Consumer]) -> list[Step]:
-    """Return how to take the records away, whose allocations are gone."""
+    """Return the steps that delete records, whose allocations are deleted already."""
     return [_DELETE.step({"ids": [each.id for each in stored]})] if stored else []
 
 
@@ -157,54 +158,54 @@ _DELETE = lists.Statement(
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of consumers and owners before anything is locked.
+class Existing:
+    """What exists of some consumers and owners, read before anything is locked.
 
-    ``has_signs`` says whether any of the consumers has a record or allocations;
-    ``ids`` are those of the owners' names, by table.
+    ``has_consumers``: any of the consumers has a record or allocations.
+    ``owner_ids``: the ids of the owners' projects, users and types, by table and name.
     """
 
-    has_signs: bool
-    ids: dict[sa.Table, dict[str, int]]
+    has_consumers: bool
+    owner_ids: dict[sa.Table, dict[str, int]]
 
 
 def look_up(
     conn: sa.Connection,
     uuids: collections.abc.Iterable[str],
     owners: collections.abc.Iterable[Owner],
-) -> Known:
-    """Ask, in one statement, for signs of the consumers and for the owners' ids."""
-    has_signs = False
-    ids: dict[sa.Table, dict[str, int]] = {table: {} for table in _OWNED_BY}
-    asked = {table.name: sorted(names) for table, names in _names(owners).items()}
-    asked["uuids"] = sorted(set(uuids))
-    if not any(asked.values()):
-        return Known(has_signs, ids)
-    for index, name, id_ in _LOOK_UP.execute(conn, asked):
-        if index == _SIGN:
-            has_signs = True
+) -> Existing:
+    """Return what exists of the consumers and the owners; runs one statement."""
+    has_consumers = False
+    ids: dict[sa.Table, dict[str, int]] = {table: {} for table in _OWNER_TABLES}
+    wanted = {table.name: sorted(names) for table, names in _names(owners).items()}
+    wanted["uuids"] = sorted(set(uuids))
+    if not any(wanted.values()):
+        return Existing(has_consumers, ids)
+    for index, name, id_ in _LOOK_UP.execute(conn, wanted):
+        if index == _CONSUMER_INDEX:
+            has_consumers = True
         else:
-            ids[_OWNED_BY[index]][name] = id_
-    return Known(has_signs, ids)
+            ids[_OWNER_TABLES[index]][name] = id_
+    return Existing(has_consumers, ids)
 
 
-def owner_ids(
-    conn: sa.Connection, known: Known, owners: collections.abc.Iterable[Owner]
+def ensure_owners(
+    conn: sa.Connection, existing: Existing, owners: collections.abc.Iterable[Owner]
 ) -> dict[Owner, OwnerIds]:
-    """Return the stored ids of the owners; what is not known yet is added for good."""
+    """Return the stored ids of the owners; insert the names that are missing."""
     wanted = set(owners)
     missing = {
-        table: sorted(names - known.ids[table].keys())
+        table: sorted(names - existing.owner_ids[table].keys())
         for table, names in _names(wanted).items()
     }
-    ids = known.ids
+    ids = existing.owner_ids
     if any(missing.values()):
         for table, names in missing.items():
             if names:
                 column = _name_column(table).name
                 rows = [{column: name} for name in names]
                 batch.run(conn, [lists.insert(table, rows)])
-        ids = look_up(conn, (), wanted).ids
+        ids = look_up(conn, (), wanted).owner_ids
     return {
         owner: OwnerIds(
             ids[tables.projects][owner.project_id],
@@ -231,20 +232,21 @@ def _name_column(table: sa.Table) -> sa.Column[str]:
     return table.c.name if table is tables.consumer_types else table.c.external_id
 
 
-# By their places in what ``_LOOK_UP`` returns, and what is not an owner.
-def holds_any(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+def has_allocations(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     """Some allocation meets a condition on its consumer.
 
-    It is looked for in the order of the index. As EXISTS, PostgreSQL without statistics
-    expects to find one soon, and reads all allocations where there is none.
+    Asks for the first row in the order of the index. Written as EXISTS, PostgreSQL
+    without statistics expects a match soon, and reads the whole table if there is none.
     """
     first = sa.select(_allocations.c.consumer_id).where(condition)
     in_order = first.order_by(_allocations.c.consumer_id).limit(1)
     return in_order.scalar_subquery().is_not(None)
 
 
-_OWNED_BY = (tables.projects, tables.users, tables.consumer_types)
-_SIGN = len(_OWNED_BY)
+# ``_LOOK_UP`` marks each row with the index of its table here, or with the next
+# number if it stands for an existing consumer.
+_OWNER_TABLES = (tables.projects, tables.users, tables.consumer_types)
+_CONSUMER_INDEX = len(_OWNER_TABLES)
 
 
 def _look_up(uuids: lists.Places, **names: lists.Places) -> sa.Executable:
@@ -252,19 +254,19 @@ def _look_up(uuids: lists.Places, **names: lists.Places) -> sa.Executable:
         sa.select(sa.literal_column(str(index)), column, table.c.id).where(
             column.in_(names[table.name])
         )
-        for index, table in enumerate(_OWNED_BY)
+        for index, table in enumerate(_OWNER_TABLES)
         for column in [_name_column(table)]
         if names[table.name] != []
     ]
     if uuids != []:
         has_record = sa.exists().where(_consumers.c.uuid.in_(uuids))
-        holds = holds_any(_allocations.c.consumer_id.in_(uuids))
-        sign: sa.Select[*tuple[typing.Any, ...]] = sa.select(
-            sa.literal_column(str(_SIGN)),
+        is_holder = has_allocations(_allocations.c.consumer_id.in_(uuids))
+        exists: sa.Select[*tuple[typing.Any, ...]] = sa.select(
+            sa.literal_column(str(_CONSUMER_INDEX)),
             sa.literal_column("''"),
             sa.literal_column("0"),
         )
-        parts.append(sign.where(sa.or_(has_record, holds)))
+        parts.append(exists.where(sa.or_(has_record, is_holder)))
     return sa.union_all(*parts)
 
 

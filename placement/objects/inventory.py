@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from placement import exception
 from placement.db import batch, lists, names, predicates, tables
 from placement.objects import resource_provider
-from placement.objects.resource_provider import Belongings, ResourceProvider
+from placement.objects.resource_provider import ProviderChildren, ResourceProvider
 
 _inventories = tables.inventories
 
@@ -143,7 +143,7 @@ def get_all_by_name(conn: sa.Connection, uuid: str) -> tuple[int, dict[str, Inve
 
 
 _classes = tables.resource_classes
-_BY_NAME = Belongings(
+_BY_NAME = ProviderChildren(
     _classes.c.name,
     *COLUMNS,
     source=sa.join(
@@ -181,7 +181,7 @@ def add(
     Raises ResourceProviderNotFound when the provider has gone, and
     InventoryExists.
     """
-    generation = resource_provider.bump_generation(conn, provider)
+    generation = resource_provider.advance_generation(conn, provider)
     if find(conn, provider, offer.resource_class_id) is not None:
         raise exception.InventoryExists(uuid=provider.uuid, resource_class=name)
     _insert(conn, provider, [offer])

@@ -7,8 +7,13 @@ import sqlalchemy as sa
 
 from placement import exception
 from placement.db import names
-from placement.objects import claim, inventory, resource_class, resource_provider
-from placement.objects.claim import Claim
+from placement.objects import (
+    claim_transaction,
+    inventory,
+    resource_class,
+    resource_provider,
+)
+from placement.objects.claim_request import Claim
 from placement.objects.inventory import Inventory
 from placement.objects.resource_provider import ResourceProvider
 
@@ -47,9 +52,9 @@ def reshape(
     """
     providers = _providers(conn, shapes)
     # Consumers are locked before providers, by everyone, and these all at once.
-    held = claim.hold(conn, claims)
+    cleared = claim_transaction.clear_consumers(conn, claims)
     ids = (provider.id for provider in providers.values())
-    claim.lock_providers(conn, claims, held, ids)
+    claim_transaction.lock_providers(conn, claims, cleared, ids)
     offers = _offers(conn, shapes)
     for shape in sorted(shapes, key=lambda shape: providers[shape.provider_uuid].id):
         provider = providers[shape.provider_uuid]
@@ -61,7 +66,7 @@ def reshape(
             raise _stale(provider.uuid, "another", shape.generation) from raced
         inventory.merge(conn, provider, offers[provider.uuid])
     try:
-        claim.replace(conn, known_names, claims, held)
+        claim_transaction.replace(conn, known_names, claims, cleared)
     except exception.ResourceClassNotFound as unknown:
         raise _malformed(unknown) from unknown
     for provider in providers.values():

@@ -1,6 +1,6 @@
-"""Resource providers: what they are, and the generation that guards them.
+"""Resource providers, and the generation that guards their changes.
 
-Their place in a tree, and how it changes, is in ``tree``.
+``tree`` creates, moves and deletes them.
 """
 
 import collections.abc
@@ -13,14 +13,14 @@ from placement import exception, uuids
 from placement.db import batch, lists, locks, revision, tables, transaction
 from placement.db.batch import Step
 
-# Begins the text of a claim that lost a race; clients look for it.
+# Start of the message of a claim that lost a race; clients match on it.
 REFUSED_CLAIM = "Inventory and/or allocations changed while attempting to allocate: "
 
 _providers = tables.resource_providers
 
 
 class ResourceProvider(typing.NamedTuple):
-    """A provider as it is stored: its place in a tree, and what guards it."""
+    """The stored place of a provider in its tree, and its generation."""
 
     id: int
     uuid: str
@@ -34,10 +34,10 @@ class ResourceProvider(typing.NamedTuple):
 
 
 class Description(typing.NamedTuple):
-    """A provider as clients are told of it.
+    """A provider as it is shown to clients.
 
-    ``modified`` is when it last changed, its generation included; None if nobody
-    knows.
+    ``modified`` is the time of the last change, also of the generation alone; None if
+    it is unknown.
     """
 
     uuid: str
@@ -48,7 +48,7 @@ class Description(typing.NamedTuple):
     modified: datetime.datetime | None
 
 
-# Records older than trees may lack a root, and ones older still a generation.
+# Old records may lack a generation, or a root if they predate trees.
 _generation = sa.func.coalesce(_providers.c.generation, 0)
 _COLUMNS = (
     _providers.c.id,
@@ -62,7 +62,7 @@ _BY_UUID = _SELECT.where(_providers.c.uuid == sa.bindparam("wanted"))
 
 
 def _uuid_of(provider_id: sa.ColumnElement[int]) -> sa.ScalarSelect[str]:
-    # Planned in half the time that joins take.
+    # For one row, the database plans this in half the time of a join.
     other = _providers.alias()
     return sa.select(other.c.uuid).where(other.c.id == provider_id).scalar_subquery()
 
@@ -78,7 +78,7 @@ _DESCRIBE = sa.select(
 _DESCRIBE_BY_UUID = _DESCRIBE.where(_providers.c.uuid == sa.bindparam("wanted"))
 
 
-# Of many, joins are faster.
+# For many rows, joins are faster.
 _parents = _providers.alias("parents")
 _roots = _providers.alias("roots")
 _DESCRIBE_ALL = (
@@ -97,7 +97,7 @@ _DESCRIBE_ALL = (
 
 
 def find_by_uuid(conn: sa.Connection, uuid: str) -> ResourceProvider | None:
-    """Return one provider, or None; ``uuid`` may be written in any way."""
+    """Return one provider, or None; ``uuid`` need not be in canonical form."""
     wanted = {"wanted": uuids.canonical_or_same(uuid)}
     row = batch.run_one(conn, _BY_UUID, wanted).first()
     return None if row is None else ResourceProvider._make(row)
@@ -117,7 +117,9 @@ def get_by_uuid(conn: sa.Connection, uuid: str) -> ResourceProvider:
 def describe(
     conn: sa.Connection, uuid: str, after: collections.abc.Sequence[Step] = ()
 ) -> Description:
-    """Return what clients are told of one provider, when the steps ``after`` are done.
+    """Return one provider as it is shown to clients.
+
+    The steps ``after`` are sent first, in the same round trip if possible.
 
     Raises ResourceProviderNotFound.
     """
@@ -131,7 +133,7 @@ def describe(
 def get_all_by_uuid(
     conn: sa.Connection, wanted: collections.abc.Iterable[str]
 ) -> dict[str, ResourceProvider]:
-    """Return the providers that there are of the uuids ``wanted``, by uuid."""
+    """Return the existing providers among the uuids ``wanted``, by uuid."""
     rows = conn.execute(_SELECT.where(_providers.c.uuid.in_(sorted(wanted))))
     return {row[1]: ResourceProvider._make(row) for row in rows}
 
@@ -139,11 +141,11 @@ def get_all_by_uuid(
 _Rows = list[tuple[typing.Any, ...]]
 
 
-class Belongings:
-    """What belongs to one provider, read in one statement with the provider.
+class ProviderChildren:
+    """A statement that reads one provider together with its rows in other tables.
 
-    ``source`` is what to read ``columns`` of, of which the first is never NULL, and
-    ``owner`` its column of the provider's id.
+    ``columns`` of ``source`` are read, of which the first must not be nullable.
+    ``owner`` is the column with the provider's id.
     """
 
     def __init__(
@@ -166,9 +168,9 @@ class Belongings:
         uuid: str,
         after: collections.abc.Sequence[Step] = (),
     ) -> tuple[ResourceProvider, _Rows]:
-        """Return the provider and the rows that belong to it.
+        """Return the provider, and its rows in the order of the statement.
 
-        The steps ``after`` are done before.
+        The steps ``after`` are sent first, in the same round trip if possible.
 
         Raises ResourceProviderNotFound.
         """
@@ -178,7 +180,7 @@ class Belongings:
             raise exception.ResourceProviderNotFound(uuid=uuid)
         width = len(_COLUMNS)
         provider = ResourceProvider._make(found[0][:width])
-        # A provider without any is one row, of nothing.
+        # For a provider without children the outer join returns one row of NULLs.
         rows = [tuple(row[width:]) for row in found if row[width] is not None]
         return provider, rows
 
@@ -186,48 +188,59 @@ class Belongings:
 def describe_all(
     conn: sa.Connection, ids: "sa.Select[tuple[int]]"
 ) -> collections.abc.Iterator[Description]:
-    """Yield the providers whose ids are selected by ``ids``, ordered by id."""
+    """Yield the providers whose ids ``ids`` selects, ordered by id."""
     rows = conn.execute(_DESCRIBE_ALL.where(_providers.c.id.in_(ids)))
     return map(Description._make, rows)
 
 
 def lock(conn: sa.Connection, provider_ids: collections.abc.Iterable[int]) -> None:
-    """Keep other writers away from the providers until the transaction ends."""
+    """Lock the providers, in the order of their ids, until the transaction ends."""
     locks.lock_providers(conn, provider_ids)
 
 
 def advance_generation(
-    conn: sa.Connection, provider: ResourceProvider, given: int, by: int = 1
+    conn: sa.Connection,
+    provider: ResourceProvider,
+    given: int | None = None,
+    by: int = 1,
 ) -> int:
-    """Claim the provider for a change; the first write of every guarded change.
+    """Advance the provider's generation; the first write of every change to it.
 
-    The stored generation is compared with ``given`` and moved in one UPDATE, so
-    of two writers that read the same generation exactly one gets through. The
-    other is told before it has written anything.
+    ``given`` is the generation that the client has read, or None if the request has
+    none. One UPDATE compares and advances the stored generation, so of two writers
+    that read the same generation exactly one succeeds; the other fails before it
+    has written anything.
 
-    Returns the new generation.
-    Raises ConcurrentUpdate when ``given`` is not the stored generation.
+    Returns the new generation; without ``given`` this takes a second statement.
+    Raises ConcurrentUpdate when ``given`` is not the stored generation, and without
+    ``given`` ResourceProviderNotFound when the provider was deleted.
     Source: API reference, "Generations".
     """
-    if not 0 <= given < 2**31 - by or not _moved(conn, provider, by, given):
-        raise _stale(provider, given)
-    return given + by
+    if given is not None:
+        if not 0 <= given < 2**31 - by or not _try_advance(conn, provider, by, given):
+            raise _stale(provider, given)
+        return given + by
+    if not _try_advance(conn, provider, by, None):
+        raise exception.ResourceProviderNotFound(uuid=provider.uuid)
+    advanced = batch.run_one(conn, _GENERATION, {"advanced": provider.id})
+    generation: int = advanced.scalar_one()
+    return generation
 
 
 def advance_by_uuid(conn: sa.Connection, uuid: str, given: int) -> ResourceProvider:
-    """Do what ``advance_generation`` does for a provider that was not read yet.
+    """Advance the generation of a provider that was not read yet, if it is ``given``.
 
-    Returns the provider as it is then.
+    Returns the provider with its new generation.
     Raises ResourceProviderNotFound and ConcurrentUpdate.
     """
     values = {"wanted": uuids.canonical_or_same(uuid), "given": given}
     if 0 <= given < 2**31 - 1:
         values |= {"by": 1, "now": tables.utcnow()}
         if conn.dialect.update_returning:
-            row = batch.run_one(conn, _MOVE_BY_UUID_RETURNING, values).first()
+            row = batch.run_one(conn, _ADVANCE_BY_UUID_RETURNING, values).first()
             if row is not None:
                 return ResourceProvider._make(row)
-        elif batch.run_one(conn, _MOVE_BY_UUID, values).rowcount == 1:
+        elif batch.run_one(conn, _ADVANCE_BY_UUID, values).rowcount == 1:
             return get_by_uuid(conn, uuid)
     raise _stale(get_by_uuid(conn, uuid), given)
 
@@ -239,55 +252,42 @@ def _stale(provider: ResourceProvider, given: int) -> exception.ConcurrentUpdate
     )
 
 
-def bump_generation(conn: sa.Connection, provider: ResourceProvider) -> int:
-    """Claim the provider for a change that carries no generation.
-
-    Returns the new generation.
-    Raises ResourceProviderNotFound when the provider has gone meanwhile.
-    """
-    if not _moved(conn, provider, 1, None):
-        raise exception.ResourceProviderNotFound(uuid=provider.uuid)
-    moved = batch.run_one(conn, _GENERATION, {"moved": provider.id})
-    generation: int = moved.scalar_one()
-    return generation
-
-
-def _moved(
+def _try_advance(
     conn: sa.Connection, provider: ResourceProvider, by: int, given: int | None
 ) -> bool:
-    values = {"moved": provider.id, "by": by, "now": tables.utcnow()}
-    statement = _MOVE
+    values = {"advanced": provider.id, "by": by, "now": tables.utcnow()}
+    statement = _ADVANCE
     if given is not None:
-        statement, values["given"] = _MOVE_GUARDED, given
+        statement, values["given"] = _ADVANCE_GIVEN, given
     return batch.run_one(conn, statement, values).rowcount == 1
 
 
-_MOVE_ANY = sa.update(_providers).values(
+_ADVANCE_ANY = sa.update(_providers).values(
     generation=_generation + sa.bindparam("by", type_=sa.Integer),
     revision=revision.next_of(_providers.c.revision),
     updated_at=sa.bindparam("now", type_=sa.DateTime),
 )
-_MOVE = _MOVE_ANY.where(_providers.c.id == sa.bindparam("moved"))
+_ADVANCE = _ADVANCE_ANY.where(_providers.c.id == sa.bindparam("advanced"))
 _GENERATION = sa.select(_providers.c.generation).where(
-    _providers.c.id == sa.bindparam("moved")
+    _providers.c.id == sa.bindparam("advanced")
 )
 _IS_AS_GIVEN = _generation == sa.bindparam("given")
-_MOVE_GUARDED = _MOVE.where(_IS_AS_GIVEN)
-_MOVE_BY_UUID = _MOVE_ANY.where(
+_ADVANCE_GIVEN = _ADVANCE.where(_IS_AS_GIVEN)
+_ADVANCE_BY_UUID = _ADVANCE_ANY.where(
     _providers.c.uuid == sa.bindparam("wanted"), _IS_AS_GIVEN
 )
-_MOVE_BY_UUID_RETURNING = _MOVE_BY_UUID.returning(*_COLUMNS)
+_ADVANCE_BY_UUID_RETURNING = _ADVANCE_BY_UUID.returning(*_COLUMNS)
 
 
-def _advance(ids: lists.Places, changed: lists.Places) -> sa.Update:
+def _advance_all(ids: lists.Places, changed: lists.Places) -> sa.Update:
     by_one = sa.case((_providers.c.id.in_(changed), 1), else_=0)
-    return _show_usage(ids).values(
+    return _advance_revisions(ids).values(
         generation=_generation + by_one,
         updated_at=sa.bindparam("now", type_=sa.DateTime),
     )
 
 
-def _show_usage(ids: lists.Places) -> sa.Update:
+def _advance_revisions(ids: lists.Places) -> sa.Update:
     return (
         sa.update(_providers)
         .where(_providers.c.id.in_(ids))
@@ -298,39 +298,40 @@ def _show_usage(ids: lists.Places) -> sa.Update:
     )
 
 
-_ADVANCE = lists.Statement(_advance)
-_SHOW_USAGE = lists.Statement(_show_usage)
+_ADVANCE_ALL = lists.Statement(_advance_all)
+_ADVANCE_REVISIONS = lists.Statement(_advance_revisions)
 
 
 def advancing(
     conn: sa.Connection,
     changed: collections.abc.Set[int],
-    seen: collections.abc.Set[int] = frozenset(),
+    shown: collections.abc.Set[int] = frozenset(),
 ) -> list[Step]:
-    """Return how to move the generations of ``changed``, and all the revisions.
+    """Return the steps that advance generations and revisions of providers.
 
-    Both are ids. Those in ``seen`` alone show something new, such as another
-    usage, that no generation guards. Other writers are kept away from all of them.
-    One that is gone is passed over.
+    ``changed`` and ``shown`` are ids. The revisions of all of them are advanced, and
+    the generations of ``changed``; the others show clients something new that no
+    generation guards, such as their usage. All are locked in the order of their
+    ids. Missing providers are skipped.
     """
-    ids = sorted(changed | seen)
+    ids = sorted(changed | shown)
     if not ids:
         return []
     steps = locks.locking_providers(conn, ids) if len(ids) > 1 else []
     if not changed:
-        return [*steps, _SHOW_USAGE.step({"ids": ids})]
+        return [*steps, _ADVANCE_REVISIONS.step({"ids": ids})]
     moving = {"ids": ids, "changed": sorted(changed)}
-    return [*steps, _ADVANCE.step(moving, {"now": tables.utcnow()})]
+    return [*steps, _ADVANCE_ALL.step(moving, {"now": tables.utcnow()})]
 
 
 def show_change(conn: sa.Connection, provider: ResourceProvider) -> None:
-    """Move the provider's revision; its generation and time of change stay.
+    """Advance the provider's revision; its generation and time of change stay.
 
-    Keeps other writers away, as every change of a provider does.
+    Locks the provider, as every change of it does.
 
-    Raises Again when the provider has gone meanwhile.
+    Raises Retry when the provider was deleted meanwhile.
     """
-    moved = conn.execute(
+    updated = conn.execute(
         sa.update(_providers)
         .where(_providers.c.id == provider.id)
         .values(
@@ -338,18 +339,18 @@ def show_change(conn: sa.Connection, provider: ResourceProvider) -> None:
             updated_at=_providers.c.updated_at,
         )
     )
-    if moved.rowcount != 1:
+    if updated.rowcount != 1:
         raise changed_meanwhile()
 
 
-def changed_meanwhile(refused: str = "") -> transaction.Again:
-    """Return what to raise when what was read has changed before it was locked.
+def changed_meanwhile(prefix: str = "") -> transaction.Retry:
+    """Return the exception for data that changed between reading and locking it.
 
-    ``refused`` is what the client hears first, should it end so.
+    ``prefix`` starts the message that clients get if no retry succeeds.
     """
-    return transaction.Again(
+    return transaction.Retry(
         exception.ConcurrentUpdate(
-            reason=f"{refused}Another thread concurrently updated the resource "
+            reason=f"{prefix}Another thread concurrently updated the resource "
             "provider data. Please retry your update"
         )
     )

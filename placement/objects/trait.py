@@ -11,7 +11,7 @@ from placement.db import batch, names, tables
 from placement.db.batch import Step
 from placement.objects import resource_provider
 from placement.objects.association import Associations
-from placement.objects.resource_provider import Belongings, ResourceProvider
+from placement.objects.resource_provider import ProviderChildren, ResourceProvider
 
 _traits = tables.traits
 _associations = tables.resource_provider_traits
@@ -111,7 +111,7 @@ def get_all_by_resource_provider(
     return provider, list(map(Trait._make, rows))
 
 
-_OF_PROVIDER = Belongings(
+_OF_PROVIDER = ProviderChildren(
     *_COLUMNS,
     source=sa.join(_associations, _traits, _traits.c.id == _associations.c.trait_id),
     owner=_associations.c.resource_provider_id,
@@ -148,5 +148,5 @@ def remove_all(conn: sa.Connection, provider: ResourceProvider) -> None:
     resource_provider.lock(conn, [provider.id])
     present = _KIND.members(conn, provider.id)
     if steps := _KIND.replacing(provider.id, present, set()):
-        resource_provider.bump_generation(conn, provider)
+        resource_provider.advance_generation(conn, provider)
         batch.run(conn, steps)

@@ -177,7 +177,7 @@ def _locked_subtree(
 ) -> list[int]:
     """Return the ids of the provider and all below it, locked with both roots.
 
-    Raises Again when one of the trees has changed before it was locked.
+    Raises Retry when one of the trees has changed before it was locked.
     """
     relatives = [provider] if parent is None else [provider, parent]
     subtree = _subtree(conn, provider)

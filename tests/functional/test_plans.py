@@ -23,10 +23,9 @@ from placement.conf.settings import DatabaseSettings
 from placement.db import batch, prepared
 from placement.db import engine as engines
 from placement.db.names import Names
-from placement.objects import claim_at_once
-from placement.objects.claim import Claim
+from placement.objects import claim_pipeline
+from placement.objects.claim_request import Amount, Claim
 from placement.objects.consumer import Owner
-from placement.objects.room import Amount
 from tests.functional import databases, server
 
 HOSTS = 100_000
@@ -306,11 +305,11 @@ def test_who_claims_and_who_releases_reads_only_that(cloud: _Cloud) -> None:
         )
     amounts = [Amount(uuid, name, 1) for uuid in hosts for name in AMOUNTS]
     wanted = Claim(str(uuid.uuid4()), tuple(amounts), Owner("project", "user"), None)
-    known = claim_at_once.KnownOwners()
-    known.note([wanted])
-    claiming = claim_at_once.claiming(conn, Names(), known, [wanted])
+    known = claim_pipeline.KnownOwners()
+    known.add([wanted])
+    steps_of_claim = claim_pipeline.plan_claims(conn, Names(), known, [wanted])
 
-    for steps in (claiming, claim_at_once.releasing(consumer[0])):
+    for steps in (steps_of_claim, claim_pipeline.plan_release(consumer[0])):
         for made in plans_of_steps(engine, steps):
             assert rows_read(made) <= 50
             for node in nodes(made):

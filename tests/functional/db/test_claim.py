@@ -1,4 +1,4 @@
-"""Claims in databases that are not as they should be."""
+"""Claims on data that other services or older versions have left behind."""
 
 import uuid
 
@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from placement import client, exception
 from placement.db import tables
 from placement.db.names import Names
-from placement.objects import claim
+from placement.objects import claim_transaction
+from placement.objects.claim_request import Amount, Claim
 from placement.objects.consumer import Owner
-from placement.objects.room import Amount
 
 PROJECT = str(uuid.UUID(int=1))
 USER = str(uuid.UUID(int=2))
@@ -35,21 +35,21 @@ def holding(units: int) -> client.Allocations:
 
 
 def used(engine: sa.Engine) -> tuple[int, int]:
-    """Return what is counted as used, and what is."""
+    """Return the sums of ``inventories.used`` and of the allocations."""
     counted = sa.select(sa.func.sum(tables.inventories.c.used))
     held = sa.select(sa.func.sum(tables.allocations.c.used))
     with engine.connect() as conn:
         return int(conn.scalar(counted) or 0), int(conn.scalar(held) or 0)
 
 
-def forget_consumer(engine: sa.Engine) -> None:
-    """Take the consumer's record away, as services before 1.8 had none."""
+def delete_record(engine: sa.Engine) -> None:
+    """Delete the consumer's record; services before 1.8 had none."""
     with engine.begin() as conn:
         conn.execute(sa.delete(tables.consumers))
 
 
-def test_what_a_consumer_without_a_record_holds_is_replaced(api, engine) -> None:
-    forget_consumer(engine)
+def test_allocations_of_a_consumer_without_a_record_are_replaced(api, engine) -> None:
+    delete_record(engine)
 
     api.replace_allocations(CONSUMER, holding(6))
 
@@ -57,15 +57,15 @@ def test_what_a_consumer_without_a_record_holds_is_replaced(api, engine) -> None
     assert api.get_allocations(CONSUMER).generation == 1
 
 
-def test_what_a_consumer_without_a_record_holds_is_released(api, engine) -> None:
-    forget_consumer(engine)
+def test_allocations_of_a_consumer_without_a_record_are_deleted(api, engine) -> None:
+    delete_record(engine)
 
     api.delete_allocations(CONSUMER)
 
     assert used(engine) == (0, 0)
 
 
-def test_what_is_held_of_an_inventory_that_is_gone_is_released(api, engine) -> None:
+def test_allocations_without_an_inventory_are_deleted(api, engine) -> None:
     with engine.begin() as conn:
         conn.execute(sa.delete(tables.inventories))
 
@@ -75,7 +75,7 @@ def test_what_is_held_of_an_inventory_that_is_gone_is_released(api, engine) -> N
 
 
 class OutdatedNames(Names):
-    """Names as they were before CUSTOM_OLD was deleted and its id given to another."""
+    """Names from before CUSTOM_OLD was deleted and its id reused for CUSTOM_NEW."""
 
     def resource_class_ids(self, conn, names, read_revision=None) -> dict[str, int]:
         now = super().resource_class_ids(conn, ["CUSTOM_NEW"], read_revision)
@@ -83,7 +83,7 @@ class OutdatedNames(Names):
 
 
 @pytest.mark.parametrize("name", ["CUSTOM_OLD", "CUSTOM_NEW"])
-def test_units_are_not_taken_of_a_class_with_another_name(
+def test_a_class_whose_id_has_another_name_by_now_is_refused(
     api, write, engine, name
 ) -> None:
     api.create_resource_class("CUSTOM_NEW")
@@ -91,12 +91,12 @@ def test_units_are_not_taken_of_a_class_with_another_name(
     provider = api.get_provider(HOST)
     api.delete_allocations(CONSUMER)
     api.replace_inventories(HOST, client.Inventories(provider.generation, inventory))
-    wanted = claim.Claim(
+    wanted = Claim(
         CONSUMER, (Amount(HOST, name, 3),), Owner(PROJECT, USER, "INSTANCE"), None
     )
 
     def replace(conn: sa.Connection) -> None:
-        claim.replace(conn, OutdatedNames(), [wanted])
+        claim_transaction.replace(conn, OutdatedNames(), [wanted])
 
     if name == "CUSTOM_NEW":
         write(replace)

@@ -69,7 +69,7 @@ def test_a_later_statement_of_the_same_snapshot_is_ended(context: typing.Any) ->
 
 def test_a_statement_outside_of_a_transaction_is_ended(context: typing.Any) -> None:
     def work(conn: sa.Connection) -> object:
-        with postgresql.alone(conn):
+        with postgresql.autocommit(conn):
             return slow(conn)
 
     with is_quick(), pytest.raises(exception.DatabaseTooSlow):
@@ -81,7 +81,7 @@ def test_postgresql_has_nothing_to_say_about_a_limit(context: typing.Any) -> Non
         pytest.skip("is about PostgreSQL")
 
     def work(conn: sa.Connection) -> list[str]:
-        with postgresql.alone(conn):
+        with postgresql.autocommit(conn):
             conn.exec_driver_sql("SELECT 1")
         driver: typing.Any = conn.connection.dbapi_connection
         return list(driver.notices)

@@ -70,7 +70,7 @@ def test_again_begins_anew_after_everything_was_undone(context) -> None:
         attempts.append(1)
         add_trait(conn, "CUSTOM_A")
         if len(attempts) < 3:
-            raise transaction.Again(exception.ConcurrentUpdate(reason="gone"))
+            raise transaction.Retry(exception.ConcurrentUpdate(reason="gone"))
         return len(attempts)
 
     assert transaction.write(context, work) == 3
@@ -83,7 +83,7 @@ def test_attempts_are_bounded(database_url, retries: int) -> None:
 
     def work(_conn: sa.Connection) -> None:
         attempts.append(1)
-        raise transaction.Again(exception.ConcurrentUpdate(reason="gone"))
+        raise transaction.Retry(exception.ConcurrentUpdate(reason="gone"))
 
     with (
         contexts.context(database_url, retries) as context,

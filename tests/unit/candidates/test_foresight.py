@@ -223,7 +223,7 @@ def test_news_while_all_is_asked_at_once_are_found_in_one_snapshot(engine, monke
             conn.execute(sa.text(f"{of_some} ({ids})"))
             conn.execute(sa.text(REVISION.format(ids)))
 
-    alone = postgresql.alone
+    alone = postgresql.autocommit
 
     @contextlib.contextmanager
     def interrupted(conn):
@@ -260,7 +260,7 @@ def test_after_a_statement_alone_a_transaction_is_a_snapshot(engine):
     for _ in range(2):
         with engine.connect() as fresh:
             conn = engines.for_reading(fresh)
-            with postgresql.alone(conn) as is_alone:
+            with postgresql.autocommit(conn) as is_alone:
                 assert is_alone
                 assert conn.scalar(show) == "read committed"
                 assert conn.scalar(began)

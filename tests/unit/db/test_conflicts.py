@@ -68,7 +68,7 @@ def test_libpq_without_a_server_has_no_code():
 def test_only_an_answer_takes_doubt_away(original, is_doubtful):
     failure = sa.exc.DBAPIError("SELECT", {}, original)
 
-    assert conflicts.leaves_doubt(failure) is is_doubtful
+    assert conflicts.is_outcome_unknown(failure) is is_doubtful
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-"""Room: what inventories can still give, and the UPDATE that takes it.
+"""Reservations: check whether claimed amounts fit, and add them to ``used``.
 
-Whether amounts can be had is read first, to tell why they cannot; what decides is
-the UPDATE of ``inventories.used``, which takes only what is there at that moment.
+The amounts are checked first, to report why one does not fit. What decides is the
+UPDATE, which changes an inventory only if the amounts still fit at that moment.
 """
 
 import collections
@@ -16,61 +16,55 @@ from placement import exception
 from placement.db import batch, lists, names, predicates, tables
 from placement.db.batch import Step
 from placement.objects import inventory, resource_provider
+from placement.objects.claim_request import Amount
 from placement.objects.inventory import Inventory, Offer
 
 _inventories = tables.inventories
 _providers = tables.resource_providers
 
-# Rows written by one UPDATE; SQLite nests expressions a thousand deep at most.
-_BATCH = 200
+# Rows changed by one UPDATE; SQLite limits the depth of an expression to 1000.
+_BATCH_ROWS = 200
 
 
-class Amount(typing.NamedTuple):
-    """Units of one class of one provider, by their public names."""
-
-    provider_uuid: str
-    resource_class: str
-    units: int
-
-
-class Key(typing.NamedTuple):
-    """An inventory, by what it is of."""
+class InventoryKey(typing.NamedTuple):
+    """The stored key of an inventory."""
 
     provider_id: int
     resource_class_id: int
 
 
-Changes = collections.Counter[Key]
-_Offers = dict[Key, Offer]
+# By how many units ``used`` of each inventory changes.
+Changes = collections.Counter[InventoryKey]
+_OffersByKey = dict[InventoryKey, Offer]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Asked:
-    """One amount of a claim, by stored ids."""
+class Reservation:
+    """One amount of a claim, with the stored key of its inventory."""
 
     consumer: str
-    key: Key
+    key: InventoryKey
     amount: Amount
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Offered:
-    """What providers offer, as it was read: their ids by uuid, and inventories."""
+class Offers:
+    """Offers of some providers, and the ids of these providers by uuid."""
 
     provider_ids: dict[str, int]
-    inventories: _Offers
+    by_key: _OffersByKey
 
 
-def read(
+def read_offers(
     conn: sa.Connection,
     uuids: collections.abc.Collection[str],
     ids: collections.abc.Collection[int],
     class_ids: collections.abc.Collection[int],
-) -> Offered:
-    """Return what the providers, given by uuid or by id, offer of the classes."""
+) -> Offers:
+    """Return what the providers, named by uuid or by id, offer of the classes."""
     if not (uuids or ids):
-        return Offered({}, {})
-    rows = _OFFERED.execute(
+        return Offers({}, {})
+    rows = _OFFERS.execute(
         conn,
         {
             "uuids": sorted(set(uuids)),
@@ -79,16 +73,16 @@ def read(
         },
     )
     provider_ids = {}
-    inventories = {}
+    by_key = {}
     for uuid, id_, *columns in rows:
         provider_ids[uuid] = id_
         # None where the provider offers none of the classes.
         if columns[0] is not None:
-            inventories[Key(id_, columns[0])] = Inventory(*columns).offer()
-    return Offered(provider_ids, inventories)
+            by_key[InventoryKey(id_, columns[0])] = Inventory(*columns).offer()
+    return Offers(provider_ids, by_key)
 
 
-def _offered(
+def _select_offers(
     uuids: lists.Places, ids: lists.Places, classes: lists.Places
 ) -> sa.Executable:
     of_provider = _inventories.c.resource_provider_id == _providers.c.id
@@ -105,112 +99,118 @@ def _offered(
     )
 
 
-_OFFERED = lists.Statement(_offered)
+_OFFERS = lists.Statement(_select_offers)
 
 
 def require(
-    asked: collections.abc.Sequence[Asked], changes: Changes, offers: _Offers
+    reservations: collections.abc.Sequence[Reservation],
+    changes: Changes,
+    offers: _OffersByKey,
 ) -> None:
-    """Go through the amounts in their order, and refuse the first that cannot be.
+    """Check the reservations in their order, and raise for the first that fails.
 
-    Whether their providers offer any of the classes is asked of all of them first.
+    A provider that offers none of the claimed classes is reported before all other
+    failures. ``changes`` include the units that the claims free.
 
     Raises InvalidInventory, InventoryConstraintsViolated or CapacityExceeded.
     """
-    _require_offers(asked, offers)
+    _require_inventories(reservations, offers)
     running = Changes(changes)
-    for each in asked:
+    for each in reservations:
         running[each.key] -= each.amount.units
-    for each in asked:
-        amount, facts = each.amount, _facts(each.amount)
+    for each in reservations:
+        amount, details = each.amount, _details(each.amount)
         offer = offers.get(each.key)
         if offer is None:
-            raise exception.InvalidInventory(**facts)
+            raise exception.InvalidInventory(**details)
         rule = offer.refuses_size(amount.units)
         if rule is not None:
             raise exception.InventoryConstraintsViolated(
-                amount=amount.units, rule=rule, limit=getattr(offer, rule), **facts
+                amount=amount.units, rule=rule, limit=getattr(offer, rule), **details
             )
         running[each.key] += amount.units
         change = running[each.key]
         if change > 0 and not offer.has_room(change):
             raise exception.CapacityExceeded(
-                amount=change, used=offer.used, capacity=offer.capacity, **facts
+                amount=change, used=offer.used, capacity=offer.capacity, **details
             )
 
 
-def _require_offers(asked: collections.abc.Sequence[Asked], offers: _Offers) -> None:
-    classes = {each.key.resource_class_id for each in asked}
+def _require_inventories(
+    reservations: collections.abc.Sequence[Reservation], offers: _OffersByKey
+) -> None:
+    classes = {each.key.resource_class_id for each in reservations}
     offering = {key.provider_id for key in offers if key.resource_class_id in classes}
-    for each in asked:
+    for each in reservations:
         if each.key.provider_id not in offering:
-            raise exception.InvalidInventory(**_facts(each.amount))
+            raise exception.InvalidInventory(**_details(each.amount))
 
 
-def _facts(amount: Amount) -> dict[str, str]:
+def _details(amount: Amount) -> dict[str, str]:
     return {"uuid": amount.provider_uuid, "resource_class": amount.resource_class}
 
 
-def take(
+def reserve(
     conn: sa.Connection,
     before: collections.abc.Sequence[Step],
-    asked: collections.abc.Sequence[Asked],
+    reservations: collections.abc.Sequence[Reservation],
     changes: Changes,
 ) -> None:
-    """Move ``used`` by ``changes`` if all that is asked can be had.
+    """Change ``used`` by ``changes`` if all reservations fit.
 
-    What is to be done ``before`` that locks the providers; it goes together with it.
+    The steps ``before``, which lock the providers, are sent together with the UPDATE.
 
-    Raises what tells why the first amount cannot be had.
+    Raises what ``require`` raises; Retry when the amounts fit after all.
     """
-    if not _try_to_take(conn, before, asked, changes):
-        # Nobody can change an inventory now, so this finds what has become of it.
+    if not _try_update(conn, before, reservations, changes):
+        # The providers are locked, so no writer can change what this reads.
         ids = {key.provider_id for key in changes}
         class_ids = {key.resource_class_id for key in changes}
-        require(asked, changes, read(conn, (), ids, class_ids).inventories)
+        offers = read_offers(conn, (), ids, class_ids)
+        require(reservations, changes, offers.by_key)
         raise resource_provider.changed_meanwhile(resource_provider.REFUSED_CLAIM)
 
 
-def give_back(
+def free(
     conn: sa.Connection, before: collections.abc.Sequence[Step], changes: Changes
 ) -> None:
-    """Move ``used`` by ``changes``, which are all negative.
+    """Change ``used`` by ``changes``, all of which are negative.
 
-    An inventory may be gone, in a database where that was possible. ``before`` is
-    as in ``take``.
+    Inventories that do not exist are skipped: other services could delete one that
+    had allocations. ``before`` is as in ``reserve``.
     """
-    _try_to_take(conn, before, (), changes)
+    _try_update(conn, before, (), changes)
 
 
-def _try_to_take(
+def _try_update(
     conn: sa.Connection,
     before: collections.abc.Sequence[Step],
-    asked: collections.abc.Sequence[Asked],
+    reservations: collections.abc.Sequence[Reservation],
     changes: Changes,
 ) -> bool:
-    """Move ``used`` where all the amounts may be taken; says whether all could."""
-    sizes: dict[Key, set[int]] = {}
-    customs: dict[Key, str] = {}
-    for each in asked:
+    """Update the inventories where the amounts fit; return whether all did."""
+    sizes: dict[InventoryKey, set[int]] = {}
+    custom_names: dict[InventoryKey, str] = {}
+    for each in reservations:
         sizes.setdefault(each.key, set()).add(each.amount.units)
         if names.is_custom(each.amount.resource_class):
-            customs[each.key] = each.amount.resource_class
-    taken = 0
+            custom_names[each.key] = each.amount.resource_class
+    updated = 0
     steps = list(before)
     for keys in _batches(sorted(changes)):
-        steps.append(_taking(keys, changes, sizes, customs))
-        taken += batch.run(conn, steps).rowcount
+        steps.append(_update_step(keys, changes, sizes, custom_names))
+        updated += batch.run(conn, steps).rowcount
         steps = []
     if steps:
         batch.run(conn, steps)
-    return taken == len(changes)
+    return updated == len(changes)
 
 
-def _taking(
-    keys: list[Key],
+def _update_step(
+    keys: list[InventoryKey],
     changes: Changes,
-    sizes: dict[Key, set[int]],
-    customs: dict[Key, str],
+    sizes: dict[InventoryKey, set[int]],
+    custom_names: dict[InventoryKey, str],
 ) -> Step:
     parameters: dict[str, int | str] = {}
     shapes = []
@@ -219,21 +219,22 @@ def _taking(
         parameters[f"class_{place}"] = key.resource_class_id
         parameters[f"change_{place}"] = changes[key]
         sizes_of_key = sorted(sizes.get(key, ()))
-        shapes.append((len(sizes_of_key), key in customs))
-        if key in customs:
-            parameters[f"name_{place}"] = customs[key]
+        shapes.append((len(sizes_of_key), key in custom_names))
+        if key in custom_names:
+            parameters[f"name_{place}"] = custom_names[key]
         for number, size in enumerate(sizes_of_key):
             parameters[f"size_{place}_{number}"] = size
-    return Step(_take(tuple(shapes)), parameters)
+    return Step(_update(tuple(shapes)), parameters)
 
 
 @functools.lru_cache(maxsize=256)
-def _take(shapes: tuple[tuple[int, bool], ...]) -> sa.Update:
-    """Return the statement that moves ``used`` of some inventories where it may.
+def _update(shapes: tuple[tuple[int, bool], ...]) -> sa.Update:
+    """Return the UPDATE of ``used`` for some inventories, where the amounts fit.
 
-    ``shapes`` has, for each inventory, how many amounts are taken of it at once, and
-    whether its class is a custom one, which must still have the name that was claimed.
-    Building it takes longer than running it; few shapes make up most claims.
+    ``shapes`` has, for each inventory, the number of distinct amounts that are
+    reserved in it, and whether its class is custom and must still have the claimed
+    name. Cached because building the statement takes longer than running it, and
+    most claims have one of a few shapes.
     """
     used = _inventories.c.used
     changes = []
@@ -262,7 +263,7 @@ def _take(shapes: tuple[tuple[int, bool], ...]) -> sa.Update:
         .where(sa.or_(*allowed))
         .values(
             used=used + sa.case(*changes, else_=0),
-            # Not a change of the offer, which is what the record is about.
+            # What is used is not part of the inventory whose change clients see.
             updated_at=_inventories.c.updated_at,
         )
     )
@@ -272,6 +273,6 @@ def _bound(*name: str | int) -> sa.BindParameter[int]:
     return sa.bindparam("_".join(map(str, name)), type_=sa.Integer)
 
 
-def _batches(keys: list[Key]) -> collections.abc.Iterator[list[Key]]:
-    for start in range(0, len(keys), _BATCH):
-        yield keys[start : start + _BATCH]
+def _batches(keys: list[InventoryKey]) -> collections.abc.Iterator[list[InventoryKey]]:
+    for start in range(0, len(keys), _BATCH_ROWS):
+        yield keys[start : start + _BATCH_ROWS]

@@ -1,0 +1,155 @@
+"""Claims and releases as one transaction that takes one round trip.
+
+Nothing is read first: the statements check their own conditions, see
+``batch.required``, and either all of them take effect or none. They are the same for
+any number of consumers and amounts. What they refuse is left to
+``claim_transaction``, which locks rows in the same order and knows the reason.
+
+Only PostgreSQL runs several statements that it gets together as one transaction.
+"""
+
+import collections.abc
+import typing
+
+import sqlalchemy as sa
+
+from placement import exception
+from placement.db import names, predicates, tables
+from placement.db.batch import Step
+from placement.objects import claim_statements
+from placement.objects.claim_request import Amount, Claim
+from placement.objects.consumer import UNCHECKED, Owner
+
+# Claims with more amounts are rare, and would run with plans made for short lists.
+_AMOUNTS_MAX = 100
+
+_OWNERS_MAX = 10_000
+
+
+class KnownOwners:
+    """Owners whose names are known to be stored; services never delete them."""
+
+    def __init__(self) -> None:
+        self._owners: set[Owner] = set()
+
+    def has_all(self, claims: collections.abc.Iterable[Claim]) -> bool:
+        return all(claim.owner in self._owners for claim in claims)
+
+    def add(self, claims: collections.abc.Iterable[Claim]) -> None:
+        """Add the owners of claims that were written."""
+        if len(self._owners) > _OWNERS_MAX:
+            self._owners = set()
+        self._owners.update(claim.owner for claim in claims if claim.amounts)
+
+
+def plan_claims(
+    conn: sa.Connection,
+    known_names: names.Names,
+    known_owners: KnownOwners,
+    claims: collections.abc.Sequence[Claim],
+) -> list[Step] | None:
+    """Return the steps that write claims of new consumers.
+
+    None if the claims need ``claim_transaction``: an owner may be new, a consumer
+    exists or is to be deleted, or one inventory is claimed in amounts of several
+    sizes.
+    """
+    amounts = [(claim.consumer, each) for claim in claims for each in claim.amounts]
+    if len(amounts) > _AMOUNTS_MAX or not all(map(_may_be_new, claims)):
+        return None
+    if not known_owners.has_all(claims):
+        return None
+    try:
+        classes = known_names.resource_class_ids(
+            conn, dict.fromkeys(each.resource_class for _, each in amounts)
+        )
+    except exception.ResourceClassNotFound:
+        return None
+    sizes: dict[tuple[str, int], list[int]] = {}
+    for _, each in amounts:
+        key = each.provider_uuid, classes[each.resource_class]
+        sizes.setdefault(key, []).append(each.units)
+    if not all(map(_is_of_one_size, sizes.values())):
+        return None
+    now = tables.utcnow()
+    uuids = sorted({uuid for uuid, _ in sizes})
+    lock = [Step(claim_statements.LOCK, {"providers": uuids})] if len(uuids) > 1 else []
+    return [
+        Step(claim_statements.ADD, _added(claims, amounts, classes) | {"now": now}),
+        *lock,
+        Step(claim_statements.ADVANCE, {"providers": uuids, "now": now}),
+        Step(claim_statements.RESERVE, _reserved(sizes)),
+        *_require_names(classes),
+    ]
+
+
+def _added(
+    claims: collections.abc.Sequence[Claim],
+    amounts: collections.abc.Sequence[tuple[str, Amount]],
+    classes: dict[str, int],
+) -> dict[str, typing.Any]:
+    """Return the consumers and their amounts as parameters of ``ADD``."""
+    ordered = sorted(claims, key=lambda claim: claim.consumer)
+    return {
+        "consumers": [claim.consumer for claim in ordered],
+        "projects": [claim.owner.project_id for claim in ordered],
+        "users": [claim.owner.user_id for claim in ordered],
+        "types": [claim.owner.consumer_type for claim in ordered],
+        "consumer_count": len(ordered),
+        "holders": [consumer for consumer, _ in amounts],
+        "providers": [each.provider_uuid for _, each in amounts],
+        "classes": [classes[each.resource_class] for _, each in amounts],
+        "units": [each.units for _, each in amounts],
+        "amount_count": len(amounts),
+    }
+
+
+def _reserved(sizes: dict[tuple[str, int], list[int]]) -> dict[str, typing.Any]:
+    """Return the reservations as parameters of ``RESERVE``.
+
+    ``sizes`` has the amounts by provider uuid and class id.
+    """
+    keys = sorted(sizes)
+    return {
+        "providers": [uuid for uuid, _ in keys],
+        "classes": [class_id for _, class_id in keys],
+        "changes": [sum(sizes[key]) for key in keys],
+        "sizes": [sizes[key][0] for key in keys],
+        "change_count": len(keys),
+    }
+
+
+def plan_release(uuid: str) -> list[Step]:
+    """Return the steps that delete a consumer that has a record and allocations."""
+    steps = (
+        claim_statements.DELETE_CONSUMER,
+        claim_statements.LOCK_ALLOCATED,
+        claim_statements.ADVANCE_REVISIONS,
+        claim_statements.FREE,
+    )
+    return [Step(statement, {"consumer": uuid}) for statement in steps]
+
+
+def _require_names(classes: dict[str, int]) -> list[Step]:
+    """Return the step that checks that custom classes still have the claimed names.
+
+    Their ids were read before the transaction. The check follows the reservations: a
+    class with inventories cannot be deleted, and those are locked by then.
+    """
+    customs = list(filter(names.is_custom, classes))
+    if not customs:
+        return []
+    values = {
+        "classes": [classes[name] for name in customs],
+        "names": customs,
+        "class_count": len(customs),
+    }
+    return [Step(claim_statements.REQUIRE_NAMES, values)]
+
+
+def _may_be_new(claim: Claim) -> bool:
+    return bool(claim.amounts) and claim.generation in (None, UNCHECKED)
+
+
+def _is_of_one_size(sizes: list[int]) -> bool:
+    return len(set(sizes)) == 1 and sum(sizes) <= predicates.MAX_INT
