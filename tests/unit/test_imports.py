@@ -1,4 +1,4 @@
-"""Imports point one way, and every module is there for somebody."""
+"""Imports point one way and have no circles, and every module is imported."""
 
 import ast
 import pathlib
@@ -11,29 +11,27 @@ import placement
 ROOT = pathlib.Path(placement.__file__).parent
 PYPROJECT = ROOT.parent / "pyproject.toml"
 
-# From top to bottom: a room may import itself and those below. A module is in the
-# room of the longest name that it begins with.
-FLOORS = (
+# From top to bottom: a layer may import itself and the layers below. A module belongs
+# to the layer with the longest name that it starts with.
+LAYERS = (
     ("placement.wsgi", "placement.cmd", "placement.direct", "placement.tests"),
     ("placement.deploy",),
     ("placement.middleware", "placement.web"),
     ("placement.api",),
     ("placement.handlers",),
+    # What handlers are written with.
+    ("placement.api.operation", "placement.api.reply", "placement.api.request"),
     ("placement.candidates",),
     ("placement.objects",),
-    ("placement.db",),
+    ("placement.db", "placement.context"),
     (
         "placement.api.accept",
         "placement.api.environ",
         "placement.api.errors",
         "placement.api.microversion",
-        "placement.api.operation",
         "placement.api.querystring",
-        "placement.api.reply",
-        "placement.api.request",
         "placement.caller",
         "placement.conf",
-        "placement.context",
         "placement.distribution",
         "placement.exception",
         "placement.excerpt",
@@ -45,7 +43,7 @@ FLOORS = (
     ),
 )
 
-# Rooms of those who use the API, and all of the service that each may import.
+# Packages that use the API, and the only packages that each may import.
 USERS = {
     "placement.client": {"placement.client"},
     "placement.client.direct": {"placement.client", "placement.deploy"},
@@ -53,7 +51,7 @@ USERS = {
     "placement.host": {"placement.host", "placement.client"},
 }
 
-# Started or imported from elsewhere; alembic finds migrations by their place.
+# Started or imported by other programs; alembic finds migrations by their path.
 ENTRIES = {
     "placement.wsgi.api",
     "placement.direct",
@@ -99,34 +97,34 @@ def imported(tree, is_for_types_too):
         yield from (name for name in names if name.split(".")[0] == "placement")
 
 
-def belongs(module, room):
-    return module == room or module.startswith(f"{room}.")
+def belongs(module, package):
+    return module == package or module.startswith(f"{package}.")
 
 
-def room_of(module):
-    rooms = [*USERS, *(room for floor in FLOORS for room in floor)]
-    fitting = [room for room in rooms if belongs(module, room)]
+def package_of(module):
+    packages = [*USERS, *(package for layer in LAYERS for package in layer)]
+    fitting = [package for package in packages if belongs(module, package)]
     return max(fitting, key=len, default=None)
 
 
-def floor_of(room):
-    return next(number for number, floor in enumerate(FLOORS) if room in floor)
+def depth_of(package):
+    return next(depth for depth, layer in enumerate(LAYERS) if package in layer)
 
 
 def is_allowed(importer, target):
-    room = room_of(importer)
-    if room in USERS:
-        return any(belongs(target, allowed) for allowed in USERS[room])
-    wanted = room_of(target)
+    package = package_of(importer)
+    if package in USERS:
+        return any(belongs(target, allowed) for allowed in USERS[package])
+    wanted = package_of(target)
     if wanted in USERS:
-        return floor_of(room) == 0
-    return floor_of(room) <= floor_of(wanted)
+        return depth_of(package) == 0
+    return depth_of(package) <= depth_of(wanted)
 
 
 @pytest.mark.parametrize("module", sorted(MODULES.keys() - {"placement"}))
 def test_a_module_imports_only_from_its_layer_and_below(module):
-    assert room_of(module) is not None, "a new room: say who may import it"
-    targets = set(imported(MODULES[module], is_for_types_too=False))
+    assert package_of(module) is not None, "add the new package to LAYERS"
+    targets = set(imported(MODULES[module], is_for_types_too=True))
 
     assert {name for name in targets if not is_allowed(module, name)} == set()
 
@@ -188,8 +186,8 @@ def named_to_be_loaded(tree):
 def entries():
     project = tomllib.loads(PYPROJECT.read_text())["project"]
     groups = [project["scripts"], *project["entry-points"].values()]
-    told = {value.partition(":")[0] for group in groups for value in group.values()}
-    return told | ENTRIES
+    named = {value.partition(":")[0] for group in groups for value in group.values()}
+    return named | ENTRIES
 
 
 def test_every_module_is_imported_by_another():
@@ -197,8 +195,8 @@ def test_every_module_is_imported_by_another():
     for module, tree in MODULES.items():
         wanted |= set(imported(tree, is_for_types_too=True)) - {module}
         wanted |= set(named_to_be_loaded(tree))
-    # Who imports a module imports the packages that it is in.
+    # Importing a module also imports its packages.
     wanted |= {name.rpartition(".")[0] for name in wanted}
-    lonely = {name for name in MODULES if not name.startswith(FOUND_BY_PLACE)} - wanted
+    unused = {name for name in MODULES if not name.startswith(FOUND_BY_PLACE)} - wanted
 
-    assert lonely - {"placement"} == set()
+    assert unused - {"placement"} == set()
