@@ -8,7 +8,7 @@ import typing
 import sqlalchemy as sa
 
 from benchmarks import clouds
-from placement.db import upkeep
+from placement.db import reconcile
 
 # Rows say when they were made, as services expect of them.
 _MADE = "2026-01-01 00:00:00"
@@ -59,7 +59,7 @@ def load(cloud: clouds.Cloud, url: str, keeps_used: bool) -> None:
             if cloud.consumers:
                 _write_consumers(conn, cloud.consumers)
         if keeps_used:
-            upkeep.mend_all(engine)
+            reconcile.reconcile_all(engine)
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
             # What a database in service has had done to it long ago; left undone, it
             # would be done during the measurement.

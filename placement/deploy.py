@@ -14,7 +14,15 @@ from placement.api import dispatch, routes
 from placement.conf import settings as conf_settings
 from placement.conf import unknown
 from placement.context import Service
-from placement.db import adoption, conflicts, engine, migrations, replica, standard
+from placement.db import (
+    adoption,
+    conflicts,
+    engine,
+    migrations,
+    replica,
+    sqlite,
+    standard,
+)
 from placement.db.names import Names
 from placement.middleware import (
     auth,
@@ -100,7 +108,7 @@ def _service(config: cfg.ConfigOpts) -> Service:
 
 
 def _make_ready(database: sa.Engine, settings: conf_settings.DatabaseSettings) -> None:
-    is_in_memory = engine.is_in_memory(database.url)
+    is_in_memory = sqlite.is_in_memory(database.url)
     if is_in_memory:
         LOG.warning("The database is in memory: each worker has its own")
     # No other process can migrate a database in memory.

@@ -16,8 +16,8 @@ from oslo_config import cfg
 from placement import distribution, exception
 from placement.cmd import audit, progress, table
 from placement.conf import find, log, settings
+from placement.db import data_migrations, migrations
 from placement.db import engine as engines
-from placement.db import migrations, online
 
 LOG = logging.getLogger(__name__)
 
@@ -186,7 +186,7 @@ class _Totals:
         self.failed: set[str] = set()
 
     def table(self) -> str:
-        names = [migration.name for migration in online.MIGRATIONS]
+        names = [migration.name for migration in data_migrations.MIGRATIONS]
         return table.columns(
             ("Migration", "Total Found", "Completed"),
             [(name, self.found.get(name, 0), self.done[name]) for name in names],
@@ -203,7 +203,7 @@ def _run_batch(
     Returns how many rows were changed.
     """
     left = rows
-    for migration in online.MIGRATIONS:
+    for migration in data_migrations.MIGRATIONS:
         if not left:
             break
         try:

@@ -8,7 +8,7 @@ import logging
 
 import sqlalchemy as sa
 
-from placement.db import migrations, spelling, upkeep
+from placement.db import migrations, reconcile, spelling
 
 LOG = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ def mend(engine: sa.Engine) -> None:
     if not _is_needed(engine):
         return
     with migrations.exclusive(engine):
-        counted = upkeep.mend_found(engine)
+        counted = reconcile.reconcile_wrong(engine)
         rewritten = spelling.mend_all(engine)
     if counted or rewritten:
         LOG.warning(
@@ -39,4 +39,4 @@ def mend(engine: sa.Engine) -> None:
 
 def _is_needed(engine: sa.Engine) -> bool:
     with engine.connect() as conn:
-        return upkeep.is_found(conn) or spelling.is_found(conn)
+        return reconcile.is_needed(conn) or spelling.is_found(conn)

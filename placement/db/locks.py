@@ -5,7 +5,7 @@ import collections.abc
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from placement.db import batch, engine, lists, revision, tables
+from placement.db import batch, lists, mariadb, revision, tables
 from placement.db.batch import Step
 
 _providers = tables.resource_providers
@@ -63,7 +63,7 @@ def locking_providers(
     if not ids or conn.dialect.name == "sqlite":
         return []
     steps = [_LOCK_PROVIDERS.step({"ids": ids})]
-    if engine.is_of_cluster(conn):
+    if mariadb.is_cluster_node(conn):
         steps.append(_CHANGE_PROVIDERS.step({"ids": ids}))
     return steps
 
@@ -76,6 +76,6 @@ def lock_classes_elsewhere(
     For who has a lock on them at this node already. Of two on different nodes, the
     later one is refused at COMMIT.
     """
-    if engine.is_of_cluster(conn):
+    if mariadb.is_cluster_node(conn):
         for class_id in sorted(class_ids):
             conn.execute(_CHANGE_CLASS, {"class_id": class_id})

@@ -17,7 +17,7 @@ import typing
 import sqlalchemy as sa
 
 from placement import uuids
-from placement.db import locks, revision, tables, transaction, upkeep
+from placement.db import locks, reconcile, revision, tables, transaction
 
 _providers = tables.resource_providers
 _consumers = tables.consumers
@@ -144,7 +144,7 @@ def mend_providers(conn: sa.Connection, ids: Ids) -> int:
         conn, _providers, ids, revision=revision.next_of(_providers.c.revision)
     )
     if rewritten:
-        upkeep.show_changes(conn, set(shown) - rewritten.keys())
+        reconcile.advance_revisions(conn, set(shown) - rewritten.keys())
     return len(rewritten)
 
 
@@ -214,7 +214,7 @@ def mend_aggregates(conn: sa.Connection, provider_ids: Ids) -> int:
             values["spelling"] = sa.func.coalesce(_memberships.c.spelling, written)
         these = _are(aggregate_id, members)
         conn.execute(sa.update(_memberships).where(these).values(values))
-    upkeep.show_changes(conn, {provider_id for provider_id, *_ in found})
+    reconcile.advance_revisions(conn, {provider_id for provider_id, *_ in found})
     return len(found)
 
 

@@ -27,7 +27,7 @@ def ensure(engine: sa.Engine) -> None:
                 if not _missing(conn):
                     return
             with engine.connect() as fresh:
-                conn = fresh.execution_options(**{engines.WRITES: True})
+                conn = engines.for_writing(fresh)
                 for table, rows in _missing(conn):
                     conn.execute(sa.insert(table), rows)
                 names.advance_revision(conn)

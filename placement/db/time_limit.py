@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from placement import exception
-from placement.db import conflicts
+from placement.db import conflicts, mariadb
 
 # The execution option that holds the limit in seconds.
 _LIMIT = "placement_seconds_max"
@@ -70,7 +70,7 @@ def listen(engine: sa.Engine) -> None:
         event.listen(engine, "connect", _asks(_POSTGRESQL_OWN))
         event.listen(engine, "do_execute", _execute_postgresql)
         event.listen(engine, "do_execute_no_params", _execute_postgresql)
-    elif kind in ("mysql", "mariadb"):
+    elif kind in mariadb.DIALECTS:
         event.listen(engine, "first_connect", _listens_to_mariadb(engine))
 
 

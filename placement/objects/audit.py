@@ -15,13 +15,13 @@ import sqlalchemy as sa
 from placement.db import (
     batch,
     checks,
-    online,
+    data_migrations,
     predicates,
+    reconcile,
     revision,
     spelling,
     statistics,
     tables,
-    upkeep,
 )
 from placement.objects import consumer, resource_provider
 
@@ -93,7 +93,7 @@ def _create_consumers(
     still = conn.scalars(
         sa.select(missing.c.consumer_id).where(missing.c.consumer_id.in_(uuids))
     ).all()
-    online.create_consumers(conn, still, settings)
+    data_migrations.create_consumers(conn, still, settings)
     return len(still)
 
 
@@ -332,7 +332,7 @@ def _parents_without_end() -> Findings:
 
 
 def _wrong_used() -> Findings:
-    wrong = upkeep.miscounted().subquery("miscounted")
+    wrong = reconcile.miscounted().subquery("miscounted")
     return (
         sa.select(
             _named(),
@@ -350,24 +350,24 @@ def _wrong_used() -> Findings:
 
 
 def _count_anew(conn: sa.Connection, provider_ids: Keys, _settings: object) -> int:
-    return upkeep.mend(conn, sorted(set(provider_ids)))
+    return reconcile.reconcile_providers(conn, sorted(set(provider_ids)))
 
 
 def _unmarked() -> Findings:
     return (
         sa.select(_named(), _providers.c.id, _providers.c.revision)
-        .where(upkeep.is_unmarked())
+        .where(reconcile.lacks_revision())
         .order_by(_providers.c.id)
     )
 
 
 def _mark(conn: sa.Connection, provider_ids: Keys, _settings: object) -> int:
     resource_provider.lock(conn, provider_ids)
-    return upkeep.mark(conn, provider_ids)
+    return reconcile.set_missing_revisions(conn, provider_ids)
 
 
 def _over_capacity() -> Findings:
-    sums = upkeep.allocated()
+    sums = reconcile.allocated()
     return (
         sa.select(
             _named(),
@@ -385,7 +385,7 @@ def _over_capacity() -> Findings:
 
 
 def _allocations_without_inventory() -> Findings:
-    sums = upkeep.allocated()
+    sums = reconcile.allocated()
     return (
         sa.select(
             _named(),

@@ -109,7 +109,7 @@ class Keeper:
         That is what a restore of a backup does while the service runs.
         """
         with self._engine.connect() as fresh:
-            conn = fresh.execution_options(**{engines.WRITES: True})
+            conn = engines.for_writing(fresh)
             conn.exec_driver_sql(self._without)
             for table, rows in _all_rows(conn).items():
                 if rows != self._kept[table]:

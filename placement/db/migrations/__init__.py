@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from placement import exception
 from placement.db import engine as engines
-from placement.db import spelling, statistics, upkeep
+from placement.db import mariadb, reconcile, spelling, statistics
 
 BASE = "base"
 OWN = "own"
@@ -33,7 +33,7 @@ _LOCK = 7_784_278_100
 
 
 def sync(
-    engine: sa.Engine, revision: str = "head", report: upkeep.Report | None = None
+    engine: sa.Engine, revision: str = "head", report: reconcile.Report | None = None
 ) -> None:
     """Bring the schema to ``revision`` of the base chain, and all of ours.
 
@@ -54,7 +54,7 @@ def sync(
             alembic.command.upgrade(_config(OWN, conn), "head")
         conn.commit()
     if is_head:
-        upkeep.mend_all(engine, report)
+        reconcile.reconcile_all(engine, report)
         spelling.mend_all(engine)
         statistics.ensure(engine)
 
@@ -123,14 +123,14 @@ def _schema(revision: str | None) -> str:
 
 
 def _writing(engine: sa.Engine) -> sa.Connection:
-    return engine.connect().execution_options(**{engines.WRITES: True})
+    return engines.for_writing(engine.connect())
 
 
 def _lock(conn: sa.Connection) -> None:
     """Wait for other processes that migrate; SQLite's write lock is enough."""
     if conn.dialect.name == "postgresql":
         conn.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-    elif conn.dialect.name in engines.MARIADB:
+    elif conn.dialect.name in mariadb.DIALECTS:
         # Ends with the connection; DDL would end anything shorter.
         conn.execute(sa.select(sa.func.get_lock(f"placement{_LOCK}", 3600)))
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
+from placement.db import mariadb
 from tests.functional.db.contexts import context
 
 # By database: what is asked, and what must come of it.
@@ -49,6 +50,6 @@ def test_a_silent_server_is_noticed(database_url) -> None:
         if conn.dialect.name != "mysql":
             pytest.skip("the library does it, or there is no server")
         connected = conn.connection.dbapi_connection._sock
-        for option, value in engines._MARIADB_KEEPALIVE.items():
+        for option, value in mariadb.KEEPALIVE.items():
             assert connected.getsockopt(socket.IPPROTO_TCP, option) == value
         assert connected.gettimeout() is None

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from placement import exception
 from placement.conf import settings as conf_settings
 from placement.conf.settings import DatabaseSettings
+from placement.db import data_migrations, migrations, predicates, tables
 from placement.db import engine as engines
-from placement.db import migrations, online, predicates, tables
 from tests.functional import configuration, invariants, programs
 from tests.functional.db import schema
 
@@ -314,7 +314,7 @@ def test_what_is_missing_is_told_and_can_be_mended(
     assert "placement-manage db online_data_migrations" in str(refused.value)
     assert migrations.version(engine) == revision
     settings = typing.cast(conf_settings.Settings, None)
-    for migration in online.MIGRATIONS[2:]:
+    for migration in data_migrations.MIGRATIONS[2:]:
         # The columns that these are about do not exist yet.
         assert migration.run(engine, settings, 50) == (0, 0)
 

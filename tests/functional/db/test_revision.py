@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from placement.db import engine as engines
-from placement.db import revision, tables, upkeep
+from placement.db import reconcile, revision, tables
 from placement.objects import tree
 
 _providers = tables.resource_providers
@@ -82,7 +82,7 @@ def test_a_provider_without_revision_gets_the_time(world: sa.Engine) -> None:
     with world.begin() as conn:
         conn.execute(sa.update(_providers).values(revision=0))
 
-    upkeep.mend_all(world)
+    reconcile.reconcile_all(world)
 
     with world.connect() as conn:
         assert all(map(is_now, conn.scalars(sa.select(_providers.c.revision))))

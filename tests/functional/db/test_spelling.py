@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from placement import uuids
 from placement.cmd import manage
 from placement.conf.settings import Settings
-from placement.db import online, spelling, tables
+from placement.db import data_migrations, spelling, tables
 from tests.functional import configuration, invariants, server
 from tests.functional.db import worlds
 from tests.unit.cmd import operators
@@ -234,7 +234,7 @@ def test_migrations_change_no_more_rows_than_asked_for(written) -> None:
         "UPDATE inventories SET used = 9",
         "UPDATE resource_providers SET revision = 0 WHERE id = 2",
     )
-    by_name = {migration.name: migration for migration in online.MIGRATIONS}
+    by_name = {migration.name: migration for migration in data_migrations.MIGRATIONS}
     settings = typing.cast(Settings, None)
 
     def counts(name: str) -> list[tuple[int, int]]:

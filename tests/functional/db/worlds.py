@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from placement.db import upkeep
+from placement.db import reconcile
 
 # Two trees; what is used of the second provider's VCPUs is all that there is.
 ROWS = (
@@ -30,7 +30,7 @@ def write(engine: sa.Engine) -> None:
     if engine.dialect.name == "postgresql":
         for table in ("inventories", "consumers", "allocations", "projects", "users"):
             execute(engine, f"ALTER SEQUENCE {table}_id_seq RESTART WITH 100")
-    upkeep.mend_all(engine)
+    reconcile.reconcile_all(engine)
 
 
 def execute(engine: sa.Engine, *statements: str) -> None:

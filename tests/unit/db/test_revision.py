@@ -56,7 +56,7 @@ def is_given(value: ast.expr) -> bool:
 def test_files_that_write_revisions_are_found() -> None:
     writing = [name for name, path in FILES.items() if written(parsed(path))]
 
-    assert {"db/names.py", "db/upkeep.py", "objects/tree.py"} <= set(writing)
+    assert {"db/names.py", "db/reconcile.py", "objects/tree.py"} <= set(writing)
 
 
 def test_no_other_place_makes_a_revision() -> None:

@@ -6,7 +6,7 @@ Another Placement goes on with these tables as with its own.
 import sqlalchemy as sa
 from alembic import op
 
-from placement.db import engine, tables
+from placement.db import mariadb, tables
 
 revision = "0002"
 down_revision = "0001"
@@ -14,7 +14,7 @@ down_revision = "0001"
 
 def upgrade() -> None:
     conn = op.get_bind()
-    if conn.dialect.name not in engine.MARIADB:
+    if conn.dialect.name not in mariadb.DIALECTS:
         return
     # What was stored in single precision, such as 0.8999999761581421, was shown and
     # meant as the shortest number that is stored so.
@@ -23,7 +23,7 @@ def upgrade() -> None:
         "SET allocation_ratio = CAST(CAST(allocation_ratio AS FLOAT) AS CHAR), "
         "updated_at = updated_at"
     )
-    collation = engine.exact_collation(conn.dialect)
+    collation = mariadb.exact_collation(conn.dialect)
     for table in _comparing_otherwise(conn, collation):
         op.execute(
             # The row format that has room for the index of the longest name.

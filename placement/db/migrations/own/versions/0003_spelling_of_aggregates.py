@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
-from placement.db import engine, tables
+from placement.db import mariadb, tables
 
 revision = "0003"
 down_revision = "0002"
@@ -21,9 +21,9 @@ def upgrade() -> None:
     if "spelling" in {column["name"] for column in columns}:
         return
     # As all text of the table; the default of a database may be another.
-    exact = engine.exact_collation(conn.dialect)
+    exact = mariadb.exact_collation(conn.dialect)
     text = sa.String(36).with_variant(
         mysql.VARCHAR(36, charset=tables.EXACT_CHARSET, collation=exact),
-        *engine.MARIADB,
+        *mariadb.DIALECTS,
     )
     op.add_column(table, sa.Column("spelling", text))

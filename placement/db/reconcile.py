@@ -1,8 +1,8 @@
-"""The columns of our own, brought in line with the rows that every Placement writes.
+"""Reconcile ``inventories.used`` and revisions with what other services wrote.
 
-Another Placement goes on with the database without them: what it allocates is in
-no ``inventories.used``, and its providers have the ``revision`` 0. Nothing records
-that it was there. The rows tell, whoever wrote them and however often it happened.
+OpenStack's Placement can use the database without our columns: it does not count
+its allocations in ``used``, and its providers have the ``revision`` 0. No record
+says that it ran, so the rows themselves are compared.
 """
 
 import collections.abc
@@ -17,13 +17,13 @@ _providers = tables.resource_providers
 _inventories = tables.inventories
 _allocations = tables.allocations
 
-# Providers that are mended in one transaction, which keeps claims of them waiting.
+# Providers locked by one transaction; claims on them wait for it.
 BATCH_PROVIDERS = 500
 
-# Rows written by one UPDATE; SQLite nests expressions a thousand deep at most.
+# Rows changed by one UPDATE; SQLite limits the depth of an expression to 1000.
 _BATCH_ROWS = 200
 
-# Told of progress: how many providers of how many have been seen.
+# Called with progress: the numbers of providers examined, and of all.
 Report = collections.abc.Callable[[int, int], None]
 
 Condition = collections.abc.Callable[[sa.ColumnElement[int]], sa.ColumnElement[bool]]
@@ -34,9 +34,9 @@ def _of_all(_provider_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
 
 
 def allocated(of: Condition = _of_all) -> sa.Subquery:
-    """Select ``units`` that are allocated of each provider and class that has any.
+    """Select the allocated ``units`` of each provider and class that has any.
 
-    ``of`` says, given a column with ids of providers, which of them count.
+    ``of`` restricts the providers, given a column with their ids.
     """
     columns = (_allocations.c.resource_provider_id, _allocations.c.resource_class_id)
     return (
@@ -48,9 +48,9 @@ def allocated(of: Condition = _of_all) -> sa.Subquery:
 
 
 def miscounted(of: Condition = _of_all) -> "sa.Select[typing.Any]":
-    """Select ``id``, ``provider_id`` and ``units`` of inventories that are wrong.
+    """Select the inventories whose ``used`` is not the sum of their allocations.
 
-    ``units`` is the sum of the allocations, which ``used`` is not.
+    A row is (id, provider_id, units), where ``units`` is that sum.
     """
     sums = allocated(of)
     units = sa.func.coalesce(sums.c.units, 0)
@@ -72,73 +72,75 @@ def miscounted(of: Condition = _of_all) -> "sa.Select[typing.Any]":
     )
 
 
-def is_unmarked(provider: sa.FromClause = _providers) -> sa.ColumnElement[bool]:
-    """The provider has the revision of one that another Placement has made."""
+def lacks_revision(provider: sa.FromClause = _providers) -> sa.ColumnElement[bool]:
+    """The provider has no revision: another service created it."""
     return provider.c.revision <= 0
 
 
-def is_found(conn: sa.Connection) -> bool:
-    """There is something that ``mend_found`` would mend.
+def is_needed(conn: sa.Connection) -> bool:
+    """Return whether any provider has to be reconciled.
 
     Reads each inventory and each allocation once, from their indexes.
     """
-    for select in (miscounted(), sa.select(_providers.c.id).where(is_unmarked())):
+    for select in (miscounted(), sa.select(_providers.c.id).where(lacks_revision())):
         if conn.execute(select.limit(1)).first() is not None:
             return True
     return False
 
 
-def wrong_among(conn: sa.Connection, of: Condition = _of_all) -> list[int]:
-    """Return the ids, ascending, of providers whose columns of ours are wrong."""
-    unmarked = sa.select(_providers.c.id).where(of(_providers.c.id), is_unmarked())
+def find_wrong(conn: sa.Connection, of: Condition = _of_all) -> list[int]:
+    """Return the ids, ascending, of providers with a wrong ``used`` or no revision."""
+    without_revision = sa.select(_providers.c.id).where(
+        of(_providers.c.id), lacks_revision()
+    )
     wrong = {row.provider_id for row in conn.execute(miscounted(of))}
-    wrong.update(conn.scalars(unmarked))
+    wrong.update(conn.scalars(without_revision))
     return sorted(wrong)
 
 
-def mend_found(engine: sa.Engine) -> int:
-    """Do what ``mend_all`` does where little is wrong.
+def reconcile_wrong(engine: sa.Engine) -> int:
+    """Reconcile the providers that one pass over the database finds wrong.
 
-    One pass finds what is wrong, and everything else follows what that is.
+    Faster than ``reconcile_all`` if they are few; memory grows with their number.
 
-    Returns how many inventories were counted anew.
+    Returns the number of inventories whose ``used`` was corrected.
     Raises Unavailable when the database is lost or too busy.
     """
     with engine.connect() as conn:
-        wrong = wrong_among(conn)
-    mended = 0
+        wrong = find_wrong(conn)
+    corrected = 0
     for start in range(0, len(wrong), BATCH_PROVIDERS):
         batch = wrong[start : start + BATCH_PROVIDERS]
-        work = functools.partial(mend, provider_ids=batch)
-        mended += transaction.write_to(engine, work)
-    return mended
+        work = functools.partial(reconcile_providers, provider_ids=batch)
+        corrected += transaction.write_to(engine, work)
+    return corrected
 
 
-def mend_all(engine: sa.Engine, report: Report | None = None) -> int:
-    """Make our columns of all providers right, some at a time; may be repeated.
+def reconcile_all(engine: sa.Engine, report: Report | None = None) -> int:
+    """Reconcile all providers in batches; safe to interrupt and to repeat.
 
-    Each transaction is short and keeps the order of locks, so that a service may
-    run meanwhile; what was done stays done if it is ended in the middle. Where
-    all is right, nothing is locked. Memory does not grow with the database.
+    The service can run meanwhile: each transaction is short and keeps the order of
+    locks, and batches without errors are not locked. Memory does not grow with the
+    database.
 
-    Returns how many inventories were counted anew.
+    Returns the number of inventories whose ``used`` was corrected.
     Raises Unavailable when the database is lost or too busy.
     """
     with engine.connect() as conn:
         total = conn.scalar(sa.select(sa.func.count()).select_from(_providers)) or 0
-    mended = seen = 0
-    for ids in _batches_of_providers(engine):
-        wrong = _wrong_among(engine, ids)
+    corrected = examined = 0
+    for ids in _provider_batches(engine):
+        wrong = _find_wrong(engine, ids)
         if wrong:
-            work = functools.partial(mend, provider_ids=wrong)
-            mended += transaction.write_to(engine, work)
-        seen += len(ids)
+            work = functools.partial(reconcile_providers, provider_ids=wrong)
+            corrected += transaction.write_to(engine, work)
+        examined += len(ids)
         if report is not None:
-            report(seen, max(seen, total))
-    return mended
+            report(examined, max(examined, total))
+    return corrected
 
 
-def _batches_of_providers(
+def _provider_batches(
     engine: sa.Engine,
 ) -> collections.abc.Iterator[collections.abc.Sequence[int]]:
     last = -1
@@ -157,29 +159,30 @@ def _batches_of_providers(
         last = ids[-1]
 
 
-def _wrong_among(engine: sa.Engine, ids: collections.abc.Sequence[int]) -> list[int]:
+def _find_wrong(engine: sa.Engine, ids: collections.abc.Sequence[int]) -> list[int]:
     def of(provider_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
         return provider_id.between(ids[0], ids[-1])
 
     with engine.connect() as conn:
-        return wrong_among(conn, of)
+        return find_wrong(conn, of)
 
 
-def mend(conn: sa.Connection, provider_ids: collections.abc.Collection[int]) -> int:
-    """Make our columns of some providers right, and show that they have changed.
+def reconcile_providers(
+    conn: sa.Connection, provider_ids: collections.abc.Collection[int]
+) -> int:
+    """Correct ``used`` and the revisions of some providers, which are locked first.
 
-    Locks the providers first. Times of change stay: nothing has changed that
-    clients see.
+    ``updated_at`` stays: clients see no change of the inventory.
 
-    Returns how many inventories were counted anew.
+    Returns the number of inventories whose ``used`` was corrected.
     """
     locks.lock_providers(conn, provider_ids)
-    # Nobody else counts now: to claim of a provider is to lock it.
+    # No claim changes ``used`` now, because claims lock the providers as well.
     rows = conn.execute(
         miscounted(lambda id_: id_.in_(provider_ids)).order_by(_inventories.c.id)
     ).all()
     for start in range(0, len(rows), _BATCH_ROWS):
-        # MariaDB's sums are decimals.
+        # MariaDB returns sums as Decimal.
         batch = rows[start : start + _BATCH_ROWS]
         units = {row.id: int(row.units) for row in batch}
         conn.execute(
@@ -190,33 +193,33 @@ def mend(conn: sa.Connection, provider_ids: collections.abc.Collection[int]) -> 
                 updated_at=_inventories.c.updated_at,
             )
         )
-    show_changes(conn, {row.provider_id for row in rows})
-    mark(conn, provider_ids)
+    advance_revisions(conn, {row.provider_id for row in rows})
+    set_missing_revisions(conn, provider_ids)
     return len(rows)
 
 
-def mark(conn: sa.Connection, provider_ids: collections.abc.Collection[int]) -> int:
-    """Give the providers a first revision that have none; the caller has locked them.
+def set_missing_revisions(
+    conn: sa.Connection, provider_ids: collections.abc.Collection[int]
+) -> int:
+    """Give a revision to those providers that have none; the caller has locked them.
 
     Returns how many had none.
     """
-    return _advance_revision(
-        conn, sa.and_(_providers.c.id.in_(provider_ids), is_unmarked())
-    )
+    return _advance(conn, sa.and_(_providers.c.id.in_(provider_ids), lacks_revision()))
 
 
-def show_changes(
+def advance_revisions(
     conn: sa.Connection, provider_ids: collections.abc.Collection[int]
 ) -> None:
-    """Move the revisions of providers; the caller has locked them.
+    """Advance the revisions of providers, which the caller has locked.
 
-    Times of change stay.
+    ``updated_at`` stays.
     """
     if provider_ids:
-        _advance_revision(conn, _providers.c.id.in_(sorted(provider_ids)))
+        _advance(conn, _providers.c.id.in_(sorted(provider_ids)))
 
 
-def _advance_revision(conn: sa.Connection, condition: sa.ColumnElement[bool]) -> int:
+def _advance(conn: sa.Connection, condition: sa.ColumnElement[bool]) -> int:
     values = {
         "revision": revision.next_of(_providers.c.revision),
         "updated_at": _providers.c.updated_at,

@@ -6,7 +6,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement.db import checks, migrations, spelling, tables, transaction, upkeep
+from placement.db import checks, migrations, reconcile, spelling, tables, transaction
 
 if typing.TYPE_CHECKING:
     from placement.conf.settings import PlacementSettings, Settings
@@ -98,10 +98,10 @@ def _count_used(
     # Before the head of the schema the columns do not exist.
     if not migrations.is_current(conn):
         return 0, 0
-    wrong = upkeep.wrong_among(conn)
+    wrong = reconcile.find_wrong(conn)
     mended = wrong[:max_count]
     if mended:
-        upkeep.mend(conn, mended)
+        reconcile.reconcile_providers(conn, mended)
     return len(wrong), len(mended)
 
 

@@ -15,7 +15,7 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from placement.db import adoption, migrations, tables, upkeep
+from placement.db import adoption, migrations, reconcile, tables
 from tests.functional import configuration, invariants, programs, server
 from tests.functional.db import worlds
 
@@ -23,7 +23,7 @@ SECONDS = 60
 # Mending takes a small part of it, if nothing is in its way.
 SECONDS_OF_PATIENCE = 1.5
 STARTS = 3
-PROVIDERS = 3 * upkeep.BATCH_PROVIDERS
+PROVIDERS = 3 * reconcile.BATCH_PROVIDERS
 
 _inventories = tables.inventories
 _providers = tables.resource_providers
@@ -110,11 +110,13 @@ def wrong(engine: sa.Engine) -> list[str]:
 def test_what_nobody_has_counted_is_counted(uncounted) -> None:
     told = []
 
-    assert upkeep.mend_all(uncounted, lambda *said: told.append(said)) == PROVIDERS
+    assert (
+        reconcile.reconcile_all(uncounted, lambda *said: told.append(said)) == PROVIDERS
+    )
 
     assert wrong(uncounted) == []
     assert min(revisions(uncounted).values()) > 10**15
-    size = upkeep.BATCH_PROVIDERS
+    size = reconcile.BATCH_PROVIDERS
     assert told == [(done, PROVIDERS) for done in range(size, PROVIDERS + 1, size)]
 
 
@@ -127,7 +129,7 @@ def test_where_all_is_right_nothing_is_written(world) -> None:
         lambda _conn, _cursor, statement, *_: statements.append(statement),
     )
 
-    assert upkeep.mend_all(world) == 0
+    assert reconcile.reconcile_all(world) == 0
 
     assert revisions(world) == before
     assert not [
@@ -147,7 +149,7 @@ def test_only_what_was_wrong_shows_a_change(world) -> None:
     )
     before = revisions(world)
 
-    assert upkeep.mend_all(world) == 1
+    assert reconcile.reconcile_all(world) == 1
 
     after = revisions(world)
     assert wrong(world) == []
@@ -164,7 +166,7 @@ def test_times_of_change_stay(world) -> None:
         long_ago.format("resource_providers", "revision"),
     )
 
-    upkeep.mend_all(world)
+    reconcile.reconcile_all(world)
 
     assert wrong(world) == []
     with world.connect() as conn:
@@ -228,7 +230,7 @@ def test_of_several_that_start_together_one_mends(
     assert f"counted {PROVIDERS} inventories" in line
     # The others wait, and then find nothing to lock.
     locks = [each for each in statements if "FOR UPDATE" in each]
-    assert len(locks) == PROVIDERS / upkeep.BATCH_PROVIDERS
+    assert len(locks) == PROVIDERS / reconcile.BATCH_PROVIDERS
 
 
 def test_a_start_needs_no_second_connection(uncounted) -> None:
@@ -302,7 +304,7 @@ def test_a_sync_that_is_killed_between_two_steps_can_be_run_again(uncounted) -> 
     )
 
     assert done.returncode == -signal.SIGKILL
-    assert counted(uncounted) == 2 * upkeep.BATCH_PROVIDERS
+    assert counted(uncounted) == 2 * reconcile.BATCH_PROVIDERS
     migrations.sync(uncounted)
     assert wrong(uncounted) == []
 
@@ -324,11 +326,11 @@ def test_a_sync_that_is_killed_in_a_transaction_can_be_run_again(
             env=programs.environment(tmp_path),
             stderr=subprocess.DEVNULL,
         )
-        wait_until_counted(uncounted, PROVIDERS - upkeep.BATCH_PROVIDERS)
+        wait_until_counted(uncounted, PROVIDERS - reconcile.BATCH_PROVIDERS)
         os.kill(process.pid, signal.SIGKILL)
         process.wait(SECONDS)
 
-    assert counted(uncounted) == PROVIDERS - upkeep.BATCH_PROVIDERS
+    assert counted(uncounted) == PROVIDERS - reconcile.BATCH_PROVIDERS
     migrations.sync(uncounted)
     assert wrong(uncounted) == []
 
