@@ -37,8 +37,8 @@ def application(
     PathNotFound, MethodNotAllowed, the failures of ``body.check_headers``, of the
     checks, and of the handler.
     """
-    # The rules have no methods, so that a missing method can be told from a missing
-    # path by looking into ``paths``.
+    # The rules have no methods: ``paths`` says whether a path or only a method is
+    # missing.
     rules = [
         routing.Rule(path.replace("{", "<").replace("}", ">"), endpoint=path)
         for path in paths

@@ -14,12 +14,12 @@ from placement.policies import allocation_candidate as policy
 from placement.schemas import allocation_candidate as schema
 from placement.schemas import responses
 
-# Schedulers ask the same for every instance of a flavor. Only what is not longer is
-# kept, so that it is bounded in memory.
+# Schedulers repeat the query of a flavor. Longer queries are not cached, which bounds
+# the memory.
 _KEPT_LENGTH_MAX = 4096
 _KEPT_MAX = 500
 
-# What the memory of a process keeps documents under.
+# The key of the documents in the caches of the service.
 _KEPT = "placement.handlers.allocation_candidate"
 
 _PARAMETERS = {

@@ -6,12 +6,6 @@ LIST = "placement:resource_providers:aggregates:list"
 UPDATE = "placement:resource_providers:aggregates:update"
 
 RULES = [
-    base.operation(
-        LIST,
-        "List the aggregates of a resource provider.",
-    ),
-    base.operation(
-        UPDATE,
-        "Replace the aggregates of a resource provider.",
-    ),
+    base.rule(LIST, "List the aggregates of a resource provider."),
+    base.rule(UPDATE, "Replace the aggregates of a resource provider."),
 ]

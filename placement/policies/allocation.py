@@ -9,24 +9,11 @@ DELETE = "placement:allocations:delete"
 PROVIDER_LIST = "placement:resource_providers:allocations:list"
 
 RULES = [
-    base.operation(
-        MANAGE,
-        "Replace the allocations of several consumers in one transaction.",
+    base.rule(
+        MANAGE, "Replace the allocations of several consumers in one transaction."
     ),
-    base.operation(
-        LIST,
-        "List the allocations of a consumer.",
-    ),
-    base.operation(
-        UPDATE,
-        "Replace the allocations of a consumer.",
-    ),
-    base.operation(
-        DELETE,
-        "Delete the allocations of a consumer.",
-    ),
-    base.operation(
-        PROVIDER_LIST,
-        "List the allocations from a resource provider.",
-    ),
+    base.rule(LIST, "List the allocations of a consumer."),
+    base.rule(UPDATE, "Replace the allocations of a consumer."),
+    base.rule(DELETE, "Delete the allocations of a consumer."),
+    base.rule(PROVIDER_LIST, "List the allocations from a resource provider."),
 ]

@@ -5,8 +5,5 @@ from placement.policies import base
 LIST = "placement:allocation_candidates:list"
 
 RULES = [
-    base.operation(
-        LIST,
-        "Search for allocation candidates.",
-    ),
+    base.rule(LIST, "Search for allocation candidates."),
 ]

@@ -58,7 +58,7 @@ RULES = [
 ]
 
 
-def operation(
+def rule(
     name: str, description: str, check: str = ADMIN_OR_SERVICE
 ) -> policy.RuleDefault:
     """Return the rule ``name`` of one or more operations."""

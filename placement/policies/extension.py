@@ -5,7 +5,7 @@ from placement.policies import base
 READ = "placement:ext:read"
 
 RULES = [
-    base.operation(
+    base.rule(
         READ,
         "Read the whole cloud. An auditor can see everything and change nothing.",
         check=f"{base.ADMIN_OR_SERVICE} or role:auditor",

@@ -9,24 +9,9 @@ UPDATE = "placement:resource_providers:inventories:update"
 DELETE = "placement:resource_providers:inventories:delete"
 
 RULES = [
-    base.operation(
-        LIST,
-        "List the inventories of a resource provider.",
-    ),
-    base.operation(
-        CREATE,
-        "Create an inventory of a resource provider.",
-    ),
-    base.operation(
-        SHOW,
-        "Show one inventory of a resource provider.",
-    ),
-    base.operation(
-        UPDATE,
-        "Replace one or all inventories of a resource provider.",
-    ),
-    base.operation(
-        DELETE,
-        "Delete one or all inventories of a resource provider.",
-    ),
+    base.rule(LIST, "List the inventories of a resource provider."),
+    base.rule(CREATE, "Create an inventory of a resource provider."),
+    base.rule(SHOW, "Show one inventory of a resource provider."),
+    base.rule(UPDATE, "Replace one or all inventories of a resource provider."),
+    base.rule(DELETE, "Delete one or all inventories of a resource provider."),
 ]

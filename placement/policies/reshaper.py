@@ -5,7 +5,7 @@ from placement.policies import base
 RESHAPE = "placement:reshaper:reshape"
 
 RULES = [
-    base.operation(
+    base.rule(
         RESHAPE,
         "Move inventories and allocations between resource providers.",
         check=base.SERVICE,

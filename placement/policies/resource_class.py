@@ -9,24 +9,9 @@ UPDATE = "placement:resource_classes:update"
 DELETE = "placement:resource_classes:delete"
 
 RULES = [
-    base.operation(
-        LIST,
-        "List resource classes.",
-    ),
-    base.operation(
-        CREATE,
-        "Create a resource class.",
-    ),
-    base.operation(
-        SHOW,
-        "Show a resource class.",
-    ),
-    base.operation(
-        UPDATE,
-        "Create a resource class, or rename one before version 1.7.",
-    ),
-    base.operation(
-        DELETE,
-        "Delete a resource class.",
-    ),
+    base.rule(LIST, "List resource classes."),
+    base.rule(CREATE, "Create a resource class."),
+    base.rule(SHOW, "Show a resource class."),
+    base.rule(UPDATE, "Create a resource class, or rename one before version 1.7."),
+    base.rule(DELETE, "Delete a resource class."),
 ]

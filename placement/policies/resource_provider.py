@@ -9,24 +9,9 @@ UPDATE = "placement:resource_providers:update"
 DELETE = "placement:resource_providers:delete"
 
 RULES = [
-    base.operation(
-        LIST,
-        "List resource providers.",
-    ),
-    base.operation(
-        CREATE,
-        "Create a resource provider.",
-    ),
-    base.operation(
-        SHOW,
-        "Show a resource provider.",
-    ),
-    base.operation(
-        UPDATE,
-        "Rename a resource provider or give it another parent.",
-    ),
-    base.operation(
-        DELETE,
-        "Delete a resource provider.",
-    ),
+    base.rule(LIST, "List resource providers."),
+    base.rule(CREATE, "Create a resource provider."),
+    base.rule(SHOW, "Show a resource provider."),
+    base.rule(UPDATE, "Rename a resource provider or give it another parent."),
+    base.rule(DELETE, "Delete a resource provider."),
 ]

@@ -11,32 +11,11 @@ PROVIDER_UPDATE = "placement:resource_providers:traits:update"
 PROVIDER_DELETE = "placement:resource_providers:traits:delete"
 
 RULES = [
-    base.operation(
-        LIST,
-        "List traits.",
-    ),
-    base.operation(
-        SHOW,
-        "Check whether a trait exists.",
-    ),
-    base.operation(
-        UPDATE,
-        "Create a trait.",
-    ),
-    base.operation(
-        DELETE,
-        "Delete a trait.",
-    ),
-    base.operation(
-        PROVIDER_LIST,
-        "List the traits of a resource provider.",
-    ),
-    base.operation(
-        PROVIDER_UPDATE,
-        "Replace the traits of a resource provider.",
-    ),
-    base.operation(
-        PROVIDER_DELETE,
-        "Remove all traits from a resource provider.",
-    ),
+    base.rule(LIST, "List traits."),
+    base.rule(SHOW, "Check whether a trait exists."),
+    base.rule(UPDATE, "Create a trait."),
+    base.rule(DELETE, "Delete a trait."),
+    base.rule(PROVIDER_LIST, "List the traits of a resource provider."),
+    base.rule(PROVIDER_UPDATE, "Replace the traits of a resource provider."),
+    base.rule(PROVIDER_DELETE, "Remove all traits from a resource provider."),
 ]

@@ -6,11 +6,8 @@ PROVIDER = "placement:resource_providers:usages"
 TOTAL = "placement:usages"
 
 RULES = [
-    base.operation(
-        PROVIDER,
-        "Show the usage of a resource provider.",
-    ),
-    base.operation(
+    base.rule(PROVIDER, "Show the usage of a resource provider."),
+    base.rule(
         TOTAL,
         "Show the total usage of a project or user.",
         check=base.ADMIN_OR_PROJECT_READER_OR_SERVICE,
