@@ -1,15 +1,21 @@
 """The policy rules with the operations that they guard, for oslopolicy's commands."""
 
+import typing
+
 from oslo_policy import policy
 
 from placement import policies
 from placement.api import dispatch, routes
 from placement.web import app as web
 
+if typing.TYPE_CHECKING:
+    # Older releases do not have this type.
+    from oslo_policy.policy import Operation
+
 
 def list_rules() -> list[policy.RuleDefault]:
     """Return every rule with its default, the base rules first."""
-    guarded: dict[str | None, list[policy.Operation]] = {}
+    guarded: dict[str | None, list[Operation]] = {}
     for each in routes.OPERATIONS:
         guarded.setdefault(each.rule, []).append(_route(each.method, each.path))
     for view in web.Application(dispatch.application({})).operations():
@@ -20,12 +26,12 @@ def list_rules() -> list[policy.RuleDefault]:
     ]
 
 
-def _route(method: str, path: str) -> policy.Operation:
+def _route(method: str, path: str) -> "Operation":
     return {"method": method, "path": path}
 
 
 def _documented(
-    rule: policy.RuleDefault, operations: list[policy.Operation]
+    rule: policy.RuleDefault, operations: list["Operation"]
 ) -> policy.DocumentedRuleDefault:
     return policy.DocumentedRuleDefault(
         rule.name,

@@ -53,6 +53,9 @@ _KEYSTONE_DEFAULTS = {
     "service_token_roles_required": True,
 }
 
+# Options of [keystone_authtoken] that need another library for memcached.
+_MEMCACHE_SECURITY = ("memcache_tls_enabled", "memcache_sasl_enabled")
+
 # Facts about the caller that only the log needs: common log formats have them.
 _LOGGED_OF_KEYSTONE = (
     "user_name",
@@ -257,7 +260,8 @@ def _require_memcached_library(config: "cfg.ConfigOpts") -> None:
     if not options.memcached_servers:
         return
     needed = {"memcache": "python-memcached"}
-    if options.memcache_tls_enabled or options.memcache_sasl_enabled:
+    # Older releases do not have all of these options.
+    if any(name in options and options[name] for name in _MEMCACHE_SECURITY):
         needed["bmemcached"] = "python-binary-memcached"
     for module, distribution in needed.items():
         try:

@@ -10,6 +10,7 @@ import typing
 
 import flask
 import werkzeug.exceptions
+from werkzeug import routing
 
 from placement import exception
 from placement.api.environ import VERSION
@@ -50,6 +51,13 @@ class Operation(typing.NamedTuple):
         return f"{self.method} {self.path}"
 
 
+class _UrlMap(routing.Map):
+    """A map that does not redirect to a path without empty segments."""
+
+    def __init__(self, **options: typing.Any) -> None:
+        super().__init__(merge_slashes=False, **options)
+
+
 class Application(flask.Flask):
     """The blueprints, and ``api`` for all other paths.
 
@@ -57,12 +65,12 @@ class Application(flask.Flask):
     Exceptions of a view propagate to the middleware, which makes the error documents.
     """
 
+    url_map_class: type[routing.Map] = _UrlMap
+
     def __init__(self, api: "WSGIApplication") -> None:
         super().__init__(__name__, static_folder=None)
         self._api = api
         self.config["PROPAGATE_EXCEPTIONS"] = True
-        # Do not redirect to a path without empty segments.
-        self.url_map.merge_slashes = False
         for blueprint in BLUEPRINTS:
             self.register_blueprint(blueprint)
         self.before_request(_prepare)

@@ -265,6 +265,10 @@ def configured_keystone(directory, *lines):
     return deploy.loadapp(config)
 
 
+def keystone_options():
+    return pytest.importorskip("keystonemiddleware.auth_token").list_opts()
+
+
 @pytest.mark.parametrize(
     ("more", "module", "distribution"),
     [
@@ -280,6 +284,9 @@ def configured_keystone(directory, *lines):
 def test_a_missing_library_for_memcached_is_an_error_at_start(
     tmp_path, monkeypatch, more, module, distribution
 ):
+    known = {option.name for _, options in keystone_options() for option in options}
+    if not known.issuperset(option.partition(" ")[0] for option in more):
+        pytest.skip("keystonemiddleware does not have this option yet")
     for name in ("memcache", "bmemcached"):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
     monkeypatch.setitem(sys.modules, module, None)
