@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writes of files."""
 
 import contextlib
 import os
@@ -7,14 +7,14 @@ import tempfile
 
 
 def write(path: pathlib.Path, text: str, mode: int) -> None:
-    """Replace the file at ``path``, or make it; ``mode`` is its permissions.
+    """Create or replace the file at ``path``; ``mode`` is its permissions.
 
-    Readers see the old content or the new one. After a failure, such as a full disk,
-    the old content is still there.
+    Readers see either the old content or the new one. After a failure, such as a full
+    disk, the old content remains.
 
     Raises OSError.
     """
-    # In the same directory, so that renaming it does not copy it.
+    # In the same directory: os.replace is not atomic across file systems.
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with open(descriptor, "w", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""``placement-manage db audit``: what does not agree in the database."""
+"""``placement-manage db audit``: find and repair inconsistent data."""
 
 import collections
 import collections.abc
@@ -19,10 +19,10 @@ if typing.TYPE_CHECKING:
 
 CLEAN, FINDINGS = 0, 1
 
-# Findings that are mended in one transaction, which keeps other writers waiting.
+# Findings repaired in one transaction, which blocks other writers.
 _BATCH = 200
 
-# Findings of one fact that a table shows.
+# Findings of each fact that the table shows.
 _EXAMPLES = 3
 
 _About = dict[str, str | int | None]
@@ -31,46 +31,48 @@ _About = dict[str, str | int | None]
 def run(
     engine: sa.Engine, settings: PlacementSettings, is_fixing: bool, is_json: bool
 ) -> int:
-    """Audit the database in one snapshot and print what is wrong.
+    """Audit the database in one snapshot and print the findings.
 
-    With ``is_fixing``, what has one right answer is mended before.
+    With ``is_fixing``, first repair findings with only one possible repair.
 
-    Returns the exit status: whether anything is wrong, or left so.
-    Raises ConfigurationError when the schema is not the newest.
+    Returns the exit status: FINDINGS if anything is wrong, or left so.
+    Raises ConfigurationError when the schema is not current.
     """
     migrations.require_current(engine)
-    mended = mend(engine, settings) if is_fixing else None
+    repaired = repair(engine, settings) if is_fixing else None
     with transaction.snapshot(engine) as conn:
         report = _print_json if is_json else _print_table
-        left = report(engine.url.render_as_string(), mended, findings(conn))
+        left = report(engine.url.render_as_string(), repaired, findings(conn))
     return FINDINGS if left else CLEAN
 
 
 def findings(conn: sa.Connection) -> collections.abc.Iterator[tuple[Fact, _About]]:
-    """Yield every finding with the fact that it breaks, fact by fact."""
+    """Yield every finding with the fact that it violates, grouped by fact."""
     for fact in audit.FACTS:
         for row in conn.execute(fact.findings):
             yield fact, {name: _plain(value) for name, value in row._mapping.items()}
 
 
 def _plain(value: typing.Any) -> str | int | None:
-    # Sums are decimals on MariaDB, and a capacity is a product of doubles.
+    # Sums are decimals on MariaDB, and capacities are doubles.
     return value if value is None or isinstance(value, str) else int(value)
 
 
-def mend(engine: sa.Engine, settings: PlacementSettings) -> dict[str, int]:
-    """Mend what has one right answer; returns how many findings, by fact.
+def repair(engine: sa.Engine, settings: PlacementSettings) -> dict[str, int]:
+    """Repair findings with only one possible repair.
 
-    One short transaction for some findings at a time, so that a service may run
-    meanwhile. Memory does not grow with their number.
+    Uses short transactions of ``_BATCH`` findings, so that the service can run
+    meanwhile. Memory does not grow with the number of findings.
+
+    Returns the number of repaired findings by fact.
     """
-    mended: collections.Counter[str] = collections.Counter()
+    repaired: collections.Counter[str] = collections.Counter()
     for fact in audit.FACTS:
         if fact.mend is not None:
             for keys in _keys(engine, fact):
                 work = _work(fact.mend, keys, settings)
-                mended[fact.name] += transaction.write_to(engine, work)
-    return dict(+mended)
+                repaired[fact.name] += transaction.write_to(engine, work)
+    return dict(+repaired)
 
 
 def _work(
@@ -89,10 +91,13 @@ def _keys(engine: sa.Engine, fact: Fact) -> collections.abc.Iterator[list[typing
 _Found = collections.abc.Iterable[tuple[Fact, _About]]
 
 
-def _print_json(url: str, mended: dict[str, int] | None, found: _Found) -> int:
-    """Print one document, a line per finding as it is read; returns how many."""
+def _print_json(url: str, repaired: dict[str, int] | None, found: _Found) -> int:
+    """Print one document, with a line for each finding as it is read.
+
+    Returns the number of findings.
+    """
     print(f'{{"database": {json.dumps(url)},')
-    print(f' "mended": {json.dumps(mended or {})},')
+    print(f' "mended": {json.dumps(repaired or {})},')
     print(' "findings": [', end="")
     left: collections.Counter[str] = collections.Counter()
     for fact, about in found:
@@ -109,7 +114,7 @@ def _print_json(url: str, mended: dict[str, int] | None, found: _Found) -> int:
 
 @dataclasses.dataclass
 class _Broken:
-    """A fact that is broken: how often, and the first findings."""
+    """The number of findings of one fact, and the first of them."""
 
     fact: Fact
     count: int = 0
@@ -121,42 +126,41 @@ class _Broken:
             self.examples.append(about)
 
 
-def _print_table(url: str, mended: dict[str, int] | None, found: _Found) -> int:
+def _print_table(url: str, repaired: dict[str, int] | None, found: _Found) -> int:
     broken: dict[str, _Broken] = {}
     for fact, about in found:
         broken.setdefault(fact.name, _Broken(fact)).add(about)
-    # Where there is nothing to show, rich takes long to import.
     from rich.console import Console  # noqa: PLC0415 - slow
 
     console = Console(highlight=False, markup=False)
     console.print(f"Audit of {url}", soft_wrap=True)
-    if mended:
-        console.print(_mended(mended))
+    if repaired:
+        console.print(_repaired_table(repaired))
     if broken:
-        console.print(_left(broken.values()))
+        console.print(_left_table(broken.values()))
     left = sum(each.count for each in broken.values())
-    mendable = sum(each.count for each in broken.values() if each.fact.mend)
-    console.print(_summary(left, mendable, mended), soft_wrap=True)
+    repairable = sum(each.count for each in broken.values() if each.fact.mend)
+    console.print(_summary(left, repairable, repaired), soft_wrap=True)
     return left
 
 
-def _mended(mended: dict[str, int]) -> "Table":
-    table = _table("Fact", "Mended", "What was wrong, and what was done")
+def _repaired_table(repaired: dict[str, int]) -> "Table":
+    table = _table("Fact", "Repaired", "Finding and repair")
     for fact in audit.FACTS:
-        if fact.name in mended:
+        if fact.name in repaired:
             text = f"{fact.broken} {fact.advice}"
-            table.add_row(fact.name, str(mended[fact.name]), text)
+            table.add_row(fact.name, str(repaired[fact.name]), text)
     return table
 
 
-def _left(broken: collections.abc.Iterable[_Broken]) -> "Table":
-    table = _table("Fact", "Found", "What is wrong, where, and what mends it")
+def _left_table(broken: collections.abc.Iterable[_Broken]) -> "Table":
+    table = _table("Fact", "Found", "Finding, examples and repair")
     for each in broken:
         lines = [each.fact.broken, *map(_sentence, each.examples)]
         if each.count > len(each.examples):
             lines.append(f"... and {each.count - len(each.examples)} more")
-        means = "--fix: " if each.fact.mend else ""
-        lines.append(f"{means}{each.fact.advice}")
+        prefix = "--fix: " if each.fact.mend else ""
+        lines.append(f"{prefix}{each.fact.advice}")
         table.add_row(each.fact.name, str(each.count), "\n".join(lines))
     return table
 
@@ -173,17 +177,18 @@ def _table(*columns: str) -> "Table":
 
 
 def _sentence(about: _About) -> str:
-    told = (
+    words = (
         f"{name} {'-' if value is None else value}" for name, value in about.items()
     )
-    return "  " + ", ".join(told)
+    return "  " + ", ".join(words)
 
 
-def _summary(left: int, mendable: int, mended: dict[str, int] | None) -> str:
-    words = []
-    if mended is not None:
-        words.append(f"{sum(mended.values())} mended.")
-    words.append(f"{left or 'Nothing'} {'left' if mended is not None else 'found'}.")
-    if mendable:
-        words.append(f"{mendable} of them can be mended: run it with --fix.")
-    return " ".join(words)
+def _summary(left: int, repairable: int, repaired: dict[str, int] | None) -> str:
+    sentences = []
+    if repaired is not None:
+        sentences.append(f"{sum(repaired.values())} repaired.")
+    verb = "found" if repaired is None else "left"
+    sentences.append(f"{left or 'Nothing'} {verb}.")
+    if repairable:
+        sentences.append(f"Run with --fix to repair {repairable} of them.")
+    return " ".join(sentences)

@@ -1,4 +1,4 @@
-"""``placement candidates``: ask who could serve a request."""
+"""``placement candidates``: search for ways to serve a request."""
 
 import json
 import typing
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import click
 
-from placement.cmd import asking, output
+from placement.cmd import output, search_options
 from placement.cmd.connection import Connection, pass_connection
 from placement.cmd.failures import NotPossibleNow
 from placement.cmd.naming import find_provider
@@ -14,20 +14,20 @@ from placement.cmd.naming import find_provider
 if typing.TYPE_CHECKING:
     from placement.client import AllocationRequest, Candidates, Client
 
-# From so many trees on, one list of all providers is cheaper than one per tree.
+# With this many trees, one list of all providers is cheaper than one list per tree.
 _MANY_TREES = 30
 
 
 @click.command()
-@asking.options(limit=20)
-@click.option("--json", "is_json", is_flag=True, help="The answer for programs.")
+@search_options.options(limit=20)
+@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 @pass_connection
 def candidates(
-    connection: Connection, search: asking.Search | None, is_json: bool
+    connection: Connection, search: search_options.Search | None, is_json: bool
 ) -> None:
-    """Ask who could serve a request, such as: placement candidates VCPU=1"""
+    """Search for candidates, for example: placement candidates VCPU=1"""
     if search is None:
-        raise click.UsageError("Say what is wanted, such as VCPU=1 MEMORY_MB=512.")
+        raise click.UsageError("Specify resources, such as VCPU=1 MEMORY_MB=512.")
     client = connection.client()
     found = run_search(client, search)
     if is_json:
@@ -35,11 +35,11 @@ def candidates(
     elif found.requests:
         _print_table(found, provider_names(client, found))
     if not found.requests:
-        raise NotPossibleNow("No candidates: nobody can serve this request now.")
+        raise NotPossibleNow("No candidates: no provider can serve this request now.")
 
 
-def run_search(client: "Client", search: asking.Search) -> "Candidates":
-    """Return the candidates of a search; providers in it may have names.
+def run_search(client: "Client", search: search_options.Search) -> "Candidates":
+    """Return the candidates of a search, which may refer to providers by name.
 
     Raises NotPossibleNow for a provider that does not exist; ClientError.
     """
@@ -48,7 +48,7 @@ def run_search(client: "Client", search: asking.Search) -> "Candidates":
 
 
 def provider_names(client: "Client", found: "Candidates") -> Mapping[str, str]:
-    """Return the names of the providers that the candidates take from, by uuid."""
+    """Return the names of the providers in the candidates, by uuid."""
     roots = {
         found.summaries[uuid].root_uuid
         for request in found.requests
@@ -64,7 +64,7 @@ def provider_names(client: "Client", found: "Candidates") -> Mapping[str, str]:
 
 
 def groups_served(request: "AllocationRequest", uuid: str) -> str:
-    """Return the suffixes of the groups that one provider serves, for people."""
+    """Return the suffixes of the groups that one provider serves, for display."""
     served = [suffix for suffix, uuids in request.mappings.items() if uuid in uuids]
     return ", ".join(suffix or "(unsuffixed)" for suffix in served)
 
@@ -73,7 +73,7 @@ def _print_table(found: "Candidates", names: Mapping[str, str]) -> None:
     from rich.table import Table  # noqa: PLC0415 - slow
 
     table = Table()
-    for title in ("#", "provider", "uuid", "gives", "used of capacity", "group"):
+    for title in ("#", "provider", "uuid", "resources", "used of capacity", "group"):
         table.add_column(title, overflow="fold")
     for number, request in enumerate(found.requests, 1):
         for position, (uuid, resources) in enumerate(request.by_provider.items()):

@@ -1,4 +1,4 @@
-"""``placement claim``: take resources for a consumer."""
+"""``placement claim``: claim resources for a consumer."""
 
 import json
 import typing
@@ -12,17 +12,17 @@ from placement.client import (
     Client,
     Outcome,
 )
-from placement.cmd import asking
+from placement.cmd import search_options
 from placement.cmd.candidates import run_search
 from placement.cmd.connection import Connection, pass_connection
 from placement.cmd.failures import NotPossibleNow
 
-# With few candidates, claims at the same time compete for the same ones.
+# With fewer candidates, concurrent claims often compete for the same one.
 _LIMIT = 50
 
 
 class Owner(typing.NamedTuple):
-    """Whose a consumer is, and of which type."""
+    """The project, user and type of a consumer."""
 
     project_id: str
     user_id: str
@@ -30,35 +30,39 @@ class Owner(typing.NamedTuple):
 
 
 @click.command()
-@asking.options(limit=_LIMIT)
+@search_options.options(limit=_LIMIT)
 @click.option(
     "--from",
     "source",
     type=click.File("r", encoding="utf-8"),
     metavar="FILE",
-    help="Claim the candidate in this file (- for stdin) instead of asking: a member "
-    "of allocation_requests, or a whole answer of `candidates --json`.",
+    help="Claim a candidate in this file (- for stdin) instead of searching: one item "
+    "of allocation_requests, or the output of `candidates --json`.",
 )
 @click.option(
     "--consumer",
     type=click.UUID,
-    help="The uuid of the consumer; a new one by default. It must hold nothing yet.",
+    help="Uuid of the consumer, which must not have allocations; by default a new one.",
 )
-@click.option("--project", default="default", show_default=True, help="Its project.")
-@click.option("--user", default="default", show_default=True, help="Its user.")
+@click.option(
+    "--project", default="default", show_default=True, help="Project of the consumer."
+)
+@click.option(
+    "--user", default="default", show_default=True, help="User of the consumer."
+)
 @click.option(
     "--type",
     "consumer_type",
     default="INSTANCE",
     show_default=True,
-    help="Its consumer type.",
+    help="Type of the consumer.",
 )
-@click.option("--json", "is_json", is_flag=True, help="The answer for programs.")
+@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 @pass_connection
 def claim(
     connection: Connection,
     *,
-    search: asking.Search | None,
+    search: search_options.Search | None,
     source: typing.TextIO | None,
     consumer: uuid.UUID | None,
     project: str,
@@ -66,16 +70,15 @@ def claim(
     consumer_type: str,
     is_json: bool,
 ) -> None:
-    """Take a candidate that is still free, such as: placement claim VCPU=1
+    """Claim a candidate, for example: placement claim VCPU=1
 
-    Candidates that were searched for are tried in random order, because claims at
-    the same time find the same ones; those of a file in their order. Prints the uuid
-    of the consumer, which `placement release` takes.
+    Candidates of a search are tried in random order, because concurrent claims find
+    the same candidates; those of a file are tried in order. Prints the uuid of the
+    consumer, for `placement release`.
     """
     if (search is None) == (source is None):
         raise click.UsageError(
-            "Say what is wanted, such as VCPU=1 MEMORY_MB=512, or give --from: one "
-            "of the two."
+            "Specify either resources, such as VCPU=1 MEMORY_MB=512, or --from."
         )
     client = connection.client()
     owner = Owner(project, user, consumer_type)
@@ -101,26 +104,26 @@ def claim_one(
     owner: Owner,
     is_ordered: bool,
 ) -> tuple[str, AllocationRequest]:
-    """Claim a candidate that no other claim has taken meanwhile.
+    """Claim the first candidate that is still available.
 
-    Returns the consumer and what it got.
-    Raises NotPossibleNow when none is left, or when the consumer holds something;
-    ClientError.
+    Returns the consumer and the claimed candidate.
+    Raises NotPossibleNow when none is available, or when the consumer already has
+    allocations; ClientError.
     """
     claimed = client.claim_any(
         consumer, offered, is_ordered=is_ordered, **owner._asdict()
     )
     if claimed.request is None:
-        raise NotPossibleNow("No candidates: nobody can serve this request now.")
+        raise NotPossibleNow("No candidates: no provider can serve this request now.")
     if claimed.outcome is Outcome.CONSUMER_CHANGED:
-        raise NotPossibleNow(f"Consumer {consumer} holds something already.")
+        raise NotPossibleNow(f"Consumer {consumer} already has allocations.")
     if not claimed:
         raise _all_taken(len(offered), claimed)
     return consumer, claimed.request
 
 
 def read_candidates(text: str) -> tuple[AllocationRequest, ...]:
-    """Return the candidates in a JSON document: one, or a whole answer.
+    """Return the candidates in a JSON document: one candidate or a whole response.
 
     Raises UsageError when it is neither.
     """
@@ -130,16 +133,18 @@ def read_candidates(text: str) -> tuple[AllocationRequest, ...]:
         return tuple(AllocationRequest.from_document(each) for each in requests)
     except (AttributeError, KeyError, TypeError, ValueError) as failure:
         raise click.UsageError(
-            "What --from names is not a candidate: a JSON object with allocations, "
-            "or one with allocation_requests."
+            "The file of --from must contain a JSON object with allocations or "
+            "allocation_requests."
         ) from failure
 
 
 def _all_taken(count: int, last: Claim) -> NotPossibleNow:
     if count == 1:
-        return NotPossibleNow(f"The candidate was taken meanwhile: {last.detail}")
+        return NotPossibleNow(
+            f"The candidate was taken by another claim: {last.detail}"
+        )
     return NotPossibleNow(
-        f"All {count} candidates were taken meanwhile; the last: {last.detail}"
+        f"All {count} candidates were taken by other claims. Last error: {last.detail}"
     )
 
 
@@ -153,11 +158,11 @@ def _print(
         return
     click.echo(consumer)
     for provider_uuid, resources in request.by_provider.items():
-        got = ", ".join(f"{name} {amount}" for name, amount in resources.items())
-        click.echo(f"  {got} of {_described(client, provider_uuid)}")
+        claimed = ", ".join(f"{name} {amount}" for name, amount in resources.items())
+        click.echo(f"  {claimed} of {_described(client, provider_uuid)}")
 
 
 def _described(client: Client, provider_uuid: str) -> str:
-    """Return a provider's name and uuid; it may be renamed or deleted meanwhile."""
+    """Return the name and uuid of a provider; only the uuid if it has been deleted."""
     found = client.get_providers(uuid=provider_uuid)
     return f"{found[0].name} ({provider_uuid})" if found else provider_uuid

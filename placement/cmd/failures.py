@@ -1,4 +1,4 @@
-"""How a failure of the client ends a command."""
+"""Exit statuses and messages of failures."""
 
 import contextlib
 import json
@@ -9,27 +9,27 @@ import click
 
 from placement.client import errors
 
-NOT_NOW = 1
-WRONG_USE = 2
+EXIT_NOT_POSSIBLE_NOW = 1
+EXIT_USAGE = 2
 
-# What the user asked for could not be served at any time.
-_WRONG = (errors.BadRequest, errors.ConstraintViolation, errors.InventoryInvalid)
+# Failures that repeating the command cannot resolve.
+_INVALID = (errors.BadRequest, errors.ConstraintViolation, errors.InventoryInvalid)
 
 
 class NotPossibleNow(click.ClickException):
-    """The command is right, but what it asks for cannot be done at this time."""
+    """The request is valid, but cannot be satisfied now."""
 
-    exit_code = NOT_NOW
+    exit_code = EXIT_NOT_POSSIBLE_NOW
 
 
-class WrongUse(click.ClickException):
-    """The command asks for something that can never be done."""
+class InvalidRequest(click.ClickException):
+    """The request can never be satisfied."""
 
-    exit_code = WRONG_USE
+    exit_code = EXIT_USAGE
 
 
 class JSONFailure(click.ClickException):
-    """A failure as programs read it: an error document on standard error."""
+    """A failure that is printed as a JSON error document."""
 
     def __init__(self, failure: click.ClickException) -> None:
         super().__init__(failure.format_message())
@@ -52,9 +52,9 @@ class JSONFailure(click.ClickException):
 
 @contextlib.contextmanager
 def as_exit_status(is_json: bool) -> Iterator[None]:
-    """Turn failures that a user can act on into a sentence and an exit status.
+    """Convert failures that a user can act on to a message and an exit status.
 
-    With ``is_json`` the sentence is in an error document.
+    With ``is_json`` the message is printed in an error document.
     """
     try:
         with _as_click_exceptions():
@@ -69,12 +69,12 @@ def as_exit_status(is_json: bool) -> Iterator[None]:
 def _as_click_exceptions() -> Iterator[None]:
     try:
         yield
-    except _WRONG as failure:
-        raise WrongUse(_sentence(failure)) from failure
+    except _INVALID as failure:
+        raise InvalidRequest(_sentence(failure)) from failure
     except errors.ClientError as failure:
         raise NotPossibleNow(_sentence(failure)) from failure
     except BrokenPipeError:
-        # Who reads the output has heard enough: click ends quietly.
+        # The reader of the output has closed it; click exits without a message.
         raise
     except OSError as failure:
         raise NotPossibleNow(_sentence(failure)) from failure

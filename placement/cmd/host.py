@@ -1,4 +1,4 @@
-"""``placement host``: the machine that the command runs on."""
+"""``placement host``: the machine that runs the command."""
 
 import json
 import pathlib
@@ -18,18 +18,20 @@ _RATIO = click.FloatRange(min=0, min_open=True)
 
 @click.group()
 def host() -> None:
-    """Register the machine that this runs on."""
+    """Register this machine."""
 
 
 @host.command()
-@click.option("--name", help="Name of its provider; the host name by default.")
-@click.option("--numa", "is_numa", is_flag=True, help="NUMA nodes as children.")
+@click.option("--name", help="Name of the provider; by default the host name.")
+@click.option(
+    "--numa", "is_numa", is_flag=True, help="Report NUMA nodes as child providers."
+)
 @click.option(
     "--trait",
     "custom_traits",
     multiple=True,
     metavar="CUSTOM_X",
-    help="A custom trait to give it as well; made if it is missing.",
+    help="Custom trait to add; created if it does not exist.",
 )
 @click.option("--vcpu-ratio", type=_RATIO, help="Allocation ratio of VCPU.")
 @click.option("--memory-ratio", type=_RATIO, help="Allocation ratio of MEMORY_MB.")
@@ -37,10 +39,10 @@ def host() -> None:
 @click.option(
     "--disk-path",
     type=click.Path(exists=True, path_type=pathlib.Path),
-    help="Count the file system of this directory; that of the state directory by "
-    "default.",
+    help="Report the file system of this directory; by default that of the state "
+    "directory.",
 )
-@click.option("--json", "is_json", is_flag=True, help="The changes for programs.")
+@click.option("--json", "is_json", is_flag=True, help="Print the changes as JSON.")
 @pass_connection
 def report(  # noqa: PLR0913
     connection: Connection,
@@ -54,14 +56,16 @@ def report(  # noqa: PLR0913
     disk_path: pathlib.Path | None,
     is_json: bool,
 ) -> None:
-    """Make the stored provider equal to what the kernel says of this machine.
+    """Register the resources of this machine, as reported by its kernel.
 
-    Run again, it changes only what differs. What operators have set stays: reserved
-    amounts, ratios that are not given here, other classes and traits.
+    If run again, it changes only what differs. Settings of operators are kept:
+    reserved amounts, ratios without an option here, other classes and traits.
     """
     for trait in custom_traits:
         if not trait.startswith("CUSTOM_"):
-            raise click.UsageError(f"Not a custom trait, CUSTOM_...: '{trait}'.")
+            raise click.UsageError(
+                f"Invalid trait '{trait}': a custom trait begins with CUSTOM_."
+            )
     given = {
         reporting.VCPU: vcpu_ratio,
         reporting.MEMORY_MB: memory_ratio,
@@ -73,8 +77,8 @@ def report(  # noqa: PLR0913
         machine = _read_machine(disk_path)
         wanted = reporting.plan(machine, name, is_numa, custom_traits)
         changes = reporting.Report(connection.client(), ratios).run(wanted)
-    except (kernel.KernelError, reporting.ReportError) as refusal:
-        raise NotPossibleNow(str(refusal)) from refusal
+    except (kernel.KernelError, reporting.ReportError) as failure:
+        raise NotPossibleNow(str(failure)) from failure
     if is_json:
         click.echo(json.dumps([change._asdict() for change in changes], indent=2))
         return
@@ -85,7 +89,7 @@ def report(  # noqa: PLR0913
 
 
 def _read_machine(disk_path: pathlib.Path | None) -> kernel.Machine:
-    """Read what the kernel says; a disk that is asked for must be large enough.
+    """Read the resources of this machine; a disk given by option must be large enough.
 
     Raises KernelError, NotPossibleNow, OSError.
     """

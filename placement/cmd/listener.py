@@ -1,4 +1,4 @@
-"""The address that a server listens on: checked and taken before anything else."""
+"""The socket of a server, opened before anything else so that errors come first."""
 
 import re
 import socket
@@ -12,12 +12,12 @@ _ADDRESS = re.compile(
     r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[^\[\]:]+)):(?P<port>[0-9]{1,5})"
 )
 _PORT_MAX = 65535
-# As many connections as gunicorn lets wait by default.
+# The default of gunicorn.
 _BACKLOG = 2048
 
 
 class Address(typing.NamedTuple):
-    """A host, by name or number, and a port; port 0 is any free one."""
+    """A host name or IP address, and a port; port 0 is any free port."""
 
     host: str
     port: int
@@ -28,7 +28,7 @@ class Address(typing.NamedTuple):
 
 
 def address(_ctx: click.Context, _param: click.Parameter, text: str) -> Address:
-    """Read the value of an option: ``HOST:PORT``, an IPv6 address in brackets.
+    """Parse ``HOST:PORT``, with an IPv6 address in brackets; a click callback.
 
     Raises BadParameter.
     """
@@ -42,11 +42,11 @@ def address(_ctx: click.Context, _param: click.Parameter, text: str) -> Address:
 
 
 def listen(at: Address) -> socket.socket:
-    """Return a socket that listens; connections wait until somebody accepts them.
+    """Return a listening socket.
 
-    A name with several addresses gets its first IPv4 one.
+    If a name has several addresses, uses the first IPv4 address.
 
-    Raises NotPossibleNow when the host is not known or the port is taken.
+    Raises NotPossibleNow when the host is unknown or the port is in use.
     """
     try:
         found = socket.getaddrinfo(

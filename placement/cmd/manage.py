@@ -1,4 +1,4 @@
-"""The command ``placement-manage``: what operators do to the database."""
+"""The command ``placement-manage``: maintenance of the database."""
 
 import argparse
 import collections
@@ -25,8 +25,8 @@ PROGRAM = "placement-manage"
 BATCH_ROWS = 50
 
 DONE, FAILED, MORE_TO_DO, MIGRATION_FAILED, WRONG_COUNT = 0, 1, 1, 2, 127
-# Of an audit, where 1 says that something is wrong in the database.
-UNKNOWN = 2
+# Of an audit, whose status 1 means findings.
+AUDIT_FAILED = 2
 
 _FAILURES = (
     exception.PlacementError,
@@ -38,8 +38,8 @@ _FAILURES = (
 def main(argv: collections.abc.Sequence[str] | None = None) -> int:
     """Run the command with the arguments ``argv``, by default those of the process.
 
-    Returns the exit status. Help, ``--version`` and wrong arguments leave through
-    SystemExit, as argparse does.
+    Returns the exit status.
+    Raises SystemExit for help, ``--version`` and usage errors, as argparse does.
     Source: API reference, "Commands".
     """
     try:
@@ -57,52 +57,54 @@ def main(argv: collections.abc.Sequence[str] | None = None) -> int:
         status: int = config.command.run(config)
         return status
     except _FAILURES as failure:
-        _tell(failure)
+        _print_failure(failure)
         return FAILED
 
 
-def _tell(failure: Exception) -> None:
+def _print_failure(failure: Exception) -> None:
     LOG.debug("%s failed", PROGRAM, exc_info=True)
     print(f"{PROGRAM}: {failure}", file=sys.stderr)
 
 
 def _add_commands(commands: typing.Any) -> None:
     commands.required = False
-    db = commands.add_parser("db", help="what concerns the database")
+    db = commands.add_parser("db", help="maintain the database")
     db.set_defaults(run=_shows_help(db))
     of_db = db.add_subparsers(title="Commands")
 
-    sync = of_db.add_parser("sync", help="bring the schema to its newest form")
+    sync = of_db.add_parser("sync", help="upgrade the schema")
     sync.set_defaults(run=_sync)
 
     version = of_db.add_parser("version", help="show the revision of the schema")
     version.set_defaults(run=_version)
 
     stamp = of_db.add_parser(
-        "stamp", help="declare the schema to be at a revision, without changing it"
+        "stamp", help="set the revision of the schema without migrating it"
     )
     stamp.add_argument("revision", help="id of a revision, or head")
     stamp.set_defaults(run=_stamp)
 
     online_data = of_db.add_parser(
         "online_data_migrations",
-        help="change data that an older version wrote, while the service runs",
+        help="update data that an older version wrote, while the service runs",
     )
     online_data.add_argument(
         "--max-count",
         metavar="N",
-        help="change at most N rows, then stop; by default everything, in batches",
+        help="change at most N rows; by default all, in batches",
     )
     online_data.set_defaults(run=_online_data_migrations)
 
     audited = of_db.add_parser(
-        "audit", help="say what does not agree in the database, while the service runs"
+        "audit", help="report inconsistent data, while the service runs"
     )
     audited.add_argument(
-        "--fix", action="store_true", help="mend what has one right answer, first"
+        "--fix",
+        action="store_true",
+        help="first repair what has only one possible repair",
     )
     audited.add_argument(
-        "--json", action="store_true", help="print all findings, for programs"
+        "--json", action="store_true", help="print all findings as JSON"
     )
     audited.set_defaults(run=_audit)
 
@@ -168,17 +170,17 @@ def _audit(config: cfg.ConfigOpts) -> int:
                 engine, loaded.placement, config.command.fix, config.command.json
             )
     except _FAILURES as failure:
-        _tell(failure)
-        return UNKNOWN
+        _print_failure(failure)
+        return AUDIT_FAILED
 
 
 def _positive(text: str) -> int:
-    """Read a number of rows; 0 is every text that is not a positive number."""
+    """Return the number of rows, 0 for text that is not a positive number."""
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
 class _Totals:
-    """What was found and done so far, by migration, and which of them failed."""
+    """Rows found and migrated so far, by migration, and the migrations that failed."""
 
     def __init__(self) -> None:
         self.found: dict[str, int] = {}
@@ -196,11 +198,11 @@ class _Totals:
 def _run_batch(
     engine: sa.Engine, loaded: settings.Settings, rows: int, totals: _Totals
 ) -> int:
-    """Let the migrations, in their order, change at most ``rows`` rows together.
+    """Run the migrations in order until they have changed ``rows`` rows in total.
 
-    One that fails is said and logged, and those after it are run all the same.
+    A failure of one is printed and logged, and does not stop the others.
 
-    Returns how many rows were changed.
+    Returns the number of changed rows.
     """
     left = rows
     for migration in data_migrations.MIGRATIONS:
@@ -215,7 +217,7 @@ def _run_batch(
             continue
         if found:
             print(f"{found} rows matched query {migration.name}, {done} migrated")
-        # Later batches find what is left of what the first one found.
+        # Later batches find only what the first one left.
         totals.found.setdefault(migration.name, found)
         totals.done[migration.name] += done
         left -= done

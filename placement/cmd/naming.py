@@ -1,4 +1,4 @@
-"""Providers as people name them on the command line: by name or uuid."""
+"""Find providers by the name or uuid on the command line."""
 
 import typing
 import uuid
@@ -10,15 +10,15 @@ if typing.TYPE_CHECKING:
 
 
 def find_provider(client: "Client", wanted: str) -> "Provider":
-    """Return the provider of this name, else the one of this uuid.
+    """Return the provider with this name, or else with this uuid.
 
-    Raises NotPossibleNow when there is neither.
+    Raises NotPossibleNow when there is none.
     """
     found = client.get_providers(name=wanted)
     if not found and _is_uuid(wanted):
         found = client.get_providers(uuid=wanted)
     if not found:
-        raise NotPossibleNow(f"There is no provider with the name or uuid {wanted}.")
+        raise NotPossibleNow(f"No provider has the name or uuid {wanted}.")
     return found[0]
 
 

@@ -1,4 +1,4 @@
-"""``placement openapi``: print the OpenAPI document. Needs no server."""
+"""``placement openapi``: print the OpenAPI document, without a server."""
 
 import click
 
@@ -10,7 +10,7 @@ import click
     default="latest",
     show_default=True,
     metavar="1.N",
-    help="The microversion to describe.",
+    help="Microversion to describe.",
 )
 def openapi(given: str) -> None:
     """Print the API as an OpenAPI 3.1 document."""

@@ -1,4 +1,4 @@
-"""Results for people, on standard output."""
+"""Formatted results on standard output."""
 
 import sys
 import typing
@@ -6,15 +6,15 @@ import typing
 if typing.TYPE_CHECKING:
     from rich.console import Console
 
-# Wider than any line, where nobody folds lines at the edge of a screen.
+# Wider than any line.
 _UNBOUNDED = 1_000_000
 
 
 def console() -> "Console":
-    """Return a console that prints text as it is.
+    """Return a console that does not interpret markup.
 
-    On a terminal, lines are as wide as it is. In a pipe or a file nothing is cut
-    or folded.
+    Lines fit the width of a terminal. In a pipe or a file, they are neither truncated
+    nor wrapped.
     """
     from rich.console import Console  # noqa: PLC0415 - slow
 

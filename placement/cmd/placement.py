@@ -1,7 +1,8 @@
-"""The ``placement`` command: its subcommands, and how it ends.
+"""The command ``placement``.
 
-Exit status: 0 done; 1 not possible now (no candidate, a conflict, no server); 2 wrong
-use. A failure is one sentence on stderr; with --json, one error document.
+Exit status: 0 success; 1 cannot be satisfied now (no candidate, a conflict, no server);
+2 usage error. Failures are printed to stderr as one sentence or, with --json, as one
+error document.
 """
 
 import contextlib
@@ -14,25 +15,28 @@ import click
 
 from placement.cmd.connection import Connection
 
-# Name, where the command is, and what --help says of it. The modules are loaded when
-# they are used: some of them load the whole service.
+# By name, the object of the command, and its help. Modules are imported when used,
+# because some of them import the whole service.
 _COMMANDS = {
-    "candidates": ("placement.cmd.candidates:candidates", "Ask who could serve this."),
-    "claim": ("placement.cmd.claim:claim", "Take resources for a consumer."),
+    "candidates": ("placement.cmd.candidates:candidates", "Search for candidates."),
+    "claim": ("placement.cmd.claim:claim", "Claim resources for a consumer."),
     "host": ("placement.cmd.host:host", "Register this machine."),
     "openapi": ("placement.cmd.openapi:openapi", "Print the OpenAPI document."),
-    "release": ("placement.cmd.release:release", "Give back what a consumer holds."),
+    "release": (
+        "placement.cmd.release:release",
+        "Release the allocations of a consumer.",
+    ),
     "serve": ("placement.cmd.serve:serve", "Run a server on this machine."),
     "show": ("placement.cmd.show:show", "Show provider trees and their usage."),
 }
 
 
-# In ``meta`` of the context: whether --json was given.
+# Key in ``meta`` of the context: whether --json was given.
 _IS_JSON = "placement.is_json"
 
 
 class LazyGroup(click.Group):
-    """A group that loads a subcommand when it is called, not to list it."""
+    """A group that imports a subcommand only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -57,7 +61,7 @@ class LazyGroup(click.Group):
         parent: click.Context | None = None,
         **extra: typing.Any,
     ) -> click.Context:
-        # The subcommand that has the option may never get to parse it.
+        # Errors may occur before the subcommand parses its options.
         is_json = "--json" in args
         with _as_exit_status(is_json):
             ctx = super().make_context(info_name, args, parent, **extra)
@@ -71,7 +75,7 @@ class LazyGroup(click.Group):
 
 @contextlib.contextmanager
 def _as_exit_status(is_json: bool) -> Iterator[None]:
-    """Do what ``failures.as_exit_status`` does, loaded when something fails."""
+    """Apply ``failures.as_exit_status``, imported only if something fails."""
     try:
         yield
     except (click.exceptions.Exit, click.Abort):
@@ -88,13 +92,13 @@ def _as_exit_status(is_json: bool) -> Iterator[None]:
     "--endpoint",
     envvar="PLACEMENT_ENDPOINT",
     metavar="URL",
-    help="URL of the service; the server on this machine by default.",
+    help="URL of the service; by default the server on this machine.",
 )
 @click.option(
     "--token",
     envvar="PLACEMENT_TOKEN",
-    help="Token to show to the service; that of the server on this machine by "
-    "default. Others can see command lines: prefer the environment.",
+    help="Token to send; by default that of the server on this machine. Prefer the "
+    "environment, because other users can see command lines.",
 )
 @click.option(
     "--wait",
@@ -102,19 +106,19 @@ def _as_exit_status(is_json: bool) -> Iterator[None]:
     type=click.FloatRange(min=0),
     default=0,
     metavar="SECONDS",
-    help="Wait up to SECONDS for the service to answer, for example while it starts.",
+    help="Wait up to SECONDS for the service to respond, for example while it starts.",
 )
 @click.version_option(package_name="standalone-placement")
 @click.pass_context
 def placement(
     ctx: click.Context, endpoint: str | None, token: str | None, wait_seconds: float
 ) -> None:
-    """Know what resources there are, who uses them, and who could serve a request."""
+    """Track resources, their use, and which providers can serve a request."""
     ctx.obj = Connection(endpoint, token, wait_seconds)
 
 
 def main() -> None:
-    """Run the command and end the process with its exit status."""
+    """Run the command and exit with its status."""
     sys.exit(placement.main(prog_name="placement", standalone_mode=True))
 
 

@@ -1,4 +1,4 @@
-"""The policy rules with the operations that they guard, for oslopolicy's commands."""
+"""The policy rules with their operations, for the commands of oslo.policy."""
 
 import typing
 
@@ -14,7 +14,7 @@ if typing.TYPE_CHECKING:
 
 
 def list_rules() -> list[policy.RuleDefault]:
-    """Return every rule with its default, the base rules first."""
+    """Return all rules with their defaults and operations, base rules first."""
     guarded: dict[str | None, list[Operation]] = {}
     for each in routes.OPERATIONS:
         guarded.setdefault(each.rule, []).append(_route(each.method, each.path))

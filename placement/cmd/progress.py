@@ -1,4 +1,4 @@
-"""How far a long command is, told on standard error."""
+"""The progress of long commands, on standard error."""
 
 import collections.abc
 import contextlib
@@ -8,7 +8,7 @@ import typing
 if typing.TYPE_CHECKING:
     from rich.console import Console
 
-# What takes no longer than this between two lines is not told of in lines.
+# Minimum time between lines, without a terminal.
 LINE_SECONDS = 5
 
 Report = collections.abc.Callable[[int, int], None]
@@ -16,10 +16,10 @@ Report = collections.abc.Callable[[int, int], None]
 
 @contextlib.contextmanager
 def shown(what: str) -> collections.abc.Iterator[Report]:
-    """Yield what to tell how many of how many are done, as often as one likes.
+    """Yield a function to report progress, called with (done, total).
 
-    A terminal shows a bar as soon as anything is told; a file gets a line every
-    few seconds.
+    A terminal shows a bar from the first call on; other outputs get a line every
+    ``LINE_SECONDS``.
     """
     console = _console()
     if console.is_terminal:
@@ -30,7 +30,6 @@ def shown(what: str) -> collections.abc.Iterator[Report]:
 
 
 def _console() -> "Console":
-    # Most commands have nothing to show, and rich takes a while to import.
     from rich.console import Console  # noqa: PLC0415 - slow
 
     return Console(stderr=True, highlight=False)
@@ -56,12 +55,12 @@ def _bar(console: "Console", what: str) -> collections.abc.Iterator[Report]:
 
 
 def _lines(console: "Console", what: str) -> Report:
-    told = time.monotonic()
+    printed = time.monotonic()
 
     def report(done: int, total: int) -> None:
-        nonlocal told
-        if time.monotonic() - told >= LINE_SECONDS:
-            told = time.monotonic()
+        nonlocal printed
+        if time.monotonic() - printed >= LINE_SECONDS:
+            printed = time.monotonic()
             console.print(f"{what}: {done} of {total}", soft_wrap=True)
 
     return report

@@ -1,4 +1,4 @@
-"""``placement release``: give back what a consumer holds."""
+"""``placement release``: delete the allocations of a consumer."""
 
 import uuid
 
@@ -11,6 +11,6 @@ from placement.cmd.connection import Connection, pass_connection
 @click.argument("consumer", type=click.UUID)
 @pass_connection
 def release(connection: Connection, consumer: uuid.UUID) -> None:
-    """Give back everything that CONSUMER, a uuid, holds."""
+    """Release all allocations of CONSUMER, a uuid."""
     connection.client().delete_allocations(str(consumer))
     click.echo(f"Released {consumer}.")

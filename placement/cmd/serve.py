@@ -1,4 +1,4 @@
-"""``placement serve``: a server on this machine, with or without configuration."""
+"""``placement serve``: run a server, with or without configuration."""
 
 import fcntl
 import os
@@ -36,35 +36,35 @@ _FOR_OWNER, _FOR_ALL = 0o600, 0o644
     show_default=True,
     callback=listener.address,
     metavar="HOST:PORT",
-    help="Address to listen on; port 0 takes a free one.",
+    help="Address to listen on; port 0 is any free port.",
 )
 @click.option(
     "--workers",
     type=click.IntRange(1, 256),
     default=1,
     show_default=True,
-    help="Processes that answer requests.",
+    help="Number of worker processes.",
 )
 @click.option(
     "--threads",
     type=click.IntRange(1, 256),
     default=4,
     show_default=True,
-    help="Threads of each worker.",
+    help="Number of threads per worker.",
 )
 @click.option(
     "--config-file",
     "config_files",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False),
-    help="Read this placement.conf; may be repeated.",
+    help="Read this file; can be repeated.",
 )
 @click.option(
     "--config-dir",
     "config_dirs",
     multiple=True,
     type=click.Path(exists=True, file_okay=False),
-    help="Read all *.conf of this directory; may be repeated.",
+    help="Read all *.conf files in this directory; can be repeated.",
 )
 def serve(
     bind: listener.Address,
@@ -73,25 +73,25 @@ def serve(
     config_files: tuple[str, ...],
     config_dirs: tuple[str, ...],
 ) -> None:
-    """Run a server on this machine until it is told to stop (SIGTERM, Ctrl-C).
+    """Run a server on this machine until SIGTERM or Ctrl-C.
 
-    It reads the configuration that the options name, else that of
-    OS_PLACEMENT_CONFIG_DIR or the default places. Without any, the server brings its
-    own: SQLite in the state directory, and a token that only its owner can read.
+    It reads the configuration files of the options or, without options, those of
+    OS_PLACEMENT_CONFIG_DIR or the default places. Without configuration it uses SQLite
+    in the state directory and a generated token that only its owner can read.
     """
     opened = listener.listen(bind)
     directory = location.state_directory()
     try:
         distribution.require_sole()
         config = _read(config_files, config_dirs)
-        brings_own = _brings_own(config)
-        is_locked = _lock(directory, is_required=brings_own)
-        if brings_own:
-            _bring_own(config, directory)
+        is_unconfigured = _is_unconfigured(config)
+        is_locked = _lock(directory, is_required=is_unconfigured)
+        if is_unconfigured:
+            _set_standalone_defaults(config, directory)
         log.setup(config)
         application = deploy.loadapp(config)
-    except (exception.ConfigurationError, cfg.Error, OSError) as refused:
-        raise failures.NotPossibleNow(str(refused)) from refused
+    except (exception.ConfigurationError, cfg.Error, OSError) as failure:
+        raise failures.NotPossibleNow(str(failure)) from failure
     endpoint_file = directory / location.ENDPOINT_FILE if is_locked else None
     _Server(application, opened, workers, threads, endpoint_file).run()
 
@@ -106,19 +106,19 @@ def _read(
     return find.service_config()
 
 
-def _brings_own(config: cfg.ConfigOpts) -> bool:
-    """Say whether nothing is configured: no database, and no file that was read.
+def _is_unconfigured(config: cfg.ConfigOpts) -> bool:
+    """Whether there is neither a database nor a configuration file.
 
-    A file without a database is incomplete: another database is not what it means.
+    A file without a database is an error: it was not meant to use the default database.
     """
-    is_named = config.config_file or config.config_dir
-    return not config.placement_database.connection and not is_named
+    has_file = config.config_file or config.config_dir
+    return not config.placement_database.connection and not has_file
 
 
-def _bring_own(config: cfg.ConfigOpts, directory: pathlib.Path) -> None:
-    """Set what is needed to run without any configuration.
+def _set_standalone_defaults(config: cfg.ConfigOpts, directory: pathlib.Path) -> None:
+    """Set the defaults of a server without configuration, and create its token.
 
-    What the environment configures wins, for example OS_API__AUTH_STRATEGY.
+    Options in the environment, such as OS_API__AUTH_STRATEGY, take precedence.
     """
     database = directory.resolve() / DATABASE_FILE
     token_file = directory.resolve() / location.TOKEN_FILE
@@ -131,33 +131,33 @@ def _bring_own(config: cfg.ConfigOpts, directory: pathlib.Path) -> None:
 
 
 def _ensure_token(path: pathlib.Path) -> None:
-    """Make the administrator token, if the file is missing or empty."""
+    """Generate the administrator token if the file is missing or empty."""
     if path.exists() and path.stat().st_size:
         return
     atomic.write(path, f"{secrets.token_urlsafe(32)}\n", _FOR_OWNER)
-    # Not the token itself: what a service prints is kept by its journal.
-    click.echo(f"A new administrator token is in {path}")
+    # The token itself would end up in the journal.
+    click.echo(f"Generated an administrator token in {path}")
 
 
 def _lock(directory: pathlib.Path, is_required: bool) -> bool:
-    """Make the state directory, and keep other servers out of it while this one runs.
+    """Create the state directory and lock it until this process ends.
 
-    Returns False when that is impossible and not required: a server with a database of
-    its own may run for a user who has no state directory.
+    Returns False if that fails and is not required: a server with a configured database
+    can run without a state directory.
 
-    Raises NotPossibleNow when another server has it; OSError.
+    Raises NotPossibleNow when another server holds the lock; OSError.
     """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT, _FOR_ALL)
         try:
-            # Held until this process and its workers have closed the file by ending.
+            # Released when this process and its workers have ended.
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise failures.NotPossibleNow(_locked(directory, descriptor)) from None
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
-        # Left by a server that was killed.
+        # A server that was killed leaves this file.
         (directory / location.ENDPOINT_FILE).unlink(missing_ok=True)
     except OSError as unusable:
         if is_required:
@@ -198,10 +198,10 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "worker_class": worker.Worker,
             "threads": threads,
             "graceful_timeout": _GRACE_SECONDS,
-            # The service logs its requests itself.
+            # The service logs requests itself.
             "loglevel": "warning",
             "proc_name": "placement",
-            # What the application has read is shared by the workers.
+            # Workers share the memory of the imported application.
             "preload_app": True,
             "control_socket_disable": True,
             "when_ready": self._ready,
@@ -211,7 +211,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load_config(self) -> None:
         for name, value in self._options.items():
-            # Not every release of gunicorn has every setting.
+            # Older releases of gunicorn lack some settings.
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
 
@@ -220,7 +220,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def _ready(self, arbiter: typing.Any) -> None:
         host, port = arbiter.LISTENERS[0].sock.getsockname()[:2]
-        # Who listens everywhere is found here as well.
+        # The wildcard addresses are not addresses to connect to.
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         endpoint = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         if self._endpoint_file:
@@ -230,7 +230,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
                 click.echo(
                     f"Commands will not find this server: {unwritable}", err=True
                 )
-        click.echo(f"Placement answers at {endpoint}")
+        click.echo(f"Placement is listening at {endpoint}")
         sys.stdout.flush()
 
     def _stopped(self, _arbiter: typing.Any) -> None:

@@ -1,4 +1,4 @@
-"""``placement show``: provider trees and how much of them is used."""
+"""``placement show``: provider trees and their usage."""
 
 import dataclasses
 import json
@@ -20,7 +20,7 @@ _BAR_CELLS = 24
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Tree:
-    """One provider, and the providers below it by name."""
+    """One provider and its children, in order of name."""
 
     root: ProviderDetails
     children: list["Tree"]
@@ -29,12 +29,12 @@ class Tree:
 @click.command()
 @click.argument("provider", required=False)
 @click.option("--traits", "has_traits", is_flag=True, help="Show traits as well.")
-@click.option("--json", "is_json", is_flag=True, help="The trees for programs.")
+@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 @pass_connection
 def show(
     connection: Connection, provider: str | None, has_traits: bool, is_json: bool
 ) -> None:
-    """Show all trees, or the one that PROVIDER (a name or uuid) is in."""
+    """Show all provider trees, or only that of PROVIDER, a name or uuid."""
     client = connection.client()
     trees = read_trees(client, provider, has_traits=has_traits or is_json)
     if is_json:
@@ -44,15 +44,18 @@ def show(
     for tree in trees:
         console.print(_rendered(console, tree, has_traits))
     if not trees:
-        click.echo("There are no providers yet: try `placement host report`.")
+        click.echo(
+            "There are no providers yet. Add this machine with `placement host report`."
+        )
 
 
 def read_trees(client: Client, wanted: str | None, *, has_traits: bool) -> list[Tree]:
-    """Return the tree of the provider wanted, or all trees by the name of their root.
+    """Return the tree of the wanted provider, or all trees in order of their roots'
+    names.
 
-    Costs one request per 1,000 providers. A provider whose parent was created or
-    moved between two pages may be left out, with what is below it.
-    Raises NotPossibleNow when there is no such provider.
+    Costs one request per 1,000 providers. A provider whose parent was created or moved
+    between two pages may be missing, with its descendants.
+    Raises NotPossibleNow when the provider does not exist.
     """
     include = ["inventories", "usages", *(["traits"] if has_traits else [])]
     in_tree = None if wanted is None else find_provider(client, wanted).root_uuid
@@ -63,9 +66,10 @@ def read_trees(client: Client, wanted: str | None, *, has_traits: bool) -> list[
 
 
 def bar(used: int, capacity: int, is_ascii: bool) -> str:
-    """Return a bar of ``_BAR_CELLS`` cells; what is used at all shows.
+    """Return a bar of ``_BAR_CELLS`` cells for the usage.
 
-    Full from capacity on: a provider may be used beyond it.
+    At least one cell is full if anything is used, and all if ``capacity`` is reached or
+    exceeded.
     """
     full, empty = ("#", "-") if is_ascii else ("█", "░")
     cells = _BAR_CELLS if used else 0
@@ -107,7 +111,7 @@ def _rendered(console: "Console", tree: Tree, has_traits: bool) -> "rich.tree.Tr
 
 
 def _remarks(inventory: Inventory) -> str:
-    """Say how the capacity comes from the total, where it is not the same."""
+    """Return the total, reserved amount and ratio if the capacity is not the total."""
     remarks = []
     if inventory.reserved:
         remarks.append(f"reserved {inventory.reserved}")

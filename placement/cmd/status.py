@@ -1,4 +1,4 @@
-"""The command ``placement-status``: whether an upgrade may go on."""
+"""The command ``placement-status``: checks before an upgrade."""
 
 import collections.abc
 import enum
@@ -22,7 +22,7 @@ EXCEPTION = 255
 
 
 class Result(enum.IntEnum):
-    """How a check ended; the worst of all is the exit status."""
+    """The result of a check; the worst one is the exit status."""
 
     SUCCESS = 0
     WARNING = 1
@@ -30,26 +30,26 @@ class Result(enum.IntEnum):
 
 
 class Finding(typing.NamedTuple):
-    """What one check found; ``details`` say how to mend it, None if all is well."""
+    """What one check found; ``details`` say how to fix it, None if nothing is wrong."""
 
     result: Result
     details: str | None = None
 
 
-FINE = Finding(Result.SUCCESS)
+OK = Finding(Result.SUCCESS)
 
 
 def main(argv: collections.abc.Sequence[str] | None = None) -> int:
     """Run the command with the arguments ``argv``, by default those of the process.
 
-    Returns the exit status: the worst result, or 255 if it could not be found out.
-    Help and wrong arguments leave through SystemExit, as argparse does.
+    Returns the exit status: the worst result, or 255 if a check failed to run.
+    Raises SystemExit for help and usage errors, as argparse does.
     Source: API reference, "Commands".
     """
     try:
         distribution.require_sole()
-    except exception.ConfigurationError as refused:
-        print(f"{PROGRAM}: {refused}", file=sys.stderr)
+    except exception.ConfigurationError as failure:
+        print(f"{PROGRAM}: {failure}", file=sys.stderr)
         return EXCEPTION
     try:
         config = find.command_config(
@@ -67,10 +67,9 @@ def main(argv: collections.abc.Sequence[str] | None = None) -> int:
 
 
 def check_all(config: cfg.ConfigOpts) -> dict[str, Finding]:
-    """Return what each check found, by its title.
+    """Return the finding of each check, by title.
 
-    Raises ConfigurationError and the errors of SQLAlchemy when the database cannot
-    be asked.
+    Raises ConfigurationError, and SQLAlchemyError when the database cannot be read.
     """
     engine = engines.create_engine(settings.load(config).database)
     try:
@@ -85,19 +84,19 @@ def check_all(config: cfg.ConfigOpts) -> dict[str, Finding]:
 
 
 def _add_commands(commands: typing.Any) -> None:
-    upgrade = commands.add_parser("upgrade", help="what concerns an upgrade")
+    upgrade = commands.add_parser("upgrade", help="check for problems of an upgrade")
     upgrade.add_argument("check", choices=["check"], help="run all checks")
     upgrade.add_argument(
         "--json",
         action="store_true",
-        help="accepted for the sake of scripts; the table is printed all the same",
+        help="accepted for compatibility with scripts; still prints the table",
     )
 
 
 def _check_root_provider_ids(conn: sa.Connection) -> Finding:
     count = checks.missing_root_provider_ids(conn)
     if not count:
-        return FINE
+        return OK
     return Finding(
         Result.FAILURE,
         f"{count} resource providers have no root provider id. Run "
@@ -108,10 +107,10 @@ def _check_root_provider_ids(conn: sa.Connection) -> Finding:
 def _check_consumers(conn: sa.Connection) -> Finding:
     count = checks.incomplete_consumers(conn)
     if not count:
-        return FINE
+        return OK
     return Finding(
         Result.WARNING,
-        f"{count} consumers have allocations and no record of their own. Run "
+        f"{count} consumers have allocations but no record. Run "
         '"placement-manage db online_data_migrations".',
     )
 
@@ -119,12 +118,12 @@ def _check_consumers(conn: sa.Connection) -> Finding:
 def _check_policy_file(config: cfg.ConfigOpts) -> Finding:
     path = config.find_file(config.oslo_policy.policy_file)
     if path is None or not _is_json(path):
-        return FINE
+        return OK
     return Finding(
         Result.FAILURE,
         f"The policy file {path} is JSON. Convert it with "
-        '"oslopolicy-convert-json-to-yaml", and name the result in [oslo_policy] '
-        "policy_file.",
+        '"oslopolicy-convert-json-to-yaml", and set [oslo_policy] policy_file to the '
+        "result.",
     )
 
 

@@ -1,9 +1,9 @@
-"""Tables as the operators' commands print them, in plain characters."""
+"""Plain text tables for the operator commands."""
 
 import collections.abc
 import textwrap
 
-# How wide a line of text in a block may be, in characters.
+# Maximum width of a line in a block, in characters.
 BLOCK_WIDTH = 69
 
 
@@ -11,7 +11,7 @@ def columns(
     header: collections.abc.Sequence[str],
     rows: collections.abc.Iterable[collections.abc.Sequence[object]],
 ) -> str:
-    """Return a table with one line per row, each cell in the middle of its column."""
+    """Return a table with one line per row and centred cells."""
     lines = [list(header), *([str(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     border = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
@@ -31,19 +31,19 @@ def blocks(
 ) -> str:
     """Return a table of one column: the title, then a block of lines per entry.
 
-    Long lines are broken, and indented where they go on.
+    Long lines are wrapped and indented.
     """
-    broken = [[title], *([*_broken(lines)] for lines in entries)]
-    width = max(len(line) for lines in broken for line in lines)
+    wrapped = [[title], *([*_wrapped(lines)] for lines in entries)]
+    width = max(len(line) for lines in wrapped for line in lines)
     border = "+" + "-" * (width + 2) + "+"
     parts = [border]
-    for lines in broken:
+    for lines in wrapped:
         parts += [f"| {line:<{width}} |" for line in lines]
         parts.append(border)
     return "\n".join(parts)
 
 
-def _broken(
+def _wrapped(
     lines: collections.abc.Iterable[str],
 ) -> collections.abc.Iterator[str]:
     for line in lines:

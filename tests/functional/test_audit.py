@@ -468,7 +468,7 @@ def test_drawn_forests_are_judged_as_by_walking_them(engine, seed: int) -> None:
     wrong = [id_ for id_ in ids if tops[id_] not in (None, roots[id_])]
     assert [about["id"] for fact, about in judged if fact == "parents"] == lost
     assert [about["id"] for fact, about in judged if fact == "root"] == wrong
-    command.mend(engine, SETTINGS)
+    command.repair(engine, SETTINGS)
     assert {fact for fact, _ in found(engine)} <= {"parents"}
     after = {row.id: row for row in content(engine)["resource_providers"]}
     assert [after[id_].root_provider_id for id_ in wrong] == [tops[i] for i in wrong]
@@ -590,7 +590,7 @@ def test_mending_beside_writers_breaks_nothing(database_url, engine) -> None:
 
     def work() -> None:
         transaction.write_to(engine, lambda conn: break_some(conn, load.consumers))
-        mended.update(command.mend(engine, SETTINGS))
+        mended.update(command.repair(engine, SETTINGS))
         wrong.extend(found(engine))
 
     load.while_running(work)
@@ -670,7 +670,7 @@ def test_what_is_just_being_changed_is_waited_for(world, change: Change) -> None
         conn.execute(sa.text(change.locked)).all()
         for statement in change.statements:
             conn.execute(sa.text(statement))
-        mending = pool.submit(command.mend, world, SETTINGS)
+        mending = pool.submit(command.repair, world, SETTINGS)
         with pytest.raises(concurrent.futures.TimeoutError):
             mending.result(SECONDS_OF_PATIENCE)
         conn.commit()

@@ -86,7 +86,7 @@ def test_a_command_waits_for_a_server_that_is_starting(machine: Machine) -> None
     assert still == endpoint
     assert not (machine.state / "endpoint").exists()
     token = (machine.state / "admin-token").read_text().strip()
-    assert f"Placement answers at {endpoint}" in said
+    assert f"Placement is listening at {endpoint}" in said
     assert token not in said
 
 

@@ -221,7 +221,7 @@ def test_a_command_mends_what_another_placement_has_written(
     url = written.url.render_as_string(hide_password=False)
     path = configuration.write(tmp_path, url)
 
-    with operators.kept_logging():
+    with operators.restored_logging():
         assert manage.main(["--config-file", str(path), "db", *command]) == 0
 
     assert invariants.violations(url) == []

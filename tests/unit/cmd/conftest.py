@@ -10,7 +10,7 @@ from tests.unit import in_process
 
 
 class Hosts(typing.NamedTuple):
-    """The uuids of two providers: one has 1 VCPU, two has 2; each has 64 MB."""
+    """The uuids of two providers: one has 1 VCPU, two has 2; both have 64 MB."""
 
     one: str
     two: str
@@ -36,7 +36,7 @@ def endpoint(application):
 
 @pytest.fixture
 def bare_command(tmp_path, monkeypatch):
-    """Run the command on a machine where nothing runs."""
+    """Return a function that runs the command on a machine without a server."""
     monkeypatch.setenv("PLACEMENT_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.delenv("PLACEMENT_ENDPOINT", raising=False)
     monkeypatch.delenv("PLACEMENT_TOKEN", raising=False)
@@ -49,7 +49,7 @@ def bare_command(tmp_path, monkeypatch):
 
 @pytest.fixture
 def command(bare_command, client, monkeypatch):
-    """Run the command on a machine where the service of ``client`` runs."""
+    """Return a function that runs the command with the service of ``client``."""
     monkeypatch.setattr(Connection, "client", lambda _connection: client)
     return bare_command
 

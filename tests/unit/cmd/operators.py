@@ -1,4 +1,4 @@
-"""What the commands of operators run on: a database in a file, and nothing else."""
+"""A database and restored logging, for tests of the operator commands."""
 
 import collections.abc
 import contextlib
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 
 class Database:
-    """A SQLite file in a directory, and the configuration file that names it."""
+    """A SQLite file and a configuration file that names it, in one directory."""
 
     def __init__(self, directory: pathlib.Path) -> None:
         self.url = f"sqlite:///{directory / 'placement.db'}"
@@ -32,8 +32,8 @@ class Database:
 
 
 @contextlib.contextmanager
-def kept_logging() -> collections.abc.Iterator[None]:
-    """Undo in the end what a command does to the logging of the process."""
+def restored_logging() -> collections.abc.Iterator[None]:
+    """Restore the logging of the process, which a command changes."""
     root = logging.getLogger()
     handlers, level, excepthook = root.handlers[:], root.level, sys.excepthook
     try:

@@ -1,4 +1,4 @@
-"""A file has its old content or its new one, whatever happens while it is written."""
+"""A file has either its old content or the new one, even after failures."""
 
 import contextlib
 import resource
@@ -11,7 +11,7 @@ from placement.cmd import atomic
 
 @contextlib.contextmanager
 def full_disk():
-    """Let no file of this process grow: writing fails, as on a full disk."""
+    """Limit file sizes of this process to 0: writes fail as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
     try:

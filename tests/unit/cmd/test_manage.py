@@ -1,4 +1,4 @@
-"""What ``placement-manage`` prints, and the status it ends with."""
+"""The output and exit status of ``placement-manage``."""
 
 import importlib.metadata
 import json
@@ -13,9 +13,9 @@ HEAD = "a082b8bb98d0"
 
 @pytest.fixture(autouse=True)
 def _machine(tmp_path, monkeypatch):
-    """A home directory without a placement.conf, and logging as it was."""
+    """Use a home directory without a placement.conf, and restore logging afterwards."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    with operators.kept_logging():
+    with operators.restored_logging():
         yield
 
 
@@ -54,7 +54,7 @@ def old_records(run, database):
     )
 
 
-def test_sync_makes_the_schema_and_may_be_repeated(run, database):
+def test_sync_creates_the_schema_and_can_be_repeated(run, database):
     assert run("db", "version") == (0, ["None"])
     assert run("db", "sync") == (0, [])
     assert run("db", "version") == (0, [HEAD])
@@ -88,7 +88,7 @@ def test_stamp_refuses_an_unknown_revision(database, run, capsys):
     assert run("db", "version") == (0, [HEAD])
 
 
-def test_online_data_migrations_go_on_until_nothing_is_left(run, old_records, database):
+def test_online_data_migrations_run_until_nothing_is_left(run, old_records, database):
     status, lines = run("db", "online_data_migrations")
 
     assert status == 0
@@ -124,7 +124,9 @@ def test_consumers_without_record_get_the_configured_owner(run, old_records, dat
     ) == [("nobodys", "00000000-0000-0000-0000-000000000000")]
 
 
-def test_with_a_count_there_may_be_more_to_do(run, old_records, database):
+def test_with_a_count_the_status_is_1_while_rows_are_changed(
+    run, old_records, database
+):
     counts = "SELECT count(root_provider_id) FROM resource_providers"
 
     assert run("db", "online_data_migrations", "--max-count", "40")[0] == 1
@@ -152,7 +154,7 @@ def test_a_count_must_be_positive(run, count):
 
 
 @pytest.mark.parametrize("arguments", [[], ["--max-count", "5"]])
-def test_a_migration_that_fails_is_told(run, arguments):
+def test_a_migration_that_fails_is_reported(run, arguments):
     status, lines = run("db", "online_data_migrations", *arguments)
 
     assert status == 2
@@ -160,7 +162,7 @@ def test_a_migration_that_fails_is_told(run, arguments):
     assert lines[-1] == ("Some migrations failed unexpectedly. Check log for details.")
 
 
-def test_one_that_fails_does_not_keep_back_the_others(run, old_records, database):
+def test_a_migration_that_fails_does_not_stop_the_others(run, old_records, database):
     database.execute("DROP TABLE projects")
     first = run("db", "online_data_migrations", "--max-count", "100")
     assert first[0] == 1
@@ -186,7 +188,7 @@ def test_no_command_shows_help_and_is_an_error(capsys):
 
 
 @pytest.mark.parametrize("argv", [["nothing"], ["db", "nothing"], ["db", "stamp"]])
-def test_an_unknown_command_is_wrong_use(argv, capsys):
+def test_an_unknown_command_is_a_usage_error(argv, capsys):
     with pytest.raises(SystemExit) as left:
         manage.main(argv)
 
@@ -204,7 +206,7 @@ def test_the_version_is_that_of_the_distribution(capsys):
 
 
 @pytest.mark.parametrize("command", ["sync", "version", "online_data_migrations"])
-def test_without_a_database_it_says_so(command, capsys):
+def test_a_missing_database_is_an_error(command, capsys):
     assert manage.main(["db", command]) == 1
     assert "[placement_database]" in capsys.readouterr().err
 
@@ -226,7 +228,7 @@ def test_a_missing_configuration_file_is_an_error(tmp_path, capsys):
 
 @pytest.fixture
 def audited(run, database):
-    """A database with two inventories that are counted wrong, one of them too full."""
+    """A database with two wrong values of ``used``, one of them over capacity."""
     run("db", "sync")
     database.execute(
         "INSERT INTO resource_classes (id, name) VALUES (0, 'VCPU')",
@@ -248,7 +250,7 @@ def audited(run, database):
     )
 
 
-def test_an_audit_shows_what_is_wrong_and_what_mends_it(run, audited):
+def test_an_audit_shows_findings_and_their_repair(run, audited):
     status, lines = run("db", "audit")
 
     text = " ".join(" ".join(lines).replace("│", " ").split())
@@ -258,25 +260,25 @@ def test_an_audit_shows_what_is_wrong_and_what_mends_it(run, audited):
     assert "--fix: It becomes the sum." in text
     assert "over_capacity 1 More is allocated than the inventory has." in text
     assert "resource_class VCPU, allocated 5, capacity 4" in text
-    assert lines[-1] == "3 found. 2 of them can be mended: run it with --fix."
+    assert lines[-1] == "3 found. Run with --fix to repair 2 of them."
 
 
-def test_an_audit_mends_and_says_what_it_has_mended(run, audited, database):
+def test_an_audit_repairs_and_shows_what_it_repaired(run, audited, database):
     status, lines = run("db", "audit", "--fix")
 
     text = " ".join(" ".join(lines).replace("│", " ").split())
     assert status == 1
     assert "used 2 What is used of an inventory is not the sum" in text
-    assert lines[-1] == "2 mended. 1 left."
+    assert lines[-1] == "2 repaired. 1 left."
     used = "SELECT used FROM inventories ORDER BY id"
     assert database.execute(used) == [(3,), (5,)]
 
     database.execute("UPDATE inventories SET total = 5")
     assert run("db", "audit")[0] == 0
-    assert run("db", "audit", "--fix")[1][-1] == "0 mended. Nothing left."
+    assert run("db", "audit", "--fix")[1][-1] == "0 repaired. Nothing left."
 
 
-def test_an_audit_for_programs_has_every_finding(run, audited):
+def test_an_audit_in_json_has_every_finding(run, audited):
     status, lines = run("db", "audit", "--json")
 
     document = json.loads("\n".join(lines))
@@ -295,7 +297,7 @@ def test_an_audit_for_programs_has_every_finding(run, audited):
     }
 
 
-def test_of_many_findings_the_table_shows_some(run, database):
+def test_the_table_shows_some_of_many_findings(run, database):
     run("db", "sync")
     database.execute(
         *(
@@ -311,7 +313,7 @@ def test_of_many_findings_the_table_shows_some(run, database):
     assert any("... and 4 more" in line for line in lines)
 
 
-def test_an_audit_that_cannot_be_made_finds_nothing_out(run, capsys, database):
+def test_a_failed_audit_exits_with_2(run, capsys, database):
     arguments = ["--config-file", str(database.configuration), "db", "audit"]
 
     assert manage.main(arguments) == 2
@@ -322,7 +324,7 @@ def test_an_audit_that_cannot_be_made_finds_nothing_out(run, capsys, database):
     assert left.value.code == 2
 
 
-def test_sync_counts_what_another_placement_has_written(run, audited, database):
+def test_sync_counts_allocations_of_another_placement(run, audited, database):
     assert run("db", "sync") == (0, [])
 
     used = "SELECT used FROM inventories ORDER BY id"

@@ -1,4 +1,4 @@
-"""The command says what it did, and its exit status whether it could."""
+"""The output and exit status of the command ``placement``."""
 
 import json
 import pathlib
@@ -19,7 +19,7 @@ from tests.unit.host import machines
 
 
 def error(result, status):
-    """Return the sentence of a command that must have failed with this status."""
+    """Return the message of a command that failed with this status."""
     assert result.exit_code == status
     assert result.stdout == ""
     lines = result.stderr.strip().splitlines()
@@ -29,7 +29,7 @@ def error(result, status):
 
 
 class TestCandidates:
-    def test_a_table_for_people(self, command, hosts):
+    def test_the_default_output_is_a_table(self, command, hosts):
         result = command("candidates", "VCPU=1", "MEMORY_MB:8")
 
         assert result.exit_code == 0
@@ -38,7 +38,7 @@ class TestCandidates:
         assert "MEMORY_MB 8" in result.stdout
         assert "0 of 64" in result.stdout
 
-    def test_json_for_programs(self, command, hosts):
+    def test_json_has_the_candidates(self, command, hosts):
         document = json.loads(command("candidates", "VCPU=2", "--json").stdout)
 
         assert document["allocation_requests"] == [
@@ -59,7 +59,7 @@ class TestCandidates:
             }
         }
 
-    def test_a_table_in_a_pipe_is_not_cut(self, command, client, monkeypatch):
+    def test_a_table_in_a_pipe_is_not_truncated(self, command, client, monkeypatch):
         monkeypatch.setenv("COLUMNS", "40")
         monkeypatch.setenv("FORCE_COLOR", "1")
         name = "[bold]:smile: " + "long " * 30 + "end"
@@ -79,7 +79,7 @@ class TestCandidates:
 
     @pytest.mark.parametrize("option", ["--in-tree", "--group"])
     @pytest.mark.parametrize("by", ["child", "two", "uuid"])
-    def test_a_tree_is_named_as_for_show(self, command, client, hosts, option, by):
+    def test_in_tree_takes_a_name_or_uuid(self, command, client, hosts, option, by):
         client.create_provider("child", parent_uuid=hosts.two)
         wanted = hosts.two if by == "uuid" else by
         given = {
@@ -94,39 +94,41 @@ class TestCandidates:
         assert command("claim", *given[option]).exit_code == 0
 
     @pytest.mark.parametrize("wanted", ["nobody", str(uuid.UUID(int=1))])
-    def test_a_tree_that_does_not_exist(self, command, hosts, wanted):
+    def test_in_tree_must_exist(self, command, hosts, wanted):
         result = command("candidates", "VCPU=1", "--in-tree", wanted)
 
-        assert f"no provider with the name or uuid {wanted}" in error(result, 1)
+        assert f"No provider has the name or uuid {wanted}" in error(result, 1)
 
-    def test_the_limit_holds(self, command, hosts):
+    def test_limit_limits_the_candidates(self, command, hosts):
         result = command("candidates", "VCPU=1", "--json", "--limit", "1")
 
         assert len(json.loads(result.stdout)["allocation_requests"]) == 1
 
-    def test_named_groups_are_shown(self, command, hosts):
+    def test_suffixed_groups_are_shown(self, command, hosts):
         result = command("candidates", "--group", "_A:resources=VCPU=2")
 
         assert "_A" in result.stdout
 
-    def test_nobody_can_serve_it(self, command, hosts):
+    def test_no_candidates_exit_with_1(self, command, hosts):
         assert "No candidates" in error(command("candidates", "VCPU=3"), 1)
 
-    def test_nobody_can_serve_it_is_an_empty_answer_for_programs(self, command, hosts):
+    def test_no_candidates_are_an_empty_list_in_json(self, command, hosts):
         result = command("candidates", "VCPU=3", "--json")
 
         assert result.exit_code == 1
         assert json.loads(result.stdout)["allocation_requests"] == []
 
-    def test_a_class_that_does_not_exist_is_wrong_use(self, command):
+    def test_an_unknown_class_is_a_usage_error(self, command):
         result = command("candidates", "CUSTOM_NO_SUCH=1")
 
         assert "No such resource class CUSTOM_NO_SUCH" in error(result, 2)
 
-    def test_something_must_be_asked(self, command):
-        assert "what is wanted" in error(command("candidates"), 2)
+    def test_resources_are_required(self, command):
+        assert "Specify resources" in error(command("candidates"), 2)
 
-    def test_names_of_many_trees_come_in_one_list(self, command, hosts, monkeypatch):
+    def test_names_of_many_trees_are_read_with_one_list(
+        self, command, hosts, monkeypatch
+    ):
         monkeypatch.setattr("placement.cmd.candidates._MANY_TREES", 2)
 
         result = command("candidates", "VCPU=1")
@@ -134,14 +136,14 @@ class TestCandidates:
         assert "one" in result.stdout
         assert "two" in result.stdout
 
-    def test_the_group_without_suffix_has_a_name_for_people(self):
+    def test_the_unsuffixed_group_is_displayed_by_a_name(self):
         request = AllocationRequest({}, {"": ("p",), "_A": ("p",), "_B": ("q",)})
 
         assert groups_served(request, "p") == "(unsuffixed), _A"
 
 
 class TestClaim:
-    def test_it_says_who_got_what(self, command, client, hosts):
+    def test_it_prints_the_consumer_and_its_allocations(self, command, client, hosts):
         result = command("claim", "VCPU=2")
 
         assert result.exit_code == 0
@@ -152,7 +154,7 @@ class TestClaim:
         assert (held.project_id, held.user_id) == ("default", "default")
         assert held.consumer_type == "INSTANCE"
 
-    def test_the_consumer_may_be_described(self, command, client, hosts):
+    def test_options_describe_the_consumer(self, command, client, hosts):
         consumer = str(uuid.uuid4())
         result = command(
             *("claim", "VCPU=1", "--consumer", consumer, "--project", "p"),
@@ -164,13 +166,13 @@ class TestClaim:
         assert (held.project_id, held.user_id) == ("p", "u")
         assert held.consumer_type == "VOLUME"
 
-    def test_claims_end_when_nothing_is_left(self, command, hosts):
+    def test_claims_fail_when_nothing_is_left(self, command, hosts):
         for _ in range(3):
             assert command("claim", "VCPU=1").exit_code == 0
 
         assert "No candidates" in error(command("claim", "VCPU=1"), 1)
 
-    def test_the_next_candidate_is_tried_when_somebody_was_faster(
+    def test_the_next_candidate_is_tried_after_a_conflict(
         self, command, client, hosts, monkeypatch
     ):
         taken = []
@@ -191,7 +193,7 @@ class TestClaim:
         assert got.keys() | taken[0].by_provider.keys() == {hosts.one, hosts.two}
         assert got.keys() != taken[0].by_provider.keys()
 
-    def test_claims_that_find_the_same_rarely_meet(self, command, client, monkeypatch):
+    def test_concurrent_claims_rarely_conflict(self, command, client, monkeypatch):
         for number in range(30):
             add_host(client, f"host-{number}", 1)
         found = client.get_candidates_by_query("resources=VCPU:1")
@@ -211,9 +213,7 @@ class TestClaim:
         # In the order of the search it would be 1 + 2 + ... + 8 = 36.
         assert len(tried) <= 8 + 3
 
-    def test_stored_candidates_are_claimed_in_their_order(
-        self, command, client, tmp_path
-    ):
+    def test_candidates_of_a_file_are_claimed_in_order(self, command, client, tmp_path):
         for number in range(10):
             add_host(client, f"host-{number}", 1)
         stored = tmp_path / "answer.json"
@@ -224,7 +224,7 @@ class TestClaim:
             result = command("claim", "--from", str(stored), "--json")
             assert json.loads(result.stdout)["allocations"] == request["allocations"]
 
-    def test_all_candidates_may_be_taken_meanwhile(
+    def test_other_claims_can_take_all_candidates(
         self, command, client, hosts, tmp_path
     ):
         stored = tmp_path / "answer.json"
@@ -234,9 +234,9 @@ class TestClaim:
 
         result = command("claim", "--from", str(stored))
 
-        assert "All 2 candidates were taken meanwhile" in error(result, 1)
+        assert "All 2 candidates were taken by other claims" in error(result, 1)
 
-    def test_a_stored_candidate_is_claimed(self, command, hosts, tmp_path):
+    def test_a_candidate_of_a_file_is_claimed(self, command, hosts, tmp_path):
         answer = command("candidates", "VCPU=2", "--json").stdout
         stored = tmp_path / "answer.json"
         stored.write_text(answer)
@@ -246,28 +246,26 @@ class TestClaim:
         second = command("claim", "--from", "-", input=json.dumps(one))
 
         assert first.exit_code == 0
-        assert "The candidate was taken meanwhile" in error(second, 1)
+        assert "The candidate was taken by another claim" in error(second, 1)
 
-    def test_a_consumer_that_holds_something_is_left_alone(
-        self, command, client, hosts
-    ):
+    def test_a_consumer_with_allocations_is_not_changed(self, command, client, hosts):
         consumer = command("claim", "VCPU=1").stdout.split()[0]
         before = client.get_allocations(consumer)
 
         result = command("claim", "MEMORY_MB=8", "--consumer", consumer)
 
-        assert "holds something already" in error(result, 1)
+        assert "already has allocations" in error(result, 1)
         assert client.get_allocations(consumer) == before
 
     @pytest.mark.parametrize(
         "text", ["", "[]", "{}", "1", '{"allocations": {"u": 1}}', '{"allocations": 1}']
     )
-    def test_a_file_without_a_candidate_is_wrong_use(self, command, text):
+    def test_a_file_without_a_candidate_is_a_usage_error(self, command, text):
         result = command("claim", "--from", "-", input=text)
 
-        assert "not a candidate" in error(result, 2)
+        assert "allocation_requests" in error(result, 2)
 
-    def test_an_amount_that_can_never_be_given_is_wrong_use(self, command, hosts):
+    def test_an_amount_that_never_fits_is_a_usage_error(self, command, hosts):
         candidate = {"allocations": {hosts.one: {"resources": {"VGPU": 1}}}}
 
         result = command("claim", "--from", "-", input=json.dumps(candidate))
@@ -275,24 +273,24 @@ class TestClaim:
         assert "VGPU" in error(result, 2)
 
     @pytest.mark.parametrize("arguments", [[], ["VCPU=1", "--from", "-"]])
-    def test_it_asks_or_reads_a_file(self, command, arguments):
+    def test_resources_and_a_file_are_mutually_exclusive(self, command, arguments):
         assert "--from" in error(command("claim", *arguments, input="{}"), 2)
 
 
 class TestRelease:
-    def test_it_gives_back(self, command, client, hosts):
+    def test_it_deletes_the_allocations(self, command, client, hosts):
         consumer = command("claim", "VCPU=2").stdout.split()[0]
 
         assert command("release", consumer).exit_code == 0
 
         assert client.get_allocations(consumer).by_provider == {}
 
-    def test_a_consumer_that_holds_nothing(self, command):
+    def test_a_consumer_without_allocations_is_an_error(self, command):
         consumer = str(uuid.uuid4())
 
         assert consumer in error(command("release", consumer), 1)
 
-    def test_a_consumer_is_a_uuid(self, command):
+    def test_the_consumer_must_be_a_uuid(self, command):
         error(command("release", "me"), 2)
 
 
@@ -302,7 +300,7 @@ class TestShow:
         client.create_provider("child", parent_uuid=hosts.two)
 
     @pytest.mark.usefixtures("tree")
-    def test_trees_with_bars_for_people(self, command):
+    def test_the_default_output_has_trees_and_bars(self, command):
         command("claim", "VCPU=2")
 
         lines = command("show").stdout.splitlines()
@@ -312,7 +310,7 @@ class TestShow:
         assert "child" in lines[-1]
 
     @pytest.mark.usefixtures("tree")
-    def test_trees_for_programs(self, command, hosts):
+    def test_json_has_the_trees(self, command, hosts):
         command("claim", "VCPU=2")
 
         one, two = json.loads(command("show", "--json").stdout)
@@ -324,7 +322,7 @@ class TestShow:
 
     @pytest.mark.usefixtures("tree")
     @pytest.mark.parametrize("by", ["child", "two", "uuid"])
-    def test_one_tree(self, command, hosts, by):
+    def test_a_provider_selects_its_tree(self, command, hosts, by):
         wanted = hosts.two if by == "uuid" else by
 
         trees = json.loads(command("show", wanted, "--json").stdout)
@@ -346,10 +344,10 @@ class TestShow:
         assert [tree["uuid"] for tree in trees] == [hosts.one, hosts.two]
         assert paths == ["/-/v1/providers"]
 
-    def test_a_provider_that_does_not_exist(self, command):
+    def test_the_provider_must_exist(self, command):
         assert "nobody" in error(command("show", "nobody"), 1)
 
-    def test_an_empty_service(self, command):
+    def test_without_providers_it_prints_a_hint(self, command):
         result = command("show")
 
         assert result.exit_code == 0
@@ -359,10 +357,10 @@ class TestShow:
         ("used", "capacity", "cells"),
         [(0, 8, 0), (1, 1000, 1), (4, 8, 12), (7, 8, 21), (8, 8, 24), (9, 8, 24)],
     )
-    def test_bars(self, used, capacity, cells):
+    def test_bars_show_the_share_of_the_capacity(self, used, capacity, cells):
         assert bar(used, capacity, is_ascii=True) == "#" * cells + "-" * (24 - cells)
 
-    def test_a_bar_of_nothing(self):
+    def test_bars_without_capacity(self):
         assert bar(0, 0, is_ascii=False) == "░" * 24
         assert bar(1, 0, is_ascii=False) == "█" * 24
 
@@ -372,7 +370,7 @@ class TestHost:
     def machine(self, tmp_path, monkeypatch):
         monkeypatch.setattr(host, "_ROOT", machines.two_nodes(tmp_path / "machine"))
 
-    def test_it_says_what_changed(self, command, client):
+    def test_it_prints_the_changes(self, command, client):
         result = command(
             *("host", "report", "--name", "h", "--vcpu-ratio", "4"),
             *("--trait", "CUSTOM_FAST"),
@@ -385,7 +383,7 @@ class TestHost:
         assert (offered.total, offered.allocation_ratio) == (4, 4.0)
         assert "CUSTOM_FAST" in client.get_provider_traits(provider.uuid).names
 
-    def test_again_there_is_nothing_to_change(self, command):
+    def test_a_second_run_changes_nothing(self, command):
         command("host", "report", "--name", "h")
 
         again = command("host", "report", "--name", "h")
@@ -393,20 +391,20 @@ class TestHost:
         assert again.stdout == "h: nothing to change\n"
         assert command("host", "report", "--name", "h", "--json").stdout == "[]\n"
 
-    def test_nodes_and_changes_for_programs(self, command):
+    def test_numa_nodes_and_json(self, command):
         result = command("host", "report", "--name", "h", "--numa", "--json")
 
         changes = json.loads(result.stdout)
         assert {"provider": "h_NUMA_1", "what": "created"} in changes
 
-    def test_the_host_name_is_the_name(self, command, client, monkeypatch):
+    def test_the_default_name_is_the_host_name(self, command, client, monkeypatch):
         monkeypatch.setattr(host.socket, "gethostname", lambda: "me.example")
 
         command("host", "report")
 
         assert [provider.name for provider in client.get_providers()] == ["me.example"]
 
-    def test_the_disk_is_that_of_the_state_directory(
+    def test_the_default_disk_is_that_of_the_state_directory(
         self, command, tmp_path, monkeypatch
     ):
         asked = []
@@ -417,7 +415,7 @@ class TestHost:
 
         assert asked == [tmp_path / "state", pathlib.Path("/srv")]
 
-    def test_what_is_in_use_does_not_move(self, command):
+    def test_inventories_with_allocations_are_not_moved(self, command):
         command("host", "report", "--name", "h")
         command("claim", "VCPU=1")
 
@@ -425,15 +423,13 @@ class TestHost:
 
         assert "h has allocations" in error(result, 1)
 
-    def test_a_disk_that_does_not_exist_is_wrong_use(self, command, client):
+    def test_a_missing_disk_path_is_a_usage_error(self, command, client):
         result = command("host", "report", "--disk-path", "/no/such")
 
         assert "/no/such" in error(result, 2)
         assert client.get_providers() == []
 
-    def test_a_disk_that_is_too_small_is_not_reported(
-        self, command, client, monkeypatch
-    ):
+    def test_a_disk_that_is_too_small_is_an_error(self, command, client, monkeypatch):
         monkeypatch.setattr(host.kernel, "disk_gb", lambda path: None)
 
         result = command("host", "report", "--disk-path", "/tmp")
@@ -467,7 +463,7 @@ class TestHost:
             ),
         ],
     )
-    def test_a_kernel_that_does_not_show_the_machine_ends_it(
+    def test_missing_kernel_information_is_an_error(
         self, command, client, monkeypatch, tmp_path, files, arguments, sentence
     ):
         root = machines.write(tmp_path / "bare", files)
@@ -476,7 +472,7 @@ class TestHost:
         assert sentence in error(command("host", "report", *arguments), 1)
         assert client.get_providers() == []
 
-    def test_a_file_that_cannot_be_read_ends_it(self, command, client, monkeypatch):
+    def test_an_unreadable_kernel_file_is_an_error(self, command, client, monkeypatch):
         (host._ROOT / "proc/meminfo").unlink()
         (host._ROOT / "proc/meminfo").mkdir()
 
@@ -488,14 +484,14 @@ class TestHost:
     @pytest.mark.parametrize(
         "arguments", [["--trait", "HW_CPU_X86_AVX"], ["--vcpu-ratio", "0"]]
     )
-    def test_wrong_use(self, command, client, arguments):
+    def test_invalid_options_are_usage_errors(self, command, client, arguments):
         error(command("host", "report", *arguments), 2)
 
         assert client.get_providers() == []
 
 
 class TestJSONFailures:
-    """With --json a failure is an error document on standard error."""
+    """With --json, failures are error documents on standard error."""
 
     def document(self, result, status):
         assert result.exit_code == status
@@ -503,7 +499,7 @@ class TestJSONFailures:
         assert error["code"] in CODES
         return error
 
-    def test_of_the_service(self, command, hosts):
+    def test_an_error_of_the_service(self, command, hosts):
         result = command("candidates", "CUSTOM_NO_SUCH=1", "--json")
 
         found = self.document(result, 2)
@@ -512,13 +508,13 @@ class TestJSONFailures:
         assert found["request_id"].startswith("req-")
         assert result.stdout == ""
 
-    def test_of_the_command(self, command, hosts):
+    def test_an_error_of_the_command(self, command, hosts):
         result = command("claim", "VCPU=3", "--json")
 
         assert self.document(result, 1) == {
             "status": None,
             "code": "placement.undefined_code",
-            "detail": "No candidates: nobody can serve this request now.",
+            "detail": "No candidates: no provider can serve this request now.",
             "request_id": None,
         }
 
@@ -533,15 +529,15 @@ class TestJSONFailures:
             ["--endpoint", "here", "--token", "t", "show", "--json"],
         ],
     )
-    def test_of_wrong_use(self, bare_command, arguments):
+    def test_a_usage_error(self, bare_command, arguments):
         assert self.document(bare_command(*arguments), 2)["status"] is None
 
-    def test_of_a_missing_server(self, bare_command):
+    def test_a_missing_server(self, bare_command):
         found = self.document(bare_command("show", "--json"), 1)
 
         assert "placement serve" in found["detail"]
 
-    def test_of_a_token(self, bare_command):
+    def test_a_rejected_token(self, bare_command):
         def application(environ, start_response):
             start_response("401 Unauthorized", [("Content-Type", "application/json")])
             return [b'{"message": "No token", "code": "401 Unauthorized"}']
@@ -554,7 +550,7 @@ class TestJSONFailures:
 
 
 class TestMessages:
-    def test_a_page_of_html_is_shown_as_text(self, bare_command):
+    def test_an_html_error_page_is_shown_as_text(self, bare_command):
         def application(environ, start_response):
             start_response("414 URI Too Long", [("Content-Type", "text/html")])
             return [b"<html><body><h1>Too long</h1>5 &gt; 4</body></html>"]
@@ -564,7 +560,7 @@ class TestMessages:
 
         assert error(result, 1) == "Error: HTTP status 414: Too long 5 > 4."
 
-    def test_a_message_about_a_schema_is_a_sentence(self, command):
+    def test_a_schema_error_is_one_sentence(self, command):
         result = command("host", "report", "--name", "x" * 201)
 
         line = error(result, 2)
@@ -572,7 +568,7 @@ class TestMessages:
         assert "name" in line
         assert "Failed validating" not in line
 
-    def test_a_query_is_refused_without_the_schema(self, command):
+    def test_a_query_error_does_not_quote_the_schema(self, command):
         result = command("candidates", "--query", "resources=VCPU:1&limit=0")
 
         line = error(result, 2)
@@ -581,7 +577,7 @@ class TestMessages:
 
 
 class TestConnection:
-    def test_the_server_of_this_machine_is_found(
+    def test_the_server_on_this_machine_is_found(
         self, bare_command, endpoint, tmp_path
     ):
         state = tmp_path / "state"
@@ -591,21 +587,23 @@ class TestConnection:
 
         assert bare_command("show").exit_code == 0
 
-    def test_the_environment_names_a_server(self, bare_command, endpoint, monkeypatch):
+    def test_the_environment_can_name_a_server(
+        self, bare_command, endpoint, monkeypatch
+    ):
         monkeypatch.setenv("PLACEMENT_ENDPOINT", endpoint)
         monkeypatch.setenv("PLACEMENT_TOKEN", "admin")
 
         assert bare_command("show").exit_code == 0
 
-    def test_there_is_no_server(self, bare_command):
+    def test_without_a_server_it_fails(self, bare_command):
         assert "placement serve" in error(bare_command("show"), 1)
 
-    def test_the_server_does_not_answer(self, bare_command):
+    def test_an_unreachable_server_is_an_error(self, bare_command):
         arguments = ("--endpoint", "http://127.0.0.1:1", "--token", "t")
 
         assert "refused" in error(bare_command(*arguments, "show"), 1)
 
-    def test_the_server_is_something_else(self, bare_command):
+    def test_a_server_that_is_not_placement_is_an_error(self, bare_command):
         def application(environ, start_response):
             start_response("200 OK", [("Content-Type", "text/html")])
             return [b"<html>"]
@@ -615,12 +613,12 @@ class TestConnection:
 
         assert "Placement endpoint" in error(result, 1)
 
-    def test_a_policy_may_not_allow_it(self, bare_command, endpoint):
+    def test_a_request_denied_by_policy_is_an_error(self, bare_command, endpoint):
         result = bare_command("--endpoint", endpoint, "--token", "nobody", "show")
 
         assert "Policy does not allow" in error(result, 1)
 
-    def test_an_endpoint_is_a_url(self, bare_command):
+    def test_the_endpoint_must_be_a_url(self, bare_command):
         result = bare_command("--endpoint", "here", "--token", "t", "show")
 
         assert "here" in error(result, 2)
@@ -634,7 +632,7 @@ class TestUse:
         for name in ("candidates", "claim", "host", "release", "serve", "show"):
             assert f"\n  {name} " in result.stdout
 
-    def test_an_unknown_command_is_wrong_use(self, bare_command):
+    def test_an_unknown_command_is_a_usage_error(self, bare_command):
         assert "nonsense" in error(bare_command("nonsense"), 2)
 
     def test_help_loads_neither_client_nor_service(self):

@@ -1,4 +1,4 @@
-"""How far a command is, on a terminal and in a file."""
+"""Progress on a terminal and in a file."""
 
 import io
 
@@ -10,7 +10,8 @@ from placement.cmd import progress
 
 @pytest.fixture
 def console(monkeypatch):
-    """Return a function that makes the console one that keeps what it is shown."""
+    """Return a function that replaces the console with one that writes to a
+    StringIO."""
 
     def make(is_terminal):
         file = io.StringIO()
@@ -38,7 +39,7 @@ def test_a_terminal_shows_a_bar(console):
     assert "500/2000" in file.getvalue()
 
 
-def test_where_nothing_is_told_nothing_is_shown(console):
+def test_without_a_report_nothing_is_shown(console):
     file = console(is_terminal=True)
 
     with progress.shown("Counted"):

@@ -1,4 +1,4 @@
-"""What a server checks before it starts, and what it brings without configuration."""
+"""The checks of a server before it starts, and its defaults without configuration."""
 
 import fcntl
 import socket
@@ -20,7 +20,7 @@ def state(tmp_path):
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """A home directory without configuration; nothing of the machine is read."""
+    """Use an empty home directory, so that no file of the machine is read."""
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
@@ -50,14 +50,14 @@ def refused(result, status):
         "fd://3",
     ],
 )
-def test_an_address_that_cannot_be_read_is_wrong_use(bare_command, state, bind):
+def test_an_invalid_address_is_a_usage_error(bare_command, state, bind):
     assert f"'{bind}' is not HOST:PORT" in refused(
         bare_command("serve", "--bind", bind), 2
     )
     assert not state.exists()
 
 
-def test_a_host_that_does_not_exist_is_refused_first(bare_command, state):
+def test_an_unknown_host_is_reported_first(bare_command, state):
     result = bare_command("serve", "--bind=no-such-host.invalid:8778")
 
     assert "Cannot listen on no-such-host.invalid:8778: " in refused(result, 1)
@@ -65,7 +65,7 @@ def test_a_host_that_does_not_exist_is_refused_first(bare_command, state):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
-def test_a_busy_port_is_refused_first_in_one_sentence(bare_command, state, host):
+def test_a_port_in_use_is_reported_first_in_one_sentence(bare_command, state, host):
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = busy.getsockname()[1]
         result = bare_command("serve", f"--bind={host}:{port}")
@@ -100,7 +100,7 @@ def test_a_directory_of_files_without_a_database_is_an_error(
     assert not (state / serve.DATABASE_FILE).exists()
 
 
-def test_a_file_of_a_default_place_without_a_database_is_an_error(bare_command, home):
+def test_a_default_file_without_a_database_is_an_error(bare_command, home):
     (home / "placement.conf").write_text("[api]\nauth_strategy = noauth2\n")
 
     assert "No database is configured" in refused(bare_command("serve", FREE), 1)
@@ -142,7 +142,7 @@ def test_a_second_server_in_a_state_directory_is_refused(bare_command, state):
 
 
 @pytest.mark.usefixtures("home")
-def test_a_full_disk_leaves_nothing_that_a_later_start_refuses(bare_command, state):
+def test_a_full_disk_does_not_break_later_starts(bare_command, state):
     state.mkdir()
     with full_disk():
         result = bare_command("serve", FREE)
@@ -152,10 +152,10 @@ def test_a_full_disk_leaves_nothing_that_a_later_start_refuses(bare_command, sta
 
 
 @pytest.mark.usefixtures("home")
-def test_without_configuration_a_token_is_made_and_not_printed(tmp_path, capsys):
+def test_without_configuration_a_token_is_generated_and_not_printed(tmp_path, capsys):
     config = find.service_config({})
 
-    serve._bring_own(config, tmp_path)
+    serve._set_standalone_defaults(config, tmp_path)
 
     token_file = tmp_path / location.TOKEN_FILE
     token = token_file.read_text().strip()
@@ -165,40 +165,40 @@ def test_without_configuration_a_token_is_made_and_not_printed(tmp_path, capsys)
     )
     assert config.placement_database.sync_on_startup
     assert len(token) > 30
-    said = capsys.readouterr().out
-    assert str(token_file) in said
-    assert token not in said
+    output = capsys.readouterr().out
+    assert str(token_file) in output
+    assert token not in output
 
 
 @pytest.mark.usefixtures("home")
 @pytest.mark.parametrize("content", ["", "kept\n"])
-def test_an_empty_token_file_is_replaced_and_another_is_kept(tmp_path, content):
+def test_only_an_empty_token_file_is_replaced(tmp_path, content):
     token_file = tmp_path / location.TOKEN_FILE
     token_file.write_text(content)
 
-    serve._bring_own(find.service_config({}), tmp_path)
+    serve._set_standalone_defaults(find.service_config({}), tmp_path)
 
     assert (token_file.read_text() == "kept\n") is bool(content)
     assert token_file.read_text().strip()
 
 
 @pytest.mark.usefixtures("home")
-def test_a_configured_strategy_wins_and_makes_no_token(tmp_path, monkeypatch):
+def test_with_a_configured_strategy_no_token_is_generated(tmp_path, monkeypatch):
     monkeypatch.setenv("OS_API__AUTH_STRATEGY", "noauth2")
     config = find.service_config({})
 
-    serve._bring_own(config, tmp_path)
+    serve._set_standalone_defaults(config, tmp_path)
 
     assert config.api.auth_strategy == "noauth2"
     assert not (tmp_path / location.TOKEN_FILE).exists()
 
 
 @pytest.mark.usefixtures("home")
-def test_a_configured_token_file_wins(tmp_path, monkeypatch):
+def test_a_configured_token_file_is_not_created(tmp_path, monkeypatch):
     monkeypatch.setenv("OS_API__TOKEN_FILE", "/run/secrets/token")
     config = find.service_config({})
 
-    serve._bring_own(config, tmp_path)
+    serve._set_standalone_defaults(config, tmp_path)
 
     assert config.api.auth_strategy == "token"
     assert config.api.token_file == "/run/secrets/token"

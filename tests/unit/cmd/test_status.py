@@ -1,11 +1,11 @@
-"""What ``placement-status`` finds, and the status it ends with."""
+"""The findings and exit status of ``placement-status``."""
 
 import pytest
 
 from placement.cmd import manage, status
 from tests.unit.cmd import operators
 
-FINE = """\
+OK = """\
 +-------------------------------------------+
 | Upgrade Check Results                     |
 +-------------------------------------------+
@@ -26,9 +26,9 @@ FINE = """\
 
 @pytest.fixture(autouse=True)
 def _machine(tmp_path, monkeypatch):
-    """A home directory without a placement.conf, and logging as it was."""
+    """Use a home directory without a placement.conf, and restore logging afterwards."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    with operators.kept_logging():
+    with operators.restored_logging():
         yield
 
 
@@ -72,8 +72,8 @@ def missing_root(check, database):
 
 
 @pytest.mark.parametrize("arguments", [[], ["--json"]])
-def test_all_is_well(check, arguments):
-    assert check(*arguments)[:2] == (0, FINE)
+def test_without_problems_every_check_succeeds(check, arguments):
+    assert check(*arguments)[:2] == (0, OK)
 
 
 def test_consumers_without_record_are_a_warning(check, unknown_consumer):
@@ -90,7 +90,7 @@ def test_providers_without_root_are_a_failure(check, missing_root):
     assert "1 resource providers have no root" in text
 
 
-def test_the_worst_result_counts(check, missing_root, unknown_consumer):
+def test_the_exit_status_is_the_worst_result(check, missing_root, unknown_consumer):
     code, _, results = check()
 
     assert (code, results) == (2, ["Failure", "Warning", "Success"])
@@ -110,7 +110,7 @@ def test_a_policy_file_in_yaml_is_fine(check, tmp_path):
     assert check()[0] == 0
 
 
-def test_a_check_that_cannot_be_done_is_neither(database, capsys):
+def test_a_check_that_fails_to_run_exits_with_255(database, capsys):
     code = status.main(
         ["--config-file", str(database.configuration), "upgrade", "check"]
     )
@@ -119,13 +119,13 @@ def test_a_check_that_cannot_be_done_is_neither(database, capsys):
     assert "no such table" in capsys.readouterr().err
 
 
-def test_a_missing_configuration_is_neither(capsys):
+def test_a_missing_configuration_exits_with_255(capsys):
     assert status.main(["upgrade", "check"]) == 255
     assert "[placement_database]" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("argv", [[], ["upgrade"], ["other"], ["upgrade", "other"]])
-def test_other_commands_are_wrong_use(argv, capsys):
+def test_other_commands_are_usage_errors(argv, capsys):
     with pytest.raises(SystemExit) as left:
         status.main(argv)
 

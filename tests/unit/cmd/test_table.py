@@ -1,4 +1,4 @@
-"""Tables of plain characters."""
+"""Plain text tables."""
 
 from placement.cmd import table
 
@@ -31,7 +31,7 @@ def test_blocks_are_as_wide_as_the_longest_line():
     )
 
 
-def test_a_long_line_goes_on_below():
+def test_long_lines_are_wrapped():
     words = ["word"] * 30
 
     lines = table.blocks("Title", [[" ".join(words)]]).splitlines()

@@ -1,4 +1,4 @@
-"""A question on the command line becomes a query string."""
+"""The options of a search are converted to a query string."""
 
 import urllib.parse
 
@@ -7,11 +7,11 @@ import click.testing
 import pytest
 
 from placement.client import RequestGroup
-from placement.cmd import asking
+from placement.cmd import search_options
 
 
 @click.command()
-@asking.options(limit=20)
+@search_options.options(limit=20)
 def ask(search):
     click.echo(search.query(lambda name: f"uuid-of-{name}") if search else "")
 
@@ -38,11 +38,11 @@ def refusal(*arguments):
         ["VCPU=1", "--resources", "DISK_GB=5"],
     ],
 )
-def test_resources_may_be_written_in_several_ways(arguments):
+def test_resources_can_be_written_in_several_forms(arguments):
     assert asked(*arguments) == [("resources", "VCPU:1,DISK_GB:5"), ("limit", "20")]
 
 
-def test_all_options():
+def test_all_options_are_in_the_query():
     found = asked(
         *("VCPU=1", "--required", "A,!B", "--required", "in:C,D"),
         *("--member-of", "U", "--in-tree", "P", "--group", "_N:resources=VF=1"),
@@ -64,37 +64,37 @@ def test_all_options():
     ]
 
 
-def test_the_provider_of_a_named_group_may_be_named():
+def test_in_tree_of_a_group_can_be_a_name():
     found = asked("--group", "_N:resources=VF=1;in_tree=P")
 
     assert ("in_tree_N", "uuid-of-P") in found
 
 
-def test_nothing_asked_is_no_question():
+def test_no_options_are_no_search():
     assert asked() == asked("--limit", "3") == []
 
 
-def test_a_query_is_taken_as_it_is():
+def test_a_raw_query_is_sent_unchanged():
     assert asked("--query", "?resources=VCPU:1") == [("resources", "VCPU:1")]
 
 
-def test_a_query_stands_alone():
+def test_a_raw_query_excludes_other_options():
     assert "--query" in refusal("--query", "resources=VCPU:1", "VCPU=1")
 
 
 @pytest.mark.parametrize(
     "text", ["VCPU", "VCPU=", "=1", "VCPU=x", "VCPU=-1", "VCPU=1.5", "VCPU=1,", ""]
 )
-def test_malformed_resources_are_named(text):
+def test_malformed_resources_are_usage_errors(text):
     assert "CLASS=AMOUNT" in refusal(text)
 
 
-def test_a_class_is_asked_for_once():
-    assert "twice" in refusal("VCPU=1", "VCPU=2")
+def test_a_class_must_not_be_repeated():
+    assert "repeated" in refusal("VCPU=1", "VCPU=2")
 
 
-def test_a_group_has_all_keys():
-    group = asking.parse_group(
+def test_a_group_can_have_all_keys():
+    group = search_options.parse_group(
         "_A:resources=VCPU=1,DISK_GB:2; required=A,!B;required=in:C,D;"
         "member_of=U;in_tree=P;"
     )
@@ -104,8 +104,8 @@ def test_a_group_has_all_keys():
     )
 
 
-def test_a_group_may_do_without_resources():
-    assert asking.parse_group("_N:required=A") == RequestGroup(
+def test_a_group_needs_no_resources():
+    assert search_options.parse_group("_N:required=A") == RequestGroup(
         required=("A",), suffix="_N"
     )
 
@@ -119,8 +119,8 @@ def test_a_group_may_do_without_resources():
         ("_A:resources", "'resources'"),
         ("_A:required=", "'required='"),
         ("_A:resources=VCPU", "'VCPU'"),
-        ("_A:in_tree=P;in_tree=Q", "in_tree may be given once"),
+        ("_A:in_tree=P;in_tree=Q", "has in_tree more than once"),
     ],
 )
-def test_malformed_groups_are_wrong_use(text, named):
+def test_malformed_groups_are_usage_errors(text, named):
     assert named in refusal("--group", text)

@@ -1,4 +1,4 @@
-"""How a question for candidates is written on the command line."""
+"""The command line options of a search for candidates."""
 
 import dataclasses
 import functools
@@ -22,7 +22,7 @@ _OPTIONS = (
         "more_resources",
         multiple=True,
         metavar="CLASS=AMOUNT,...",
-        help="Resources of the unsuffixed group; the same as the arguments.",
+        help="Resources of the unsuffixed group; equivalent to the arguments.",
     ),
     click.option(
         "--required",
@@ -53,33 +53,33 @@ _OPTIONS = (
     click.option(
         "--group-policy",
         type=click.Choice(["none", "isolate"]),
-        help="Whether suffixed groups may share a provider.",
+        help="isolate: suffixed groups must not share a provider.",
     ),
     click.option(
         "--root-required",
         metavar="TRAIT,...",
-        help="Traits of the root: TRAIT or !TRAIT.",
+        help="Traits of the root provider: TRAIT or !TRAIT.",
     ),
     click.option(
         "--same-subtree",
         multiple=True,
         metavar="SUFFIX,...",
-        help="Groups to be served under one of their providers.",
+        help="Groups whose providers must be in the subtree of one of them.",
     ),
     click.option(
         "--query",
         "raw_query",
         metavar="QUERY",
-        help="The query string of the API, sent as it is instead of all other options.",
+        help="Query string of the API, sent unchanged instead of all other options.",
     ),
 )
 
 
 def options(*, limit: int) -> Callable[[Callable[..., _T]], Callable[..., _T]]:
-    """Give a command the arguments and options of a search for candidates.
+    """Add the arguments and options of a search for candidates to a command.
 
-    ``limit`` is the default of that option. The command gets the search as
-    ``search``; None when nothing was asked for.
+    ``limit`` is the default of ``--limit``. The command gets the search in the
+    parameter ``search``, None if no option was given.
     """
     limit_option = click.option(
         "--limit",
@@ -91,12 +91,12 @@ def options(*, limit: int) -> Callable[[Callable[..., _T]], Callable[..., _T]]:
 
     def decorate(command: Callable[..., _T]) -> Callable[..., _T]:
         @functools.wraps(command)
-        def asking(**given: typing.Any) -> _T:
-            names = [field.name for field in dataclasses.fields(Question)]
-            question = Question(**{name: given.pop(name) for name in names})
-            return command(search=question.search(), **given)
+        def with_search(**given: typing.Any) -> _T:
+            names = [field.name for field in dataclasses.fields(SearchArguments)]
+            arguments = SearchArguments(**{name: given.pop(name) for name in names})
+            return command(search=arguments.search(), **given)
 
-        wrapped: Callable[..., _T] = asking
+        wrapped: Callable[..., _T] = with_search
         for option in reversed((*_OPTIONS, limit_option)):
             wrapped = option(wrapped)
         return wrapped
@@ -108,7 +108,7 @@ def options(*, limit: int) -> Callable[[Callable[..., _T]], Callable[..., _T]]:
 class Search:
     """A search for candidates; ``in_tree`` of its groups may be a name.
 
-    ``raw_query`` stands for all else if it is not None.
+    If ``raw_query`` is not None, it replaces all other fields.
     """
 
     groups: Sequence[RequestGroup] = ()
@@ -137,8 +137,8 @@ class Search:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Question:
-    """A search as it was written: one member per argument and option."""
+class SearchArguments:
+    """The values of the command line, one field per argument and option."""
 
     resources: tuple[str, ...]
     more_resources: tuple[str, ...]
@@ -153,7 +153,7 @@ class Question:
     raw_query: str | None
 
     def search(self) -> Search | None:
-        """Return the search, None when nothing was asked for.
+        """Return the search, None if no option was given.
 
         Raises UsageError.
         """
@@ -165,13 +165,13 @@ class Question:
         )
         suffixed = [parse_group(text) for text in self.groups]
         rest = (self.group_policy, self.root_required, self.same_subtree, suffixed)
-        is_asked = any(rest) or any(unsuffixed.parameters())
+        is_given = any(rest) or any(unsuffixed.parameters())
         if self.raw_query is not None:
-            if is_asked:
-                raise click.UsageError("--query says it all: ask nothing beside it.")
+            if is_given:
+                raise click.UsageError("--query cannot be combined with other options.")
             raw_query = self.raw_query.removeprefix("?")
             return Search(raw_query=raw_query) if raw_query else None
-        if not is_asked:
+        if not is_given:
             return None
         return Search(
             [unsuffixed, *suffixed],
@@ -191,31 +191,33 @@ def parse_resources(texts: Iterable[str]) -> dict[str, int]:
     for item in (item for text in texts for item in text.split(",")):
         found = _RESOURCE.fullmatch(item.strip())
         if found is None:
-            raise click.UsageError(f"Not of the form CLASS=AMOUNT: '{item}'.")
+            raise click.UsageError(f"Invalid resource '{item}': expected CLASS=AMOUNT.")
         if found[1] in resources:
-            raise click.UsageError(f"Asked for twice in one group: {found[1]}.")
+            raise click.UsageError(
+                f"Resource class {found[1]} is repeated in one group."
+            )
         resources[found[1]] = int(found[2])
     return resources
 
 
 def parse_group(text: str) -> RequestGroup:
-    """Return a group from ``SUFFIX:KEY=VALUE;...``; keys may repeat.
+    """Return a group from ``SUFFIX:KEY=VALUE;...``; keys may be repeated.
 
     Raises UsageError.
     """
     suffix, colon, rest = text.partition(":")
     if not suffix or not colon:
-        raise click.UsageError(f"Not of the form SUFFIX:KEY=VALUE;...: '{text}'.")
+        raise click.UsageError(f"Invalid group '{text}': expected SUFFIX:KEY=VALUE;...")
     values: dict[str, list[str]] = {key: [] for key in _GROUP_KEYS}
     for item in filter(None, (item.strip() for item in rest.split(";"))):
         key, _, value = item.partition("=")
         if key not in values or not value:
             raise click.UsageError(
-                f"Not one of {', '.join(_GROUP_KEYS)} with a value: '{item}'."
+                f"Invalid '{item}': expected {', '.join(_GROUP_KEYS)} with a value."
             )
         values[key].append(value)
     if len(values["in_tree"]) > 1:
-        raise click.UsageError(f"in_tree may be given once in a group: '{text}'.")
+        raise click.UsageError(f"Group '{text}' has in_tree more than once.")
     return RequestGroup(
         parse_resources(values["resources"]),
         tuple(values["required"]),
