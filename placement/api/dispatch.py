@@ -99,6 +99,8 @@ def _reply(
         prefix=_decoded(environ.get("SCRIPT_NAME")).rstrip("/"),
         query_string=environ.get("QUERY_STRING", "").encode("latin-1"),
         read_body=functools.partial(body.read, environ),
+        body_schemas=operation.body,
+        query_schemas=operation.query,
     )
     for check in operation.checks:
         _CHECKS[check](operation, req, environ)

@@ -31,7 +31,7 @@ class Request:
     """One request.
 
     ``prefix`` is the path that the service is mounted at, without a trailing slash;
-    links in bodies start with it.
+    links in bodies start with it. The schemas are those of the operation.
     """
 
     context: "RequestContext"
@@ -39,6 +39,8 @@ class Request:
     prefix: str
     query_string: bytes
     read_body: collections.abc.Callable[[], bytes]
+    body_schemas: "Schemas | None" = None
+    query_schemas: "Schemas | None" = None
 
     @functools.cached_property
     def query(self) -> Query:
@@ -48,11 +50,12 @@ class Request:
         """
         return Query.parse(self.query_string)
 
-    def json(self, schemas: "Schemas") -> typing.Any:
+    def json(self) -> typing.Any:
         """Return the body, validated by the schema of the request's version.
 
         Raises BadRequest for a body that is not JSON, and SchemaInvalid.
         """
+        assert self.body_schemas is not None
         try:
             body = _parse(self.read_body())
         except ValueError as malformed:
@@ -60,18 +63,19 @@ class Request:
                 reason=f"Malformed JSON: {malformed}"
             ) from malformed
         try:
-            schemas.validate_body(body, self.version)
+            self.body_schemas.validate_body(body, self.version)
         except RecursionError as too_deep:
             # The validator fails while it formats the message, not while it checks.
             raise exception.SchemaInvalid(reason="nested too deeply") from too_deep
         return body
 
-    def validated_query(self, schemas: "Schemas") -> Query:
+    def validated_query(self) -> Query:
         """Return the query, validated by the schema of the request's version.
 
         Only the last value of a repeated parameter is validated. Raises QueryInvalid.
         """
-        schemas.validate_query(self.query.last_values(), self.version)
+        assert self.query_schemas is not None
+        self.query_schemas.validate_query(self.query.last_values(), self.version)
         return self.query
 
 

@@ -57,7 +57,7 @@ def set_aggregates(req: Request, uuid: str) -> Reply:
     Errors, the first that applies: 404 if the provider does not exist, 400 if the body
     does not match the schema, 409 if the generation is stale.
     """
-    body = guarded.body(req, uuid, schema.REPLACE)
+    body = guarded.body(req, uuid)
     is_guarded = req.version.matches((1, 19))
     given = body["aggregates"] if is_guarded else body
     wanted = aggregate.spellings(given)

@@ -124,7 +124,7 @@ def set_allocations(req: Request, consumer_uuid: str) -> Reply:
         raise exception.BadRequest(
             reason=f"Malformed consumer_uuid: {excerpt.of_text(consumer_uuid)}"
         )
-    body = req.json(schema.REPLACE)
+    body = req.json()
     _write(
         req,
         [claim_from_body(req, uuid, body)],
@@ -148,7 +148,7 @@ def set_allocations_of_several(req: Request) -> Reply:
     Errors, the first that applies: 400 if the body does not match the schema, then as
     for one consumer, with each kind checked for all consumers before the next.
     """
-    body = req.json(schema.REPLACE_SEVERAL)
+    body = req.json()
     _write(req, claims_from_body(req, body), "Unable to allocate inventory ")
     return reply.no_content()
 

@@ -6,10 +6,9 @@ from placement import exception
 from placement.api.request import Request
 from placement.db import transaction
 from placement.objects import resource_provider
-from placement.schemas.validation import Schemas
 
 
-def body(req: Request, uuid: str, schemas: Schemas) -> typing.Any:
+def body(req: Request, uuid: str) -> typing.Any:
     """Return the validated body of a request that changes the provider ``uuid``.
 
     Reads the provider only if the body is invalid; the write finds a missing one.
@@ -17,7 +16,7 @@ def body(req: Request, uuid: str, schemas: Schemas) -> typing.Any:
     Raises ResourceProviderNotFound, and BadRequest for an invalid body.
     """
     try:
-        return req.json(schemas)
+        return req.json()
     except exception.BadRequest:
         transaction.read_before_write(
             req.context, lambda conn: resource_provider.get_by_uuid(conn, uuid)

@@ -60,7 +60,7 @@ def create_inventory(req: Request, uuid: str) -> Reply:
     does not match the schema, for an invalid capacity and for an unknown class, 409 if
     the provider has an inventory of the class.
     """
-    body = guarded.body(req, uuid, schema.CREATE)
+    body = guarded.body(req, uuid)
     name = body["resource_class"]
 
     def create(conn: sa.Connection) -> _Body:
@@ -98,7 +98,7 @@ def set_inventories(req: Request, uuid: str) -> Reply:
     capacity of any record, 400 for an unknown class, 409 if a removed class has
     allocations.
     """
-    body = guarded.body(req, uuid, schema.REPLACE_ALL)
+    body = guarded.body(req, uuid)
 
     def replace(conn: sa.Connection) -> _Body:
         provider = resource_provider.advance_by_uuid(
@@ -183,7 +183,7 @@ def update_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
     does not match the schema, 409 if the generation is stale, 400 for an invalid
     capacity, 404 for an unknown class, 400 if the provider has no inventory of it.
     """
-    body = guarded.body(req, uuid, schema.REPLACE_ONE)
+    body = guarded.body(req, uuid)
 
     def update(conn: sa.Connection) -> _Body:
         provider = resource_provider.advance_by_uuid(

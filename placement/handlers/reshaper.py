@@ -31,7 +31,7 @@ def reshape_providers(req: Request) -> Reply:
     ``allocations``, 400 for an unknown class, 409 if an amount is not available, 409 if
     a removed class is still in use at the end.
     """
-    body = req.json(schema.RESHAPE)
+    body = req.json()
     shapes = [
         Shape(
             uuids.canonical_or_same(provider_uuid),

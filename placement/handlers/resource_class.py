@@ -44,7 +44,7 @@ def create_resource_class(req: Request) -> Reply:
     Errors, the first that applies: 400 if the body does not match the schema, 409 if
     the class exists.
     """
-    name = req.json(schema.CREATE)["name"]
+    name = req.json()["name"]
     if not transaction.write(
         req.context, lambda conn: resource_class.ensure(conn, name)
     ):
@@ -105,7 +105,7 @@ def put_resource_class(req: Request, name: str) -> Reply:
 
 
 def _rename(req: Request, name: str) -> Reply:
-    new_name = req.json(schema.CREATE)["name"]
+    new_name = req.json()["name"]
 
     def rename(conn: sa.Connection) -> None:
         resource_class.rename(conn, name, new_name)

@@ -64,7 +64,7 @@ def list_resource_providers(req: Request) -> Reply:
     or an invalid uuid, for a malformed ``member_of``, ``required`` or ``resources``,
     for an unknown class, for an unknown trait, and if the database takes too long.
     """
-    query = req.validated_query(schema.LIST_QUERY)
+    query = req.validated_query()
     filters = candidates_request.parse_provider_filters(query, req.version)
 
     def read(conn: sa.Connection) -> Reply:
@@ -100,7 +100,7 @@ def create_resource_provider(req: Request) -> Reply:
     the parent is the provider itself or does not exist, 409 if the uuid or the name is
     taken.
     """
-    body = req.json(schema.CREATE)
+    body = req.json()
     uuid, parent = body.get("uuid"), body.get("parent_provider_uuid")
 
     provider = transaction.write(
@@ -151,7 +151,7 @@ def update_resource_provider(req: Request, uuid: str) -> Reply:
     does not match the schema, 400 for an unknown parent, for a move that the version
     does not allow and for a loop, 409 if the name is taken.
     """
-    body = guarded.body(req, uuid, schema.UPDATE)
+    body = guarded.body(req, uuid)
 
     def update(conn: sa.Connection) -> Description:
         before = resource_provider.describe(conn, uuid)

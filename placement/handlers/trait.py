@@ -43,7 +43,7 @@ def list_traits(req: Request) -> Reply:
     Errors, the first that applies: 400 for an unknown parameter, for a malformed
     ``name`` and for a malformed ``associated``.
     """
-    query = req.validated_query(schema.LIST_QUERY)
+    query = req.validated_query()
     filters: dict[str, typing.Any] = {}
     if "name" in query:
         filters |= _name_filter(query.last("name") or "")
@@ -175,7 +175,7 @@ def set_provider_traits(req: Request, uuid: str) -> Reply:
     Errors, the first that applies: 400 if the body does not match the schema, 404 if
     the provider does not exist, 409 if the generation is stale, 400 for unknown traits.
     """
-    body = req.json(schema.REPLACE)
+    body = req.json()
 
     def replace(conn: sa.Connection) -> Reply:
         provider, present = trait.get_all_by_resource_provider(conn, uuid)

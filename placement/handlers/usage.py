@@ -74,7 +74,7 @@ def get_usages(req: Request) -> Reply:
     Errors: 400 for a parameter that the version does not have or that does not match
     the schema, and if ``project_id`` is missing.
     """
-    query = req.validated_query(schema.TOTAL_QUERY)
+    query = req.validated_query()
     project_id, user_id = query.last("project_id") or "", query.last("user_id")
 
     def read(conn: sa.Connection) -> _Usages:
