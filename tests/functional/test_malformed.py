@@ -542,7 +542,7 @@ def test_a_larger_body_is_refused_before_it_is_read(
         assert answer.status_int == 413
         assert answer.json["errors"][0]["title"] == "Request Entity Too Large"
         assert answer.json["errors"][0]["code"] == "placement.undefined_code"
-        assert f"larger than the {LIMIT} bytes" in detail(answer)
+        assert f"larger than the limit of {LIMIT} bytes" in detail(answer)
         assert answer.headers["OpenStack-API-Version"] == "placement 1.39"
 
 
@@ -603,7 +603,7 @@ class Uwsgi(types.ModuleType):
     ("chunks", "status", "text"),
     [
         ((b'{"name": ', b'"host"}', b""), 200, ""),
-        ((b" " * LIMIT, b" "), 413, f"larger than the {LIMIT} bytes"),
+        ((b" " * LIMIT, b" "), 413, f"larger than the limit of {LIMIT} bytes"),
         ((b"{",), 400, "http-chunked-input"),
     ],
     ids=["whole", "large", "unreadable"],
