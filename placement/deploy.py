@@ -115,7 +115,7 @@ def _make_ready(database: sa.Engine, settings: conf_settings.DatabaseSettings) -
     if settings.sync_on_startup or is_in_memory:
         migrations.sync(database)
     migrations.require_current(database)
-    adoption.mend(database)
+    adoption.repair(database)
     standard.ensure(database)
 
 

@@ -68,17 +68,17 @@ def repair(engine: sa.Engine, settings: PlacementSettings) -> dict[str, int]:
     """
     repaired: collections.Counter[str] = collections.Counter()
     for fact in audit.FACTS:
-        if fact.mend is not None:
+        if fact.repair is not None:
             for keys in _keys(engine, fact):
-                work = _work(fact.mend, keys, settings)
+                work = _work(fact.repair, keys, settings)
                 repaired[fact.name] += transaction.write_to(engine, work)
     return dict(+repaired)
 
 
 def _work(
-    mend_some: audit.Mend, keys: audit.Keys, settings: PlacementSettings
+    repair_some: audit.Repair, keys: audit.Keys, settings: PlacementSettings
 ) -> collections.abc.Callable[[sa.Connection], int]:
-    return lambda conn: mend_some(conn, keys, settings)
+    return lambda conn: repair_some(conn, keys, settings)
 
 
 def _keys(engine: sa.Engine, fact: Fact) -> collections.abc.Iterator[list[typing.Any]]:
@@ -103,7 +103,7 @@ def _print_json(url: str, repaired: dict[str, int] | None, found: _Found) -> int
     for fact, about in found:
         line = {
             "fact": fact.name,
-            "can_be_mended": fact.mend is not None,
+            "can_be_mended": fact.repair is not None,
             "about": about,
         }
         print("," if left else "", json.dumps(line), sep="\n  ", end="")
@@ -139,7 +139,7 @@ def _print_table(url: str, repaired: dict[str, int] | None, found: _Found) -> in
     if broken:
         console.print(_left_table(broken.values()))
     left = sum(each.count for each in broken.values())
-    repairable = sum(each.count for each in broken.values() if each.fact.mend)
+    repairable = sum(each.count for each in broken.values() if each.fact.repair)
     console.print(_summary(left, repairable, repaired), soft_wrap=True)
     return left
 
@@ -159,7 +159,7 @@ def _left_table(broken: collections.abc.Iterable[_Broken]) -> "Table":
         lines = [each.fact.broken, *map(_sentence, each.examples)]
         if each.count > len(each.examples):
             lines.append(f"... and {each.count - len(each.examples)} more")
-        prefix = "--fix: " if each.fact.mend else ""
+        prefix = "--fix: " if each.fact.repair else ""
         lines.append(f"{prefix}{each.fact.advice}")
         table.add_row(each.fact.name, str(each.count), "\n".join(lines))
     return table

@@ -1,4 +1,4 @@
-"""What an older database may still lack."""
+"""Counts of records that older databases lack; upgrade checks report them."""
 
 import sqlalchemy as sa
 
@@ -10,18 +10,18 @@ _consumers = tables.consumers
 
 
 def missing_root_provider_ids(conn: sa.Connection) -> int:
-    """Count the providers that do not know their root; they predate trees."""
+    """Count the providers without a root; they predate trees."""
     select = sa.select(sa.func.count()).where(_providers.c.root_provider_id.is_(None))
     return conn.scalar(select) or 0
 
 
 def incomplete_consumers(conn: sa.Connection) -> int:
-    """Count the consumers that have allocations and no record."""
+    """Count the consumers that have allocations but no record."""
     return conn.scalar(sa.select(sa.func.count()).select_from(without_record())) or 0
 
 
 def without_record() -> sa.Subquery:
-    """Select ``consumer_id``, once each, of allocations without a consumer record."""
+    """Select the distinct ``consumer_id`` of allocations without a consumer record."""
     return (
         sa.select(_allocations.c.consumer_id)
         .distinct()

@@ -1,4 +1,4 @@
-"""Changes of data that an older database needs, done while the service runs."""
+"""Data migrations that ``db online_data_migrations`` runs beside the service."""
 
 import collections.abc
 import dataclasses
@@ -20,7 +20,7 @@ _Work = collections.abc.Callable[[sa.Connection, "Settings", int], tuple[int, in
 
 @dataclasses.dataclass(frozen=True)
 class Migration:
-    """One change of data, done in batches until nothing is left."""
+    """A migration of rows that older or other services wrote, run in batches."""
 
     name: str
     work: _Work
@@ -28,9 +28,9 @@ class Migration:
     def run(
         self, engine: sa.Engine, settings: "Settings", max_count: int
     ) -> tuple[int, int]:
-        """Change at most ``max_count`` rows, in one transaction.
+        """Migrate at most ``max_count`` rows, in one transaction.
 
-        Returns how many rows needed it, and how many were changed now.
+        Returns how many rows needed it before, and how many were migrated.
         """
         return transaction.write_to(
             engine, lambda conn: self.work(conn, settings, max_count)
@@ -47,7 +47,7 @@ def _set_root_provider_ids(
         .order_by(_providers.c.id)
         .limit(max_count)
     ).all()
-    # Such records predate trees: they have no parent and are their own root.
+    # These records predate trees: they have no parent, so each is its own root.
     done = conn.execute(
         sa.update(_providers)
         .where(_providers.c.id.in_(ids), _providers.c.root_provider_id.is_(None))
@@ -75,7 +75,7 @@ def create_consumers(
     uuids: collections.abc.Sequence[str],
     settings: "PlacementSettings",
 ) -> None:
-    """Add records, as the settings have them for consumers that are without one."""
+    """Create consumer records, for the project and user of incomplete consumers."""
     if not uuids:
         return
     project = _ensure(conn, tables.projects, settings.incomplete_consumer_project_id)
@@ -95,14 +95,14 @@ def _ensure(conn: sa.Connection, table: sa.Table, external_id: str) -> int:
 def _count_used(
     conn: sa.Connection, _settings: "Settings", max_count: int
 ) -> tuple[int, int]:
-    # Before the head of the schema the columns do not exist.
+    # An older schema does not have the columns.
     if not migrations.is_current(conn):
         return 0, 0
     wrong = reconcile.find_wrong(conn)
-    mended = wrong[:max_count]
-    if mended:
-        reconcile.reconcile_providers(conn, mended)
-    return len(wrong), len(mended)
+    batch = wrong[:max_count]
+    if batch:
+        reconcile.reconcile_providers(conn, batch)
+    return len(wrong), len(batch)
 
 
 def _canonicalize_uuids(
@@ -114,10 +114,10 @@ def _canonicalize_uuids(
     for kind in spelling.KINDS:
         keys = kind.keys(conn)
         found += len(keys)
-        # One kind at a time: each locks its rows in order.
+        # One kind per transaction, because each locks its rows in its own order.
         if keys and not done:
-            mended = keys[:max_count]
-            done = min(kind.mend(conn, mended), len(mended))
+            batch = keys[:max_count]
+            done = min(kind.canonicalize(conn, batch), len(batch))
     return found, done
 
 

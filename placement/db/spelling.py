@@ -1,11 +1,11 @@
-"""Uuids that another Placement has stored as a client wrote them.
+"""Rewrite uuids that another service has stored in other than the canonical form.
 
-The service looks up providers, consumers and aggregates by the canonical form of a
-uuid, lower case with dashes, see ``uuids.canonical``. A row with another spelling of
-it is listed but never found, so it is rewritten.
+Providers, consumers and aggregates are looked up by the canonical form of their
+uuid, lower case with dashes, see ``uuids.canonical``. A row with another spelling is
+listed but never found.
 
-A provider or consumer whose canonical uuid belongs to another row stays as it is:
-which of the two is meant, nobody can tell.
+A provider or consumer whose canonical uuid belongs to another row is left alone,
+because it is unknown which of the two is meant.
 """
 
 import collections.abc
@@ -27,23 +27,23 @@ _memberships = tables.resource_provider_aggregates
 
 _Text = sa.ColumnElement[str] | sa.ColumnElement[str | None]
 
-# Where the canonical form has its dashes.
+# The canonical form has dashes at these places.
 _SHAPE = "________-____-____-____-____________"
 
-# What is left of any spelling without its prefixes.
+# Any spelling without its prefixes.
 _DIGITS = "^[{}]*-*([0-9a-fA-F]-*){32}[{}]*$"
 
-# Rows that are rewritten in one transaction.
+# Rows rewritten by one transaction.
 _BATCH_ROWS = 500
 
-# Longer spellings of aggregates are not kept.
+# The column for spellings of aggregates has this length; longer ones are dropped.
 _SPELLING_LENGTH_MAX = 36
 
 
 def canonical(column: _Text) -> sa.ColumnElement[str]:
-    """Return the canonical form of a uuid in ``column``, however it is written.
+    """Return the canonical form of the uuid in ``column``.
 
-    The twin of ``uuids.canonical`` for what ``is_misspelled`` holds for.
+    Twin of ``uuids.canonical`` for values that satisfy ``is_misspelled``.
     """
     digits: sa.ColumnElement[str] = sa.func.lower(column)
     for other in ("urn:", "uuid:", "{", "}", "-"):
@@ -54,29 +54,32 @@ def canonical(column: _Text) -> sa.ColumnElement[str]:
 
 
 def is_misspelled(column: _Text) -> sa.ColumnElement[bool]:
-    """The column has a uuid that is not written in the canonical form.
+    """The column has a uuid that is not in canonical form.
 
-    Other text is nobody's uuid and is left alone. Reads every row: one million
-    consumers take 0.3 to 0.9 seconds.
+    False for text that is not a uuid. Reads every row: one million consumers take
+    0.3 to 0.9 seconds.
     """
     digits = sa.func.replace(sa.func.replace(column, "urn:", ""), "uuid:", "")
-    # Cheap conditions first: they hold for nearly all rows.
+    # The cheap condition decides for nearly all rows.
     is_canonical = sa.and_(column.like(_SHAPE), column == sa.func.lower(column))
     return sa.and_(sa.not_(is_canonical), digits.regexp_match(_DIGITS))
 
 
 def is_taken(table: sa.Table) -> sa.ColumnElement[bool]:
-    """Another provider or consumer has the canonical form of the row's uuid."""
+    """The canonical form of the row's uuid belongs to another row.
+
+    For consumers, also if only allocations have it.
+    """
     others = table.alias("others")
-    # Subqueries that return a value are run only for rows that are misspelled.
+    # A scalar subquery runs only for the rows that pass the other conditions.
     same = sa.select(others.c.id).where(others.c.uuid == canonical(table.c.uuid))
     found = same.limit(1).scalar_subquery().is_not(None)
     if table is not _consumers:
         return found
-    held = sa.select(_allocations.c.id).where(
+    allocated = sa.select(_allocations.c.id).where(
         _allocations.c.consumer_id == canonical(table.c.uuid)
     )
-    return sa.or_(found, held.limit(1).scalar_subquery().is_not(None))
+    return sa.or_(found, allocated.limit(1).scalar_subquery().is_not(None))
 
 
 def _misspelled(table: sa.Table) -> "sa.Select[typing.Any]":
@@ -88,7 +91,7 @@ def _misspelled(table: sa.Table) -> "sa.Select[typing.Any]":
 
 
 def misspelled_memberships() -> "sa.Select[typing.Any]":
-    """Select associations with aggregates whose uuid is not canonical.
+    """Select the memberships in aggregates whose uuid is not canonical.
 
     A row is (provider_id, aggregate_id, uuid), ordered by these.
     """
@@ -107,10 +110,10 @@ def misspelled_memberships() -> "sa.Select[typing.Any]":
 Ids = collections.abc.Sequence[int]
 
 
-def mend_consumers(conn: sa.Connection, ids: Ids) -> int:
-    """Write the uuids of these consumers in the canonical form, where it is free.
+def canonicalize_consumers(conn: sa.Connection, ids: Ids) -> int:
+    """Lock consumers and rewrite their uuids, unless the canonical form is taken.
 
-    Locks them first. Returns how many were rewritten.
+    Returns how many were rewritten.
     """
     locked = sa.select(_consumers.c.id).where(_consumers.c.id.in_(ids))
     conn.execute(locked.order_by(_consumers.c.id).with_for_update()).all()
@@ -125,11 +128,11 @@ def mend_consumers(conn: sa.Connection, ids: Ids) -> int:
     return len(rewritten)
 
 
-def mend_providers(conn: sa.Connection, ids: Ids) -> int:
-    """Write the uuids of these providers in the canonical form, where it is free.
+def canonicalize_providers(conn: sa.Connection, ids: Ids) -> int:
+    """Lock providers and rewrite their uuids, unless the canonical form is taken.
 
-    Locks them first, with all providers that show the uuid of one of them as their
-    root or parent. Returns how many were rewritten.
+    Also locks the providers that show one of these uuids as their root or parent.
+    Returns how many were rewritten.
     """
     showing = sa.or_(
         _providers.c.id.in_(ids),
@@ -138,8 +141,8 @@ def mend_providers(conn: sa.Connection, ids: Ids) -> int:
     )
     shown = conn.scalars(sa.select(_providers.c.id).where(showing)).all()
     locks.lock_providers(conn, shown)
-    # In one UPDATE: PostgreSQL checks the references of a row that the transaction has
-    # written before, and an older row may refer to a root that does not exist.
+    # One UPDATE per row: PostgreSQL checks the foreign keys of a row that is updated a
+    # second time, and old rows can refer to a root that does not exist.
     rewritten = _rewrite(
         conn, _providers, ids, revision=revision.next_of(_providers.c.revision)
     )
@@ -154,13 +157,13 @@ def _rewrite(
     ids: Ids,
     **more: sa.ColumnElement[typing.Any],
 ) -> dict[int, str]:
-    """Rewrite what is misspelled among rows that are locked, and set ``more`` of them.
+    """Rewrite the misspelled uuids of locked rows, and set the columns ``more``.
 
-    Returns what was there before, by id. A writer that takes one of the canonical
-    uuids meanwhile breaks the unique key, here or there, and the loser runs again.
+    Returns the previous uuids by id. If another writer inserts one of the canonical
+    uuids meanwhile, one of the two breaks the unique key and is retried.
     """
     rows = conn.execute(_misspelled(table).where(table.c.id.in_(ids)))
-    # Of several spellings of one uuid the first is rewritten.
+    # Of several spellings of the same uuid, only the first is rewritten.
     first: dict[str | None, tuple[int, str]] = {}
     for id_, uuid in rows:
         first.setdefault(uuids.canonical(uuid), (id_, uuid))
@@ -175,14 +178,14 @@ def _rewrite(
     return rewritten
 
 
-def mend_aggregates(conn: sa.Connection, provider_ids: Ids) -> int:
-    """Move the providers from aggregates that are misspelled to the canonical ones.
+def canonicalize_aggregates(conn: sa.Connection, provider_ids: Ids) -> int:
+    """Lock providers and move them to the aggregates with the canonical uuids.
 
-    Locks the providers first. Each association keeps its spelling, as if the client
-    had written it to this service. The other aggregates stay, without members: who
-    has just looked one up may be about to use it.
+    Each membership keeps the old spelling, as if a client had written it to this
+    service. The old aggregates stay, because another transaction may be about to
+    add members.
 
-    Returns how many associations were moved.
+    Returns how many memberships were moved.
     """
     locks.lock_providers(conn, provider_ids)
     is_theirs = _memberships.c.resource_provider_id.in_(provider_ids)
@@ -199,26 +202,28 @@ def mend_aggregates(conn: sa.Connection, provider_ids: Ids) -> int:
         for row in conn.execute(sa.select(_memberships).where(is_theirs))
     }
     moved: dict[tuple[int, str, str], list[int]] = {}
-    doubled: dict[int, list[int]] = {}
+    duplicates: dict[int, list[int]] = {}
     for provider_id, aggregate_id, written, uuid in found:
         if (provider_id, ids[uuid]) in present:
-            doubled.setdefault(aggregate_id, []).append(provider_id)
+            duplicates.setdefault(aggregate_id, []).append(provider_id)
         else:
             present.add((provider_id, ids[uuid]))
             moved.setdefault((aggregate_id, written, uuid), []).append(provider_id)
-    for aggregate_id, members in doubled.items():
-        conn.execute(sa.delete(_memberships).where(_are(aggregate_id, members)))
+    for aggregate_id, members in duplicates.items():
+        conn.execute(
+            sa.delete(_memberships).where(_memberships_of(aggregate_id, members))
+        )
     for (aggregate_id, written, uuid), members in moved.items():
         values: dict[str, typing.Any] = {"aggregate_id": ids[uuid]}
         if len(written) <= _SPELLING_LENGTH_MAX:
             values["spelling"] = sa.func.coalesce(_memberships.c.spelling, written)
-        these = _are(aggregate_id, members)
+        these = _memberships_of(aggregate_id, members)
         conn.execute(sa.update(_memberships).where(these).values(values))
     reconcile.advance_revisions(conn, {provider_id for provider_id, *_ in found})
     return len(found)
 
 
-def _are(aggregate_id: int, members: list[int]) -> sa.ColumnElement[bool]:
+def _memberships_of(aggregate_id: int, members: list[int]) -> sa.ColumnElement[bool]:
     return sa.and_(
         _memberships.c.aggregate_id == aggregate_id,
         _memberships.c.resource_provider_id.in_(members),
@@ -226,7 +231,7 @@ def _are(aggregate_id: int, members: list[int]) -> sa.ColumnElement[bool]:
 
 
 def _ids_of_aggregates(conn: sa.Connection, wanted: set[str]) -> dict[str, int]:
-    """Return the ids of aggregates by uuid; those that are missing are added."""
+    """Return the ids of aggregates by uuid; insert the missing ones."""
     select = sa.select(_aggregates.c.uuid, _aggregates.c.id).where(
         _aggregates.c.uuid.in_(sorted(wanted))
     )
@@ -239,52 +244,55 @@ def _ids_of_aggregates(conn: sa.Connection, wanted: set[str]) -> dict[str, int]:
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """Rows that may be misspelled: ``rows`` selects first the ids ``mend`` takes."""
+    """A kind of rows with uuids, and how to rewrite them.
+
+    The first column of ``rows`` has the ids that ``canonicalize`` takes.
+    """
 
     rows: "sa.Select[typing.Any]"
-    mend: collections.abc.Callable[[sa.Connection, Ids], int]
+    canonicalize: collections.abc.Callable[[sa.Connection, Ids], int]
 
     def keys(self, conn: sa.Connection) -> list[int]:
-        """Return the ids, ascending."""
+        """Return the ids of the misspelled rows, ascending."""
         return sorted({row[0] for row in conn.execute(self.rows.order_by(None))})
 
 
-# In the order in which rows are locked.
+# In the order of locks.
 KINDS: tuple[Kind, ...] = (
-    Kind(_misspelled(_consumers), mend_consumers),
-    Kind(_misspelled(_providers), mend_providers),
-    Kind(misspelled_memberships(), mend_aggregates),
+    Kind(_misspelled(_consumers), canonicalize_consumers),
+    Kind(_misspelled(_providers), canonicalize_providers),
+    Kind(misspelled_memberships(), canonicalize_aggregates),
 )
 
 
-def is_found(conn: sa.Connection) -> bool:
-    """Something is misspelled, be it that its canonical form is taken."""
+def is_needed(conn: sa.Connection) -> bool:
+    """Return whether any uuid is misspelled, also if its canonical form is taken."""
     for column in (_consumers.c.uuid, _providers.c.uuid):
-        # PostgreSQL counts with several processes, but looks for the first with one.
+        # PostgreSQL runs a count in parallel, but not a search for the first row.
         if conn.scalar(sa.select(sa.func.count()).where(is_misspelled(column))):
             return True
     memberships = misspelled_memberships().order_by(None).limit(1)
     return conn.execute(memberships).first() is not None
 
 
-def mend_all(engine: sa.Engine) -> int:
-    """Rewrite what is misspelled, some rows at a time; may be repeated.
+def canonicalize_all(engine: sa.Engine) -> int:
+    """Rewrite all misspelled uuids in batches; safe to interrupt and to repeat.
 
-    Each transaction is short and keeps the order of locks, so that a service may run
-    meanwhile. Where nothing is misspelled, nothing is locked.
+    The service can run meanwhile: each transaction is short and keeps the order of
+    locks. If nothing is misspelled, nothing is locked.
 
-    Returns how many providers, consumers and memberships were rewritten.
+    Returns how many consumers, providers and memberships were rewritten.
     Raises Unavailable when the database is lost or too busy.
     """
-    mended = 0
+    rewritten = 0
     for kind in KINDS:
         with engine.connect() as conn:
             keys = kind.keys(conn)
         for start in range(0, len(keys), _BATCH_ROWS):
             batch = keys[start : start + _BATCH_ROWS]
-            mended += transaction.write_to(engine, _work(kind, batch))
-    return mended
+            rewritten += transaction.write_to(engine, _work(kind, batch))
+    return rewritten
 
 
 def _work(kind: Kind, keys: Ids) -> collections.abc.Callable[[sa.Connection], int]:
-    return lambda conn: kind.mend(conn, keys)
+    return lambda conn: kind.canonicalize(conn, keys)

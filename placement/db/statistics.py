@@ -1,8 +1,8 @@
-"""Whether the planner of the database knows anything about our tables.
+"""Planner statistics: find large tables that have none, and analyze them.
 
-A database that was restored or copied has no statistics before its first ANALYZE, which
-autovacuum does on PostgreSQL within minutes where it is on. SQLite plans by fixed rules
-until it is told otherwise, and is left alone.
+A database that was restored or copied has no statistics before its first ANALYZE.
+On PostgreSQL, autovacuum runs that within minutes if it is on. SQLite plans by
+fixed rules without statistics, and is left alone.
 """
 
 import collections.abc
@@ -16,7 +16,7 @@ from placement.db import tables
 
 LOG = logging.getLogger(__name__)
 
-# No plan for a smaller table is a bad one.
+# Plans for smaller tables are good enough without statistics.
 ROWS_MIN = 10_000
 
 _ANALYZE = {
@@ -25,7 +25,7 @@ _ANALYZE = {
     "mariadb": "ANALYZE TABLE {tables}",
 }
 
-# One of these for each table.
+# SQL for one table.
 _IS_LARGE = f"""
 {ROWS_MIN} = (SELECT count(*) FROM (SELECT 1 FROM {{table}} LIMIT {ROWS_MIN}) AS few)
 """
@@ -36,8 +36,8 @@ WHERE pg_class.oid = to_regclass('{{table}}') AND NOT EXISTS (
     SELECT FROM pg_stats WHERE schemaname = nspname AND tablename = relname
 ) AND {_IS_LARGE}
 """
-# InnoDB makes statistics of a table that has none. But those it has stored may be from
-# when the table was nearly empty, and it may be set not to make them again.
+# InnoDB collects statistics for a table that has none. But stored ones can date from
+# when the table was nearly empty, and their recalculation can be turned off.
 _MARIADB = f"""
 SELECT '{{table}}' AS table_name FROM information_schema.tables
 WHERE table_schema = DATABASE() AND tables.table_name = '{{table}}'
@@ -46,27 +46,27 @@ WHERE table_schema = DATABASE() AND tables.table_name = '{{table}}'
 _NONE = "SELECT NULL AS table_name WHERE 1 = 0"
 
 
-class TablesWithout(sa.Executable, sa.ClauseElement):
+class TablesWithoutStatistics(sa.Executable, sa.ClauseElement):
     """Select ``table_name``: the names of large tables without statistics.
 
-    The cost follows the tables, not their rows.
+    The cost depends on the number of tables, not of rows.
     """
 
     inherit_cache = True
 
 
-@compiles(TablesWithout)
+@compiles(TablesWithoutStatistics)
 def _render_none(_element: object, _compiler: object, **_: object) -> str:
     return _NONE
 
 
-@compiles(TablesWithout, "postgresql")
+@compiles(TablesWithoutStatistics, "postgresql")
 def _render_postgresql(_element: object, _compiler: object, **_: object) -> str:
     return _of_each_table(_POSTGRESQL)
 
 
-@compiles(TablesWithout, "mysql")
-@compiles(TablesWithout, "mariadb")
+@compiles(TablesWithoutStatistics, "mysql")
+@compiles(TablesWithoutStatistics, "mariadb")
 def _render_mariadb(_element: object, _compiler: object, **_: object) -> str:
     return _of_each_table(_MARIADB)
 
@@ -76,10 +76,10 @@ def _of_each_table(sql: str) -> str:
     return " UNION ALL ".join(sql.format(table=name).strip() for name in names)
 
 
-def analyse(conn: sa.Connection, names: collections.abc.Collection[str]) -> int:
-    """Let the database count what is in some tables; readers and writers go on.
+def analyze(conn: sa.Connection, names: collections.abc.Collection[str]) -> int:
+    """Collect statistics for some tables; readers and writers are not blocked.
 
-    Returns how many tables these were.
+    Returns the number of tables.
     """
     analyze = _ANALYZE.get(conn.dialect.name)
     ours = sorted(tables.metadata.tables.keys() & set(names))
@@ -90,21 +90,21 @@ def analyse(conn: sa.Connection, names: collections.abc.Collection[str]) -> int:
 
 
 def ensure(engine: sa.Engine) -> None:
-    """Analyse the large tables that never were; a statement where there is none.
+    """Analyze the large tables without statistics; one statement if there are none.
 
-    What the database does not let us analyse is left as it is, and the log says so:
-    plans are slower without, and right.
+    A failure is logged and otherwise ignored: without statistics, queries are slower
+    but correct.
     """
     try:
         with engine.begin() as conn:
-            names = list(conn.execute(TablesWithout()).scalars())
+            names = list(conn.execute(TablesWithoutStatistics()).scalars())
             if names:
-                LOG.info("Tables without statistics are analysed: %s", ", ".join(names))
-                analyse(conn, names)
+                LOG.info("Analyzing tables without statistics: %s", ", ".join(names))
+                analyze(conn, names)
     except sa.exc.DBAPIError as failure:
-        LOG.warning("The tables could not be analysed: %s", failure.orig)
+        LOG.warning("Tables cannot be analyzed: %s", failure.orig)
 
 
 def findings() -> "sa.Select[typing.Any]":
-    """Return ``TablesWithout`` as what an audit asks."""
-    return typing.cast("sa.Select[typing.Any]", TablesWithout())
+    """Return ``TablesWithoutStatistics``, typed as the findings of an audit."""
+    return typing.cast("sa.Select[typing.Any]", TablesWithoutStatistics())

@@ -325,7 +325,7 @@ def test_every_fact_is_broken_here() -> None:
     facts = {fact.name for fact in audit.FACTS} - {"statistics"}
     assert {each.fact for each in BROKEN} == facts
     assert all(
-        each.is_mended is (fact.mend is not None)
+        each.is_mended is (fact.repair is not None)
         for each in BROKEN
         for fact in audit.FACTS
         if fact.name == each.fact
@@ -334,7 +334,7 @@ def test_every_fact_is_broken_here() -> None:
 
 def test_every_fact_is_told_to_operators() -> None:
     page = (api_ref.DIRECTORY / "adoption.md").read_text()
-    table = page.partition("| fact | what is wrong |")[2].partition("\n\n")[0]
+    table = page.partition("| fact | finding |")[2].partition("\n\n")[0]
     told = [re.findall(r"`(\w+)`", row.split("|")[1]) for row in table.splitlines()[2:]]
 
     assert {name for names in told for name in names} == {

@@ -1,8 +1,8 @@
-"""The schema: brought to its newest form, told, or declared.
+"""Schema migrations: upgrade, show and stamp the version of the schema.
 
-There are two chains of revisions. ``base`` is the one that every Placement knows,
-recorded in ``alembic_version``; ``own`` adds what is ours and has a record of its
-own, so that another Placement finds in ``alembic_version`` what it understands.
+There are two chains of revisions. ``base`` is that of OpenStack's Placement, recorded
+in ``alembic_version``. ``own`` adds our columns and is recorded in a table of its own,
+so that the other service still knows the revision in ``alembic_version``.
 """
 
 import collections.abc
@@ -25,29 +25,28 @@ from placement.db import mariadb, reconcile, spelling, statistics
 BASE = "base"
 OWN = "own"
 
-# The table in which each chain records where it is.
+# The version table of each chain.
 VERSION_TABLES = {BASE: "alembic_version", OWN: "placement_own_version"}
 
-# Any number that others are unlikely to lock.
+# Key of the advisory lock; arbitrary, so that other programs do not use it.
 _LOCK = 7_784_278_100
 
 
 def sync(
     engine: sa.Engine, revision: str = "head", report: reconcile.Report | None = None
 ) -> None:
-    """Bring the schema to ``revision`` of the base chain, and all of ours.
+    """Upgrade the schema to ``revision`` of the base chain.
 
-    Ours are added at the head of the base chain only: they build on it. What
-    belongs into our columns is put right then, whoever has written to the database
-    before; ``report`` is told how far that is. So are uuids that are not stored in
-    the canonical form. Large tables that were never analysed are analysed.
+    At the head of that chain, this also upgrades the own chain, reconciles our
+    columns with what other services wrote, rewrites uuids in canonical form, and
+    analyzes large tables without statistics. ``report`` is called with the progress
+    of reconciling.
 
-    Does nothing where nothing is missing. Of several processes that do this at
-    once, one changes the schema and the others wait. Ended in the middle, it can
-    be run again.
+    If several processes do this at the same time, one changes the schema and the
+    others wait. Safe to interrupt and to repeat.
     """
     is_head = revision in ("head", _head(BASE))
-    with _writing(engine) as conn:
+    with _connect_for_writing(engine) as conn:
         _lock(conn)
         alembic.command.upgrade(_config(BASE, conn), revision)
         if is_head:
@@ -55,22 +54,22 @@ def sync(
         conn.commit()
     if is_head:
         reconcile.reconcile_all(engine, report)
-        spelling.mend_all(engine)
+        spelling.canonicalize_all(engine)
         statistics.ensure(engine)
 
 
 def version(engine: sa.Engine) -> str | None:
-    """Return the revision of the base chain; None before the first."""
+    """Return the revision of the base chain, or None for an empty database."""
     with engine.connect() as conn:
         return _current(BASE, conn)
 
 
 def stamp(engine: sa.Engine, revision: str) -> None:
-    """Declare the base chain to be at ``revision``, without changing a table.
+    """Record ``revision`` for the base chain, without changing a table.
 
-    Raises BadRequest when there is no such revision.
+    Raises BadRequest when the revision does not exist.
     """
-    with _writing(engine) as conn:
+    with _connect_for_writing(engine) as conn:
         try:
             alembic.command.stamp(_config(BASE, conn), revision)
         except alembic.util.CommandError as unknown:
@@ -79,9 +78,9 @@ def stamp(engine: sa.Engine, revision: str) -> None:
 
 
 def require_current(engine: sa.Engine) -> None:
-    """Make sure that the schema is the newest.
+    """Require the newest schema.
 
-    Raises ConfigurationError, which says how to mend it.
+    Raises ConfigurationError, whose message says how to upgrade.
     """
     with engine.connect() as conn:
         for chain in (BASE, OWN):
@@ -96,23 +95,23 @@ def require_current(engine: sa.Engine) -> None:
 
 
 def is_current(conn: sa.Connection) -> bool:
-    """The schema is the newest."""
+    """Return whether the schema is the newest."""
     return all(_current(chain, conn) == _head(chain) for chain in (BASE, OWN))
 
 
 @contextlib.contextmanager
 def exclusive(engine: sa.Engine) -> collections.abc.Iterator[None]:
-    """Keep other processes that migrate, or enter such a block, waiting.
+    """Hold the lock of migrations, so that other processes wait.
 
-    Those of another node of a Galera cluster do not wait. Nor does SQLite need it,
-    which has one writer at a time.
+    The lock does not reach other nodes of a Galera cluster. SQLite needs none, because
+    it has one writer at a time.
     """
     if engine.dialect.name == "sqlite":
         yield
         return
     with engine.connect() as conn:
-        # The block may need the only connection of the pool. Closing this one ends
-        # the lock, which MariaDB keeps as long as the connection.
+        # The block may need the only connection of the pool. Detached, this one is
+        # closed afterwards, which releases the lock on MariaDB.
         conn.detach()
         _lock(conn)
         yield
@@ -122,16 +121,16 @@ def _schema(revision: str | None) -> str:
     return "no schema" if revision is None else f"the schema {revision}"
 
 
-def _writing(engine: sa.Engine) -> sa.Connection:
+def _connect_for_writing(engine: sa.Engine) -> sa.Connection:
     return engines.for_writing(engine.connect())
 
 
 def _lock(conn: sa.Connection) -> None:
-    """Wait for other processes that migrate; SQLite's write lock is enough."""
+    """Wait for other processes that migrate; on SQLite, the write lock does that."""
     if conn.dialect.name == "postgresql":
         conn.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
     elif conn.dialect.name in mariadb.DIALECTS:
-        # Ends with the connection; DDL would end anything shorter.
+        # Held until the connection is closed: DDL would release a row lock.
         conn.execute(sa.select(sa.func.get_lock(f"placement{_LOCK}", 3600)))
 
 
@@ -148,7 +147,7 @@ def _head(chain: str) -> str | None:
 
 
 def _config(chain: str, conn: sa.Connection | None = None) -> alembic.config.Config:
-    config = alembic.config.Config(stdout=typing.cast(typing.TextIO, _NOWHERE))
+    config = alembic.config.Config(stdout=typing.cast(typing.TextIO, _DEVNULL))
     config.set_main_option(
         "script_location", str(pathlib.Path(__file__).parent / chain)
     )
@@ -158,5 +157,5 @@ def _config(chain: str, conn: sa.Connection | None = None) -> alembic.config.Con
     return config
 
 
-# Alembic writes nothing there that is asked for here; it is open as long as we run.
-_NOWHERE = open(os.devnull, "w")  # noqa: SIM115
+# For the output of Alembic commands; open as long as the process runs.
+_DEVNULL = open(os.devnull, "w")  # noqa: SIM115

@@ -1,4 +1,4 @@
-"""What both chains do when Alembic asks them to run."""
+"""Run migrations; the env.py of both chains calls this."""
 
 from alembic import context
 
@@ -6,8 +6,8 @@ from alembic import context
 def run() -> None:
     """Run the migrations on the connection that the caller has opened.
 
-    The caller commits. SQLite can roll back a change of schema, although Alembic
-    does not count on it.
+    The caller commits. SQLite can roll back DDL, although Alembic's default says
+    otherwise.
     """
     attributes = context.config.attributes
     conn = attributes["connection"]

@@ -114,10 +114,10 @@ def test_the_database_reads_spellings_as_the_service_does(engine) -> None:
 def test_what_is_misspelled_is_rewritten_with_all_that_refers_to_it(written) -> None:
     before = revisions(written)
 
-    assert spelling.mend_all(written) == 1 + 1 + 3
+    assert spelling.canonicalize_all(written) == 1 + 1 + 3
 
     with written.connect() as conn:
-        assert not spelling.is_found(conn)
+        assert not spelling.is_needed(conn)
     assert rows(written, "SELECT uuid, updated_at FROM resource_providers")
     providers = "SELECT uuid FROM resource_providers ORDER BY id"
     assert rows(written, providers) == [(HOST,), (CHILD,), (OTHER,)]
@@ -147,7 +147,7 @@ def test_what_is_misspelled_is_rewritten_with_all_that_refers_to_it(written) -> 
 
 
 def test_mending_again_writes_nothing(written) -> None:
-    spelling.mend_all(written)
+    spelling.canonicalize_all(written)
     before = revisions(written)
     statements: list[str] = []
     sa.event.listen(
@@ -156,7 +156,7 @@ def test_mending_again_writes_nothing(written) -> None:
         lambda _conn, _cursor, statement, *_: statements.append(statement),
     )
 
-    assert spelling.mend_all(written) == 0
+    assert spelling.canonicalize_all(written) == 0
 
     assert revisions(written) == before
     assert statements
@@ -177,7 +177,7 @@ def test_a_consumer_whose_canonical_uuid_is_taken_stays(written, taken: str) -> 
     allocations = "SELECT id, consumer_id FROM allocations ORDER BY id"
     before = rows(written, consumers), rows(written, allocations)
 
-    spelling.mend_all(written)
+    spelling.canonicalize_all(written)
 
     assert (rows(written, consumers), rows(written, allocations)) == before
 
@@ -185,7 +185,7 @@ def test_a_consumer_whose_canonical_uuid_is_taken_stays(written, taken: str) -> 
 def test_a_provider_whose_canonical_uuid_is_taken_stays(written) -> None:
     worlds.execute(written, f"UPDATE resource_providers SET uuid='{HOST}' WHERE id=3")
 
-    spelling.mend_all(written)
+    spelling.canonicalize_all(written)
 
     providers = "SELECT uuid FROM resource_providers ORDER BY id"
     assert rows(written, providers) == [(HOST.upper(),), (CHILD,), (HOST,)]
@@ -195,7 +195,7 @@ def test_of_two_spellings_of_a_consumer_the_first_is_rewritten(written) -> None:
     digits = FIRST.replace("-", "")
     worlds.execute(written, f"UPDATE consumers SET uuid = '{digits}' WHERE id = 2")
 
-    spelling.mend_all(written)
+    spelling.canonicalize_all(written)
 
     consumers = "SELECT uuid FROM consumers ORDER BY id"
     assert rows(written, consumers) == [(FIRST,), (digits,)]
@@ -208,7 +208,7 @@ def test_a_start_rewrites_them(written) -> None:
         pass
 
     with written.connect() as conn:
-        assert not spelling.is_found(conn)
+        assert not spelling.is_needed(conn)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A consumer may have a type."""
+"""Add consumer types."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,7 +16,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(255), nullable=False),
         sa.UniqueConstraint("name", name="uniq_consumer_types0name"),
     )
-    # SQLite cannot add a foreign key to a table that exists.
+    # SQLite cannot add a foreign key to an existing table.
     with op.batch_alter_table("consumers") as consumers:
         consumers.add_column(sa.Column("consumer_type_id", sa.Integer))
         consumers.create_foreign_key(

@@ -1,4 +1,4 @@
-"""Refuse to go on while a provider does not know its root."""
+"""Require that every provider has a root."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""The tables, as they first were."""
+"""Create the first tables."""
 
 import typing
 
@@ -40,7 +40,7 @@ def _named(table: str, column: str) -> None:
     op.create_table(
         table,
         *_timestamps(),
-        # The ids of classes are given by the service and never by the database.
+        # The service assigns the ids of classes, never the database.
         _id(),
         sa.Column(column, sa.String(255), nullable=False),
         sa.UniqueConstraint(column, name=f"uniq_{table}0{column}"),

@@ -1,4 +1,4 @@
-"""Refuse to go on while an allocation has no consumer."""
+"""Require that every consumer with allocations has a record."""
 
 from alembic import op
 

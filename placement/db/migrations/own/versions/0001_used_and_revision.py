@@ -1,7 +1,7 @@
-"""What is used of an inventory, and what is new about a provider, in one column each.
+"""Add ``inventories.used``, provider revisions, and the revision of names.
 
-Also the record of changed names. The columns have defaults for writers that do
-not know them; what belongs into them comes after, while the service may run.
+The columns have defaults for services that do not write them. Reconciling fills them
+afterwards, while the service can run.
 """
 
 import sqlalchemy as sa
@@ -14,13 +14,12 @@ down_revision = None
 
 
 def upgrade() -> None:
-    # Where the schema is no part of a transaction, an upgrade that was ended in
-    # the middle has left what it had done.
+    # Without transactional DDL, an interrupted upgrade leaves part of its changes.
     found = sa.inspect(op.get_bind())
     _add_column(found, "inventories", "used")
     _add_column(found, "resource_providers", "revision")
     if op.get_bind().dialect.name in ("mysql", "mariadb"):
-        # FLOAT is single precision there: ten times 0.9 would be less than nine.
+        # FLOAT is single precision there: 10 times 0.9 would be less than 9.
         op.alter_column(
             "inventories",
             "allocation_ratio",

@@ -1,6 +1,6 @@
-"""Names compare exactly on MariaDB, and ratios are what they were given as.
+"""Compare names exactly on MariaDB, and restore ratios to what clients sent.
 
-Another Placement goes on with these tables as with its own.
+OpenStack's Placement can go on with these tables.
 """
 
 import sqlalchemy as sa
@@ -16,24 +16,24 @@ def upgrade() -> None:
     conn = op.get_bind()
     if conn.dialect.name not in mariadb.DIALECTS:
         return
-    # What was stored in single precision, such as 0.8999999761581421, was shown and
-    # meant as the shortest number that is stored so.
+    # A single precision value such as 0.8999999761581421 stands for the shortest number
+    # that is stored as such, 0.9, which clients were shown.
     op.execute(
         "UPDATE inventories "
         "SET allocation_ratio = CAST(CAST(allocation_ratio AS FLOAT) AS CHAR), "
         "updated_at = updated_at"
     )
     collation = mariadb.exact_collation(conn.dialect)
-    for table in _comparing_otherwise(conn, collation):
+    for table in _with_other_collation(conn, collation):
         op.execute(
-            # The row format that has room for the index of the longest name.
+            # Other row formats cannot index the longest names.
             f"ALTER TABLE {table} ROW_FORMAT = DYNAMIC, "
             f"CONVERT TO CHARACTER SET {tables.EXACT_CHARSET} COLLATE {collation}"
         )
 
 
-def _comparing_otherwise(conn: sa.Connection, collation: str) -> list[str]:
-    """Return the tables of ours with a text that is not compared as it is to be."""
+def _with_other_collation(conn: sa.Connection, collation: str) -> list[str]:
+    """Return our tables that have a column with another collation."""
     found = conn.execute(
         sa.text(
             "SELECT DISTINCT table_name FROM information_schema.columns "

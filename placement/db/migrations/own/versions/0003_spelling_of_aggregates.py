@@ -1,6 +1,6 @@
-"""An aggregate is stored once; each provider keeps how its uuid was written.
+"""Keep, for each provider, how the client wrote the uuid of an aggregate.
 
-The column is NULL for writers that do not know it.
+The column is NULL for memberships that other services write.
 """
 
 import sqlalchemy as sa
@@ -16,11 +16,11 @@ down_revision = "0002"
 def upgrade() -> None:
     conn = op.get_bind()
     table = "resource_provider_aggregates"
-    # An upgrade that ended in the middle may have left the column.
+    # An interrupted upgrade may have added the column already.
     columns = sa.inspect(conn).get_columns(table)
     if "spelling" in {column["name"] for column in columns}:
         return
-    # As all text of the table; the default of a database may be another.
+    # Explicit, because the default of the database may differ from the table.
     exact = mariadb.exact_collation(conn.dialect)
     text = sa.String(36).with_variant(
         mysql.VARCHAR(36, charset=tables.EXACT_CHARSET, collation=exact),
