@@ -1,17 +1,17 @@
 """The facts that ``placement-manage db audit`` checks and repairs.
 
 A fact selects its findings. What a running service does breaks no fact in any
-snapshot. A repair locks rows in the order of all writers, checks again, and changes only
-what is still wrong, so the service can go on meanwhile.
+snapshot. A repair locks rows in the order of all writers, checks again, and changes
+only what is still wrong, so the service can go on meanwhile.
 """
 
 import sqlalchemy as sa
 
 from placement.db import statistics
 from placement.objects.audit import consumers, inventories, providers, uuids
-from placement.objects.audit.fact import Fact, Repair, Keys
+from placement.objects.audit.fact import Fact, Keys, Repair
 
-__all__ = ["FACTS", "Fact", "Repair", "Keys"]
+__all__ = ["FACTS", "Fact", "Keys", "Repair"]
 
 
 def _analyze(conn: sa.Connection, names: Keys, _settings: object) -> int:

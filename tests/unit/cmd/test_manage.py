@@ -255,10 +255,10 @@ def test_an_audit_shows_findings_and_their_repair(run, audited):
 
     text = " ".join(" ".join(lines).replace("│", " ").split())
     assert status == 1
-    assert "used 2 What is used of an inventory is not the sum" in text
+    assert "used 2 The used units of an inventory are not the sum" in text
     assert "provider one, provider_id 1, resource_class VCPU, used 0, allocated" in text
-    assert "--fix: It becomes the sum." in text
-    assert "over_capacity 1 More is allocated than the inventory has." in text
+    assert "--fix: Sets them to the sum." in text
+    assert "over_capacity 1 More is allocated than the capacity" in text
     assert "resource_class VCPU, allocated 5, capacity 4" in text
     assert lines[-1] == "3 found. Run with --fix to repair 2 of them."
 
@@ -268,7 +268,7 @@ def test_an_audit_repairs_and_shows_what_it_repaired(run, audited, database):
 
     text = " ".join(" ".join(lines).replace("│", " ").split())
     assert status == 1
-    assert "used 2 What is used of an inventory is not the sum" in text
+    assert "used 2 The used units of an inventory are not the sum" in text
     assert lines[-1] == "2 repaired. 1 left."
     used = "SELECT used FROM inventories ORDER BY id"
     assert database.execute(used) == [(3,), (5,)]
