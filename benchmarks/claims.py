@@ -17,7 +17,7 @@ from benchmarks.loads import Script
 from benchmarks.stage import Running, Stage
 from benchmarks.turns import Done, Figures, Limits, Side
 from benchmarks.wire import Wire
-from tests.functional import postgresql
+from tests.servers import postgresql
 
 VERSION = "1.39"
 CLIENTS = 16

@@ -14,7 +14,7 @@ import webob
 from placement.api.environ import CONTEXT
 from placement.context import RequestContext
 from placement.policies import inventory as inventory_policy
-from tests.functional import server
+from tests.servers import server
 
 _BODIES = {
     "a body that is not JSON": b"{",

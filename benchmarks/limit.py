@@ -22,7 +22,7 @@ from benchmarks import clouds, questions, rows, services, turns
 from benchmarks.questions import Question
 from benchmarks.stage import Stage
 from benchmarks.turns import Done, Figures, Limits, Side
-from tests.functional import server
+from tests.servers import server
 
 _HEADERS = {
     "x-auth-token": "admin",

@@ -7,7 +7,7 @@ import sys
 import typing
 import venv
 
-from tests.functional import configuration
+from tests.servers import configuration
 
 PEER_VERSION = "16.0.0"
 _PEER_PACKAGES = [

@@ -8,7 +8,7 @@ import tempfile
 import typing
 
 from benchmarks import clouds, loading, measure, services
-from tests.functional import configuration, postgresql, programs, server
+from tests.servers import configuration, postgresql, programs, server
 
 # A process that wants more is refused, so that the machine lives through what a
 # service does with a question that is too much for it.

@@ -17,7 +17,7 @@ from webob import acceptparse
 from tests.compare import aspects, searching, wording
 from tests.compare.aspects import Difference
 from tests.compare.exchange import Answer, Exchange
-from tests.functional import databases
+from tests.servers import databases
 
 _FORM = frozenset({"content-type", "error", "error-request-id", "one-line", "generic"})
 _BODY = frozenset({"body"})

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 
 from benchmarks import services, stage
-from tests.functional import configuration, databases, postgresql, programs, server
+from tests.servers import configuration, databases, postgresql, programs, server
 
 # Says where the peer is installed; otherwise it is installed and kept.
 PEER_VARIABLE = "PLACEMENT_PEER_VENV"

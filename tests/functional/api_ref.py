@@ -13,7 +13,7 @@ import typing
 import webob
 
 from placement.api.microversion import MAX_VERSION
-from tests.functional import server
+from tests.servers import server
 
 DIRECTORY = pathlib.Path(__file__).parents[2] / "api-ref"
 

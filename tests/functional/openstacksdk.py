@@ -17,7 +17,7 @@ import uuid
 import requests
 
 from placement import client
-from tests.functional import databases, environments, keystone, programs, server
+from tests.servers import databases, keystone, programs, server, virtualenvs
 
 REQUIREMENTS = pathlib.Path(__file__).with_name("openstacksdk-requirements.txt")
 TESTS = "openstack.tests.functional.placement"
@@ -28,7 +28,7 @@ CLOUDS = ("devstack", "devstack-alt", "devstack-admin", "devstack-system-admin")
 
 def main(arguments: list[str]) -> int:
     """Start what the tests need, run them, and return pytest's exit status."""
-    python = environments.installed("openstacksdk", REQUIREMENTS)
+    python = virtualenvs.installed("openstacksdk", REQUIREMENTS)
     with (
         tempfile.TemporaryDirectory(prefix="placement-openstacksdk-") as made,
         keystone.running() as identity,

@@ -16,15 +16,9 @@ import sqlalchemy as sa
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
 from placement.db import migrations
-from tests.functional import (
-    configuration,
-    environments,
-    invariants,
-    peer,
-    programs,
-    server,
-)
-from tests.functional.conftest import skip_loudly
+from tests.functional import invariants
+from tests.servers import configuration, peer, programs, server, virtualenvs
+from tests.servers.plugin import skip_missing
 
 NEWEST = "1.39"
 # Before 1.38 nobody is told the types of consumers.
@@ -198,8 +192,8 @@ def differences(ours: Read, theirs: Read) -> list[typing.Any]:
 def peer_python(pytestconfig: pytest.Config) -> pathlib.Path:
     try:
         return peer.python()
-    except environments.MissingError as missing:
-        skip_loudly(pytestconfig, "openstack-placement", str(missing))
+    except virtualenvs.MissingError as missing:
+        skip_missing(pytestconfig, "openstack-placement", str(missing))
 
 
 class Place:

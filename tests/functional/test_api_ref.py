@@ -9,7 +9,8 @@ import placement
 from placement.api import dispatch, routes
 from placement.api.microversion import MAX_VERSION
 from placement.web import app
-from tests.functional import api_ref, server
+from tests.functional import api_ref
+from tests.servers import server
 
 PACKAGE = pathlib.Path(placement.__file__).parent
 PAGES = {page.name: page.read_text() for page in api_ref.pages()}

@@ -18,8 +18,9 @@ import webob
 from placement.cmd import audit as command
 from placement.db import tables, transaction
 from placement.objects import audit, resource_provider
-from tests.functional import api_ref, invariants, server
+from tests.functional import api_ref, invariants
 from tests.functional.db import worlds
+from tests.servers import server
 
 SETTINGS: typing.Any = types.SimpleNamespace(
     incomplete_consumer_project_id="nobody", incomplete_consumer_user_id="nobody"

@@ -14,14 +14,15 @@ from placement.db.names import Names
 from placement.objects import claim_pipeline, claim_transaction
 from placement.objects.claim_request import Amount, Claim
 from placement.objects.consumer import UNCHECKED, Owner, Unchecked
-from tests.functional import contents, databases, invariants, server, writes
+from tests.functional import contents, invariants, write_operations
 from tests.functional.contents import Content
 from tests.functional.db import contexts
+from tests.servers import databases, server
 
-OWNER = Owner(writes.PROJECT, writes.USER, "INSTANCE")
-HOST, OTHER, NODE = writes.HOST, writes.OTHER, writes.NODE
-NEW, NEWER = writes.STRANGER, writes.NEW
-MISSING = writes.UNKNOWN
+OWNER = Owner(write_operations.PROJECT, write_operations.USER, "INSTANCE")
+HOST, OTHER, NODE = write_operations.HOST, write_operations.OTHER, write_operations.NODE
+NEW, NEWER = write_operations.STRANGER, write_operations.NEW
+MISSING = write_operations.UNKNOWN
 
 # Of the drawn claims.
 SEEDS = range(60)
@@ -40,7 +41,7 @@ def shared_place(
 ) -> collections.abc.Iterator[Place]:
     with postgresql_server.new() as url, contexts.context(url) as context:
         with server.in_process(url) as application:
-            writes.set_up(application)
+            write_operations.set_up(application)
         keeper = contents.Keeper(url)
         keeper.keep()
         yield Place(context, keeper)
@@ -151,12 +152,12 @@ REFUSED = {
     "no provider": [new((HOST, "VCPU", 1), (MISSING, "VCPU", 1))],
     "no class": [new((HOST, "CUSTOM_NONE", 1))],
     "no generation, consumer exists": [
-        new((HOST, "VCPU", 1), consumer=writes.HOLDER, generation=UNCHECKED)
+        new((HOST, "VCPU", 1), consumer=write_operations.HOLDER, generation=UNCHECKED)
     ],
-    "consumer exists": [new((HOST, "VCPU", 1), consumer=writes.HOLDER)],
+    "consumer exists": [new((HOST, "VCPU", 1), consumer=write_operations.HOLDER)],
     "a new consumer and an existing one": [
         new((HOST, "VCPU", 1)),
-        new((HOST, "VCPU", 1), consumer=writes.SECOND),
+        new((HOST, "VCPU", 1), consumer=write_operations.SECOND),
     ],
     "new project": [new((HOST, "VCPU", 1), owner=OWNER._replace(project_id="other"))],
     "new user": [new((HOST, "VCPU", 1), owner=OWNER._replace(user_id="other"))],
@@ -190,7 +191,9 @@ def test_a_refused_claim_changes_nothing(place: Place, claims: list[Claim]) -> N
 
 def drawn(draw: random.Random, consumer: str) -> Claim:
     """Return a claim that succeeds in more than half of the cases."""
-    providers = draw.choices([HOST, OTHER, writes.EMPTY, NODE], (9, 9, 9, 1), k=2)
+    providers = draw.choices(
+        [HOST, OTHER, write_operations.EMPTY, NODE], (9, 9, 9, 1), k=2
+    )
     units = {
         "VCPU": draw.choice((1, 2, 4)),
         "MEMORY_MB": draw.choice((256, 256, 512, 300)),
@@ -233,7 +236,7 @@ def test_a_class_whose_id_has_another_name_by_now_is_refused(place: Place) -> No
 @pytest.mark.parametrize("seed", SEEDS)
 def test_drawn_claims_have_the_effect_of_a_transaction(place: Place, seed: int) -> None:
     draw = random.Random(seed)
-    consumers = draw.sample([NEW, NEWER, writes.EMPTY], draw.randint(1, 3))
+    consumers = draw.sample([NEW, NEWER, write_operations.EMPTY], draw.randint(1, 3))
     claims = [drawn(draw, consumer) for consumer in consumers]
     before = place.keeper.content()
 
@@ -248,7 +251,7 @@ def test_drawn_claims_have_the_effect_of_a_transaction(place: Place, seed: int) 
     assert pipelined.is_done == (expected.is_done and has_plan)
 
 
-@pytest.mark.parametrize("consumer", [writes.HOLDER, writes.SECOND])
+@pytest.mark.parametrize("consumer", [write_operations.HOLDER, write_operations.SECOND])
 def test_a_pipelined_release_has_the_effect_of_a_transaction(
     place: Place, consumer: str
 ) -> None:
@@ -277,7 +280,9 @@ def test_a_claim_for_a_consumer_with_allocations_but_no_record_is_refused(
     execute(place, sa.delete(tables.consumers))
     before = place.keeper.content()
 
-    outcome = claim_in_pipeline(place, new((HOST, "VCPU", 1), consumer=writes.HOLDER))
+    outcome = claim_in_pipeline(
+        place, new((HOST, "VCPU", 1), consumer=write_operations.HOLDER)
+    )
 
     assert not outcome.is_done
     assert not contents.difference(before, outcome.content)
@@ -287,7 +292,7 @@ def test_a_claim_for_a_consumer_with_allocations_but_no_record_is_refused(
 def test_a_release_without_record_or_allocations_is_refused(
     place: Place, statement: sa.Executable | None
 ) -> None:
-    consumer = NEW if statement is None else writes.HOLDER
+    consumer = NEW if statement is None else write_operations.HOLDER
     if statement is not None:
         execute(place, statement)
     before = place.keeper.content()

@@ -8,7 +8,7 @@ import pytest
 from placement import client
 from placement.candidates import explain
 from placement.client import Inventory
-from tests.functional import server
+from tests.servers import server
 
 LOGGER = "placement.candidates.find"
 PREFIX = "No allocation candidates: "

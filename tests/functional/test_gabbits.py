@@ -8,7 +8,8 @@ import httpx
 import pytest
 from gabbi import case, handlers, suitemaker, utils
 
-from tests.functional import fixtures, invariants, server
+from tests.functional import fixtures, invariants
+from tests.servers import server
 
 DIRECTORY = pathlib.Path(__file__).with_name("gabbits")
 STORIES = sorted(DIRECTORY.glob("*.yaml"))

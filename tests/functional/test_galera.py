@@ -15,21 +15,17 @@ import sqlalchemy as sa
 import webob
 
 from placement import client
-from tests.functional import (
-    accounts,
-    claimers,
-    contended,
+from tests.functional import invariants
+from tests.functional.connection import Connection
+from tests.servers import accounts, databases, galera, mariadb, server
+from tests.servers.plugin import skip_missing
+from tests.stress import (
+    client_processes,
+    contended_claims,
     contention,
-    databases,
-    galera,
-    invariants,
-    mariadb,
-    race,
-    server,
+    last_unit,
     test_tree_races,
 )
-from tests.functional.conftest import skip_loudly
-from tests.functional.connection import Connection
 
 pytestmark = pytest.mark.cluster
 
@@ -49,7 +45,7 @@ def cluster(
         try:
             made = stack.enter_context(galera.running())
         except accounts.MissingError as missing:
-            skip_loudly(pytestconfig, "Galera", str(missing))
+            skip_missing(pytestconfig, "Galera", str(missing))
         yield made
 
 
@@ -85,7 +81,7 @@ def test_of_claims_on_different_nodes_exactly_one_gets_the_unit(
     urls: list[str], cluster: galera.Cluster
 ) -> None:
     failures = sum(certification_failures(cluster))
-    figures = race.run(contention.inside(urls), urls, ROUNDS, seed=1)
+    figures = last_unit.run(contention.inside(urls), urls, ROUNDS, seed=1)
 
     assert not figures.wrong, "\n".join(figures.wrong)
     assert figures.winners == {1: ROUNDS}
@@ -97,11 +93,14 @@ def test_of_claims_on_different_nodes_exactly_one_gets_the_unit(
 
 
 def test_claims_for_more_than_there_is_on_different_nodes(urls: list[str]) -> None:
-    figures = contended.run(contention.inside(urls), urls, ROUNDS * 20, seed=1)
+    figures = contended_claims.run(contention.inside(urls), urls, ROUNDS * 20, seed=1)
 
     assert not figures.wrong, "\n".join(figures.wrong)
     assert figures.claims["204"] > 0
-    assert figures.claims[contended.NO_ROOM] > figures.claims[contended.GAVE_UP]
+    assert (
+        figures.claims[contended_claims.NO_ROOM]
+        > figures.claims[contended_claims.GAVE_UP]
+    )
 
 
 def certification_failures(cluster: galera.Cluster) -> list[int]:
@@ -228,10 +227,10 @@ class Load:
                 "allocations": {self._host: {"resources": {"VCPU": 1}}},
                 "consumer_generation": None,
                 "consumer_type": "INSTANCE",
-                "project_id": claimers.PROJECT,
-                "user_id": claimers.USER,
+                "project_id": client_processes.PROJECT,
+                "user_id": client_processes.USER,
             }
-            with Connection(self._url, claimers.VERSION, SECONDS) as api:
+            with Connection(self._url, client_processes.VERSION, SECONDS) as api:
                 answer = api.send("PUT", f"/allocations/{consumer}", body)
             self.statuses[answer.status] += 1
             if answer.status == 204:

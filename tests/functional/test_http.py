@@ -10,7 +10,7 @@ import uuid
 
 import pytest
 
-from tests.functional import server
+from tests.servers import server
 
 SECONDS = 30
 ATTEMPTS = 20

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 import webob
 
 from placement.db import tables
-from tests.functional import invariants, server
+from tests.functional import invariants
+from tests.servers import server
 
 PROVIDER = "a0b4d1c8-6a0e-4d0b-9c1e-0d4f6f1a7b01"
 CLAIMERS = 4

@@ -15,15 +15,8 @@ from keystoneauth1.identity import v3
 
 from placement import client
 from placement.client import SessionTransport
-from tests.functional import (
-    configuration,
-    databases,
-    environments,
-    keystone,
-    ports,
-    server,
-)
-from tests.functional.conftest import skip_loudly
+from tests.servers import configuration, databases, keystone, ports, server, virtualenvs
+from tests.servers.plugin import skip_missing
 
 PREFIX = "/placement"
 WHERE_TO_GET_A_TOKEN = "http://keystone.example.com"
@@ -88,8 +81,8 @@ def cloud(pytestconfig: pytest.Config) -> collections.abc.Iterator[Cloud]:
     with contextlib.ExitStack() as stack:
         try:
             identity = stack.enter_context(keystone.running())
-        except environments.MissingError as missing:
-            skip_loudly(pytestconfig, "keystone", str(missing))
+        except virtualenvs.MissingError as missing:
+            skip_missing(pytestconfig, "keystone", str(missing))
         placement = identity.create_user("placement")
         service_project = identity.create_project("service")
         identity.grant(placement, "service", f"projects/{service_project}")

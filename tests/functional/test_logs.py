@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from tests.functional import server
+from tests.servers import server
 
 GLOBAL_ID = "req-a0b4d1c8-6a0e-4d0b-9c1e-0d4f6f1a7b01"
 FORMAT = (

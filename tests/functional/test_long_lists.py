@@ -8,7 +8,7 @@ import webob
 
 from placement import client
 from placement.handlers import resource_provider
-from tests.functional import server
+from tests.servers import server
 
 PER_PART = 3
 

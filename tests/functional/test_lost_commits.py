@@ -17,16 +17,9 @@ import psycopg2
 import pytest
 import webob
 
-from tests.functional import (
-    accounts,
-    contents,
-    databases,
-    mariadb,
-    postgresql,
-    server,
-    writes,
-)
-from tests.functional.conftest import skip_loudly
+from tests.functional import contents, write_operations
+from tests.servers import accounts, databases, mariadb, postgresql, server
+from tests.servers.plugin import skip_missing
 
 SEARCH = "resources=VCPU:1&in_tree="
 
@@ -197,7 +190,7 @@ class Service:
         self.do(f"PUT {path}/inventories", body)
 
     def claim(self, resource_class: str, units: int) -> webob.Response:
-        body = writes.claim({self.host: {resource_class: units}})
+        body = write_operations.claim({self.host: {resource_class: units}})
         return self.send(f"PUT /allocations/{uuid.uuid4()}", body)
 
     def used(self) -> dict[str, int]:
@@ -229,7 +222,7 @@ def crashed_database(
         try:
             yield stack.enter_context(CRASHING[database_kind]())
         except accounts.MissingError as missing:
-            skip_loudly(pytestconfig, database_kind, str(missing))
+            skip_missing(pytestconfig, database_kind, str(missing))
 
 
 @pytest.fixture(scope="module", params=[RESTORED, CRASHED])

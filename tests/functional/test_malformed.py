@@ -10,7 +10,8 @@ import urllib.parse
 import pytest
 import webob
 
-from tests.functional import invariants, server
+from tests.functional import invariants
+from tests.servers import server
 
 UUID = "a0b4d1c8-6a0e-4d0b-9c1e-0d4f6f1a7b01"
 PROVIDER = f"/resource_providers/{UUID}"

@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from placement import client
-from tests.functional import server
+from tests.servers import server
 
 THREADS = 8
 ROOM = 20

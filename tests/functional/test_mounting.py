@@ -7,7 +7,7 @@ import typing
 import pytest
 import webob
 
-from tests.functional import server
+from tests.servers import server
 
 PREFIX = "/cloud/placement"
 UUID = "a0b4d1c8-6a0e-4d0b-9c1e-0d4f6f1a7b01"

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 import webob
 
 from placement.db import tables
-from tests.functional import server
+from tests.servers import server
 
 ROOT, MIDDLE, LEAF = (f"a0b4d1c8-6a0e-4d0b-9c1e-0d4f6f1a7b0{n}" for n in (1, 2, 3))
 GROUP = "f4cad5e1-5c60-4d8f-9e91-418dae5ebc01"

@@ -14,7 +14,7 @@ import zipfile
 
 import pytest
 
-from tests.functional import configuration, programs
+from tests.servers import configuration, programs
 from tests.unit import in_process
 
 ROOT = pathlib.Path(__file__).parents[2]

@@ -26,7 +26,7 @@ from placement.db.names import Names
 from placement.objects import claim_pipeline
 from placement.objects.claim_request import Amount, Claim
 from placement.objects.consumer import Owner
-from tests.functional import databases, server
+from tests.servers import databases, server
 
 HOSTS = 100_000
 LIMIT = 1000

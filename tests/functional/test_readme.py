@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.functional import server
+from tests.servers import server
 from tests.unit import in_process
 
 ROOT = pathlib.Path(__file__).parents[2]

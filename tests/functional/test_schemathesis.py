@@ -22,7 +22,8 @@ from schemathesis.specs.openapi import checks
 from placement.api import openapi
 from placement.api.microversion import MAX_VERSION, Version
 from placement.api.operation import Operation
-from tests.functional import aiming, api_ref, databases, server
+from tests.functional import api_ref, existing_targets
+from tests.servers import databases, server
 
 CASES = int(os.environ.get("PLACEMENT_SCHEMATHESIS_CASES", "0"))
 # With the steps that changed the most bodies.
@@ -95,7 +96,7 @@ def test_every_answer_is_one_that_is_documented(
         case: schemathesis.Case, is_aimed: bool, is_used: bool
     ) -> None:
         if is_aimed:
-            aiming.aim(case, aiming.restock(service, is_used))
+            existing_targets.aim(case, existing_targets.restock(service, is_used))
         case.call_and_validate(headers=HEADERS, checks=CHECKS)
 
     answers_as_documented()

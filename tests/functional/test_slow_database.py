@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 import webob
 
-from tests.functional import databases, server
+from tests.servers import databases, server
 
 SECONDS = 1
 OPTIONS = {"placement": {"candidates_search_seconds_max": SECONDS}}

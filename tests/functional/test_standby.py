@@ -20,17 +20,11 @@ from placement import client
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
 from placement.db import replica, transaction
-from tests.functional import (
-    accounts,
-    databases,
-    invariants,
-    kills,
-    postgresql,
-    server,
-    standby,
-)
-from tests.functional.conftest import skip_loudly
+from tests.functional import invariants
 from tests.functional.connection import Connection
+from tests.servers import accounts, databases, postgresql, server, standby
+from tests.servers.plugin import skip_missing
+from tests.stress import crashes
 
 FAILOVERS = int(os.environ.get("PLACEMENT_TEST_FAILOVERS", "3"))
 
@@ -70,7 +64,7 @@ def running_pair(
         try:
             pair = stack.enter_context(standby.running(durable))
         except accounts.MissingError as missing:
-            skip_loudly(config, databases.POSTGRESQL, str(missing))
+            skip_missing(config, databases.POSTGRESQL, str(missing))
         yield pair
 
 
@@ -347,7 +341,7 @@ class Load:
         url: str,
     ) -> None:
         try:
-            with Connection(url, kills.VERSION, SECONDS) as api:
+            with Connection(url, crashes.VERSION, SECONDS) as api:
                 for host in itertools.cycle(hosts):
                     if self.stop.is_set():
                         return
@@ -727,7 +721,7 @@ class Claims:
                 "project_id": PROJECT,
                 "user_id": USER,
             }
-            with Connection(self._url, kills.VERSION, SECONDS) as api:
+            with Connection(self._url, crashes.VERSION, SECONDS) as api:
                 status = api.send("PUT", f"/allocations/{consumer}", body).status
                 if status == 409 and self.acknowledged:
                     # Whether it is returned need not be known.
@@ -743,7 +737,7 @@ def test_a_fail_over_loses_nothing_that_was_acknowledged(
 ) -> None:
     """Each time a worker is killed, and the primary; another one follows the new one.
 
-    The clients of ``kills`` know what they may find; beside them, others claim of one
+    The clients of ``crashes`` know what they may find; beside them, others claim of one
     host that has not enough for all of them.
     """
     with running_pair(pytestconfig, database_kinds, durable=True) as pair:
@@ -758,7 +752,7 @@ def test_a_fail_over_loses_nothing_that_was_acknowledged(
             Claims(service.url, host) as one,
             Claims(service.url, host) as other,
         ):
-            figures = kills.run_on(
+            figures = crashes.run_on(
                 FailsOver(pair), FAILOVERS, FAILOVERS, seed=1, options=options(pair)
             )
         acknowledged = one.acknowledged | other.acknowledged

@@ -10,8 +10,9 @@ from hypothesis import stateful
 from hypothesis import strategies as st
 
 from placement import client
-from tests.functional import invariants, server
+from tests.functional import invariants
 from tests.functional.allocation_model import Amounts, World
+from tests.servers import server
 
 EXAMPLES = int(os.environ.get("PLACEMENT_TEST_EXAMPLES", "30"))
 STEPS = 30

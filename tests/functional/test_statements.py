@@ -7,7 +7,8 @@ import pytest
 
 from placement import client
 from placement.db import batch
-from tests.functional import server, statements
+from tests.functional import statements
+from tests.servers import server
 
 # Where each is sent by itself.
 MAX_PER_CLAIM = 6

@@ -12,7 +12,7 @@ import urllib.parse
 import pytest
 
 from placement.wsgi import worker
-from tests.functional import server
+from tests.servers import server
 
 SECONDS = 30
 THREADS = 2

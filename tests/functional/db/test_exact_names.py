@@ -3,7 +3,7 @@
 import pytest
 
 from placement import client
-from tests.functional import server
+from tests.servers import server
 
 ALIKE = ("a", "A", "a ", "\u00e1", "\uff41")
 OFFER = client.Inventory(total=100)

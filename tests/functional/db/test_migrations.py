@@ -12,8 +12,9 @@ from placement.conf import settings as conf_settings
 from placement.conf.settings import DatabaseSettings
 from placement.db import data_migrations, migrations, predicates, tables
 from placement.db import engine as engines
-from tests.functional import configuration, invariants, programs
+from tests.functional import invariants
 from tests.functional.db import schema
+from tests.servers import configuration, programs
 
 REVISIONS = (
     "b4ed3a175331",

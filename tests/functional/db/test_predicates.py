@@ -10,8 +10,8 @@ from placement import client
 from placement.db import predicates, tables, transaction
 from placement.objects import inventory
 from placement.objects.inventory import Inventory
-from tests.functional import server
 from tests.functional.db import contexts
+from tests.servers import server
 
 RATIOS = (0.1, 0.3, 0.7, 0.9, 1.0, 1.1, 1.5, 16.0)
 AMOUNTS = range(1, 13)

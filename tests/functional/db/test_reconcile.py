@@ -16,8 +16,9 @@ import pytest
 import sqlalchemy as sa
 
 from placement.db import adoption, migrations, reconcile, tables
-from tests.functional import configuration, invariants, programs, server
+from tests.functional import invariants
 from tests.functional.db import worlds
+from tests.servers import configuration, programs, server
 
 SECONDS = 60
 # Mending takes a small part of it, if nothing is in its way.

@@ -11,8 +11,8 @@ from placement import client, exception
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
 from placement.db import migrations
-from tests.functional import accounts, configuration, databases, programs, server
-from tests.functional.conftest import skip_loudly
+from tests.servers import accounts, configuration, databases, programs, server
+from tests.servers.plugin import skip_missing
 
 # Characters of one to four bytes, and those that a dialect of SQL quotes with.
 NAME = "a\\b'c\"d`e%|\u00e9\u20ac\U0001f600"
@@ -60,7 +60,7 @@ def mariadb_url(
     try:
         made = database_servers(databases.MARIADB)
     except accounts.MissingError as missing:
-        skip_loudly(pytestconfig, databases.MARIADB, str(missing))
+        skip_missing(pytestconfig, databases.MARIADB, str(missing))
     with made.new() as url:
         yield url
 

@@ -9,8 +9,9 @@ from placement import uuids
 from placement.cmd import manage
 from placement.conf.settings import Settings
 from placement.db import data_migrations, spelling, tables
-from tests.functional import configuration, invariants, server
+from tests.functional import invariants
 from tests.functional.db import worlds
+from tests.servers import configuration, server
 from tests.unit.cmd import operators
 
 LOWER = "abcdef01-0000-4000-8000-00000000000{}"

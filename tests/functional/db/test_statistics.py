@@ -12,8 +12,8 @@ from placement.cmd import audit
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
 from placement.db import migrations, statistics, tables
-from tests.functional import databases, mariadb
 from tests.functional.db import worlds
+from tests.servers import databases, mariadb
 
 SETTINGS: typing.Any = types.SimpleNamespace()
 

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from placement import exception
 from placement.db import tables, transaction
-from tests.functional import sessions
 from tests.functional.db import contexts
+from tests.servers import sessions
 
 SECONDS = 60
 _providers = tables.resource_providers

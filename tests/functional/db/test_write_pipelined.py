@@ -12,8 +12,9 @@ from placement import exception
 from placement.db import batch, lists, tables, transaction
 from placement.db import postgresql as connections
 from placement.db.batch import Step
-from tests.functional import databases, sessions, statements
+from tests.functional import statements
 from tests.functional.db import contexts
+from tests.servers import databases, sessions
 
 _names = map("CUSTOM_{}".format, itertools.count())
 

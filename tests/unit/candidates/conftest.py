@@ -5,16 +5,12 @@ import sqlalchemy as sa
 
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
-from tests.functional import databases
-from tests.functional.conftest import (  # noqa: F401 - fixtures
-    database_server,
-    database_servers,
-)
+from tests.servers import databases
 from tests.unit.candidates import worlds
 
 
 @pytest.fixture(scope="module")
-def engine(database_kind, database_server):  # noqa: F811 - the fixture
+def engine(database_kind, database_server):
     """An engine for worlds, on each kind of database that is asked for."""
     if database_kind == databases.SQLITE:
         engine = sa.create_engine("sqlite://")

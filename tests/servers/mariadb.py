@@ -13,7 +13,7 @@ import typing
 
 import pymysql
 
-from tests.functional import accounts, ports
+from tests.servers import accounts, ports
 
 USER = "placement"
 START_SECONDS = 60

@@ -9,7 +9,8 @@ import typing
 
 import schemathesis
 
-from tests.functional import api_ref, server
+from tests.functional import api_ref
+from tests.servers import server
 
 PROVIDER = "6f0a1d3c-5a1e-4c55-9a53-0d6a1b8f7c01"
 CONSUMER = "6f0a1d3c-5a1e-4c55-9a53-0d6a1b8f7c02"

@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import plugins
 
 from placement.db import batch
-from tests.functional import databases, sessions
+from tests.servers import databases, sessions
 
 _PLUGIN = "placement_faults"
 _NUMBER = "placement_faults_of"

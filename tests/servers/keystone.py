@@ -18,7 +18,7 @@ import typing
 
 import requests
 
-from tests.functional import environments, ports, programs, server
+from tests.servers import ports, programs, server, virtualenvs
 
 REQUIREMENTS = pathlib.Path(__file__).with_name("keystone-requirements.txt")
 REQUEST_SECONDS = 30
@@ -204,10 +204,10 @@ def _asked(identity: Document, scope: Document | None) -> Document:
 def running() -> collections.abc.Iterator[Keystone]:
     """Make a Keystone with its administrator, run it, and leave nothing of it behind.
 
-    Raises environments.MissingError when it cannot be installed, RuntimeError with
+    Raises virtualenvs.MissingError when it cannot be installed, RuntimeError with
     the words of its programs when they fail.
     """
-    python = environments.installed("keystone", REQUIREMENTS)
+    python = virtualenvs.installed("keystone", REQUIREMENTS)
     with tempfile.TemporaryDirectory(prefix="placement-keystone-") as made:
         directory = pathlib.Path(made)
         port = ports.free_port()

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
-from tests.functional import claimers
-from tests.functional.claimers import Crowd, Send
+from tests.stress import client_processes
+from tests.stress.client_processes import Crowd, Send
 
 CLAIMERS_MIN = 2
 CLAIMERS_MAX = 16
@@ -234,13 +234,13 @@ class Race:
 
     def _claims(
         self, provider: str
-    ) -> collections.abc.Callable[[float], list[claimers.Job]]:
+    ) -> collections.abc.Callable[[float], list[client_processes.Job]]:
         """Return a function that makes the claims of a round, to be sent at a time."""
         count = self._random.randint(CLAIMERS_MIN, CLAIMERS_MAX)
         new = self._uuid()
         (projects,) = self._random.choices(
             (
-                [claimers.PROJECT] * count,
+                [client_processes.PROJECT] * count,
                 [self._uuid() for _ in range(count)],
                 # All make the same record, and all but one of them too late.
                 [new] * count,
@@ -249,7 +249,7 @@ class Race:
         )
         consumers = [self._uuid() for _ in range(count)]
 
-        def jobs(start: float) -> list[claimers.Job]:
+        def jobs(start: float) -> list[client_processes.Job]:
             return [
                 functools.partial(_claim, provider, consumer, project, start)
                 for consumer, project in zip(consumers, projects, strict=True)
@@ -278,7 +278,7 @@ def _projects_of_losers(held: collections.abc.Iterable[Round]) -> set[str]:
     """Return the projects that there were only for claims that were refused."""
     claims = [claim for each in held for claim in each.claims]
     kept = {claim.project for claim in claims if claim.status == WON}
-    return {claim.project for claim in claims} - kept - {claimers.PROJECT}
+    return {claim.project for claim in claims} - kept - {client_processes.PROJECT}
 
 
 def _wrong_answers(held: Round) -> list[str]:
@@ -312,7 +312,7 @@ def _claim(
         "consumer_generation": None,
         "consumer_type": "INSTANCE",
         "project_id": project,
-        "user_id": claimers.USER,
+        "user_id": client_processes.USER,
     }
     time.sleep(max(0, start - time.monotonic()))
     sent = time.monotonic()
@@ -328,7 +328,7 @@ def _release(consumers: list[str], send: Send) -> None:
 
 
 def run(
-    services: collections.abc.Sequence[claimers.Service],
+    services: collections.abc.Sequence[client_processes.Service],
     urls: collections.abc.Sequence[str],
     rounds: int,
     seed: int,
@@ -342,7 +342,7 @@ def run(
     Raises RuntimeError when a service refuses something that is not a claim.
     """
     figures = Figures()
-    with claimers.crowd(services, -(-CLAIMERS_MAX // len(services))) as crowd:
+    with client_processes.crowd(services, -(-CLAIMERS_MAX // len(services))) as crowd:
         with contextlib.closing(Race(crowd, urls, seed)) as race:
             begun = time.monotonic()
             for batch in race.run(rounds):

@@ -14,9 +14,10 @@ import sqlalchemy as sa
 
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
-from tests.functional import claimers, evidence, invariants
-from tests.functional.claimers import Held, Send, body_of
+from tests.functional import invariants
 from tests.functional.connection import Answer
+from tests.stress import capacity_monitor, client_processes
+from tests.stress.client_processes import Held, Send, body_of
 
 CLIENTS = 16
 CONSUMERS_PER_CLIENT = 8
@@ -260,7 +261,7 @@ class Figures:
 
     ``claims`` and ``other`` are those of all clients, see ``Told``. ``conflicts`` is
     how often the database told the service to try again; for the others see
-    ``evidence.Watcher``.
+    ``capacity_monitor.Watcher``.
     """
 
     claims: "collections.Counter[str]" = dataclasses.field(
@@ -278,7 +279,7 @@ class Figures:
 
 
 def run(
-    services: collections.abc.Sequence[claimers.Service],
+    services: collections.abc.Sequence[client_processes.Service],
     urls: collections.abc.Sequence[str],
     claims: int,
     seed: int,
@@ -293,15 +294,15 @@ def run(
         for each in databases:
             stack.callback(each.dispose)
         crowd = stack.enter_context(
-            claimers.crowd(services, -(-CLIENTS // len(services)))
+            client_processes.crowd(services, -(-CLIENTS // len(services)))
         )
         crowd.do([_make_world])
-        evidence.collect(databases[0])
+        capacity_monitor.collect(databases[0])
         clients = [
             Client(number, seed, -(-claims // CLIENTS), may_give_up=len(urls) > 1)
             for number in range(CLIENTS)
         ]
-        watcher = evidence.Watcher(databases, [LOWERED])
+        watcher = capacity_monitor.Watcher(databases, [LOWERED])
         begun = time.monotonic()
         with watcher:
             told: list[Told] = crowd.do(clients)
@@ -309,7 +310,7 @@ def run(
         figures.conflicts = crowd.conflicts()
         for database in databases:
             figures.wrong += _wrong_in(database, told)
-            figures.wrong += evidence.collected(database)
+            figures.wrong += capacity_monitor.collected(database)
     for client in told:
         figures.claims += client.claims
         figures.other += client.other

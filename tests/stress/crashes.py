@@ -1,4 +1,4 @@
-"""``python -m tests.functional.kills``: what is killed in the middle of load.
+"""``python -m tests.stress.crashes``: what is killed in the middle of load.
 
 Clients claim, move and release, each for consumers of its own, and know after every
 answer what these may hold. Meanwhile workers of the service are killed, and the
@@ -25,16 +25,10 @@ import uuid
 import click
 import sqlalchemy as sa
 
-from tests.functional import (
-    configuration,
-    databases,
-    invariants,
-    mariadb,
-    postgresql,
-    server,
-)
-from tests.functional.claimers import Held, body_of
+from tests.functional import invariants
 from tests.functional.connection import Answer, Connection
+from tests.servers import configuration, databases, mariadb, postgresql, server
+from tests.stress.client_processes import Held, body_of
 
 VERSION = "1.39"
 WORKERS = 4

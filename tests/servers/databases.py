@@ -12,7 +12,7 @@ import pathlib
 import sqlite3
 import tempfile
 
-from tests.functional import configuration, mariadb, postgresql, programs
+from tests.servers import configuration, mariadb, postgresql, programs
 
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"

@@ -13,7 +13,8 @@ import pytest
 import sqlalchemy as sa
 import webob
 
-from tests.functional import invariants, server
+from tests.functional import invariants
+from tests.servers import server
 
 ROUNDS = int(os.environ.get("PLACEMENT_TEST_TREE_RACE_ROUNDS", "25"))
 SECONDS = 60

@@ -1,4 +1,4 @@
-"""``python -m tests.functional.contention``: many claims for what is left.
+"""``python -m tests.stress.contention``: many claims for what is left.
 
 ``race`` lets several clients claim one unit at the same moment, over and over;
 ``claims`` lets them want more than there is for as long as it takes.
@@ -15,18 +15,16 @@ import typing
 import click
 import sqlalchemy as sa
 
-from tests.functional import (
-    claimers,
+from tests.servers import (
     configuration,
-    contended,
     databases,
     galera,
-    isolation,
+    isolation_levels,
     peer,
     programs,
-    race,
     server,
 )
+from tests.stress import client_processes, contended_claims, last_unit
 
 GALERA = "galera"
 KINDS = (*databases.KINDS, GALERA)
@@ -45,7 +43,7 @@ def database(
 ) -> collections.abc.Iterator[list[str]]:
     """Yield the URLs of a new migrated database, one for each of its nodes.
 
-    ``level`` is what its server is set to, see ``isolation``.
+    ``level`` is what its server is set to, see ``isolation_levels``.
 
     Raises accounts.MissingError when this machine cannot have one.
     """
@@ -60,20 +58,22 @@ def database(
             place = stack.enter_context(databases.opened(kind))
             of_one = stack.enter_context(place.new())
             if level is not None:
-                stack.enter_context(isolation.set_to(of_one, level))
+                stack.enter_context(isolation_levels.set_to(of_one, level))
             yield [of_one]
 
 
-def inside(urls: collections.abc.Sequence[str]) -> list[claimers.Service]:
+def inside(urls: collections.abc.Sequence[str]) -> list[client_processes.Service]:
     """Return a service for each process, on the nodes of a database in turn."""
     processes = max(PROCESSES_MIN, len(urls))
-    return [claimers.Inside(urls[each % len(urls)]) for each in range(processes)]
+    return [
+        client_processes.Inside(urls[each % len(urls)]) for each in range(processes)
+    ]
 
 
 @contextlib.contextmanager
 def existing_service(
     kind: str,
-) -> collections.abc.Iterator[tuple[list[claimers.Service], list[str]]]:
+) -> collections.abc.Iterator[tuple[list[client_processes.Service], list[str]]]:
     """Run the existing service; yields what clients need, and its database."""
     python = peer.python()
     with contextlib.ExitStack() as stack:
@@ -85,7 +85,7 @@ def existing_service(
         listening = stack.enter_context(
             server.processes(url, workers=_WORKERS, threads=_THREADS, python=python)
         )
-        yield [claimers.Outside(listening.url)] * PROCESSES_MIN, [url]
+        yield [client_processes.Outside(listening.url)] * PROCESSES_MIN, [url]
 
 
 @click.group()
@@ -102,7 +102,9 @@ def _options(
     command: collections.abc.Callable[..., _R],
 ) -> collections.abc.Callable[..., _R]:
     """Add what both commands are told."""
-    levels = sorted({level for known in isolation.LEVELS.values() for level in known})
+    levels = sorted(
+        {level for known in isolation_levels.LEVELS.values() for level in known}
+    )
     for option in (
         click.option(
             "--seed", default=1, show_default=True, help="Of what clients do."
@@ -132,10 +134,10 @@ def race_command(
         if kind == GALERA or level is not None:
             raise click.UsageError("--peer is for one server, as it comes")
         with existing_service(kind) as (services, urls):
-            figures = race.run(services, urls, rounds, seed, keeps_promise=False)
+            figures = last_unit.run(services, urls, rounds, seed, keeps_promise=False)
     else:
         with database(kind, level) as urls:
-            figures = race.run(inside(urls), urls, rounds, seed)
+            figures = last_unit.run(inside(urls), urls, rounds, seed)
     _tell(kind, level, seed, [*race_lines(figures), *_wrong_lines(figures.wrong)])
     sys.exit(bool(figures.wrong))
 
@@ -147,13 +149,13 @@ def claims_command(kind: str, level: str | None, seed: int, claims: int) -> None
     """Let 16 clients claim more than a few providers have."""
     _require_level(kind, level)
     with database(kind, level) as urls:
-        figures = contended.run(inside(urls), urls, claims, seed)
+        figures = contended_claims.run(inside(urls), urls, claims, seed)
     _tell(kind, level, seed, [*claims_lines(figures), *_wrong_lines(figures.wrong)])
     sys.exit(bool(figures.wrong))
 
 
 def _require_level(kind: str, level: str | None) -> None:
-    if level is not None and level not in isolation.LEVELS.get(kind, ()):
+    if level is not None and level not in isolation_levels.LEVELS.get(kind, ()):
         raise click.UsageError(f"{kind} cannot be set to {level}")
 
 
@@ -165,13 +167,13 @@ def _tell(
         click.echo(line)
 
 
-def race_lines(figures: race.Figures) -> list[str]:
+def race_lines(figures: last_unit.Figures) -> list[str]:
     """Return the figures of a race in sentences."""
     several = {count: n for count, n in figures.winners.items() if count > 1}
     return [
-        f"{figures.rounds} rounds of {race.CLAIMERS_MIN} to {race.CLAIMERS_MAX} claims "
-        f"in {figures.seconds:.0f} seconds: {figures.rounds / figures.seconds:.1f} "
-        "rounds a second",
+        f"{figures.rounds} rounds of {last_unit.CLAIMERS_MIN} to "
+        f"{last_unit.CLAIMERS_MAX} claims in {figures.seconds:.0f} seconds: "
+        f"{figures.rounds / figures.seconds:.1f} rounds a second",
         f"{figures.winners[1]} rounds with one winner, {figures.winners[0]} with none, "
         f"{sum(several.values())} with more than one, at most {max(figures.winners)}",
         f"in {figures.collided} rounds all claims were under way at once, in "
@@ -181,7 +183,7 @@ def race_lines(figures: race.Figures) -> list[str]:
     ]
 
 
-def claims_lines(figures: contended.Figures) -> list[str]:
+def claims_lines(figures: contended_claims.Figures) -> list[str]:
     """Return the figures of contended claims in sentences."""
     claims = figures.claims.total()
     return [

@@ -7,20 +7,13 @@ import typing
 import pytest
 import webob
 
-from tests.functional import (
-    accounts,
-    databases,
-    kills,
-    mariadb,
-    postgresql,
-    server,
-    sessions,
-)
-from tests.functional.conftest import skip_loudly
+from tests.servers import accounts, databases, mariadb, postgresql, server, sessions
+from tests.servers.plugin import skip_missing
+from tests.stress import crashes
 
 ROUNDS = 3
 
-# More with ``python -m tests.functional.kills``.
+# More with ``python -m tests.stress.crashes``.
 WORKERS_KILLED = 4
 DATABASES_KILLED = 2
 
@@ -49,7 +42,7 @@ def place(
         try:
             database = stack.enter_context(RUNNING[database_kind]())
         except accounts.MissingError as missing:
-            skip_loudly(pytestconfig, database_kind, str(missing))
+            skip_missing(pytestconfig, database_kind, str(missing))
         database.execute("CREATE DATABASE recovery")
         url = database.url("recovery")
         options = {"placement_database": {"sync_on_startup": "true"}}
@@ -118,9 +111,9 @@ def test_what_was_acknowledged_survives_whatever_is_killed(
 ) -> None:
     times = 0 if database_kind == databases.SQLITE else DATABASES_KILLED
     try:
-        figures = kills.run(database_kind, WORKERS_KILLED, times, seed=1)
+        figures = crashes.run(database_kind, WORKERS_KILLED, times, seed=1)
     except accounts.MissingError as missing:
-        skip_loudly(pytestconfig, database_kind, str(missing))
+        skip_missing(pytestconfig, database_kind, str(missing))
 
     assert not figures.wrong, "\n".join(figures.wrong)
     assert figures.workers_killed == WORKERS_KILLED

@@ -8,7 +8,7 @@ import typing
 
 import webob
 
-from tests.functional import server
+from tests.servers import server
 
 LATEST = "1.39"
 

@@ -13,7 +13,7 @@ import urllib.request
 
 from placement import deploy
 from placement.conf import find
-from tests.functional import configuration, ports, programs
+from tests.servers import configuration, ports, programs
 
 START_SECONDS = 60
 STOP_SECONDS = 15

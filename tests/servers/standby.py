@@ -10,7 +10,7 @@ import contextlib
 import threading
 import typing
 
-from tests.functional import ports, postgresql
+from tests.servers import ports, postgresql
 
 SECONDS = 30
 

@@ -9,7 +9,7 @@ import tempfile
 import time
 import typing
 
-from tests.functional import accounts, mariadb, ports
+from tests.servers import accounts, mariadb, ports
 
 NODES = 3
 SYNC_SECONDS = 120

@@ -1,7 +1,7 @@
 """Whatever fails, at whatever step: a write is done or not, and says which.
 
-Each write is sent while each step in turn that it takes with the database fails in
-each way. What has to come of it is by the kind of fault, see ``faults.Outcome``.
+Send each write operation while each of its database steps in turn fails in each way;
+``fault_injection.Outcome`` says which result each kind of fault must have.
 """
 
 import collections.abc
@@ -13,17 +13,12 @@ import pytest
 import webob
 
 from placement.api import routes
-from tests.functional import (
-    contents,
-    databases,
-    faults,
-    invariants,
-    server,
-    writes,
-)
+from tests.functional import contents, invariants, write_operations
 from tests.functional.contents import Content
-from tests.functional.faults import Outcome
-from tests.functional.writes import Write
+from tests.functional.write_operations import Write
+from tests.servers import databases, server
+from tests.stress import fault_injection
+from tests.stress.fault_injection import Outcome
 
 # A race that does not end is given up so early; it is not about the pauses.
 OPTIONS = {"placement": {"allocation_conflict_retry_count": 2}}
@@ -47,15 +42,15 @@ class Place:
     """The service, on a database that fails when it is told to."""
 
     def __init__(self, kind: str, url: str, application: server.Application) -> None:
-        self.faults = faults.faults(kind, url)
+        self.faults = fault_injection.faults(kind, url)
         self.url = url
         self.keeper = contents.Keeper(url)
         self._application = application
-        writes.set_up(application)
+        write_operations.set_up(application)
         self.keeper.keep()
 
     def send(self, write: Write) -> webob.Response:
-        return writes.send(self._application, write)
+        return write_operations.send(self._application, write)
 
     def clean(self, write: Write) -> Clean:
         """Send the write twice, and make the database what it was."""
@@ -72,23 +67,23 @@ class Place:
 @pytest.fixture(scope="module")
 def injector_and_place(
     database_kind: str, database_server: databases.Databases
-) -> collections.abc.Iterator[tuple[faults.Injector, Place]]:
+) -> collections.abc.Iterator[tuple[fault_injection.Injector, Place]]:
     with database_server.new() as url:
         # The driver of MariaDB prepares for encryption at every connection, which
         # takes longer than all the rest of what a lost one costs.
         is_mariadb = database_kind == databases.MARIADB
         quick = f"{url}?ssl_disabled=true" if is_mariadb else url
-        injected_url, injector = faults.injected(quick)
+        injected_url, injector = fault_injection.injected(quick)
         with server.in_process(injected_url, OPTIONS) as application:
             place = Place(database_kind, quick, application)
             yield injector, place
             place.keeper.close()
 
 
-@pytest.mark.parametrize("write", writes.WRITES, ids=lambda write: write.name)
+@pytest.mark.parametrize("write", write_operations.WRITES, ids=lambda write: write.name)
 def test_whatever_fails_a_write_is_done_or_not_and_says_which(
     write: Write,
-    injector_and_place: tuple[faults.Injector, Place],
+    injector_and_place: tuple[fault_injection.Injector, Place],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     # Each fault is told with all its circumstances, which takes longer than the rest.
@@ -167,7 +162,7 @@ def test_there_is_a_write_of_every_operation_that_writes() -> None:
         pattern = re.sub(r"\{\w+\}", "[^/]+", operation.path)
         assert any(
             write.method == operation.method and re.fullmatch(pattern, write.path)
-            for write in writes.WRITES
+            for write in write_operations.WRITES
         ), operation.name
 
 
@@ -175,8 +170,8 @@ def test_a_service_starts_whatever_it_loses_of_its_database_meanwhile(
     database_kind: str, database_url: str
 ) -> None:
     """A worker that did not start would stop all others of its server."""
-    url, injector = faults.injected(database_url)
-    known = faults.faults(database_kind, database_url)
+    url, injector = fault_injection.injected(database_url)
+    known = fault_injection.faults(database_kind, database_url)
     (lost,) = (fault for fault in known if fault.name == "lost before")
     for number in lost.numbers():
         injector.arm(lost, number)

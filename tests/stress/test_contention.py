@@ -1,6 +1,6 @@
 """Claims that come at the same moment never get more than there is.
 
-The same for a long time: ``python -m tests.functional.contention``.
+The same for a long time: ``python -m tests.stress.contention``.
 """
 
 import os
@@ -8,14 +8,9 @@ import os
 import pytest
 import sqlalchemy as sa
 
-from tests.functional import (
-    contended,
-    contention,
-    databases,
-    invariants,
-    isolation,
-    race,
-)
+from tests.functional import invariants
+from tests.servers import databases, isolation_levels
+from tests.stress import contended_claims, contention, last_unit
 
 ROUNDS = int(os.environ.get("PLACEMENT_TEST_RACE_ROUNDS", "60"))
 CLAIMS = int(os.environ.get("PLACEMENT_TEST_CLAIMS", "1000"))
@@ -30,17 +25,17 @@ def test_so_it_is_whatever_the_server_isolates_by(
     database_server: databases.Databases, database_kind: str
 ) -> None:
     # It comes with the first, and so do all other tests.
-    levels = isolation.LEVELS[database_kind][1:]
+    levels = isolation_levels.LEVELS[database_kind][1:]
     if not levels:
         pytest.skip("there is but one way")
     for level in levels:
-        with database_server.new() as url, isolation.set_to(url, level):
+        with database_server.new() as url, isolation_levels.set_to(url, level):
             assert level_of_new_connections(url) == level
             require_one_winner(url, ROUNDS // 3)
 
 
 def require_one_winner(url: str, rounds: int) -> None:
-    figures = race.run(contention.inside([url]), [url], rounds, SEED)
+    figures = last_unit.run(contention.inside([url]), [url], rounds, SEED)
 
     assert not figures.wrong, "\n".join(figures.wrong)
     assert figures.winners == {1: rounds}
@@ -52,7 +47,7 @@ def require_one_winner(url: str, rounds: int) -> None:
 
 
 def level_of_new_connections(url: str) -> str:
-    """Return the level that whoever asks for none gets, as ``isolation`` calls it."""
+    """Return the default level of new connections, as ``isolation_levels`` names it."""
     engine = sa.create_engine(url)
     with engine.connect() as conn:
         level = str(conn.get_isolation_level()).lower()
@@ -65,9 +60,13 @@ def level_of_new_connections(url: str) -> str:
 
 def test_claims_for_more_than_there_is_take_what_there_is(database_url: str) -> None:
     urls = [database_url]
-    figures = contended.run(contention.inside(urls), urls, CLAIMS, SEED)
+    figures = contended_claims.run(contention.inside(urls), urls, CLAIMS, SEED)
 
     assert not figures.wrong, "\n".join(figures.wrong)
-    assert set(figures.claims) == {"204", contended.NO_ROOM, contended.STALE}
+    assert set(figures.claims) == {
+        "204",
+        contended_claims.NO_ROOM,
+        contended_claims.STALE,
+    }
     assert figures.full > 0
     assert figures.snapshots > 0

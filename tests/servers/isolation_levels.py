@@ -9,7 +9,7 @@ import typing
 
 import sqlalchemy as sa
 
-from tests.functional import databases
+from tests.servers import databases
 
 _POSTGRESQL = ("read committed", "repeatable read", "serializable")
 _MARIADB: dict[str, dict[str, str]] = {

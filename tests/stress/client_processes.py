@@ -24,8 +24,8 @@ import sqlalchemy as sa
 
 from placement import client
 from placement.db import conflicts, transaction
-from tests.functional import server
 from tests.functional.connection import Answer, Connection
+from tests.servers import server
 
 VERSION = "1.39"
 PROJECT = "project"

@@ -13,7 +13,7 @@ import typing
 
 import psycopg2
 
-from tests.functional import accounts, ports
+from tests.servers import accounts, ports
 
 USER = "placement"
 START_SECONDS = 60
