@@ -69,7 +69,7 @@ def create_inventory(req: Request, uuid: str) -> Reply:
         offer = offer_from_body(body)
         _require_capacity(offer, name, provider, req.version, refused)
         try:
-            ids = classes.hold(conn, [name])
+            ids = classes.lock_ids(conn, [name])
         except exception.ResourceClassNotFound as unknown:
             raise exception.BadRequest(reason=f"{refused}: {unknown}") from unknown
         offer = offer_from_body(body, ids[name])
@@ -192,7 +192,7 @@ def update_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
         refused = f"Unable to update inventory for resource provider {provider.uuid}"
         offer = offer_from_body(body)
         _require_capacity(offer, resource_class, provider, req.version, refused)
-        ids = classes.hold(conn, [resource_class])
+        ids = classes.lock_ids(conn, [resource_class])
         offer = offer_from_body(body, ids[resource_class])
         if not inventory.change(conn, provider, offer):
             raise exception.BadRequest(
@@ -261,7 +261,7 @@ def _offers(
         offer = offer_from_body(record)
         _require_capacity(offer, name, provider, req.version, refused)
     try:
-        ids = classes.hold(conn, records)
+        ids = classes.lock_ids(conn, records)
     except exception.ResourceClassNotFound as unknown:
         raise exception.BadRequest(
             reason="Unknown resource class in inventory for resource provider "
@@ -276,7 +276,7 @@ def offer_from_body(record: _Body, class_id: int = -1) -> Inventory:
     given: _Body = {
         name: value if name == "allocation_ratio" else int(value)
         for name, value in record.items()
-        if name in inventory.OFFERED
+        if name in inventory.CLIENT_FIELDS
     }
     return Inventory(class_id, **given)
 
@@ -312,7 +312,7 @@ def _set_body(records: collections.abc.Mapping[str, _Body], generation: int) -> 
 
 
 def _record(offer: Inventory) -> _Body:
-    return {name: getattr(offer, name) for name in inventory.OFFERED}
+    return {name: getattr(offer, name) for name in inventory.CLIENT_FIELDS}
 
 
 def _given(record: _Body) -> _Body:

@@ -1,7 +1,7 @@
-"""Aggregates: uuids that group providers, and have no other property.
+"""Aggregates: uuids that group providers.
 
-An aggregate is stored once, by its canonical uuid. Clients expect to read a uuid as
-they wrote it, so each association keeps its spelling where that is another.
+An aggregate is stored once, under its canonical uuid. Clients expect to read a uuid
+as they wrote it, so each membership stores the spelling if it differs.
 """
 
 import collections.abc
@@ -14,33 +14,33 @@ from placement.objects.association import Associations
 from placement.objects.resource_provider import ProviderChildren, ResourceProvider
 
 _aggregates = tables.placement_aggregates
-_associations = tables.resource_provider_aggregates
-_KIND = Associations(_associations.c.aggregate_id)
+_memberships = tables.resource_provider_aggregates
+_MEMBERSHIPS = Associations(_memberships.c.aggregate_id)
 
-# Longer spellings, such as with braces, are not kept.
+# Longer spellings, such as with braces, are shown in canonical form.
 _SPELLING_LENGTH_MAX = 36
 
-# How the uuids are shown, by their canonical form.
+# Uuids as clients wrote them, by canonical form.
 Spellings = dict[str, str]
 
 
 def spellings(given: collections.abc.Iterable[str]) -> Spellings:
-    """Return the aggregates that ``given`` names, in its order.
+    """Return the spelling of each aggregate in ``given``, in its order.
 
-    Of several spellings of one uuid the first is shown.
+    If one uuid has several spellings, the first counts.
     """
-    shown: Spellings = {}
+    found: Spellings = {}
     for written in given:
         canonical = uuids.canonical_or_same(written)
         is_kept = len(written) <= _SPELLING_LENGTH_MAX
-        shown.setdefault(canonical, written if is_kept else canonical)
-    return shown
+        found.setdefault(canonical, written if is_kept else canonical)
+    return found
 
 
 def get_all(conn: sa.Connection, uuid: str) -> tuple[int, list[str]]:
-    """Return a provider's generation, and the uuids of its aggregates as written.
+    """Return a provider's generation, and its aggregates as clients wrote them.
 
-    They are ordered by their ids. Runs one statement.
+    They are ordered by their stored ids. Runs one statement.
 
     Raises ResourceProviderNotFound.
     """
@@ -48,15 +48,15 @@ def get_all(conn: sa.Connection, uuid: str) -> tuple[int, list[str]]:
     return provider.generation, [row[0] for row in rows]
 
 
-# The uuid of an aggregate, as it was written for the provider.
-AS_WRITTEN = sa.func.coalesce(_associations.c.spelling, _aggregates.c.uuid)
+# The uuid of an aggregate as a client wrote it for this provider.
+AS_WRITTEN = sa.func.coalesce(_memberships.c.spelling, _aggregates.c.uuid)
 
 _OF_PROVIDER = ProviderChildren(
     AS_WRITTEN,
     source=sa.join(
-        _associations, _aggregates, _aggregates.c.id == _associations.c.aggregate_id
+        _memberships, _aggregates, _aggregates.c.id == _memberships.c.aggregate_id
     ),
-    owner=_associations.c.resource_provider_id,
+    owner=_memberships.c.resource_provider_id,
     order=_aggregates.c.id,
 )
 
@@ -64,9 +64,9 @@ _OF_PROVIDER = ProviderChildren(
 def replace_all(
     conn: sa.Connection, provider: ResourceProvider, wanted: Spellings
 ) -> bool:
-    """Make ``wanted`` the provider's aggregates; unknown ones are added, for good.
+    """Replace the provider's aggregates; create those that do not exist.
 
-    The caller has locked the provider, and moves its generation or revision.
+    The caller has locked the provider, and advances its generation or revision.
 
     Returns whether anything has changed.
     """
@@ -81,10 +81,10 @@ def replace_all(
         known[uuid]: None if written == uuid else written
         for uuid, written in wanted.items()
     }
-    # One that is written otherwise now is deleted and added.
+    # A membership whose spelling changes is deleted and inserted again.
     gone = dict(present.items() - spelled.items())
     new = dict(spelled.items() - present.items())
-    steps = _KIND.changing(
+    steps = _MEMBERSHIPS.change_steps(
         provider.id,
         gone.keys(),
         {id_: {"spelling": spelling} for id_, spelling in new.items()},
@@ -97,9 +97,9 @@ def replace_all(
 def _find(
     conn: sa.Connection, provider: ResourceProvider, names: list[str]
 ) -> tuple[dict[str, int], dict[int, str | None]]:
-    """Return the ids of those aggregates that exist, and the provider's spellings.
+    """Return the ids of the existing aggregates among ``names``, by uuid.
 
-    The spellings are by the ids of the provider's aggregates.
+    Also returns the spellings of the provider's aggregates, by their ids.
     """
     rows = _FIND.execute(conn, {"uuids": names}, {"provider": provider.id}).all()
     return (
@@ -115,8 +115,8 @@ _FIND = lists.Statement(
         ),
         sa.select(
             sa.literal_column("1"),
-            _associations.c.spelling,
-            _associations.c.aggregate_id,
-        ).where(_associations.c.resource_provider_id == sa.bindparam("provider")),
+            _memberships.c.spelling,
+            _memberships.c.aggregate_id,
+        ).where(_memberships.c.resource_provider_id == sa.bindparam("provider")),
     )
 )

@@ -1,4 +1,4 @@
-"""What a provider is associated with: rows that are pairs of ids."""
+"""Associations of providers with traits or aggregates: rows with a pair of ids."""
 
 import collections.abc
 import typing
@@ -8,15 +8,14 @@ import sqlalchemy as sa
 from placement.db import batch, lists
 from placement.db.batch import Step
 
-# The values of other columns by id.
+# Values of the other columns, by the id of the trait or aggregate.
 Rows = collections.abc.Mapping[int, collections.abc.Mapping[str, typing.Any]]
 
 
 class Associations:
-    """The associations of one kind.
+    """The associations in one table.
 
-    ``member`` is the column of the other id, in a table that has the provider's as
-    ``resource_provider_id``.
+    ``member`` is the column with the id of the trait or aggregate.
     """
 
     def __init__(self, member: sa.Column[typing.Any]) -> None:
@@ -29,29 +28,29 @@ class Associations:
         )
 
     def members(self, conn: sa.Connection, provider_id: int) -> set[int]:
-        """Return the ids of what the provider is associated with."""
+        """Return the ids with which the provider is associated."""
         of_provider = {"provider": provider_id}
         return set(batch.run_one(conn, self._present, of_provider).scalars())
 
-    def replacing(
+    def replace_steps(
         self,
         provider_id: int,
         present: collections.abc.Set[int],
         wanted: collections.abc.Set[int],
     ) -> list[Step]:
-        """Return how to make ``wanted`` of what is ``present``; nothing if it is that.
+        """Return the steps that replace the ids ``present`` by ``wanted``.
 
-        The caller keeps other writers away.
+        There are none if both are equal. The caller has locked the provider.
         """
         new: Rows = {id_: {} for id_ in wanted - present}
-        return self.changing(provider_id, present - wanted, new)
+        return self.change_steps(provider_id, present - wanted, new)
 
-    def changing(
+    def change_steps(
         self, provider_id: int, gone: collections.abc.Set[int], new: Rows
     ) -> list[Step]:
-        """Return how to delete the associations ``gone`` and then add ``new`` ones.
+        """Return the steps that delete the ids ``gone`` and insert ``new`` rows.
 
-        ``new`` has the values of other columns by id, for each id the same columns.
+        All of ``new`` have the same columns.
         """
         steps = []
         if gone:

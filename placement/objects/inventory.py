@@ -1,4 +1,4 @@
-"""Inventories: how much of one resource class one provider offers."""
+"""Inventories: how many units of a resource class a provider offers."""
 
 import collections.abc
 import dataclasses
@@ -98,8 +98,8 @@ class Offer(typing.NamedTuple):
         return amount <= self.free
 
 
-# What a client says of an inventory; the rest is the service's.
-OFFERED = (
+# What clients set of an inventory.
+CLIENT_FIELDS = (
     "total",
     "reserved",
     "min_unit",
@@ -110,7 +110,7 @@ OFFERED = (
 
 COLUMNS = (
     _inventories.c.resource_class_id,
-    *(_inventories.c[name] for name in OFFERED),
+    *(_inventories.c[name] for name in CLIENT_FIELDS),
     _inventories.c.used,
     sa.func.coalesce(_inventories.c.updated_at, _inventories.c.created_at),
 )
@@ -132,9 +132,9 @@ _OF_PROVIDER = (
 
 
 def get_all_by_name(conn: sa.Connection, uuid: str) -> tuple[int, dict[str, Inventory]]:
-    """Return a provider's generation and its inventories by the names of their classes.
+    """Return a provider's generation, and its inventories by class name.
 
-    They are ordered by resource class. Runs one statement.
+    They are ordered by class id. Runs one statement.
 
     Raises ResourceProviderNotFound.
     """
@@ -168,42 +168,42 @@ _IS_OF_CLASS = sa.and_(
     _inventories.c.resource_class_id == sa.bindparam("resource_class"),
 )
 _OF_CLASS = sa.select(*COLUMNS).where(_IS_OF_CLASS)
-# What it is to be is among the values that it is run with.
+# The new values are added to the parameters when it runs.
 _CHANGE = sa.update(_inventories).where(_IS_OF_CLASS)
 
 
 def add(
-    conn: sa.Connection, provider: ResourceProvider, offer: Inventory, name: str
+    conn: sa.Connection, provider: ResourceProvider, wanted: Inventory, class_name: str
 ) -> int:
-    """Add one class, which is called ``name``, to what the provider offers.
+    """Add an inventory of one class, whose name is ``class_name``.
 
     Returns the provider's new generation.
-    Raises ResourceProviderNotFound when the provider has gone, and
+    Raises ResourceProviderNotFound when the provider was deleted, and
     InventoryExists.
     """
     generation = resource_provider.advance_generation(conn, provider)
-    if find(conn, provider, offer.resource_class_id) is not None:
-        raise exception.InventoryExists(uuid=provider.uuid, resource_class=name)
-    _insert(conn, provider, [offer])
+    if find(conn, provider, wanted.resource_class_id) is not None:
+        raise exception.InventoryExists(uuid=provider.uuid, resource_class=class_name)
+    _insert(conn, provider, [wanted])
     return generation
 
 
-def change(conn: sa.Connection, provider: ResourceProvider, offer: Inventory) -> bool:
-    """Put ``offer`` in the place of the one of its class; says whether there was one.
+def change(conn: sa.Connection, provider: ResourceProvider, wanted: Inventory) -> bool:
+    """Replace the provider's inventory of one class; return whether there was one.
 
-    The caller has advanced the provider's generation. An offer that stays as it is is
-    not written.
+    The caller has advanced the provider's generation. An unchanged inventory is not
+    written.
     """
-    stored = find(conn, provider, offer.resource_class_id)
-    if stored is None or stored == offer:
+    stored = find(conn, provider, wanted.resource_class_id)
+    if stored is None or stored == wanted:
         return stored is not None
-    _change(conn, provider, offer)
+    _change(conn, provider, wanted)
     return True
 
 
-def _change(conn: sa.Connection, provider: ResourceProvider, offer: Inventory) -> None:
-    of_class = {"provider": provider.id, "resource_class": offer.resource_class_id}
-    conn.execute(_CHANGE, of_class | _offered(offer))
+def _change(conn: sa.Connection, provider: ResourceProvider, wanted: Inventory) -> None:
+    of_class = {"provider": provider.id, "resource_class": wanted.resource_class_id}
+    conn.execute(_CHANGE, of_class | _client_values(wanted))
 
 
 def replace_all(
@@ -212,16 +212,16 @@ def replace_all(
     provider: ResourceProvider,
     wanted: collections.abc.Sequence[Inventory],
 ) -> None:
-    """Make ``wanted`` the provider's whole offer.
+    """Replace all inventories of the provider.
 
-    The caller has advanced the provider's generation. Runs inside the caller's
-    write transaction, which may run it again. What stays as it is is not written.
+    The caller has advanced the provider's generation. Unchanged inventories are not
+    written.
 
-    Raises InventoryInUse when a class that would go has allocations.
+    Raises InventoryInUse when a class to remove has allocations.
     Source: API reference, "Update resource provider inventories".
     """
     before = merge(conn, provider, wanted)
-    gone = before - {offer.resource_class_id for offer in wanted}
+    gone = before - {each.resource_class_id for each in wanted}
     if gone:
         remove(conn, known_names, provider, sorted(gone))
 
@@ -231,24 +231,24 @@ def merge(
     provider: ResourceProvider,
     wanted: collections.abc.Sequence[Inventory],
 ) -> collections.abc.Set[int]:
-    """Add ``wanted`` to the provider's offer; where a class has one, it is replaced.
+    """Add or replace the inventories of the classes in ``wanted``; keep the others.
 
     The caller has advanced the provider's generation.
 
-    Returns the ids of the classes that were offered before.
+    Returns the ids of the classes that had an inventory before.
     """
     present = {
-        offer.resource_class_id: offer
-        for offer in get_all_by_resource_provider(conn, provider)
+        each.resource_class_id: each
+        for each in get_all_by_resource_provider(conn, provider)
     }
-    for offer in wanted:
-        stored = present.get(offer.resource_class_id)
-        if stored is not None and stored != offer:
-            _change(conn, provider, offer)
+    for each in wanted:
+        stored = present.get(each.resource_class_id)
+        if stored is not None and stored != each:
+            _change(conn, provider, each)
     _insert(
         conn,
         provider,
-        [offer for offer in wanted if offer.resource_class_id not in present],
+        [each for each in wanted if each.resource_class_id not in present],
     )
     return present.keys()
 
@@ -259,13 +259,13 @@ def remove_all_but(
     provider: ResourceProvider,
     kept: collections.abc.Sequence[Inventory] = (),
 ) -> None:
-    """Take every class out of the provider's offer but those of ``kept``.
+    """Remove all inventories of the provider but those of the classes in ``kept``.
 
     The caller has advanced the provider's generation.
 
     Raises InventoryInUse, which names all classes that have allocations.
     """
-    classes = {offer.resource_class_id for offer in kept}
+    classes = {each.resource_class_id for each in kept}
     present = get_all_by_resource_provider(conn, provider)
     gone = [each.resource_class_id for each in present]
     gone = [number for number in gone if number not in classes]
@@ -279,7 +279,7 @@ def remove(
     provider: ResourceProvider,
     resource_class_ids: collections.abc.Sequence[int],
 ) -> int:
-    """Take classes out of the provider's offer; returns how many there were.
+    """Remove the inventories of some classes; return how many there were.
 
     The caller has advanced the provider's generation.
 
@@ -306,7 +306,7 @@ def _used_classes(
     provider: ResourceProvider,
     resource_class_ids: collections.abc.Sequence[int],
 ) -> list[int]:
-    """Return those classes that have allocations, by ascending id."""
+    """Return the classes that have allocations, by ascending id."""
     allocations = tables.allocations
     return list(
         conn.scalars(
@@ -324,21 +324,21 @@ def _used_classes(
 def _insert(
     conn: sa.Connection,
     provider: ResourceProvider,
-    offers: collections.abc.Sequence[Inventory],
+    inventories: collections.abc.Sequence[Inventory],
 ) -> None:
-    if not offers:
+    if not inventories:
         return
     rows = [
         {
             "resource_provider_id": provider.id,
-            "resource_class_id": offer.resource_class_id,
+            "resource_class_id": each.resource_class_id,
             "used": 0,
-            **_offered(offer),
+            **_client_values(each),
         }
-        for offer in offers
+        for each in inventories
     ]
     batch.run(conn, [lists.insert(_inventories, rows)])
 
 
-def _offered(offer: Inventory) -> dict[str, typing.Any]:
-    return {name: getattr(offer, name) for name in OFFERED}
+def _client_values(wanted: Inventory) -> dict[str, typing.Any]:
+    return {name: getattr(wanted, name) for name in CLIENT_FIELDS}

@@ -1,4 +1,4 @@
-"""Pages of providers with everything that belongs to them.
+"""Pages of providers with their inventories, traits, aggregates and allocations.
 
 For callers that read a whole cloud: the number of statements per page is constant.
 """
@@ -20,13 +20,13 @@ _provider_aggregates = tables.resource_provider_aggregates
 _aggregates = tables.placement_aggregates
 _allocations = tables.allocations
 
-# What can be read with a provider.
+# Members of ``include``.
 INVENTORIES = "inventories"
 TRAITS = "traits"
 AGGREGATES = "aggregates"
 ALLOCATIONS = "allocations"
 
-# SQLite allows 32,766 parameters in a statement.
+# SQLite allows 32,766 parameters per statement.
 _IDS_PER_STATEMENT = 1000
 
 _Rows = collections.abc.Iterable[tuple[typing.Any, ...]]
@@ -35,11 +35,11 @@ _Amounts = dict[str, int]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProviderDetails:
-    """One provider with what was asked for; the rest is empty.
+    """One provider with the requested details; the others are empty.
 
     ``inventories`` are by resource class, ``allocations`` by consumer and then by
-    resource class. Traits and aggregates ascend by their stored ids;
-    the uuid of an aggregate is as it was written.
+    resource class. Traits and aggregates are ordered by their stored ids; uuids of
+    aggregates are as clients wrote them.
     """
 
     id: int
@@ -64,12 +64,12 @@ def get_page(
     after_id: int,
     size: int,
 ) -> list[ProviderDetails]:
-    """Return the next ``size`` providers selected by ``ids``, ordered by id.
+    """Return the next ``size`` providers that ``ids`` selects, ordered by id.
 
-    Each has an id above ``after_id``, and with ``is_only_roots`` no parent. Runs one
-    statement for the providers, and for each 1,000 of them one per member of
-    ``include``, besides those that read names not known yet. The caller sees to it
-    that all of them read one snapshot.
+    The page starts after the id ``after_id``; with ``is_only_roots`` it has roots
+    only. Runs one statement for the providers, and per 1,000 of them one for each
+    member of ``include``, plus those that read names that are not cached. The caller
+    provides a snapshot.
     """
     select = _PROVIDERS.where(_providers.c.id.in_(ids))
     if is_only_roots:
@@ -133,7 +133,7 @@ def _attach_allocations(
     )
     for provider_id, consumer, class_id, used in found:
         amounts = providers[provider_id].allocations.setdefault(consumer, {})
-        # Nothing in the database keeps a consumer from having two rows of a class.
+        # The schema allows several rows for the same consumer and class.
         amounts[classes[class_id]] = amounts.get(classes[class_id], 0) + used
 
 
@@ -166,7 +166,7 @@ _PROVIDERS = (
     .limit(sa.bindparam("size"))
 )
 
-# How each is read, and added to its providers.
+# For each member of ``include``: its statement, and what adds the rows to providers.
 _PARTS = {
     INVENTORIES: (
         _of_providers(

@@ -1,4 +1,4 @@
-"""Reshaping: inventories and allocations move between providers, all at once."""
+"""Reshaping: move inventories and allocations between providers in one transaction."""
 
 import collections.abc
 import dataclasses
@@ -20,15 +20,15 @@ from placement.objects.resource_provider import ResourceProvider
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Shape:
-    """What one provider is to offer, given the generation that was read.
+    """All inventories that one provider is to have.
 
-    ``generation`` is as it was given, be it 2.0 for 2. ``offers`` are by the name of
-    their class; the id in them means nothing.
+    ``generation`` is the number that the client sent, which may be 2.0 for 2.
+    ``inventories`` are by class name; their class ids are not set.
     """
 
     provider_uuid: str
     generation: float
-    offers: dict[str, Inventory]
+    inventories: dict[str, Inventory]
 
 
 def reshape(
@@ -37,41 +37,43 @@ def reshape(
     shapes: collections.abc.Sequence[Shape],
     claims: collections.abc.Sequence[Claim],
 ) -> None:
-    """Give the providers their shapes, and the consumers what they claim.
+    """Replace inventories of providers and allocations of consumers.
 
-    Claims are made against the old and the new offers together, where the new one
-    of a class counts; then what is not in the new shape goes.
+    Claims are checked against the old and the new inventories together; if a class has
+    both, the new one counts. Then inventories that are not in the shapes are removed.
 
-    Generations move by one for each provider with a shape, by one more if its
-    shape is not empty, and by what claims move.
+    The generation of a provider advances by one for its shape, by one more if the
+    shape is not empty, and by what the claims add.
 
     Raises ReshapedProviderNotFound, ConcurrentUpdate, BadRequest for an unknown
-    class, InventoryUpdateInUse when a class that goes is used in the end, and what
+    class, InventoryUpdateInUse when a class to remove is still allocated, and what
     claims raise.
     Source: microversion 1.30.
     """
     providers = _providers(conn, shapes)
-    # Consumers are locked before providers, by everyone, and these all at once.
+    # Every writer locks consumers before providers, and all providers in one order.
     cleared = claim_transaction.clear_consumers(conn, claims)
     ids = (provider.id for provider in providers.values())
     claim_transaction.lock_providers(conn, claims, cleared, ids)
-    offers = _offers(conn, shapes)
+    inventories = _inventories(conn, shapes)
     for shape in sorted(shapes, key=lambda shape: providers[shape.provider_uuid].id):
         provider = providers[shape.provider_uuid]
         try:
             resource_provider.advance_generation(
-                conn, provider, int(shape.generation), by=2 if shape.offers else 1
+                conn, provider, int(shape.generation), by=2 if shape.inventories else 1
             )
         except exception.ConcurrentUpdate as raced:
             raise _stale(provider.uuid, "another", shape.generation) from raced
-        inventory.merge(conn, provider, offers[provider.uuid])
+        inventory.merge(conn, provider, inventories[provider.uuid])
     try:
         claim_transaction.replace(conn, known_names, claims, cleared)
     except exception.ResourceClassNotFound as unknown:
         raise _malformed(unknown) from unknown
     for provider in providers.values():
         try:
-            inventory.remove_all_but(conn, known_names, provider, offers[provider.uuid])
+            inventory.remove_all_but(
+                conn, known_names, provider, inventories[provider.uuid]
+            )
         except exception.InventoryInUse as used:
             raise exception.InventoryUpdateInUse(**used.details) from used
 
@@ -79,9 +81,9 @@ def reshape(
 def _providers(
     conn: sa.Connection, shapes: collections.abc.Sequence[Shape]
 ) -> dict[str, ResourceProvider]:
-    """Return the providers by uuid, each as it was when its shape was made.
+    """Return the providers by uuid.
 
-    Of several that are not, the first is told.
+    Raises for the first that does not exist or has another generation than its shape.
     """
     found = resource_provider.get_all_by_uuid(
         conn, [shape.provider_uuid for shape in shapes]
@@ -106,20 +108,20 @@ def _malformed(unknown: exception.ResourceClassNotFound) -> exception.BadRequest
     return exception.BadRequest(reason=f"malformed reshaper data: {unknown}")
 
 
-def _offers(
+def _inventories(
     conn: sa.Connection, shapes: collections.abc.Sequence[Shape]
 ) -> dict[str, list[Inventory]]:
-    """Return each provider's offers, with the ids of their classes."""
+    """Return each provider's inventories, with their class ids set."""
     try:
-        ids = resource_class.hold(
-            conn, dict.fromkeys(name for shape in shapes for name in shape.offers)
+        ids = resource_class.lock_ids(
+            conn, dict.fromkeys(name for shape in shapes for name in shape.inventories)
         )
     except exception.ResourceClassNotFound as unknown:
         raise _malformed(unknown) from unknown
     return {
         shape.provider_uuid: [
-            dataclasses.replace(offer, resource_class_id=ids[name])
-            for name, offer in shape.offers.items()
+            dataclasses.replace(each, resource_class_id=ids[name])
+            for name, each in shape.inventories.items()
         ]
         for shape in shapes
     }

@@ -1,4 +1,4 @@
-"""Resource classes: the kinds of things that are counted."""
+"""Resource classes: standard ones, and custom ones that clients create."""
 
 import collections.abc
 import datetime
@@ -12,7 +12,7 @@ from placement.db import locks, names, tables
 _classes = tables.resource_classes
 _inventories = tables.inventories
 
-# Below are the standard classes, with room for those to come.
+# Lower ids are for standard classes, also future ones.
 _FIRST_CUSTOM_ID = 10_000
 
 
@@ -58,7 +58,7 @@ def get_by_name(conn: sa.Connection, name: str) -> ResourceClass:
 
 
 def ensure(conn: sa.Connection, name: str) -> bool:
-    """Add a custom class unless it exists; says whether it was added."""
+    """Create a custom class unless it exists; return whether it was created."""
     if find_by_name(conn, name) is not None:
         return False
     newest = conn.scalar(sa.select(sa.func.max(_classes.c.id)))
@@ -69,9 +69,9 @@ def ensure(conn: sa.Connection, name: str) -> bool:
 
 
 def rename(conn: sa.Connection, name: str, new_name: str) -> ResourceClass:
-    """Give a custom class another name, under which all that uses it goes on.
+    """Rename a custom class; its inventories and allocations keep its id.
 
-    Returns the class as it is then.
+    Returns the renamed class.
     Raises ResourceClassNotFound; BadRequest for a standard class; Conflict when
     the new name is taken.
     """
@@ -93,14 +93,14 @@ def rename(conn: sa.Connection, name: str, new_name: str) -> ResourceClass:
         .values(name=new_name)
     )
     if renamed.rowcount == 0:
-        # Another request has deleted or renamed it since it was read.
+        # Another transaction deleted or renamed it after it was read.
         raise exception.ResourceClassNotFound(name=name)
     names.advance_revision(conn)
     return get_by_name(conn, new_name)
 
 
 def delete(conn: sa.Connection, name: str) -> None:
-    """Take away a custom class that no inventory is of.
+    """Delete a custom class that has no inventories.
 
     Raises ResourceClassNotFound, BadRequest for a standard class, and
     ResourceClassInUse.
@@ -111,8 +111,8 @@ def delete(conn: sa.Connection, name: str) -> None:
             reason="Error in delete resource class: "
             f"Cannot delete standard resource class {name}."
         )
-    # Who adds an inventory of the class holds it, see ``hold``: by its name, and of
-    # MariaDB that is to hold an entry of the index and not the row.
+    # Writers of inventories lock the class by its name, see ``lock_ids``. On MariaDB
+    # that locks an index entry and not the row, so this locks by name, too.
     conn.execute(
         sa.select(_classes.c.id).where(_classes.c.name == name).with_for_update()
     )
@@ -124,16 +124,19 @@ def delete(conn: sa.Connection, name: str) -> None:
         sa.delete(_classes).where(_classes.c.id == found.id, _classes.c.name == name)
     )
     if gone.rowcount == 0:
-        # Another request has deleted or renamed it since it was read.
+        # Another transaction deleted or renamed it after it was read.
         raise exception.ResourceClassNotFound(name=name)
     names.advance_revision(conn)
 
 
-def hold(conn: sa.Connection, wanted: collections.abc.Iterable[str]) -> dict[str, int]:
-    """Return the ids of classes by name, and keep them what they are.
+def lock_ids(
+    conn: sa.Connection, wanted: collections.abc.Iterable[str]
+) -> dict[str, int]:
+    """Return the ids of classes by name, and lock the classes against changes.
 
-    For who is going to store the ids: until the transaction ends, no custom class
-    is deleted or renamed. Standard classes never are, and cost no statement.
+    Until the transaction ends, none of the custom classes can be deleted or renamed,
+    so the caller can store their ids. Standard classes never change, and cost no
+    statement.
 
     Raises ResourceClassNotFound for the first that does not exist.
     """
@@ -141,13 +144,13 @@ def hold(conn: sa.Connection, wanted: collections.abc.Iterable[str]) -> dict[str
     ids = names.STANDARD_CLASSES
     custom = sorted(set(names_wanted) - ids.keys())
     if custom:
-        held = conn.execute(
+        locked = conn.execute(
             sa.select(_classes.c.name, _classes.c.id)
             .where(_classes.c.name.in_(custom))
             .order_by(_classes.c.id)
             .with_for_update(read=True, key_share=True)
         )
-        found: dict[str, int] = dict(held.all())
+        found: dict[str, int] = dict(locked.all())
         locks.lock_classes_elsewhere(conn, found.values())
         ids = ids | found
     for name in names_wanted:

@@ -1,4 +1,4 @@
-"""Traits: what a provider is like, and which providers have which."""
+"""Traits, and their associations with providers."""
 
 import collections.abc
 import datetime
@@ -15,7 +15,7 @@ from placement.objects.resource_provider import ProviderChildren, ResourceProvid
 
 _traits = tables.traits
 _associations = tables.resource_provider_traits
-_KIND = Associations(_associations.c.trait_id)
+_ASSOCIATIONS = Associations(_associations.c.trait_id)
 
 
 class Trait(typing.NamedTuple):
@@ -39,10 +39,10 @@ def get_all(
     prefix: str | None = None,
     associated: bool | None = None,
 ) -> list[Trait]:
-    """Return traits ordered by id: all, or those that meet every filter given.
+    """Return the traits that meet all given filters, ordered by id.
 
-    ``among`` names the only ones that count, ``prefix`` is what the name begins
-    with, ``associated`` asks whether any provider has it.
+    ``among``: the name is one of these. ``prefix``: the name starts with this.
+    ``associated``: some provider has the trait, or none has.
     """
     select = _SELECT.order_by(_traits.c.id)
     if among is not None:
@@ -50,7 +50,7 @@ def get_all(
     if associated is not None:
         select = select.where(_is_associated if associated else ~_is_associated)
     found = (Trait(*row) for row in conn.execute(select))
-    # In SQL, whether case counts and what a wildcard is differ by database.
+    # Not LIKE: its case sensitivity and wildcards differ between databases.
     return [trait for trait in found if trait.name.startswith(prefix or "")]
 
 
@@ -66,7 +66,7 @@ def get_by_name(conn: sa.Connection, name: str) -> Trait:
 
 
 def ensure(conn: sa.Connection, name: str) -> tuple[Trait, bool]:
-    """Add a custom trait unless it exists; returns it, and whether it was added."""
+    """Create a custom trait unless it exists; return it and whether it was created."""
     try:
         return get_by_name(conn, name), False
     except exception.TraitNotFound:
@@ -76,10 +76,10 @@ def ensure(conn: sa.Connection, name: str) -> tuple[Trait, bool]:
 
 
 def delete(conn: sa.Connection, name: str) -> None:
-    """Take away a custom trait that no provider has.
+    """Delete a custom trait that no provider has.
 
-    A provider that gets it at the same moment breaks a foreign key, on whichever
-    side comes second.
+    If another transaction gives it to a provider meanwhile, the later of the two
+    breaks the foreign key and is retried.
 
     Raises TraitNotFound, BadRequest for a standard trait, and TraitInUse.
     """
@@ -91,7 +91,7 @@ def delete(conn: sa.Connection, name: str) -> None:
         raise exception.TraitInUse(name=name)
     gone = conn.execute(sa.delete(_traits).where(_traits.c.id == trait.id))
     if gone.rowcount == 0:
-        # Another request has deleted it since it was read.
+        # Another transaction deleted it after it was read.
         raise exception.TraitNotFound(names=name)
     names.advance_revision(conn)
 
@@ -103,7 +103,7 @@ def get_all_by_resource_provider(
 ) -> tuple[ResourceProvider, list[Trait]]:
     """Return a provider and its traits, ordered by id.
 
-    Runs one statement when the steps ``after`` are done.
+    The steps ``after`` are sent first, in the same round trip if possible.
 
     Raises ResourceProviderNotFound.
     """
@@ -125,18 +125,20 @@ def replace_all(
     present: list[Trait],
     wanted: set[int],
 ) -> tuple[ResourceProvider, list[Trait]]:
-    """Make ``wanted``, which are ids, the traits of a provider that had ``present``.
+    """Replace the traits ``present`` of a provider by those with the ids ``wanted``.
 
-    The generation moves only if the set changes.
+    Advances the generation only if the set changes.
 
-    Returns the provider and its traits as they are then.
-    Raises StaleGeneration when the generation has moved since both were read.
+    Returns the updated provider and its traits.
+    Raises StaleGeneration when the generation has changed since both were read.
     """
-    steps = _KIND.replacing(provider.id, {each.id for each in present}, wanted)
+    steps = _ASSOCIATIONS.replace_steps(
+        provider.id, {each.id for each in present}, wanted
+    )
     if not steps:
         return provider, present
     try:
-        # Every change of traits moves it, so they are what was read.
+        # Every change of traits advances the generation, so ``present`` is current.
         resource_provider.advance_generation(conn, provider, provider.generation)
     except exception.ConcurrentUpdate as stale:
         raise exception.StaleGeneration() from stale
@@ -144,9 +146,9 @@ def replace_all(
 
 
 def remove_all(conn: sa.Connection, provider: ResourceProvider) -> None:
-    """Take all traits from the provider; its generation moves if it had any."""
+    """Remove all traits of the provider; advance its generation if it had any."""
     resource_provider.lock(conn, [provider.id])
-    present = _KIND.members(conn, provider.id)
-    if steps := _KIND.replacing(provider.id, present, set()):
+    present = _ASSOCIATIONS.members(conn, provider.id)
+    if steps := _ASSOCIATIONS.replace_steps(provider.id, present, set()):
         resource_provider.advance_generation(conn, provider)
         batch.run(conn, steps)

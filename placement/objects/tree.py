@@ -1,8 +1,8 @@
-"""Provider trees: adding a provider, moving a subtree, taking a leaf away.
+"""Provider trees: create a provider, move a subtree, delete a leaf.
 
-A provider stores its root, so a move writes the root of the whole subtree. Who
-changes a tree locks its root first; of two moves that would together make a loop
-the second sees what the first has done.
+Each provider stores its root, so a move updates the whole subtree. Every change of a
+tree locks its root, so if two moves would form a loop together, the second one sees
+the result of the first.
 """
 
 import collections.abc
@@ -23,12 +23,11 @@ _providers = tables.resource_providers
 def create(
     conn: sa.Connection, name: str, uuid: str | None, parent_uuid: str | None
 ) -> Description:
-    """Add a provider, a root if ``parent_uuid`` is None, else below that parent.
+    """Create a provider below a parent, or a root if ``parent_uuid`` is None.
 
-    Without ``uuid`` one is made.
+    Without ``uuid`` a random one is assigned.
 
-    Returns the provider.
-    Raises BadRequest for a parent that cannot be, and DuplicateName.
+    Raises BadRequest for an invalid parent, and DuplicateName.
     """
     uuid = uuid or str(uuids.uuid4())
     parent = _parent_of_new(conn, name, uuid, parent_uuid)
@@ -42,7 +41,7 @@ def create(
     }
     steps = [Step(_ADD, values)]
     if parent is None:
-        steps.append(Step(_BE_ROOT, {"new": uuid}))
+        steps.append(Step(_SET_OWN_ROOT, {"new": uuid}))
     return resource_provider.describe(conn, uuid, after=steps)
 
 
@@ -55,10 +54,10 @@ _ADD = sa.insert(_providers).values(
     root_provider_id=sa.bindparam("root_id"),
     revision=revision.first(),
 )
-_BE_ROOT = (
+_SET_OWN_ROOT = (
     sa.update(_providers)
     .where(_providers.c.uuid == sa.bindparam("new"))
-    # Not a change that anybody should see as one.
+    # Part of the creation, so not a change that clients should see.
     .values(root_provider_id=_providers.c.id, updated_at=None)
 )
 _TAKEN = sa.select(_providers.c.uuid).where(
@@ -85,15 +84,15 @@ def _parent_of_new(
 ) -> ResourceProvider | None:
     if parent_uuid is None:
         return None
-    refused = f'Unable to create resource provider "{name}", {uuid}: '
+    prefix = f'Unable to create resource provider "{name}", {uuid}: '
     if parent_uuid == uuid:
         raise exception.BadRequest(
-            reason=refused + "parent provider UUID cannot be same as UUID"
+            reason=prefix + "parent provider UUID cannot be same as UUID"
         )
     parent = resource_provider.find_by_uuid(conn, parent_uuid)
     if parent is None:
         raise exception.BadRequest(
-            reason=f"{refused}parent provider UUID does not exist: {parent_uuid}"
+            reason=f"{prefix}parent provider UUID does not exist: {parent_uuid}"
         )
     resource_provider.lock(conn, [parent.root_provider_id, parent.id])
     now = resource_provider.find_by_uuid(conn, parent_uuid)
@@ -109,19 +108,19 @@ def update(
     parent_uuid: str | None,
     may_reparent: bool,
 ) -> Description:
-    """Give the provider a name and a parent; None makes it a root.
+    """Set the provider's name and parent; a parent of None makes it a root.
 
-    ``before`` is the provider as it was read. Without ``may_reparent`` only a root
-    may get a parent, once.
+    ``before`` is the provider as it was read. Without ``may_reparent``, only a root
+    can be given a parent.
 
-    Returns the provider as it is then.
-    Raises BadRequest for a parent that cannot be, and DuplicateName.
+    Returns the updated provider.
+    Raises BadRequest for an invalid parent, and DuplicateName.
     """
     provider = resource_provider.get_by_uuid(conn, before.uuid)
     if parent_uuid != before.parent_provider_uuid:
         _move(conn, provider, parent_uuid, may_reparent)
     _require_name_free(conn, provider, name)
-    # A name that stays is no change, and the time of the last one stays, too.
+    # An unchanged name must not change updated_at.
     conn.execute(
         sa.update(_providers)
         .where(_providers.c.id == provider.id, _providers.c.name.is_distinct_from(name))
@@ -151,23 +150,23 @@ def _move(
     parent_uuid: str | None,
     may_reparent: bool,
 ) -> None:
-    refused = f"Unable to save resource provider {provider.uuid}: "
+    prefix = f"Unable to save resource provider {provider.uuid}: "
     parent = None
     if parent_uuid is not None:
         parent = resource_provider.find_by_uuid(conn, parent_uuid)
         if parent is None:
             raise exception.BadRequest(
-                reason=f"{refused}parent provider UUID does not exist: {parent_uuid}"
+                reason=f"{prefix}parent provider UUID does not exist: {parent_uuid}"
             )
     if not may_reparent and not provider.is_root:
         move = "un-parenting" if parent_uuid is None else "re-parenting"
         raise exception.BadRequest(
-            reason=f"{refused}{move} a provider is not currently allowed."
+            reason=f"{prefix}{move} a provider is not currently allowed."
         )
     subtree = _locked_subtree(conn, provider, parent)
     if parent is not None and parent.id in subtree:
         raise exception.BadRequest(
-            reason=refused + "creating loop in the provider tree is not allowed."
+            reason=prefix + "creating loop in the provider tree is not allowed."
         )
     _write_place(conn, provider, parent, subtree)
 
@@ -175,9 +174,9 @@ def _move(
 def _locked_subtree(
     conn: sa.Connection, provider: ResourceProvider, parent: ResourceProvider | None
 ) -> list[int]:
-    """Return the ids of the provider and all below it, locked with both roots.
+    """Lock the provider's subtree, the parent, and both roots; return the subtree.
 
-    Raises Retry when one of the trees has changed before it was locked.
+    Raises Retry when one of the trees changed before it was locked.
     """
     relatives = [provider] if parent is None else [provider, parent]
     subtree = _subtree(conn, provider)
@@ -223,7 +222,7 @@ def _write_place(
     )
     moved: dict[str, typing.Any] = {}
     if root_id == provider.root_provider_id:
-        # Those below show what they showed before.
+        # Clients see no change of the providers below.
         moved["updated_at"] = _providers.c.updated_at
     conn.execute(
         sa.update(_providers)
@@ -237,9 +236,9 @@ def _write_place(
 
 
 def delete(conn: sa.Connection, uuid: str) -> None:
-    """Take away a provider that has no children and no allocations.
+    """Delete a provider that has no children and no allocations.
 
-    Its inventories and its associations with traits and aggregates go too.
+    Also deletes its inventories, traits and memberships in aggregates.
 
     Raises ResourceProviderNotFoundForDelete, CannotDeleteParent,
     ResourceProviderInUse.
@@ -260,7 +259,7 @@ def delete(conn: sa.Connection, uuid: str) -> None:
         conn.execute(
             sa.delete(table).where(table.c.resource_provider_id == provider.id)
         )
-    # A root refers to itself, which some databases take for a child.
+    # A root refers to itself, which some databases would count as a child.
     conn.execute(
         sa.update(_providers)
         .where(_providers.c.id == provider.id)
@@ -268,7 +267,7 @@ def delete(conn: sa.Connection, uuid: str) -> None:
     )
     gone = conn.execute(sa.delete(_providers).where(_providers.c.id == provider.id))
     if gone.rowcount == 0:
-        # Another request has been faster, while this one waited for the lock.
+        # Another transaction deleted it while this one waited for the lock.
         raise exception.ResourceProviderNotFoundForDelete(uuid=uuid)
 
 

@@ -115,7 +115,7 @@ def _body(provider: ProviderDetails, include: frozenset[str]) -> dict[str, typin
 def _inventory_body(
     stored: inventory.Inventory, include: frozenset[str]
 ) -> dict[str, typing.Any]:
-    body = {name: getattr(stored, name) for name in inventory.OFFERED}
+    body = {name: getattr(stored, name) for name in inventory.CLIENT_FIELDS}
     body["capacity"] = stored.capacity
     if _USAGES in include:
         body["used"] = stored.used

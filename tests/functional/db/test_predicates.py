@@ -36,7 +36,7 @@ OFFERS = [each.offer() for each in INVENTORIES]
 
 
 def row(provider_id: int, offer: Inventory) -> dict[str, object]:
-    stored = {name: getattr(offer, name) for name in inventory.OFFERED}
+    stored = {name: getattr(offer, name) for name in inventory.CLIENT_FIELDS}
     return stored | {
         "resource_provider_id": provider_id,
         "resource_class_id": CLASS_ID,
