@@ -1,33 +1,33 @@
-"""What a database's refusal means: try again, gone away, or our own mistake."""
+"""Classify failures of a database: retry, lost connection, or bug."""
 
 import enum
 import typing
 
 import sqlalchemy as sa
 
-# SQLSTATEs of PostgreSQL: serialization failure, deadlock detected, unique and
-# foreign key violation, lock not available.
+# SQLSTATEs: serialization failure, deadlock detected, unique and foreign key
+# violation, lock not available.
 _POSTGRESQL_RETRY = {"40001", "40P01", "23505", "23503", "55P03"}
 
-# PostgreSQL shuts down, starts up, or is a standby that takes no writes.
+# The server shuts down, starts up, or is a read-only standby.
 _POSTGRESQL_LOST = {"57P01", "57P02", "57P03", "25006"}
 
-# Deadlock, which is also what Galera calls a change that another node was faster
-# with; lock wait timeout, record changed since last read, duplicate entry, foreign
-# key from either side.
+# Deadlock, also reported by Galera if another node commits a conflicting change first;
+# lock wait timeout, record changed since last read, duplicate entry, foreign key
+# violation on either side.
 _MARIADB_RETRY = {1213, 1205, 1020, 1062, 1451, 1452}
 
-# A Galera node that has lost its cluster or does not follow it yet.
+# A Galera node is not connected to its cluster, or not synchronized yet.
 _MARIADB_UNREADY = {1047}
 
-# The server shuts down or takes no more, the connection was killed or broke, the
-# server is a replica that takes no writes, or a COMMIT was interrupted.
+# The server shuts down or refuses connections, the connection was killed or broke, the
+# server is read-only, or a COMMIT was interrupted.
 _MARIADB_LOST = {
     *(1040, 1053, 1077, 1079, 1180, 1290, 1927),
     *(2002, 2003, 2006, 2013, 2055, 4031),
 }
 
-# Neither NOT NULL nor CHECK: those are mistakes of ours.
+# Without NOT NULL and CHECK, which only bugs violate.
 _SQLITE_RETRY = (
     "SQLITE_BUSY",
     "SQLITE_LOCKED",
@@ -39,15 +39,15 @@ _SQLITE_RETRY = (
 _SQLITE_LOST = ("SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_FULL")
 
 # Invalid text representation.
-_POSTGRESQL_NO_NUMBER = "22P02"
+_POSTGRESQL_INVALID_TEXT = "22P02"
 
-# Ended by a limit on its time: PostgreSQL, MariaDB, SQLite.
+# Statement timeouts.
 _POSTGRESQL_TIMED_OUT = "57014"
 _MARIADB_TIMED_OUT = 1969
 _SQLITE_TIMED_OUT = "SQLITE_INTERRUPT"
 
-# A server that ends may have done before what it was asked.
-_POSTGRESQL_ENDING = ("57P01", "57P02")
+# The server may have committed before it shut down.
+_POSTGRESQL_SHUTDOWN = ("57P01", "57P02")
 
 
 class Meaning(enum.Enum):
@@ -60,10 +60,10 @@ class Meaning(enum.Enum):
 
 
 def meaning(failure: sa.exc.SQLAlchemyError) -> Meaning:
-    """Tell what ``failure`` means for the transaction that it ended.
+    """Return what to do about ``failure``.
 
-    A unique or foreign key violation is a race: the transaction had looked first,
-    and when it runs again it finds what the other one has committed.
+    A unique or foreign key violation is a race: the transaction had checked before,
+    and finds the other's change when it runs again.
     """
     if isinstance(failure, sa.exc.TimeoutError):
         return Meaning.LOST
@@ -71,7 +71,7 @@ def meaning(failure: sa.exc.SQLAlchemyError) -> Meaning:
         return Meaning.BUG
     original = failure.orig
     if failure.connection_invalidated:
-        # A node that is not ready is left, but it has said that it does nothing.
+        # The connection to a node that is not ready is closed, but nothing was done.
         is_unready = _number(original) in _MARIADB_UNREADY
         return Meaning.UNREADY if is_unready else Meaning.LOST
     of_server = _mariadb
@@ -87,7 +87,7 @@ def _postgresql(original: typing.Any) -> Meaning:
         return Meaning.RETRY
     if original.pgcode in _POSTGRESQL_LOST:
         return Meaning.LOST
-    # Without a code it is libpq that speaks: there was no server to answer.
+    # Failures without a code come from libpq: the server did not answer.
     is_libpq = original.pgcode is None and type(original).__name__ == "OperationalError"
     return Meaning.LOST if is_libpq else Meaning.BUG
 
@@ -113,21 +113,21 @@ def _mariadb(original: typing.Any) -> Meaning:
 
 
 def _number(original: typing.Any) -> typing.Any:
-    """Return what MariaDB's failures begin with; those of others have a text there."""
+    """Return the error number of MariaDB; other drivers have a text at its place."""
     arguments = getattr(original, "args", ())
     return arguments[0] if arguments else None
 
 
 def is_invalid_text(failure: sa.exc.DBAPIError) -> bool:
-    """Say whether PostgreSQL was given a text to make a number of that is none."""
-    return getattr(failure.orig, "pgcode", None) == _POSTGRESQL_NO_NUMBER
+    """Return whether PostgreSQL refused to cast a text, see ``batch.required``."""
+    return getattr(failure.orig, "pgcode", None) == _POSTGRESQL_INVALID_TEXT
 
 
 def is_timed_out(failure: Exception) -> bool:
-    """Say whether the database ended a statement that took too long.
+    """Return whether the database ended a statement because of a timeout.
 
-    An operator who ends one by hand looks the same on PostgreSQL. ``failure`` may be
-    the driver's own.
+    On PostgreSQL, also if an operator canceled it. ``failure`` may be an exception of
+    the driver.
     """
     original = getattr(failure, "orig", failure)
     return (
@@ -138,17 +138,18 @@ def is_timed_out(failure: Exception) -> bool:
 
 
 def is_outcome_unknown(failure: sa.exc.SQLAlchemyError) -> bool:
-    """Say whether what was sent to PostgreSQL may have been done all the same.
+    """Return whether PostgreSQL may have committed despite the failure.
 
-    So it is when there was no answer; a failure that the server tells has undone it.
+    True if the server did not answer, or shut down; any other failure that it reports
+    has rolled back.
     """
     original = getattr(failure, "orig", None)
     code = getattr(original, "pgcode", None)
-    return code is None or code in _POSTGRESQL_ENDING
+    return code is None or code in _POSTGRESQL_SHUTDOWN
 
 
 def mark_lost_connection(context: sa.engine.ExceptionContext) -> None:
-    """Let the pool drop its connections when the server says that it stops."""
+    """Make the pool drop its connections when the server stops or is not ready."""
     original = context.original_exception
     if (
         getattr(original, "pgcode", None) in _POSTGRESQL_LOST

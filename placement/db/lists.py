@@ -1,8 +1,8 @@
-"""Lists of values, in statements that are written once.
+"""Statements with lists of values whose text is built once.
 
-A list that SQLAlchemy *expands* makes it write the text of the statement anew each
-time. Most lists that a request brings are short: for them a statement has a fixed
-number of places, and is written and compiled once for each such number.
+For an *expanding* parameter, SQLAlchemy builds the text of the statement at each
+execution. Most lists of a request are short. For these, a statement gets a fixed
+number of places, and is built and compiled once for each such number.
 """
 
 import collections.abc
@@ -17,10 +17,10 @@ from placement.db.batch import Step
 # Longer lists are expanded.
 _PLACES_MAX = 32
 
-# Of an INSERT; SQLAlchemy sends more of them in batches.
+# Rows of one INSERT; SQLAlchemy sends more of them in batches.
 _ROWS_MAX = 100
 
-# What ``column.in_`` takes.
+# Argument of ``column.in_``.
 Places = list[sa.BindParameter[typing.Any]] | sa.BindParameter[typing.Any]
 
 _Lists = collections.abc.Mapping[str, collections.abc.Sequence[typing.Any]]
@@ -28,10 +28,10 @@ _Row = collections.abc.Mapping[str, typing.Any]
 
 
 class Statement:
-    """A statement with lists, by their names the arguments of ``build``.
+    """A statement with lists, which ``build`` takes as keyword arguments.
 
-    ``build`` gets, for each list, what goes into ``column.in_``. For a list that may be
-    empty it uses ``is_one_of``, or leaves out what depends on it.
+    ``build`` gets the argument of ``column.in_`` for each list. For a list that may be
+    empty it uses ``is_one_of``, or omits the conditions that depend on it.
     """
 
     def __init__(self, build: collections.abc.Callable[..., sa.Executable]) -> None:
@@ -41,21 +41,21 @@ class Statement:
     def execute(
         self, conn: sa.Connection, lists: _Lists, values: _Row | None = None
     ) -> sa.CursorResult[*tuple[typing.Any, ...]]:
-        """Run the statement with these lists, and ``values`` of its other parameters.
+        """Run the statement; ``values`` are its other parameters.
 
-        Values that come twice in a list make no difference.
+        Duplicates in a list have no effect.
         """
         return batch.run(conn, [self.step(lists, values)])
 
     def step(self, lists: _Lists, values: _Row | None = None) -> Step:
-        """Return what ``execute`` runs."""
+        """Return the step that ``execute`` runs."""
         places = {name: _places(len(items)) for name, items in lists.items()}
         parameters = dict(values or {})
         for name, items in lists.items():
             if places[name] is None:
                 parameters[name] = items
             else:
-                # What is left of the places repeats the last value.
+                # The remaining places repeat the last value.
                 for place in range(places[name] or 0):
                     parameters[f"{name}_{place}"] = items[min(place, len(items) - 1)]
         return Step(self._built(**places), parameters, None not in places.values())
@@ -75,12 +75,12 @@ def is_one_of(
     column: sa.ColumnElement[typing.Any], places: Places
 ) -> sa.ColumnElement[bool]:
     """The column is in the list, which may be empty."""
-    # An empty list would be written anew each time.
+    # SQLAlchemy would treat an empty list as expanding.
     return sa.false() if places == [] else column.in_(places)
 
 
 def insert(table: sa.Table, rows: list[dict[str, typing.Any]]) -> Step:
-    """Return how to add the rows, which have the same columns; created now."""
+    """Return the step that inserts rows with the same columns, created now."""
     if len(rows) > _ROWS_MAX:
         return Step(sa.insert(table), rows, is_fixed=False)
     parameters = {
@@ -94,7 +94,7 @@ def insert(table: sa.Table, rows: list[dict[str, typing.Any]]) -> Step:
 
 @functools.lru_cache(maxsize=256)
 def _insert(table: sa.Table, columns: tuple[str, ...], count: int) -> sa.TextClause:
-    # As an expression it would be compiled anew each time, because of its many rows.
+    # As text: SQLAlchemy does not cache the compiled form of an INSERT of many rows.
     rows = [
         ", ".join((":now", *(f":{name}_{place}" for name in columns)))
         for place in range(count)
@@ -106,7 +106,7 @@ def _insert(table: sa.Table, columns: tuple[str, ...], count: int) -> sa.TextCla
 
 
 def _places(length: int) -> int | None:
-    """Return how many places a list of this length is given; None to expand it."""
+    """Return the number of places for a list of this length; None to expand it."""
     if length > _PLACES_MAX:
         return None
     return 1 << (length - 1).bit_length() if length else 0

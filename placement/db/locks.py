@@ -1,4 +1,4 @@
-"""Locks on stored rows, in the one order that every writer keeps."""
+"""Locks on rows, taken by all writers in the same order."""
 
 import collections.abc
 
@@ -21,8 +21,8 @@ _LOCK_PROVIDERS = lists.Statement(
 )
 
 
-# On a Galera cluster a lock is known to its node only; what the others know of is a
-# row that has changed.
+# On a Galera cluster, other nodes do not see row locks; they detect conflicts of
+# changed rows.
 _CHANGE_PROVIDERS = lists.Statement(
     lambda ids: (
         sa.update(_providers)
@@ -44,11 +44,12 @@ _CHANGE_CLASS = _CHANGE_CLASS.on_duplicate_key_update(
 def lock_providers(
     conn: sa.Connection, provider_ids: collections.abc.Iterable[int]
 ) -> None:
-    """Keep other writers away from the providers until the transaction ends.
+    """Lock the providers until the transaction ends.
 
-    Every writer locks in id order, so that two queue at the first provider that
-    they share instead of deadlocking. SQLite has but one writer at a time. Of two
-    on different nodes of a cluster, the later one is refused at COMMIT.
+    Every writer locks in the order of ids, so two writers queue at the first provider
+    that they share instead of deadlocking. SQLite has one writer at a time, and needs
+    no locks. Of two writers on different nodes of a cluster, the later one fails at
+    COMMIT.
     """
     steps = locking_providers(conn, provider_ids)
     if steps:
@@ -58,7 +59,7 @@ def lock_providers(
 def locking_providers(
     conn: sa.Connection, provider_ids: collections.abc.Iterable[int]
 ) -> list[Step]:
-    """Return how to do what ``lock_providers`` does."""
+    """Return the steps of ``lock_providers``."""
     ids = sorted(set(provider_ids))
     if not ids or conn.dialect.name == "sqlite":
         return []
@@ -71,10 +72,10 @@ def locking_providers(
 def lock_classes_elsewhere(
     conn: sa.Connection, class_ids: collections.abc.Iterable[int]
 ) -> None:
-    """Let one node of a cluster at a time hold, or take away, custom classes.
+    """Extend the lock on custom classes to the other nodes of a cluster.
 
-    For who has a lock on them at this node already. Of two on different nodes, the
-    later one is refused at COMMIT.
+    The caller has locked the classes on this node. Of two writers on different nodes,
+    the later one fails at COMMIT.
     """
     if mariadb.is_cluster_node(conn):
         for class_id in sorted(class_ids):

@@ -1,10 +1,9 @@
-"""The names of resource classes and traits, and the ids that are stored for them.
+"""Names and stored ids of resource classes and traits, cached per process.
 
-A process caches both tables. Another process may delete or rename a custom name, or
-give its id to another one; a restored backup may have other ids for any trait, also
-for a standard one. So every change of names moves ``name_changes.revision`` in its
-transaction, and a cached table is used only in transactions that read the revision
-that it was read with. The standard classes have fixed ids, which are not looked up.
+Another process can delete or rename a custom name, or reuse its id; a restored backup
+can have other ids for traits, also for standard ones. So every change of names
+advances ``name_changes.revision`` in its transaction, and a cached table is used only
+if its revision is the current one. Standard classes have fixed ids and need no lookup.
 """
 
 import collections.abc
@@ -23,12 +22,12 @@ STANDARD_CLASSES: dict[str, int] = {
 _STANDARD_CLASS_NAMES = {id_: name for name, id_ in STANDARD_CLASSES.items()}
 
 _Ids = collections.abc.Iterable[int]
-# Returns what REVISION selects, for who reads it in a way of his own.
+# Returns the result of REVISION; for callers that have read it already.
 _ReadRevision = collections.abc.Callable[[], int]
 _Names = collections.abc.Iterable[str]
 
 
-# What a process has cached of names is right while this stays the same.
+# The cached names are valid while this stays the same.
 REVISION = sa.select(tables.name_changes.c.revision).where(
     tables.name_changes.c.id == 1
 )
@@ -41,17 +40,17 @@ def is_custom(name: str) -> bool:
 def has_name(
     class_id: sa.ColumnElement[int], name: sa.ColumnElement[str]
 ) -> sa.ColumnElement[bool]:
-    """The class with the id has the name.
+    """The class with this id has this name.
 
-    For writes with an id that was read earlier: a custom class may have been deleted
-    since, and its id given to another one.
+    For writes with an id that was read earlier: the custom class may have been deleted
+    since, and its id reused.
     """
     classes = tables.resource_classes
     return sa.exists().where(classes.c.id == class_id, classes.c.name == name)
 
 
 def advance_revision(conn: sa.Connection) -> None:
-    """Move the revision of names; part of every transaction that changes a name."""
+    """Advance the revision of names, in every transaction that changes a name."""
     changes = tables.name_changes
     conn.execute(
         sa.update(changes)
@@ -61,25 +60,25 @@ def advance_revision(conn: sa.Connection) -> None:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Known:
-    """Both directions of one table, as read together with the revision of names."""
+class _Content:
+    """The content of one table at one revision of names."""
 
     revision: int
     ids: dict[str, int]
     names: dict[int, str]
 
 
-_NOTHING_KNOWN = _Known(-1, {}, {})
+_EMPTY = _Content(-1, {}, {})
 
 
 class _Table:
-    """Names and ids of one table, cached for the process."""
+    """The cache of one table."""
 
     def __init__(self, table: sa.Table) -> None:
-        # One statement, so that names and revision are of one snapshot.
+        # One statement, so that names and revision come from one snapshot.
         revision_now = REVISION.scalar_subquery()
         self._select = sa.select(table.c.id, table.c.name, revision_now)
-        self._known = _NOTHING_KNOWN
+        self._content = _EMPTY
 
     def ids(
         self,
@@ -87,11 +86,11 @@ class _Table:
         wanted: set[str],
         read_revision: _ReadRevision | None = None,
     ) -> dict[str, int]:
-        """Return ids by name, of all ``wanted`` that exist and of others."""
+        """Return the ids by name, at least of those ``wanted`` that exist."""
         if not wanted:
             return {}
         return self._current(
-            conn, lambda known: wanted <= known.ids.keys(), read_revision
+            conn, lambda content: wanted <= content.ids.keys(), read_revision
         ).ids
 
     def names(
@@ -100,37 +99,37 @@ class _Table:
         wanted: set[int],
         read_revision: _ReadRevision | None = None,
     ) -> dict[int, str]:
-        """Return names by id, of all ``wanted`` that exist and of others."""
+        """Return the names by id, at least of those ``wanted`` that exist."""
         if not wanted:
             return {}
         return self._current(
-            conn, lambda known: wanted <= known.names.keys(), read_revision
+            conn, lambda content: wanted <= content.names.keys(), read_revision
         ).names
 
     def _current(
         self,
         conn: sa.Connection,
-        has_all: collections.abc.Callable[[_Known], bool],
+        has_all: collections.abc.Callable[[_Content], bool],
         read_revision: _ReadRevision | None = None,
-    ) -> _Known:
-        known = self._known
+    ) -> _Content:
+        cached = self._content
         now = conn.scalar(REVISION) or 0 if read_revision is None else read_revision()
-        if known.revision == now and has_all(known):
-            return known
+        if cached.revision == now and has_all(cached):
+            return cached
         rows = conn.execute(self._select).all()
-        fresh = _Known(
+        fresh = _Content(
             rows[0][2] or 0 if rows else now,
             {name: id_ for id_, name, _ in rows},
             {id_: name for id_, name, _ in rows},
         )
-        # It may be older than what another thread has cached, but after a restore so
-        # is what the database has.
-        self._known = fresh
+        # Another thread may have cached a newer revision, but after a restore the older
+        # one is right.
+        self._content = fresh
         return fresh
 
 
 class Names:
-    """Names by id and ids by name, as this transaction sees them."""
+    """Look up names and ids, as the transaction of the connection sees them."""
 
     def __init__(self) -> None:
         self._classes = _Table(tables.resource_classes)
@@ -144,7 +143,8 @@ class Names:
     ) -> dict[str, int]:
         """Return the id of each class; costs no statement for standard ones.
 
-        ``read_revision`` reads REVISION in this transaction; None: it is read here.
+        ``read_revision`` returns REVISION as read in this transaction; by default it is
+        read here.
 
         Raises ResourceClassNotFound for the first that does not exist.
         """

@@ -1,4 +1,4 @@
-"""PostgreSQL: how it is connected to, and what can be sent without a transaction."""
+"""Connections to PostgreSQL: driver arguments, session settings, autocommit."""
 
 import collections.abc
 import contextlib
@@ -13,10 +13,10 @@ from sqlalchemy import event
 from placement import exception
 from placement.db import prepared
 
-# Whatever the URL says: names have any characters.
+# Driver arguments whatever the URL sets: names can have any characters.
 ALWAYS = {"client_encoding": "utf8"}
-# A server that went away silently is noticed within half a minute. What the URL says
-# of it wins.
+# Driver arguments, unless the URL sets them. They detect a server that is gone within
+# half a minute.
 CONNECT = {
     "connect_timeout": 10,
     "keepalives": 1,
@@ -25,19 +25,18 @@ CONNECT = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-# As libpq counts versions.
+# Version number in the format of libpq.
 _WITH_JIT = 110_000
-# What searches read stays in memory. By default a row that an index finds is thought
-# to come from a disk, and a table of 100,000 hosts is read to find 1,000 of them.
-_IN_MEMORY = """
+# The tables fit in memory. With the default cost of reading a page from disk, the
+# planner reads a table of 100,000 hosts completely to find 1,000 of them.
+_SET_PAGE_COST = """
 SELECT set_config('random_page_cost', '1.1', false)
 WHERE current_setting('random_page_cost') = '4'
 """
 _ENCODING = "UTF8"
-# Of a server that has been told to stop writing, or has not yet been told to begin,
-# nobody knows whether it has all that was acknowledged.
+# A read-only server may lack transactions that the primary has committed.
 PRIMARY = {"target_session_attrs": "read-write"}
-# Where another server can answer instead, nobody waits for long.
+# Short timeouts, because the primary can answer instead.
 REPLICA = {
     "connect_timeout": 2,
     "keepalives_idle": 2,
@@ -45,37 +44,36 @@ REPLICA = {
     "tcp_user_timeout": 5_000,
 }
 
-# Set in the ``info`` of a connection: when, by the monotonic clock, it was last given
-# back to its pool.
-_GIVEN_BACK = "placement_given_back"
+# Key in ``Connection.info``: monotonic time of the last return to the pool.
+_RETURNED = "placement_returned"
 
-# A connection that was in use so lately has not been lost without a sign.
-_IN_USE_SECONDS = 1.0
+# A connection that was used within this time is not pinged.
+_IDLE_SECONDS = 1.0
 
 
 def listen(engine: sa.Engine) -> None:
-    """Let the connections of an engine be set up, and be looked after."""
-    event.listen(engine, "connect", _opened)
-    event.listen(engine, "checkin", _given_back)
+    """Set up each new connection, and note when it returns to the pool."""
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "checkin", _note_return)
     if engine.dialect.driver == "psycopg2":
         prepared.listen(engine)
 
 
 @contextlib.contextmanager
 def autocommit(conn: sa.Connection) -> collections.abc.Iterator[bool]:
-    """Let each statement of the block be a transaction of its own, if that is cheaper.
+    """Run each statement of the block in a transaction of its own, on PostgreSQL.
 
-    So it is on PostgreSQL, which need not be told of the beginning and the end. What is
-    sent only reads, or is a whole transaction in one text. After the block ``conn`` is
-    as if it had not been used yet. Yields False where it is not so: then the statements
-    are the first of a transaction.
+    This saves the round trips of BEGIN and ROLLBACK. For statements that only read, or
+    for several that are sent together as one transaction. After the block, ``conn`` is
+    as if unused. On other databases this does nothing and yields False: the statements
+    of the block begin a transaction.
     """
     driver: typing.Any = conn.connection.dbapi_connection
     if conn.dialect.driver != "psycopg2":
         yield False
         return
     level, readonly = driver.isolation_level, driver.readonly
-    # In this order, there and back, the driver has nothing to tell the server.
+    # In this order, and reversed below, the driver sends nothing to the server.
     driver.isolation_level = driver.readonly = None
     driver.autocommit = True
     try:
@@ -87,34 +85,32 @@ def autocommit(conn: sa.Connection) -> collections.abc.Iterator[bool]:
 
 
 def ping(conn: sa.Connection) -> None:
-    """See to it that the server is there, whom the connection may have lost long ago.
+    """Detect a lost connection before statements that must not be sent twice.
 
-    For who is going to send what may not be sent twice, in a block of ``alone``. A
-    server that has answered a moment ago, and said nothing since, is not asked.
+    Must be called in a block of ``autocommit``. Runs a statement only if the connection
+    was idle, or if there is something to read from its socket, such as its end.
     """
-    since = conn.info.get(_GIVEN_BACK, -math.inf)
-    is_old = time.monotonic() - since > _IN_USE_SECONDS
-    # The end of a connection can be read, like whatever is said before it.
-    if is_old or _has_more(conn.connection.dbapi_connection):
+    since = conn.info.get(_RETURNED, -math.inf)
+    is_idle = time.monotonic() - since > _IDLE_SECONDS
+    if is_idle or _is_readable(conn.connection.dbapi_connection):
         conn.exec_driver_sql("SELECT 1").close()
 
 
-def _has_more(driver: typing.Any) -> bool:
+def _is_readable(driver: typing.Any) -> bool:
     poll = select.poll()
     poll.register(driver, select.POLLIN)
     return bool(poll.poll(0))
 
 
-def _given_back(_connection: object, record: typing.Any) -> None:
-    record.info[_GIVEN_BACK] = time.monotonic()
+def _note_return(_connection: object, record: typing.Any) -> None:
+    record.info[_RETURNED] = time.monotonic()
 
 
-def _opened(connection: typing.Any, _record: object) -> None:
+def _set_up(connection: typing.Any, _record: object) -> None:
     _require_encoding(connection)
     with connection.cursor() as cursor:
-        cursor.execute(_IN_MEMORY)
-        # Compiling a question takes longer than answering it: all that is asked
-        # here stops at a limit.
+        cursor.execute(_SET_PAGE_COST)
+        # Compiling takes longer than running statements that stop at a LIMIT.
         if connection.server_version >= _WITH_JIT:
             cursor.execute("SET jit = off")
     connection.commit()

@@ -1,8 +1,7 @@
-"""Conditions on stored rows, each written once and used by every query.
+"""SQL conditions on inventories, shared by searching, writing and explaining.
 
-A condition here has a twin in Python, on the object that the row becomes; a
-test holds the two together on every database. Searching, writing and explaining
-all go through these, so they cannot disagree.
+Each has a twin in Python, on ``Inventory`` or ``Offer``; a test compares the two on
+every database.
 """
 
 import typing
@@ -13,9 +12,9 @@ MAX_INT = 2**31 - 1
 
 
 def capacity(inventory: sa.FromClause) -> sa.ColumnElement[float]:
-    """Units that may be allocated in all; twin of ``Inventory.capacity``.
+    """Units that can be allocated in total; twin of ``Inventory.capacity``.
 
-    Not rounded down: what is compared with it is whole.
+    Not rounded, because it is compared with whole numbers only.
     """
     columns = inventory.c
     return (columns.total - columns.reserved) * columns.allocation_ratio
@@ -24,9 +23,9 @@ def capacity(inventory: sa.FromClause) -> sa.ColumnElement[float]:
 def allows_amount(
     inventory: sa.FromClause, amount: int | sa.ColumnElement[int]
 ) -> sa.ColumnElement[bool]:
-    """``amount`` is a size that may be taken; twin of ``Offer.refuses_size``.
+    """``amount`` satisfies the unit rules; twin of ``Offer.refuses_size``.
 
-    An amount above what a column can hold is allowed nowhere, and is not sent.
+    False for amounts above MAX_INT, which are not sent to the database.
     """
     if isinstance(amount, int) and amount > MAX_INT:
         return sa.false()
@@ -43,7 +42,7 @@ def unit_rules(
     return {
         "min_unit": columns.min_unit <= amount,
         "max_unit": columns.max_unit >= amount,
-        # Not "== 0", of which PostgreSQL expects that hardly any row has it.
+        # Not "== 0": PostgreSQL would estimate that hardly any row satisfies it.
         "step_size": amount % columns.step_size < 1,
     }
 
@@ -51,17 +50,17 @@ def unit_rules(
 def has_room(
     inventory: sa.FromClause, amount: int | sa.ColumnElement[typing.Any]
 ) -> sa.ColumnElement[bool]:
-    """``amount`` more units stay within capacity; twin of ``Offer.has_room``."""
+    """Adding ``amount`` units stays within capacity; twin of ``Offer.has_room``."""
     return inventory.c.used + amount <= capacity(inventory)
 
 
 def fits_when_empty(inventory: sa.FromClause, amount: int) -> sa.ColumnElement[bool]:
-    """There would be room if nothing were used; twin of ``Offer.has_room`` then."""
+    """``amount`` is within the capacity, whatever is used."""
     return capacity(inventory) >= amount
 
 
 def fits(inventory: sa.FromClause, amount: int) -> sa.ColumnElement[bool]:
-    """``amount`` more units may be taken; twin of ``Offer.refuses``."""
+    """``amount`` units can be allocated; twin of ``Offer.refuses``."""
     if amount > MAX_INT:
         return sa.false()
     return sa.and_(allows_amount(inventory, amount), has_room(inventory, amount))

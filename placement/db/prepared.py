@@ -1,7 +1,7 @@
-"""Statements that PostgreSQL has read and planned before they are run.
+"""Prepared statements of PostgreSQL.
 
-Reading and planning a statement of a claim takes PostgreSQL longer than running it. A
-connection that runs one often has it prepared, and sends only the values from then on.
+Parsing and planning a statement of a claim takes longer than running it. A connection
+prepares the statements that it runs often, and then sends only their values.
 """
 
 import collections
@@ -19,27 +19,26 @@ from sqlalchemy import event
 
 LOG = logging.getLogger(__name__)
 
-# Preparing a statement takes more than it saves the first time.
+# A statement is prepared at this use; earlier, that would cost more than it saves.
 _USES = 3
 
-# A plan is made for tables of the size that they have then. One that reads a table
-# from its beginning to its end must not be kept while the table grows.
+# Prepared statements are dropped after this time: a plan that scans a table while it is
+# small must not be used after it has grown.
 SECONDS = 10.0
 
-# Of one connection; the server keeps each in its memory.
-KEPT_MAX = 100
+# Maximum per connection; the server keeps them in memory.
+STATEMENTS_MAX = 100
 
 _KEY = "placement_prepared"
 
-# A statement of that name does not exist, or one does already: what is between us and
-# the server gives the same connection to several clients.
-_OF_SHARED_CONNECTIONS = ("26000", "42P05")
-# A statement would return something else than when it was prepared; there was a
-# migration.
-_OF_CHANGED_TABLES = "0A000"
+# The name of a prepared statement does not exist, or exists already: a pooler shares
+# the server's connections between clients.
+_SHARED_CONNECTION = ("26000", "42P05")
+# A migration has changed the result type of a prepared statement.
+_CHANGED_TABLES = "0A000"
 
-# What the driver takes for a value, and for a per cent sign.
-_PLACE = re.compile(r"%\((\w+)\)s|%%")
+# Placeholder and per cent sign of the driver.
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
 
 Parameters = collections.abc.Mapping[str, typing.Any]
 _Statement = tuple[sa.Executable, Parameters]
@@ -47,10 +46,10 @@ _Statement = tuple[sa.Executable, Parameters]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Text:
-    """A statement as the driver takes it, and as the server prepares it.
+    """The text of a statement for the driver, and for PREPARE.
 
-    ``names`` are those of its parameters in the order of the server's places, and
-    ``values`` what the statement says of them itself.
+    ``names`` are the parameters in the order of the server's placeholders. ``values``
+    are those that the statement itself has.
     """
 
     for_driver: str
@@ -60,22 +59,23 @@ class _Text:
 
 
 class _Switch:
-    """Whether the connections of an engine prepare statements."""
+    """Turns preparing on and off for all connections of an engine."""
 
     def __init__(self) -> None:
         self.is_on = True
 
 
 class Prepared:
-    """What one connection has prepared.
+    """The prepared statements of one connection.
 
-    Each name is given once, by this connection only: it means its statement or none.
+    Names are unique across connections and never reused, so a name refers to its
+    statement or to none.
     """
 
     def __init__(self, switch: _Switch) -> None:
         self._switch = switch
         self._prefix = f"placement_{secrets.token_hex(8)}"
-        self._given = 0
+        self._named = 0
         self._forget()
 
     def run(
@@ -84,19 +84,19 @@ class Prepared:
         statements: collections.abc.Iterable[_Statement],
         first: collections.abc.Iterable[str] = (),
     ) -> sa.CursorResult[*tuple[typing.Any, ...]]:
-        """Run the statements, sent together, and return what the last one does.
+        """Run the statements in one round trip; return the result of the last one.
 
-        They give all their values, and are the same objects each time. What is to be
-        ``first`` comes before everything else, as it is.
+        They must set all values themselves, and be the same objects each time. The SQL
+        of ``first`` is sent before them.
         """
-        texts = [*first, *self._renewing()]
+        texts = [*first, *self._drop_outdated()]
         new: dict[sa.Executable, str] = {}
         running = []
         cursor = typing.cast(typing.Any, conn.connection.cursor())
         for statement, parameters in statements:
             text = _text(statement, conn.dialect)
             name = self._names.get(statement) or new.get(statement)
-            if name is None and self._is_worth_it(statement):
+            if name is None and self._is_frequent(statement):
                 name = new[statement] = self._next_name()
                 texts.append(f"PREPARE {name}{text.for_server}")
             running.append(_with_values(cursor, text, name, parameters))
@@ -104,8 +104,8 @@ class Prepared:
         result = conn.exec_driver_sql(
             "; ".join(texts + running), execution_options={"no_parameters": True}
         )
-        # Of what has failed nobody knows how far it came. What it may have prepared
-        # is given up with the rest, when that is too old.
+        # After a failure it is unknown what was prepared. Those statements are not
+        # used, and dropped with the others.
         self._names |= new
         return result
 
@@ -114,29 +114,29 @@ class Prepared:
         self._names: dict[sa.Executable, str] = {}
         self._uses: collections.Counter[sa.Executable] = collections.Counter()
 
-    def _renewing(self) -> list[str]:
-        """Return what to run first, lest a plan gets too old or there be too many."""
+    def _drop_outdated(self) -> list[str]:
+        """Return the statement that drops all, if they are too old or too many."""
         is_old = time.monotonic() - self._since > SECONDS
-        if not is_old and len(self._uses) < KEPT_MAX:
+        if not is_old and len(self._uses) < STATEMENTS_MAX:
             return []
-        had_any = self._given > 0
+        had_any = self._named > 0
         self._forget()
         return ["DEALLOCATE ALL"] if had_any else []
 
-    def _is_worth_it(self, statement: sa.Executable) -> bool:
+    def _is_frequent(self, statement: sa.Executable) -> bool:
         self._uses[statement] += 1
         return self._switch.is_on and self._uses[statement] >= _USES
 
     def _next_name(self) -> str:
-        self._given += 1
-        return f"{self._prefix}_{self._given}"
+        self._named += 1
+        return f"{self._prefix}_{self._named}"
 
 
 def listen(engine: sa.Engine) -> None:
-    """Let the connections of an engine to PostgreSQL prepare what they run often.
+    """Prepare frequent statements on the connections of an engine to PostgreSQL.
 
-    Where connections are shared between clients, as some poolers do it, this ends with
-    the first failure that shows it. What has failed so is a lost connection.
+    If a pooler shares connections between clients, the first failure that shows it
+    turns preparing off. Such a failure counts as a lost connection.
     """
     switch = _Switch()
 
@@ -145,14 +145,14 @@ def listen(engine: sa.Engine) -> None:
 
     def failed(context: sa.engine.ExceptionContext) -> None:
         code = getattr(context.original_exception, "pgcode", None)
-        if code in _OF_SHARED_CONNECTIONS:
+        if code in _SHARED_CONNECTION:
             if switch.is_on:
                 LOG.warning(
-                    "Connections to the database are shared with other clients: no "
-                    "statements are prepared from now on."
+                    "Connections to the database are shared with other clients: "
+                    "statements are no longer prepared."
                 )
             switch.is_on = False
-        if code in _OF_SHARED_CONNECTIONS or code == _OF_CHANGED_TABLES:
+        if code in _SHARED_CONNECTION or code == _CHANGED_TABLES:
             context.is_disconnect = True
 
     event.listen(engine, "connect", opened)
@@ -160,14 +160,14 @@ def listen(engine: sa.Engine) -> None:
 
 
 def find(conn: sa.Connection) -> Prepared | None:
-    """Return what the connection has prepared; None if it cannot prepare anything."""
+    """Return the prepared statements of the connection; None without support."""
     return conn.info.get(_KEY)
 
 
 def _with_values(
     cursor: typing.Any, text: _Text, name: str | None, parameters: Parameters
 ) -> str:
-    """Return how to run a statement, its values quoted by the driver."""
+    """Return the SQL that runs a statement, with its values quoted by the driver."""
     values = {**text.values, **parameters}
     written: bytes
     if name is None:
@@ -177,7 +177,7 @@ def _with_values(
         places = ", ".join(["%s"] * len(arguments))
         run = f"EXECUTE {name}({places})" if places else f"EXECUTE {name}"
         written = cursor.mogrify(run, arguments)
-    # As all our connections to PostgreSQL are encoded.
+    # All connections to PostgreSQL use UTF-8.
     return written.decode()
 
 
@@ -192,7 +192,7 @@ def _text(statement: sa.Executable, dialect: sa.Dialect) -> _Text:
             return "%"
         return f"${numbers.setdefault(found[1], len(numbers) + 1)}"
 
-    body = _PLACE.sub(numbered, str(compiled))
+    body = _PLACEHOLDER.sub(numbered, str(compiled))
     types = ", ".join(_type(compiled.binds[name].type) for name in numbers)
     return _Text(
         str(compiled),
@@ -207,7 +207,6 @@ def _text(statement: sa.Executable, dialect: sa.Dialect) -> _Text:
 
 
 def _type(type_: sa.types.TypeEngine[typing.Any]) -> str:
-    # Numbers are compared as they are written: those that are too large for a column
-    # are different from what is in it, and no failure. Of the rest the server knows
-    # what it has to be.
+    # As bigint, a number that is too large for a column compares as different instead
+    # of failing. The server infers the other types.
     return "bigint" if isinstance(type_, sa.Integer) else "unknown"

@@ -1,9 +1,8 @@
-"""A standby of PostgreSQL that answers readers, as soon as it has what they may know.
+"""Read from a standby of PostgreSQL, without missing committed changes.
 
-Whatever was acknowledged before a reader began is in the log of the primary, up to
-where that is at this moment. A standby that has replayed the log as far as that shows
-all of it. So the primary is asked where its log is, and then the standby; when that is
-behind, or anything else is the matter with it, the primary answers.
+Every change that was acknowledged before a read is in the primary's log (WAL) up to
+its current position. So the position is read from the primary, and the standby is used
+if it has replayed the log up to there. If it is behind or fails, the primary answers.
 """
 
 import collections.abc
@@ -23,18 +22,18 @@ LOG = logging.getLogger(__name__)
 
 _Result = typing.TypeVar("_Result")
 
-# For so long a standby is not asked that could not be used.
+# Time without using a standby that has failed.
 PAUSE_SECONDS = 10.0
 
-# Between two looks at a standby that is behind; after the last one it is given up.
+# Pauses between checks of a standby that is behind; then the primary is used.
 WAITS_SECONDS = (0.002, 0.004, 0.008, 0.016)
 
-# It ends readers who are in the way of what it replays, and those of before it was
-# started again; what does not let itself be connected to is another thing.
-_FINE_NEXT_TIME = (conflicts.Meaning.RETRY, conflicts.Meaning.LOST)
+# A standby cancels queries that conflict with replay, and connections end when it
+# restarts. It can be used again at once, unless connecting fails as well.
+_TRANSIENT = (conflicts.Meaning.RETRY, conflicts.Meaning.LOST)
 
-# One row, or none of a server that is a standby itself. With synchronous_commit off a
-# commit is acknowledged before its place in the log is on the disk.
+# One row; none if the server is a standby itself. With synchronous_commit off, a commit
+# is acknowledged before it is flushed.
 _POSITION = sa.text("""
 SELECT
     system_identifier AS system,
@@ -50,9 +49,10 @@ FROM pg_control_system()
 WHERE NOT pg_is_in_recovery()
 """)
 
-# After a fail-over logs with the same place in them may differ. The timeline that a
-# standby has got to is never said too high, but too low until its next restartpoint.
-_LOOK = sa.text("""
+# After a failover, the same position can be in different logs, so the timelines have to
+# match. The one of a standby is never reported too high, but may be too low until its
+# next restartpoint.
+_STATE = sa.text("""
 SELECT
     pg_is_in_recovery()
     AND system_identifier = :system
@@ -63,7 +63,7 @@ FROM pg_control_system(), pg_control_checkpoint(), pg_control_recovery()
 
 
 class _Position(typing.NamedTuple):
-    """Where the log of a primary is: of which system, on which timeline, how far."""
+    """A position in the log of a primary: system, timeline, and place (LSN)."""
 
     system: int
     timeline: int
@@ -71,16 +71,16 @@ class _Position(typing.NamedTuple):
 
 
 class Replica:
-    """A standby, and what is known of how it does."""
+    """A standby, and whether it can be used."""
 
     def __init__(self, database: sa.Engine) -> None:
         self._database = database
         self._lock = threading.Lock()
-        # By the monotonic clock.
-        self._left_alone_until = 0.0
-        # It could be used when it was asked last.
-        self._is_proven = False
-        # It was behind at the last look; it is looked at, but not waited for.
+        # Monotonic time.
+        self._unused_until = 0.0
+        # It followed the primary at the last check.
+        self._is_usable = False
+        # It was behind at the last check, and is not waited for now.
         self._is_behind = False
 
     def read(
@@ -88,17 +88,15 @@ class Replica:
         primary: sa.Connection,
         work: collections.abc.Callable[[sa.Connection], _Result],
     ) -> _Result:
-        """Run ``work`` in one snapshot that has all that is acknowledged now.
+        """Run ``work`` in one snapshot that has all changes committed until now.
 
-        That is of the standby if it has it, at the cost of one statement more on
-        the primary and usually one on the standby. Else, or if the standby fails
-        meanwhile, it is of the database of ``primary``, on which no transaction is
-        open.
+        Reads from the standby if it has them, at the cost of one statement on the
+        primary and usually one on the standby. Otherwise, or if the standby fails
+        meanwhile, reads from ``primary``, which has no open transaction.
 
-        Raises what ``work`` raises, and of failures of a database only those of the
-        primary.
+        Raises what ``work`` raises, and database failures of the primary only.
         """
-        position = self._position(primary) if self._may_be_asked() else None
+        position = self._position(primary) if self._is_enabled() else None
         standby = self._connect() if position is not None else None
         if position is not None and standby is not None:
             try:
@@ -109,51 +107,51 @@ class Replica:
                 self._note(failure)
         return work(engine.for_reading(primary))
 
-    def _may_be_asked(self) -> bool:
+    def _is_enabled(self) -> bool:
         with self._lock:
             now = time.monotonic()
-            if now < self._left_alone_until:
+            if now < self._unused_until:
                 return False
-            if not self._is_proven:
-                # Who finds out waits; all others need not.
-                self._left_alone_until = now + PAUSE_SECONDS
+            if not self._is_usable:
+                # One reader checks the standby; the others use the primary meanwhile.
+                self._unused_until = now + PAUSE_SECONDS
             return True
 
     def _position(self, primary: sa.Connection) -> _Position | None:
-        """Ask where the log of the primary is; None if that cannot be said."""
-        asking = primary.execution_options(isolation_level="AUTOCOMMIT")
+        """Return the current position of the primary; None if it is unavailable."""
+        reading = primary.execution_options(isolation_level="AUTOCOMMIT")
         try:
-            row = asking.execute(_POSITION).one_or_none()
+            row = reading.execute(_POSITION).one_or_none()
         except sa.exc.DBAPIError as failure:
-            # Who may not ask, or asks what only resembles PostgreSQL, can still read.
+            # Without the privilege, or on a database that only resembles PostgreSQL.
             if conflicts.meaning(failure) is not conflicts.Meaning.BUG:
                 raise
-            self._leave_alone(_reason(failure))
+            self._pause(_reason(failure))
             return None
         finally:
-            # Nothing is sent: the next transaction may begin otherwise.
-            asking.rollback()
+            # Ends the transaction of SQLAlchemy; sends nothing.
+            reading.rollback()
         return None if row is None else _Position(*row)
 
     def _connect(self) -> sa.Connection | None:
         try:
             return self._database.connect()
         except sa.exc.SQLAlchemyError as failure:
-            self._leave_alone(_reason(failure))
+            self._pause(_reason(failure))
             return None
 
     def _has_all(self, conn: sa.Connection, position: _Position) -> bool:
-        """Say whether the standby has the log up to there, or gets it very soon."""
-        looking = conn.execution_options(isolation_level="AUTOCOMMIT")
+        """Return whether the standby has replayed the log up to ``position``."""
+        checking = conn.execution_options(isolation_level="AUTOCOMMIT")
         for wait in (*(() if self._is_behind else WAITS_SECONDS), None):
-            look = looking.execute(_LOOK, position._asdict()).one()
-            # Nothing is sent, as above.
-            looking.rollback()
-            if not look.follows:
-                self._leave_alone("it does not follow the primary")
+            state = checking.execute(_STATE, position._asdict()).one()
+            # Sends nothing, as above.
+            checking.rollback()
+            if not state.follows:
+                self._pause("it does not follow the primary")
                 return False
-            self._prove()
-            if look.has_reached:
+            self._note_usable()
+            if state.has_reached:
                 self._is_behind = False
                 return True
             if wait is not None:
@@ -161,51 +159,50 @@ class Replica:
         self._is_behind = True
         return False
 
-    def _prove(self) -> None:
-        if not self._is_proven:
-            LOG.info("The replica %s answers readers", self._name())
+    def _note_usable(self) -> None:
+        if not self._is_usable:
+            LOG.info("Reading from the replica %s", self._name())
             with self._lock:
-                self._is_proven = True
-                self._left_alone_until = 0.0
+                self._is_usable = True
+                self._unused_until = 0.0
 
     def _note(self, failure: sa.exc.SQLAlchemyError) -> None:
-        if conflicts.meaning(failure) not in _FINE_NEXT_TIME:
-            self._leave_alone(_reason(failure))
+        if conflicts.meaning(failure) not in _TRANSIENT:
+            self._pause(_reason(failure))
             return
-        LOG.info("The replica has not answered to the end: %s", _reason(failure))
+        LOG.info("The replica has interrupted a read: %s", _reason(failure))
         with self._lock:
-            self._is_proven = False
-            self._left_alone_until = 0.0
+            self._is_usable = False
+            self._unused_until = 0.0
 
-    def _leave_alone(self, reason: str) -> None:
+    def _pause(self, reason: str) -> None:
         LOG.warning(
-            "The replica %s is not asked for %.0f seconds: %s",
+            "The replica %s is not used for %.0f seconds: %s",
             self._name(),
             PAUSE_SECONDS,
             reason,
         )
         with self._lock:
-            self._is_proven = False
-            self._left_alone_until = time.monotonic() + PAUSE_SECONDS
+            self._is_usable = False
+            self._unused_until = time.monotonic() + PAUSE_SECONDS
 
     def _name(self) -> str:
         return self._database.url.render_as_string()
 
 
 def create(primary: sa.Engine, database: "DatabaseSettings") -> Replica | None:
-    """Return the replica of ``primary`` that is configured; connects to nothing yet.
+    """Return the configured replica of ``primary``, without connecting.
 
-    None if there is none; also where ``primary`` is not PostgreSQL, and the log says
-    so.
+    None if none is configured, or if ``primary`` is not PostgreSQL, which is logged.
 
-    Raises ConfigurationError when its URL cannot be used.
+    Raises ConfigurationError when its URL is invalid.
     """
     if not database.slave_connection:
         return None
     if primary.dialect.name != "postgresql":
         LOG.warning(
-            "[placement_database] slave_connection is not used: connection is of %s, "
-            "and only a standby of PostgreSQL is read from.",
+            "[placement_database] slave_connection is not used: connection is %s, and "
+            "only a standby of PostgreSQL can be read from.",
             primary.dialect.name,
         )
         return None

@@ -1,13 +1,13 @@
-"""Revisions: numbers that are never given twice.
+"""Revisions: numbers that are never assigned twice.
 
-What a process caches under a revision must not be found again with other content,
-not even after the database has lost commits or was restored from a backup while the
-service runs. A counter reaches the same number again; a clock does not. So the next
-revision is the last one plus one or the time in microseconds, whichever is greater.
+Processes cache content under its revision. A counter would assign the same number
+again to other content after the database has lost commits or was restored from a
+backup while the service runs; a clock does not. So the next revision is the last one
+plus one, or the time of the database in microseconds, whichever is greater.
 
-The clock is the database's. While it is behind the last revision, because it was set
-back or another server with a slower clock has taken over, revisions grow by one, and a
-number can come again if commits are lost or a backup is restored in that time.
+While that clock is behind the last revision, because it was set back or another server
+with a slower clock has taken over, revisions grow by one. Numbers can repeat if commits
+are lost or a backup is restored in that time.
 """
 
 import time
@@ -16,7 +16,7 @@ import typing
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
-# A function that connections to SQLite have; its own clock counts milliseconds.
+# Function registered on connections to SQLite, whose own clock counts milliseconds.
 SQLITE_CLOCK = "placement_clock"
 
 _Compiler = typing.Any
@@ -44,26 +44,26 @@ def next_of(last: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
 def first() -> sa.ColumnElement[int]:
     """Return the revision of a new row, as an expression of an INSERT.
 
-    The row's id may have been given before, but not with this revision.
+    Database ids can be reused, but not together with their revision.
     """
     return _Clock()
 
 
 def sqlite_clock() -> int:
-    """Return what ``SQLITE_CLOCK`` returns."""
+    """Return the time in microseconds; the implementation of ``SQLITE_CLOCK``."""
     return time.time_ns() // 1000
 
 
 @compiles(_Clock, "postgresql")
 def _clock_of_postgresql(_clock: _Clock, _compiler: _Compiler, **_: object) -> str:
-    # Not now(), which is when the transaction began.
+    # Not now(), which is the start of the transaction.
     return "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
 
 
 @compiles(_Clock, "mysql", "mariadb")
 def _clock_of_mariadb(_clock: _Clock, _compiler: _Compiler, **_: object) -> str:
-    # When the statement began, which is the same when a replica repeats it; in UTC,
-    # because local time is set back every autumn.
+    # The start of the statement, which replicas reproduce; in UTC, because local time
+    # is set back every autumn.
     return "timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(6))"
 
 

@@ -1,4 +1,4 @@
-"""The names that every Placement has: put into the database, never taken away."""
+"""Standard resource classes and traits: insert those that the database lacks."""
 
 import collections.abc
 import typing
@@ -9,21 +9,21 @@ import sqlalchemy as sa
 from placement.db import conflicts, names, tables
 from placement.db import engine as engines
 
-# Two processes that start together may find the same names missing; the loser
-# finds them present when it looks again.
+# Processes that start at the same time insert the same names; those that fail find
+# them present at the next attempt.
 _ATTEMPTS = 5
 
 
 def ensure(engine: sa.Engine) -> None:
     """Insert the standard classes and traits that the database lacks.
 
-    Safe in several processes at once. A standard class has its place in the
-    library's list as id, a trait the next free one.
+    Several processes can do this at the same time. The id of a standard class is its
+    index in the library's list; that of a trait is the next free one.
     """
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             with engine.connect() as conn:
-                # Most starts find nothing missing, and need no write lock.
+                # Usually nothing is missing, and no write lock is needed.
                 if not _missing(conn):
                     return
             with engine.connect() as fresh:
@@ -43,7 +43,7 @@ _Rows = list[dict[str, typing.Any]]
 
 
 def _missing(conn: sa.Connection) -> list[tuple[sa.Table, _Rows]]:
-    """List what is to be inserted, by table; empty when nothing is."""
+    """Return the rows to insert, by table; tables without any are left out."""
     classes = _absent(conn, tables.resource_classes, names.STANDARD_CLASSES)
     traits = _absent(conn, tables.traits, sorted(os_traits.get_traits()))
     found: list[tuple[sa.Table, _Rows]] = [

@@ -1,10 +1,9 @@
-"""The stored tables, as SQLAlchemy Core. No behaviour lives here.
+"""The tables, as SQLAlchemy Core.
 
-Names, columns, indexes and constraints are those that an existing Placement
-database has, and three columns of our own: ``inventories.used``,
-``resource_providers.revision`` and ``resource_provider_aggregates.spelling``. They
-have server defaults or may be NULL, so that a writer that does not know them can
-go on.
+Names, columns, indexes and constraints are those of OpenStack's Placement, plus three
+columns: ``inventories.used``, ``resource_providers.revision`` and
+``resource_provider_aggregates.spelling``. These have server defaults or can be NULL, so
+that a service that does not know them can write.
 """
 
 import datetime
@@ -14,7 +13,7 @@ import sqlalchemy as sa
 
 metadata = sa.MetaData()
 
-# MariaDB's usual way to compare takes "a" for "A" and for "a ", which are two names.
+# In MariaDB's default collations, "a" equals "A" and "a ".
 EXACT_CHARSET = "utf8mb4"
 EXACT_COLLATION = "utf8mb4_nopad_bin"
 _EXACT: dict[str, typing.Any] = {
@@ -25,7 +24,7 @@ _EXACT: dict[str, typing.Any] = {
 
 
 def utcnow() -> datetime.datetime:
-    """The present time in UTC, without a zone, as the tables keep it."""
+    """Return the current time in UTC, without a zone, as the tables store it."""
     return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
 
 
@@ -46,7 +45,7 @@ resource_providers = sa.Table(
     sa.Column("generation", sa.Integer, default=0),
     sa.Column("root_provider_id", sa.ForeignKey("resource_providers.id")),
     sa.Column("parent_provider_id", sa.ForeignKey("resource_providers.id")),
-    # Moves whenever anything that a provider summary shows changes.
+    # Advances whenever anything that a provider summary shows changes.
     sa.Column("revision", sa.BigInteger, nullable=False, server_default="0"),
     sa.UniqueConstraint("uuid", name="uniq_resource_providers0uuid"),
     sa.UniqueConstraint("name", name="uniq_resource_providers0name"),
@@ -67,7 +66,7 @@ inventories = sa.Table(
     sa.Column("min_unit", sa.Integer, nullable=False),
     sa.Column("max_unit", sa.Integer, nullable=False),
     sa.Column("step_size", sa.Integer, nullable=False),
-    # FLOAT is single precision on MariaDB, where 0.9 would lose a unit of ten.
+    # FLOAT is single precision on MariaDB, where 10 * 0.9 would be less than 9.
     sa.Column("allocation_ratio", sa.Double, nullable=False),
     # The sum of the provider's allocations of the class.
     sa.Column("used", sa.BigInteger, nullable=False, server_default="0"),
@@ -155,7 +154,7 @@ resource_classes = sa.Table(
     "resource_classes",
     metadata,
     *_timestamps(),
-    # Always given by the service, never by the database.
+    # Assigned by the service, never by the database.
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("name", sa.String(255), nullable=False),
     sa.UniqueConstraint("name", name="uniq_resource_classes0name"),
@@ -190,7 +189,7 @@ resource_provider_aggregates = sa.Table(
         "resource_provider_id", sa.Integer, primary_key=True, autoincrement=False
     ),
     sa.Column("aggregate_id", sa.Integer, primary_key=True, autoincrement=False),
-    # The uuid of the aggregate as the client wrote it; NULL if that is the stored one.
+    # The uuid of the aggregate as the client wrote it; NULL if it is canonical.
     sa.Column("spelling", sa.String(36)),
     sa.Index("resource_provider_aggregates_aggregate_id_idx", "aggregate_id"),
     **_EXACT,
@@ -214,9 +213,9 @@ resource_provider_traits = sa.Table(
     **_EXACT,
 )
 
-# The row 1 has the revision of names, which moves when a resource class or trait is
-# added, renamed or deleted. On a Galera cluster there is a row for each custom class,
-# by which writers on different nodes meet; its revision is never read.
+# Row 1 has the revision of names, which advances when a resource class or trait is
+# created, renamed or deleted. On a Galera cluster, writers also update a row per custom
+# class, to make changes on different nodes conflict; its revision is never read.
 name_changes = sa.Table(
     "placement_name_changes",
     metadata,

@@ -1,9 +1,8 @@
-"""A limit on how long each statement of a reader may take, which the database keeps.
+"""A time limit for the statements of a reader, enforced by the database.
 
-A statement that takes longer ends in the server, whether its client is still there or
-not. The limit is sent with the statements, in the same round trip, and what it is set
-for ends with the statement or the transaction: the next user of a connection, also
-behind a pooler, has none.
+The server ends a statement that takes longer, also if its client has gone. The limit
+is sent with the statements, in the same round trip, and ends with the statement or the
+transaction: the next user of a connection, also behind a pooler, has none.
 """
 
 import collections.abc
@@ -18,22 +17,22 @@ from sqlalchemy import event
 from placement import exception
 from placement.db import conflicts, mariadb
 
-# The execution option that holds the limit in seconds.
+# Execution option with the limit in seconds.
 _LIMIT = "placement_seconds_max"
 
-# In the ``info`` of a connection: the limit in seconds that the operator has set for
-# all statements, if any.
-_OF_OPERATOR = "placement_seconds_max_of_operator"
+# Key in ``Connection.info``: the limit in seconds that the operator has set in the
+# database, if any.
+_OPERATOR_LIMIT = "placement_seconds_max_operator_limit"
 
-_POSTGRESQL_OWN = """
+_POSTGRESQL_LIMIT = """
 SELECT extract(epoch FROM current_setting('statement_timeout')::interval)
 """
-# As libpq numbers the states of a transaction.
+# Transaction status of libpq.
 _IDLE = 0
-_MARIADB_OWN = "SELECT @@max_statement_time"
+_MARIADB_LIMIT = "SELECT @@max_statement_time"
 
-# SQLite looks at the clock once in so many of its instructions, of which it runs some
-# ten million a second.
+# SQLite checks the clock after this number of instructions; it runs about ten million
+# per second.
 _SQLITE_STEPS = 10_000
 
 _Context = typing.Any
@@ -43,7 +42,7 @@ _Context = typing.Any
 def limited(conn: sa.Connection, seconds: float) -> collections.abc.Iterator[None]:
     """Limit each statement that ``conn`` runs in the block to ``seconds``.
 
-    A lower limit that the operator has set in the database stays.
+    A lower limit set in the database by the operator takes precedence.
 
     Raises DatabaseTooSlow when a statement was ended.
     """
@@ -62,12 +61,12 @@ def limited(conn: sa.Connection, seconds: float) -> collections.abc.Iterator[Non
 
 
 def listen(engine: sa.Engine) -> None:
-    """Let the connections of an engine send limits."""
+    """Send limits on the connections of an engine."""
     kind = engine.dialect.name
     if kind == "sqlite":
         event.listen(engine, "do_execute", _execute_sqlite)
     elif kind == "postgresql" and engine.dialect.driver == "psycopg2":
-        event.listen(engine, "connect", _asks(_POSTGRESQL_OWN))
+        event.listen(engine, "connect", _reads_limit(_POSTGRESQL_LIMIT))
         event.listen(engine, "do_execute", _execute_postgresql)
         event.listen(engine, "do_execute_no_params", _execute_postgresql)
     elif kind in mariadb.DIALECTS:
@@ -78,23 +77,23 @@ def _listens_to_mariadb(engine: sa.Engine) -> collections.abc.Callable[..., None
     def connected(connection: typing.Any, record: typing.Any) -> None:
         # MySQL, which is not supported, has neither the variable nor the statement.
         if "MariaDB" in connection.get_server_info():
-            asks = _asks(_MARIADB_OWN)
-            asks(connection, record)
-            event.listen(engine, "connect", asks)
+            reads = _reads_limit(_MARIADB_LIMIT)
+            reads(connection, record)
+            event.listen(engine, "connect", reads)
             event.listen(engine, "do_execute", _execute_mariadb)
             event.listen(engine, "do_execute_no_params", _execute_mariadb)
 
     return connected
 
 
-def _asks(own: str) -> collections.abc.Callable[..., None]:
+def _reads_limit(sql: str) -> collections.abc.Callable[..., None]:
     def connected(connection: typing.Any, record: typing.Any) -> None:
         with connection.cursor() as cursor:
-            cursor.execute(own)
+            cursor.execute(sql)
             (seconds,) = cursor.fetchone()
         connection.commit()
         if seconds > 0:
-            record.info[_OF_OPERATOR] = float(seconds)
+            record.info[_OPERATOR_LIMIT] = float(seconds)
 
     return connected
 
@@ -103,12 +102,12 @@ def _limit(context: _Context) -> float | None:
     limit: float | None = context.execution_options.get(_LIMIT)
     if limit is None:
         return None
-    of_operator = context.root_connection.info.get(_OF_OPERATOR, limit)
-    return min(limit, float(of_operator))
+    operator_limit = context.root_connection.info.get(_OPERATOR_LIMIT, limit)
+    return min(limit, float(operator_limit))
 
 
 def _execute_postgresql(cursor: typing.Any, sql: str, *more: typing.Any) -> bool:
-    """Set the limit with the first statement of a transaction, for all of it."""
+    """Set the limit for a transaction, together with its first statement."""
     limit = _limit(more[-1])
     status = cursor.connection.info.transaction_status
     if limit is None or status != _IDLE:

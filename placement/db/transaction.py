@@ -1,4 +1,4 @@
-"""Transactions: one per request, and the one place where work is tried again."""
+"""Run the transaction of a request; the only place where work is retried."""
 
 import collections.abc
 import contextlib
@@ -23,34 +23,33 @@ _Result = typing.TypeVar("_Result")
 _Work = collections.abc.Callable[[sa.Connection], _Result]
 _Plan = collections.abc.Callable[[sa.Connection], collections.abc.Sequence[Step] | None]
 
-# A lost connection says nothing about the next one, but a server that is gone
-# is not back within a request.
+# One more attempt on a new connection; a server that is down does not come back within
+# a request.
 _ATTEMPTS_WHEN_LOST = 2
 
 _PAUSE_SECONDS_MAX = 0.5
 
-# Of a program that does not say how often; the default of the option.
+# Default of the option allocation_conflict_retry_count, plus the first attempt.
 _ATTEMPTS = 11
 
-# In ``kept`` of a service: the keys of refused writes, see ``write_pipelined``.
+# Key in ``Service.kept`` of the set of refused keys, see ``write_pipelined``.
 _REFUSED = "transaction.refused"
 
-# Maximum number of keys of a process. Before there are more all are dropped, which
-# costs one refused attempt for each that would be refused again.
+# Maximum number of refused keys per process. Beyond it the set is cleared, which costs
+# one refused attempt for each key that is refused again.
 REFUSED_KEYS_MAX = 10_000
 
-# Of a result that is streamed.
+# Of a streamed result.
 _ROWS_PER_FETCH = 1000
 
-# After this no attempt is begun: the client has been waiting long enough to be told.
+# No attempt starts after this time, so that the client gets an answer.
 _SECONDS_MAX = 30
 
 
 class Retry(Exception):
-    """What the work has read is no longer so: it has to begin anew.
+    """The work has read data that changed before it was locked, and must run again.
 
-    Raised by ``objects`` when a row that was there is gone; ``failure`` is what
-    the client is told when beginning anew does not help.
+    ``failure`` is raised instead when the last attempt fails in this way.
     """
 
     def __init__(self, failure: exception.PlacementError) -> None:
@@ -61,15 +60,14 @@ class Retry(Exception):
 def write(context: "RequestContext", work: _Work[_Result]) -> _Result:
     """Run ``work`` in one write transaction and commit it.
 
-    ``work`` gets a connection and may run again from its start, after everything
-    it did was rolled back: when it met a deadlock, a unique key that another
-    writer took first, or raised Retry. Attempts are bounded by the option
-    ``allocation_conflict_retry_count`` and by time, with a random pause between
-    them. A connection lost before COMMIT is replaced once. A connection lost in
-    COMMIT is not: nobody knows whether it was done.
+    After a deadlock, a unique key that another writer inserted first, or Retry, the
+    transaction is rolled back and ``work`` runs again. The number of attempts is
+    limited by the option ``allocation_conflict_retry_count`` and by time, with a
+    random pause between them. A connection lost before COMMIT is replaced once. A
+    connection lost in COMMIT is not, because the outcome is unknown.
 
-    Raises what ``work`` raises; ConcurrentUpdate when the last attempt is used
-    up; Unavailable when the database cannot be reached or is too busy.
+    Raises what ``work`` raises; ConcurrentUpdate after the last attempt; Unavailable
+    when the database cannot be reached or is too busy.
     """
     return write_to(context.engine, work, _attempts(context))
 
@@ -80,19 +78,19 @@ def write_pipelined(
     plan: _Plan,
     work: _Work[None],
 ) -> None:
-    """Do what ``write`` does, in one round trip where the database can do that.
+    """Do what ``write`` does, in one round trip where the database allows it.
 
-    ``plan`` gets a connection on which no transaction is open, and returns the steps
-    of one, which check by themselves all that has to hold, see ``batch.required``; or
-    None. They are sent once. If they are refused or lose a race, ``work`` runs instead,
-    which has to be able to do everything that they can.
+    ``plan`` gets a connection without an open transaction. It returns the steps of a
+    transaction that check their own conditions, see ``batch.required``, or None. They
+    are sent at most once. If there are none, or they are refused or lose a race,
+    ``work`` runs; it must be able to do everything that they do.
 
-    ``keys`` name what the steps may be refused for, such as the providers of a claim.
-    After a refusal, writes with any of its keys go to ``work`` directly, until one of
-    them succeeds: a full provider would refuse again, which costs the database four
-    times what the checks of ``work`` cost, and an error in its log. A refusal for
-    another reason, such as a consumer that exists, has the same effect until the next
-    write that succeeds. Writes with other keys, or without any, are not affected.
+    ``keys`` name what the steps depend on, such as the providers of a claim. After a
+    refusal, writes with one of its keys go to ``work`` directly until one of them
+    succeeds. A full provider would refuse again, which costs the database four times
+    as much as the checks of ``work``, and an error in its log. A refusal for another
+    reason, such as an existing consumer, has the same effect. Writes with other keys,
+    or without any, are not affected.
 
     Raises what ``write`` raises.
     """
@@ -111,7 +109,7 @@ def write_pipelined(
                     is_done = _try_pipeline(conn, steps)
                     if not is_done:
                         _add_refused(refused, keys)
-        # Also if the connection was lost when it was to be given back.
+        # ``is_done`` survives a retry that follows a failure to release the connection.
         if not is_done:
             _write_once(conn, work)
             refused.difference_update(keys)
@@ -129,33 +127,30 @@ def _add_refused(refused: set[str], keys: collections.abc.Collection[str]) -> No
 def write_to(
     database: sa.Engine, work: _Work[_Result], attempts: int = _ATTEMPTS
 ) -> _Result:
-    """Do what ``write`` does for a program that serves no request."""
+    """Do what ``write`` does, for programs that serve no request."""
     return _run(database, functools.partial(_write_once, work=work), attempts)
 
 
 def read(context: "RequestContext", work: _Work[_Result]) -> _Result:
-    """Run ``work`` in one snapshot of the database and return what it returns.
+    """Run ``work`` in one snapshot of the database and return its result.
 
-    ``work`` gets a connection that cannot write. It may run again from its start
-    when the connection turns out to be lost. A replica that has everything that was
-    acknowledged may be what it reads from.
+    ``work`` runs again if the connection was lost. It may read from a replica, if that
+    has everything that was committed before.
 
-    Raises what ``work`` raises, and Unavailable when the database cannot be
-    reached.
+    Raises what ``work`` raises, and Unavailable when the database cannot be reached.
     """
     if context.replica is None:
         return read_before_write(context, work)
-    # The connection is first asked how far its log goes, outside of a transaction.
-    of_either = functools.partial(context.replica.read, work=work)
-    return _run(context.engine, of_either, _ATTEMPTS_WHEN_LOST)
+    read_replica = functools.partial(context.replica.read, work=work)
+    return _run(context.engine, read_replica, _ATTEMPTS_WHEN_LOST)
 
 
 def read_within(
     context: "RequestContext", seconds: float, work: _Work[_Result]
 ) -> _Result:
-    """Do what ``read`` does, where no statement may take longer than ``seconds``.
+    """Do what ``read`` does, with a limit of ``seconds`` for each statement.
 
-    The database ends one that does, also when nobody waits for it any more.
+    The database enforces it, also after the client has gone.
 
     Raises what ``read`` raises, and DatabaseTooSlow.
     """
@@ -168,10 +163,9 @@ def read_within(
 
 
 def read_one(context: "RequestContext", work: _Work[_Result]) -> _Result:
-    """Do what ``read`` does, where ``work`` runs one statement.
+    """Do what ``read`` does, for ``work`` that runs a single statement.
 
-    That is a snapshot of its own, so that no transaction has to be begun and ended
-    where this can be saved.
+    One statement is one snapshot, so on PostgreSQL this saves BEGIN and ROLLBACK.
     """
 
     def work_in_autocommit(conn: sa.Connection) -> _Result:
@@ -182,7 +176,7 @@ def read_one(context: "RequestContext", work: _Work[_Result]) -> _Result:
 
 
 def read_before_write(context: "RequestContext", work: _Work[_Result]) -> _Result:
-    """Do what ``read`` does, where the request is going to write."""
+    """Do what ``read`` does, on the primary, for a request that writes afterwards."""
     return _run(
         context.engine, lambda conn: work(engine.for_reading(conn)), _ATTEMPTS_WHEN_LOST
     )
@@ -190,10 +184,9 @@ def read_before_write(context: "RequestContext", work: _Work[_Result]) -> _Resul
 
 @contextlib.contextmanager
 def snapshot(database: sa.Engine) -> collections.abc.Iterator[sa.Connection]:
-    """Yield a connection that reads one snapshot of the database, as ``read`` does.
+    """Yield a connection that reads one snapshot of the database; never retried.
 
-    For who passes on what it reads as it comes, and could not begin anew. Rows are
-    streamed, and one result has to be read to its end before the next is asked for.
+    Rows are streamed: each result has to be read to its end before the next statement.
     """
     with database.connect() as fresh:
         yield engine.for_reading(fresh).execution_options(yield_per=_ROWS_PER_FETCH)
@@ -215,7 +208,7 @@ def _try_pipeline(conn: sa.Connection, steps: collections.abc.Sequence[Step]) ->
         return batch.run_transaction(conn, steps)
     except sa.exc.SQLAlchemyError as failure:
         if conflicts.is_outcome_unknown(failure):
-            raise _not_known(failure) from failure
+            raise _outcome_unknown(failure) from failure
         raise
 
 
@@ -224,7 +217,7 @@ def _run(
     turn: collections.abc.Callable[[sa.Connection], _Result],
     attempts: int,
 ) -> _Result:
-    """Take turns until one is not in vain; each gets a connection not used yet."""
+    """Call ``turn`` with a connection from the pool until it succeeds."""
     attempt = lost = 0
     deadline = time.monotonic() + _SECONDS_MAX
     while True:
@@ -238,10 +231,10 @@ def _run(
             match conflicts.meaning(failure):
                 case conflicts.Meaning.RETRY:
                     attempt += 1
-                    _give_up_after(attempts, attempt, deadline, _raced(), failure)
+                    _give_up_after(attempts, attempt, deadline, _conflict(), failure)
                 case conflicts.Meaning.UNREADY:
                     attempt += 1
-                    _give_up_after(attempts, attempt, deadline, _unready(), failure)
+                    _give_up_after(attempts, attempt, deadline, _not_ready(), failure)
                 case conflicts.Meaning.LOST:
                     lost += 1
                     _give_up_when_lost(lost, failure)
@@ -257,16 +250,16 @@ def _commit(conn: sa.Connection) -> None:
         conn.commit()
     except sa.exc.SQLAlchemyError as failure:
         is_lost = conflicts.meaning(failure) is conflicts.Meaning.LOST
-        # It may have left the transaction open, and the pool would hand it on so.
+        # The transaction may still be open, and the pool must not hand it on.
         try:
             conn.rollback()
         finally:
             if is_lost:
-                raise _not_known(failure) from failure
+                raise _outcome_unknown(failure) from failure
         raise
 
 
-def _not_known(failure: Exception) -> exception.Unavailable:
+def _outcome_unknown(failure: Exception) -> exception.Unavailable:
     LOG.warning("The connection to the database was lost in COMMIT: %s", failure)
     return exception.Unavailable(
         reason="The database connection was lost while the change was being "
@@ -290,13 +283,13 @@ def _give_up_after(
         ) from cause
 
 
-def _raced() -> exception.ConcurrentUpdate:
+def _conflict() -> exception.ConcurrentUpdate:
     return exception.ConcurrentUpdate(
         reason="Another thread concurrently updated the data. Please retry your update"
     )
 
 
-def _unready() -> exception.Unavailable:
+def _not_ready() -> exception.Unavailable:
     return exception.Unavailable(
         reason="The database takes no work at the moment. Nothing was changed."
     )

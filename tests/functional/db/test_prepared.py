@@ -141,7 +141,7 @@ def test_plans_that_are_too_old_are_given_up(server, monkeypatch) -> None:
 
 
 def test_of_many_statements_not_all_are_kept(server, monkeypatch) -> None:
-    monkeypatch.setattr(prepared, "KEPT_MAX", 5)
+    monkeypatch.setattr(prepared, "STATEMENTS_MAX", 5)
     kept = []
     for number in range(12):
         other = sa.select(_projects.c.id).where(

@@ -248,7 +248,7 @@ def test_a_connection_lost_earlier_is_replaced_before_the_plan_is_sent(
 def test_only_an_idle_connection_is_pinged(postgresql, monkeypatch) -> None:
     Write().write(postgresql)
     recent = Write().write(postgresql)
-    monkeypatch.setattr(connections, "_IN_USE_SECONDS", 0)
+    monkeypatch.setattr(connections, "_IDLE_SECONDS", 0)
     idle = Write().write(postgresql)
 
     assert (len(recent), len(idle)) == (1, 2)
