@@ -1,6 +1,7 @@
 """Imports point one way and have no circles, and every module is imported."""
 
 import ast
+import graphlib
 import pathlib
 import tomllib
 
@@ -152,6 +153,16 @@ def test_a_module_imports_only_from_its_layer_and_below(module):
 )
 def test_these_imports_are_allowed_and_these_are_not(importer, target, allowed):
     assert is_allowed(importer, target) is allowed
+
+
+def test_imports_have_no_circles():
+    imports = {
+        module: set(imported(tree, is_for_types_too=True)) & MODULES.keys() - {module}
+        for module, tree in MODULES.items()
+    }
+
+    # Raises CycleError with the modules of a circle.
+    graphlib.TopologicalSorter(imports).prepare()
 
 
 def test_blueprints_do_not_import_handlers():
