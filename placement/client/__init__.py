@@ -9,7 +9,7 @@ One method per operation, plain values in and out, failures raised by code. Impo
 nothing of the service, except ``direct``, which starts one in this process.
 """
 
-from placement.client.client import KEEP, Client
+from placement.client.client import Client
 from placement.client.errors import (
     CODES,
     BadRequest,
@@ -37,6 +37,7 @@ from placement.client.errors import (
 )
 from placement.client.exchange import VERSION
 from placement.client.location import Location, locate, state_directory
+from placement.client.providers import KEEP
 from placement.client.query import RequestGroup, candidates_query
 from placement.client.retry import Retry
 from placement.client.transport import (

@@ -129,6 +129,11 @@ def path_of(*segments: values.AnyUUID) -> str:
     return "".join("/" + each for each in quoted)
 
 
+def provider_path(uuid: values.AnyUUID, *segments: str) -> str:
+    """Return the path of a provider, or of something below it."""
+    return path_of("resource_providers", uuid, *segments)
+
+
 def with_query(path: str, parameters: query.Parameters) -> str:
     """Return a path with a query string, if there are parameters."""
     return f"{path}?{query.encode(parameters)}" if parameters else path

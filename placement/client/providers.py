@@ -1,0 +1,174 @@
+"""Operations on resource providers."""
+
+import typing
+from collections.abc import Iterator, Sequence
+
+from placement.client import errors, query, values
+from placement.client.exchange import Exchange, provider_path, read, with_query
+
+# How often ``ensure_provider`` looks for a provider that it could not create.
+_ENSURE_ATTEMPTS = 3
+
+
+class _Keep(typing.NamedTuple):
+    """Stands for "leave it as it is" where None means something else."""
+
+
+KEEP = _Keep()
+
+
+class ProviderOperations(Exchange):
+    """The operations on providers and provider trees."""
+
+    def get_providers(
+        self,
+        name: str | None = None,
+        uuid: values.AnyUUID | None = None,
+        in_tree: values.AnyUUID | None = None,
+        resources: values.Resources | None = None,
+        required: Sequence[str] = (),
+        member_of: Sequence[values.AnyUUID] = (),
+    ) -> list[values.Provider]:
+        """Return the providers that every given filter lets through, in no order.
+
+        ``required`` and ``member_of`` are written as in a ``RequestGroup``.
+        Source: API reference, "List resource providers".
+        """
+        given = {"name": name, "uuid": uuid, "in_tree": in_tree}
+        parameters = [
+            (key, str(value)) for key, value in given.items() if value is not None
+        ]
+        if resources:
+            parameters.append(("resources", query.render_resources(resources)))
+        parameters += [("required", each) for each in query.render_required(required)]
+        parameters += [
+            ("member_of", str(each)) for each in values.several("member_of", member_of)
+        ]
+        return self._get(
+            with_query("/resource_providers", parameters),
+            lambda document: [
+                values.Provider.from_document(each)
+                for each in document["resource_providers"]
+            ],
+        )
+
+    def read_providers(
+        self, include: Sequence[str] = (), in_tree: values.AnyUUID | None = None
+    ) -> Iterator[values.ProviderDetails]:
+        """Yield all providers, or those of one tree, with what belongs to them.
+
+        ``include`` names the parts: ``inventories``, ``usages`` (with inventories),
+        ``traits``, ``aggregates``. They come in the order in which they were
+        created. One request per 1,000 providers, sent when they are taken; each
+        page is from one snapshot. Only this Placement has the operation.
+        Source: API reference, "Extensions".
+        """
+        parameters = []
+        if values.several("include", include):
+            parameters.append(("include", ",".join(include)))
+        if in_tree is not None:
+            parameters.append(("in_tree", str(in_tree)))
+        page_token: str | None = None
+        while True:
+            token = [("page_token", page_token)] if page_token is not None else []
+            path = with_query("/-/v1/providers", parameters + token)
+            page, page_token = self._get(path, _provider_page)
+            yield from page
+            if page_token is None:
+                return
+
+    def create_provider(
+        self,
+        name: str,
+        uuid: values.AnyUUID | None = None,
+        parent_uuid: values.AnyUUID | None = None,
+    ) -> values.Provider:
+        """Create a provider; without ``uuid`` the service makes one.
+
+        Raises DuplicateName when the name or the uuid is taken.
+        """
+        body = {"name": name, "parent_provider_uuid": parent_uuid}
+        if uuid is not None:
+            body["uuid"] = uuid
+        answer = self.request("POST", "/resource_providers", body)
+        return read(answer, values.Provider.from_document)
+
+    def ensure_provider(
+        self,
+        name: str,
+        uuid: values.AnyUUID | None = None,
+        parent_uuid: values.AnyUUID | None = None,
+    ) -> values.Provider:
+        """Return the provider of this name; create it if it is missing.
+
+        Of several callers at the same time one creates it, and all get it. A
+        provider that exists is not changed.
+
+        Raises DuplicateName when the provider of this name has another uuid or
+        parent than those given, or the uuid is that of a provider of another name.
+        """
+        attempt = 1
+        while True:
+            for found in self.get_providers(name=name):
+                _refuse_another(found, uuid, parent_uuid)
+                return found
+            try:
+                return self.create_provider(name, uuid, parent_uuid)
+            except errors.DuplicateName:
+                if attempt == _ENSURE_ATTEMPTS:
+                    raise
+                attempt += 1
+
+    def get_provider(self, uuid: values.AnyUUID) -> values.Provider:
+        """Return one provider."""
+        return self._get(provider_path(uuid), values.Provider.from_document)
+
+    def update_provider(
+        self,
+        uuid: values.AnyUUID,
+        name: str,
+        parent_uuid: values.AnyUUID | _Keep | None = KEEP,
+    ) -> values.Provider:
+        """Give a provider its name, and its parent if that is given.
+
+        A parent of None makes it a root. Raises DuplicateName.
+        """
+        body: dict[str, values.AnyUUID | None] = {"name": name}
+        if not isinstance(parent_uuid, _Keep):
+            body["parent_provider_uuid"] = parent_uuid
+        answer = self.request("PUT", provider_path(uuid), body)
+        return read(answer, values.Provider.from_document)
+
+    def delete_provider(self, uuid: values.AnyUUID) -> None:
+        """Delete a provider with all it offers.
+
+        Raises ProviderHasChildren, ProviderInUse.
+        """
+        self.request("DELETE", provider_path(uuid))
+
+
+def _provider_page(
+    document: values.Document,
+) -> tuple[list[values.ProviderDetails], str | None]:
+    page = [
+        values.ProviderDetails.from_document(each) for each in document["providers"]
+    ]
+    return page, document["next_page_token"]
+
+
+def _refuse_another(
+    found: values.Provider,
+    uuid: values.AnyUUID | None,
+    parent_uuid: values.AnyUUID | None,
+) -> None:
+    """Raise DuplicateName when a provider has not the uuid or parent that is given."""
+    for what, stored, given in (
+        ("uuid", found.uuid, uuid),
+        ("parent", found.parent_uuid, parent_uuid),
+    ):
+        if given is not None and stored != values.canonical_uuid(given):
+            raise errors.DuplicateName(
+                f"A provider named {found.name} exists with the {what} {stored}, "
+                f"not {given}.",
+                code="placement.duplicate_name",
+            )

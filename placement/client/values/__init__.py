@@ -1,0 +1,67 @@
+"""The things of the API as plain values.
+
+Amounts are whole units of their class. Parameters take a uuid as a string or a
+``uuid.UUID``; fields have strings.
+"""
+
+from placement.client.values.allocation import (
+    Allocations,
+    ConsumerShare,
+    ProjectUsage,
+    ProviderAllocations,
+)
+from placement.client.values.base import (
+    AnyUUID,
+    ByUUID,
+    Document,
+    Resources,
+    ResourcesByProvider,
+    canonical_uuid,
+    several,
+)
+from placement.client.values.candidate import (
+    AllocationRequest,
+    Candidates,
+    Claim,
+    ClassSummary,
+    Outcome,
+    ProviderSummary,
+)
+from placement.client.values.provider import (
+    MAX_INT,
+    Aggregates,
+    Inventories,
+    Inventory,
+    Provider,
+    ProviderDetails,
+    ProviderTraits,
+    Usages,
+)
+
+__all__ = [
+    "MAX_INT",
+    "Aggregates",
+    "AllocationRequest",
+    "Allocations",
+    "AnyUUID",
+    "ByUUID",
+    "Candidates",
+    "Claim",
+    "ClassSummary",
+    "ConsumerShare",
+    "Document",
+    "Inventories",
+    "Inventory",
+    "Outcome",
+    "ProjectUsage",
+    "Provider",
+    "ProviderAllocations",
+    "ProviderDetails",
+    "ProviderSummary",
+    "ProviderTraits",
+    "Resources",
+    "ResourcesByProvider",
+    "Usages",
+    "canonical_uuid",
+    "several",
+]

@@ -1,0 +1,143 @@
+"""Candidates of a search, and claims of them."""
+
+import dataclasses
+import enum
+import typing
+from collections.abc import Mapping
+
+from placement.client.values.base import (
+    ByUUID,
+    Document,
+    Resources,
+    ResourcesByProvider,
+    by_text,
+    set_fields,
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, init=False)
+class AllocationRequest:
+    """One way to serve all groups of a request.
+
+    ``mappings`` names the providers that serve each group, by suffix; it is empty
+    when the request was made by hand.
+    """
+
+    by_provider: ResourcesByProvider
+    mappings: Mapping[str, tuple[str, ...]]
+
+    def __init__(
+        self,
+        by_provider: ByUUID[Resources],
+        mappings: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        set_fields(self, by_provider=by_text(by_provider), mappings=mappings or {})
+
+    @classmethod
+    def from_document(cls, document: Document) -> typing.Self:
+        return cls(
+            by_provider={
+                uuid: given["resources"]
+                for uuid, given in document["allocations"].items()
+            },
+            mappings={
+                suffix: tuple(uuids)
+                for suffix, uuids in document.get("mappings", {}).items()
+            },
+        )
+
+    def to_document(self) -> Document:
+        document: dict[str, typing.Any] = {
+            "allocations": {
+                uuid: {"resources": dict(resources)}
+                for uuid, resources in self.by_provider.items()
+            }
+        }
+        if self.mappings:
+            document["mappings"] = {
+                suffix: list(uuids) for suffix, uuids in self.mappings.items()
+            }
+        return document
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ClassSummary:
+    """Capacity of one class at one provider, and how much of it is used."""
+
+    capacity: int
+    used: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProviderSummary:
+    """What a search says of one provider."""
+
+    by_class: Mapping[str, ClassSummary]
+    traits: tuple[str, ...]
+    parent_uuid: str | None
+    root_uuid: str
+
+    @classmethod
+    def from_document(cls, document: Document) -> typing.Self:
+        return cls(
+            by_class={
+                name: ClassSummary(record["capacity"], record["used"])
+                for name, record in document["resources"].items()
+            },
+            traits=tuple(document["traits"]),
+            parent_uuid=document["parent_provider_uuid"],
+            root_uuid=document["root_provider_uuid"],
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Candidates:
+    """What a search found, in the order of the service.
+
+    ``summaries`` has every provider of every tree that a request takes from, by uuid.
+    """
+
+    requests: tuple[AllocationRequest, ...]
+    summaries: Mapping[str, ProviderSummary]
+
+    @classmethod
+    def from_document(cls, document: Document) -> typing.Self:
+        return cls(
+            requests=tuple(
+                AllocationRequest.from_document(request)
+                for request in document["allocation_requests"]
+            ),
+            summaries={
+                uuid: ProviderSummary.from_document(summary)
+                for uuid, summary in document["provider_summaries"].items()
+            },
+        )
+
+
+class Outcome(enum.Enum):
+    """How a claim ended."""
+
+    CLAIMED = "claimed"
+    NO_ROOM = "no room"
+    """Somebody took the room since the search; another candidate may still do."""
+    PROVIDER_CHANGED = "provider changed"
+    """Others kept changing the providers; the same claim may succeed if repeated."""
+    CONSUMER_CHANGED = "consumer changed"
+    """The consumer is not at the generation given; read it before another try."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Claim:
+    """The answer to a claim; true if the consumer now has what was asked for.
+
+    ``detail`` is the sentence of the service when it has not. ``request`` is the
+    candidate that was tried last: what the consumer has, if the claim is true.
+    """
+
+    consumer: str
+    outcome: Outcome
+    detail: str = ""
+    request: AllocationRequest | None = None
+
+    def __bool__(self) -> bool:
+        return self.outcome is Outcome.CLAIMED

@@ -1,0 +1,183 @@
+"""Resource providers and what belongs to them."""
+
+import dataclasses
+import typing
+from collections.abc import Iterable, Mapping
+
+from placement.client.values.base import (
+    AnyUUID,
+    Document,
+    Resources,
+    set_fields,
+    several,
+)
+
+MAX_INT = 2**31 - 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Provider:
+    """A resource provider and its place in a tree; a root is its own root."""
+
+    uuid: str
+    name: str
+    generation: int
+    parent_uuid: str | None
+    root_uuid: str
+
+    @classmethod
+    def from_document(cls, document: Document) -> typing.Self:
+        return cls(
+            uuid=document["uuid"],
+            name=document["name"],
+            generation=document["generation"],
+            parent_uuid=document["parent_provider_uuid"],
+            root_uuid=document["root_provider_uuid"],
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Inventory:
+    """One provider's offer of one resource class."""
+
+    total: int
+    reserved: int = 0
+    min_unit: int = 1
+    max_unit: int = MAX_INT
+    step_size: int = 1
+    allocation_ratio: float = 1.0
+
+    @property
+    def capacity(self) -> int:
+        """Units that may be allocated in all, rounded down."""
+        return int((self.total - self.reserved) * self.allocation_ratio)
+
+    @classmethod
+    def from_document(cls, document: Document) -> typing.Self:
+        return cls(
+            **{field.name: document[field.name] for field in dataclasses.fields(cls)}
+        )
+
+    def to_document(self) -> Document:
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Inventories:
+    """Everything one provider offers, by class, and the provider's generation."""
+
+    generation: int
+    by_class: Mapping[str, Inventory]
+
+    @classmethod
+    def from_document(cls, document: Document) -> typing.Self:
+        return cls(
+            generation=document["resource_provider_generation"],
+            by_class={
+                name: Inventory.from_document(record)
+                for name, record in document["inventories"].items()
+            },
+        )
+
+    def to_document(self) -> Document:
+        return {
+            "resource_provider_generation": self.generation,
+            "inventories": {
+                name: inventory.to_document()
+                for name, inventory in self.by_class.items()
+            },
+        }
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProviderDetails:
+    """A provider with what belongs to it; what was not asked for is empty.
+
+    ``inventories`` and ``used`` are by resource class.
+    """
+
+    provider: Provider
+    inventories: Mapping[str, Inventory]
+    used: Resources
+    traits: tuple[str, ...]
+    aggregates: tuple[str, ...]
+
+    @classmethod
+    def from_document(cls, document: Document) -> typing.Self:
+        records = document.get("inventories", {})
+        return cls(
+            provider=Provider.from_document(document),
+            inventories={
+                name: Inventory.from_document(record)
+                for name, record in records.items()
+            },
+            used={
+                name: record["used"]
+                for name, record in records.items()
+                if "used" in record
+            },
+            traits=tuple(document.get("traits", ())),
+            aggregates=tuple(document.get("aggregates", ())),
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProviderTraits:
+    """The traits of one provider, and the provider's generation."""
+
+    generation: int
+    names: frozenset[str]
+
+    def __post_init__(self) -> None:
+        several("names", self.names)
+
+    @classmethod
+    def from_document(cls, document: Document) -> typing.Self:
+        return cls(
+            document["resource_provider_generation"], frozenset(document["traits"])
+        )
+
+    def to_document(self) -> Document:
+        return {
+            "resource_provider_generation": self.generation,
+            "traits": sorted(self.names),
+        }
+
+
+@dataclasses.dataclass(frozen=True, slots=True, init=False)
+class Aggregates:
+    """The aggregates that one provider is in, and the provider's generation."""
+
+    generation: int
+    uuids: frozenset[str]
+
+    def __init__(self, generation: int, uuids: Iterable[AnyUUID]) -> None:
+        set_fields(
+            self,
+            generation=generation,
+            uuids=frozenset(map(str, several("uuids", uuids))),
+        )
+
+    @classmethod
+    def from_document(cls, document: Document) -> typing.Self:
+        return cls(
+            document["resource_provider_generation"], frozenset(document["aggregates"])
+        )
+
+    def to_document(self) -> Document:
+        return {
+            "resource_provider_generation": self.generation,
+            "aggregates": sorted(self.uuids),
+        }
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Usages:
+    """Units used of every class that one provider offers, and its generation."""
+
+    generation: int
+    resources: Resources
+
+    @classmethod
+    def from_document(cls, document: Document) -> typing.Self:
+        return cls(document["resource_provider_generation"], document["usages"])
