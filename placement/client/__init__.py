@@ -5,8 +5,8 @@
         candidates = client.get_candidates([group], limit=50)
         claim = client.claim_any(consumer, candidates, ...)
 
-One method per operation, plain values in and out, failures raised by code. Imports
-nothing of the service, except ``direct``, which starts one in this process.
+One method per operation, plain values in and out, and an exception class per failure.
+Only ``direct``, which starts a service in this process, imports the service.
 """
 
 from placement.client.client import Client

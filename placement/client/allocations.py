@@ -1,4 +1,4 @@
-"""What consumers hold: reading, writing, and claiming it."""
+"""Operations on allocations, and claims."""
 
 import random
 from collections.abc import Iterable, Mapping
@@ -8,20 +8,20 @@ from placement.client.exchange import Exchange, documents, path_of, read, with_q
 
 
 class AllocationOperations(Exchange):
-    """The operations on allocations, and claims that are made of them."""
+    """The operations on allocations, and claims."""
 
     def get_allocations(self, consumer: values.AnyUUID) -> values.Allocations:
-        """Return what one consumer holds; nothing for a consumer never heard of."""
+        """Return the allocations of a consumer, empty if it does not exist."""
         path = path_of("allocations", consumer)
         return self._get(path, values.Allocations.from_document)
 
     def replace_allocations(
         self, consumer: values.AnyUUID, allocations: values.Allocations
     ) -> None:
-        """Make ``allocations`` all that the consumer holds, if it has not changed.
+        """Replace the allocations of a consumer, if its generation has not changed.
 
         Raises ConsumerConflict, ConcurrentUpdate, CapacityExceeded,
-        ConstraintViolation, InventoryInvalid; BadRequest for names that do not exist.
+        ConstraintViolation, InventoryInvalid; BadRequest for unknown names.
         """
         path = path_of("allocations", consumer)
         self.request("PUT", path, allocations.to_document())
@@ -29,14 +29,14 @@ class AllocationOperations(Exchange):
     def replace_many_allocations(
         self, by_consumer: values.ByUUID[values.Allocations]
     ) -> None:
-        """Replace what several consumers hold: all of them, or none.
+        """Replace the allocations of several consumers atomically.
 
-        Raises as ``replace_allocations``.
+        Raises the failures of ``replace_allocations``.
         """
         self.request("POST", "/allocations", documents(by_consumer))
 
     def delete_allocations(self, consumer: values.AnyUUID) -> None:
-        """Give back all that a consumer holds. Raises NotFound if that is nothing."""
+        """Delete the allocations of a consumer. Raises NotFound if it has none."""
         self.request("DELETE", path_of("allocations", consumer))
 
     def claim(
@@ -50,26 +50,26 @@ class AllocationOperations(Exchange):
         consumer_generation: int | None = None,
         is_repeat: bool = False,
     ) -> values.Claim:
-        """Take what a candidate offers, for one consumer.
+        """Claim a candidate for a consumer.
 
-        Returns a ``Claim`` that is true if the consumer has it now. It is false,
-        with the reason in ``outcome``, where another writer was first: the room is
-        gone, the providers kept changing, or the consumer is not at
-        ``consumer_generation`` (None: it holds nothing yet). A caller then tries the
-        next candidate, or reads again.
+        Returns a ``Claim`` that is true if the consumer now has the allocations. It is
+        false, with the reason in ``outcome``, if another writer came first: the room
+        is taken, the providers kept changing, or the generation of the consumer is not
+        ``consumer_generation`` (None: it has no allocations). The caller can then try
+        the next candidate, or read again.
 
-        After a failure that leaves the outcome unknown, such as a time-out, the
-        allocations of the consumer are read; the claim is true if they are exactly
-        what was asked for, one generation later. With ``retry`` the claim is then sent
-        again, which is safe: the generation lets only one of them through. Otherwise
-        the failure is raised, and the claim may still be served. A caller that sends
-        it again later sets ``is_repeat``: a consumer that already holds exactly this
-        then counts as claimed, not as changed by another writer.
+        After a failure with an unknown outcome, such as a timeout, the allocations of
+        the consumer are read. The claim is true if they are exactly the requested ones,
+        one generation later. Otherwise the claim is repeated if ``retry`` allows it,
+        which is safe because the generation lets only one attempt succeed, or else the
+        failure is raised, and the claim may still take effect. A caller that repeats it
+        later sets ``is_repeat``: then a consumer that already has exactly these
+        allocations counts as claimed.
 
-        Raises where the request is wrong and no later try can make it right:
-        BadRequest (a provider, class or id that does not exist or is malformed),
-        ConstraintViolation (the amount breaks min_unit, max_unit or step_size), and
-        InventoryInvalid (the provider does not offer the class).
+        Raises failures that a repetition cannot resolve: BadRequest (a provider, class
+        or id is unknown or malformed), ConstraintViolation (the amount violates
+        min_unit, max_unit or step_size), and InventoryInvalid (the provider has no
+        inventory of the class).
         """
         wanted = values.Allocations(
             allocation_request.by_provider,
@@ -103,14 +103,13 @@ class AllocationOperations(Exchange):
     ) -> values.Claim:
         """Claim candidates until one succeeds.
 
-        The same search gives every caller the same candidates in the same order, so
-        they are tried in random order: callers at the same time would otherwise
-        compete for the first. ``is_ordered`` keeps the order given, for callers that
-        prefer some candidates to others.
+        Candidates are tried in random order: concurrent callers find the same
+        candidates in the same order, and would compete for the first one.
+        ``is_ordered`` keeps the given order, for callers that prefer some candidates.
 
-        Returns the last ``Claim``; its ``request`` is the candidate that was claimed.
-        It is false if every candidate was taken, or there was none, and if the
-        consumer is not at ``consumer_generation``. Raises as ``claim``.
+        Returns the last ``Claim``; its ``request`` is the claimed candidate. It is
+        false if no candidate was available, or if the generation of the consumer is not
+        ``consumer_generation``. Raises the failures of ``claim``.
         """
         if isinstance(candidates, values.Candidates):
             candidates = candidates.requests
@@ -139,10 +138,10 @@ class AllocationOperations(Exchange):
         user_id: values.AnyUUID | None = None,
         consumer_type: str | None = None,
     ) -> Mapping[str, values.ProjectUsage]:
-        """Return what a project uses, by consumer type.
+        """Return the usage of a project by consumer type.
 
-        A ``consumer_type`` of ``all`` counts all types together under that key, and
-        ``unknown`` the consumers that have none.
+        The ``consumer_type`` ``all`` returns the sum over all types under that key,
+        ``unknown`` selects consumers without a type.
         """
         parameters = [("project_id", str(project_id))]
         if user_id is not None:
@@ -160,9 +159,9 @@ class AllocationOperations(Exchange):
     def _replace_or_find(
         self, consumer: str, wanted: values.Allocations, is_in_doubt: bool
     ) -> None:
-        """Do what ``replace_allocations`` does, or find that it has been done.
+        """Replace the allocations, or find that an earlier attempt has done so.
 
-        ``is_in_doubt`` says that the same was sent before, with an unknown outcome.
+        ``is_in_doubt``: the same write was sent before, with an unknown outcome.
         """
 
         def attempt() -> None:
@@ -184,7 +183,7 @@ class AllocationOperations(Exchange):
                 if not is_done:
                     raise
 
-        # The generation in the request lets at most one of the attempts through.
+        # The generation in the request lets at most one attempt succeed.
         self._retry.run(
             attempt,
             lambda failure: (
@@ -193,17 +192,17 @@ class AllocationOperations(Exchange):
         )
 
     def _has(self, consumer: str, wanted: values.Allocations) -> bool:
-        """Say whether the last write of the consumer's allocations was this one.
+        """Return whether the consumer has exactly the wanted allocations.
 
-        Raises Unavailable when that cannot be read.
+        Raises Unavailable when they cannot be read.
         """
         path = path_of("allocations", consumer)
         try:
             answer = self._send("GET", path)
         except errors.ServerError as failure:
             raise errors.Unavailable(
-                f"{failure.detail} It is not known whether {consumer} already holds "
-                "what was asked for.",
+                f"{failure.detail} It is not known whether consumer {consumer} "
+                "already has the requested allocations.",
                 failure.status,
                 failure.code,
                 failure.request_id,

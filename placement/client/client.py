@@ -18,13 +18,12 @@ class Client(
 ):
     """The Placement API over a transport.
 
-    Every method raises the classes of ``errors``: those of its answer by status and
-    code, ``Unreachable`` or ``TimedOut`` when there was none, and
-    ``UnexpectedAnswer`` when what answered is something else. Nothing is sent again
-    unless ``retry`` says so. A client may be shared by threads; as a context manager
-    it closes its connections at the end.
+    Every method raises the classes of ``errors``: the one for the status and code of an
+    error response, ``Unreachable`` or ``TimedOut`` if there was no response, and
+    ``UnexpectedAnswer`` if the response is not that of a Placement service. Requests
+    are repeated only if ``retry`` allows it.
 
-    A uuid may be given as a string or as a ``uuid.UUID``.
+    Threads can share a client. As a context manager it closes its connections.
     """
 
     @classmethod
@@ -38,7 +37,7 @@ class Client(
         user_agent: str | None = None,
         retry: retry.Retry = retry.NEVER,
     ) -> typing.Self:
-        """Return a client of the service that ``locate`` finds; nothing is sent yet.
+        """Return a client of the service that ``locate`` finds, without a request.
 
         Raises ServerNotLocated; ValueError when the endpoint is not a URL.
         """
@@ -60,10 +59,11 @@ class Client(
         root_required: Sequence[str] = (),
         same_subtree: Iterable[Sequence[str]] = (),
     ) -> values.Candidates:
-        """Return the ways to serve all groups at once, ``limit`` at most.
+        """Return the candidates for the groups, at most ``limit``.
 
-        Parameters are those of ``query.candidates_query``. That nothing fits is an
-        empty answer. Raises BadRequest, also for names that do not exist.
+        For the parameters, see ``query.candidates_query``. The result is empty if no
+        provider can serve the request.
+        Raises BadRequest, also for unknown classes and traits.
         """
         return self.get_candidates_by_query(
             query.candidates_query(
@@ -72,9 +72,9 @@ class Client(
         )
 
     def get_candidates_by_query(self, query_string: str) -> values.Candidates:
-        """Return what a search finds that is written as a query string.
+        """Return the candidates for a query string of the API.
 
-        Characters that no URL has are quoted; what is quoted already stays so.
+        Characters that are invalid in a URL are quoted; existing quoting is kept.
         """
         quoted = urllib.parse.quote(query_string, safe="%&=:,!+;/?@-._~'()*$[]")
         path = f"/allocation_candidates?{quoted}"
@@ -85,10 +85,10 @@ class Client(
         inventories: values.ByUUID[values.Inventories],
         allocations: values.ByUUID[values.Allocations],
     ) -> None:
-        """Replace inventories by provider and allocations by consumer, all at once.
+        """Replace inventories by provider and allocations by consumer atomically.
 
-        Raises ConcurrentUpdate, InventoryInUse and what ``replace_allocations``
-        raises; Forbidden unless the policy allows the caller to reshape.
+        Raises ConcurrentUpdate, InventoryInUse, and the failures of
+        ``replace_allocations``; Forbidden unless the caller may reshape.
         """
         body = {
             "inventories": documents(inventories),

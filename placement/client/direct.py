@@ -1,4 +1,4 @@
-"""A client of a service that runs inside this process."""
+"""A client of a service in the same process."""
 
 import typing
 
@@ -7,12 +7,12 @@ from placement.client.transport import WSGITransport
 
 
 def in_process(config: typing.Any, token: str = "admin") -> Client:
-    """Start the service that ``config`` describes, and return a client of it.
+    """Start a service with ``config`` and return a client of it; opens no socket.
 
-    ``config`` is what ``placement.deploy.loadapp`` takes; its database must have the
-    schema. ``token`` is one that its authentication accepts. No socket is opened.
+    For ``config``, see ``placement.deploy.loadapp``; its database must have the schema.
+    The authentication of the service must accept ``token``.
     """
-    # The service is loaded by those who embed it, not by every user of the client.
+    # Other users of the client do not need the service.
     from placement import deploy  # noqa: PLC0415 - slow
 
     return Client(WSGITransport(deploy.loadapp(config), token))

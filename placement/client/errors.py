@@ -1,8 +1,7 @@
-"""What can go wrong when somebody uses the API, one class per failure.
+"""The failures of the client, one class for each.
 
-The service names a failure with a status and a stable ``code``; where the API has
-no code of its own for a case that callers must tell apart, its text decides, and
-only here.
+The status and ``code`` of a response select the class. If the API has no separate code
+for a failure that callers must distinguish, its text decides.
 """
 
 import email.utils
@@ -36,10 +35,10 @@ CODES = frozenset(
     }
 )
 
-# The service ends the text of a 503 with this where it has rolled the request back.
+# The last sentence of a 503 if the service has rolled the request back.
 NOTHING_CHANGED = "Nothing was changed."
 
-# In the text of a 409 where other writers kept changing the same rows.
+# In the text of a 409 if other writers kept changing the same rows.
 LOST_RACE = "concurrently updated"
 
 _NO_HEADERS: Mapping[str, str] = types.MappingProxyType({})
@@ -48,10 +47,10 @@ _NO_HEADERS: Mapping[str, str] = types.MappingProxyType({})
 class ClientError(Exception):
     """Base of every failure of the client.
 
-    ``status`` is the HTTP status, or None when there was no answer. ``code`` is the
-    stable name of the failure, one of ``CODES``; ``detail`` the sentence for people;
-    ``request_id`` what to look for in the log of the service; ``headers`` those of
-    the answer, with names in lower case.
+    ``status`` is the HTTP status, None without a response. ``code`` is one of
+    ``CODES``, for programs; ``detail`` the message for people; ``request_id``
+    identifies the request in the log of the service; ``headers`` of the response have
+    lower-case names.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class ClientError(Exception):
 
     @property
     def retry_after_seconds(self) -> float | None:
-        """Seconds to wait before the next try, if the answer has ``Retry-After``."""
+        """Seconds to wait before a repetition, if the response has ``Retry-After``."""
         value = self.headers.get("retry-after", "").strip()
         if value.isascii() and value.isdigit():
             return float(value)
@@ -83,68 +82,68 @@ class ClientError(Exception):
 
     @property
     def is_outcome_unknown(self) -> bool:
-        """Whether a write that failed like this may have been done after all."""
+        """Whether a write with this failure may have taken effect."""
         return False
 
 
 class BadRequest(ClientError):
-    """400: the request is wrong, whatever is stored. Repeating it cannot help."""
+    """400: the request is invalid, regardless of the stored state."""
 
 
 class Unauthorized(ClientError):
-    """401: no token, or one that the service does not accept."""
+    """401: the token is missing or invalid."""
 
 
 class Forbidden(ClientError):
-    """403: the token is good, but a policy does not allow the operation."""
+    """403: the policy does not allow the operation."""
 
 
 class NotFound(ClientError):
-    """404: the thing named does not exist."""
+    """404: the named thing does not exist."""
 
 
 class NotAcceptable(ClientError):
-    """406: the service does not know the microversion asked for."""
+    """406: the service does not support the requested microversion."""
 
 
 class Conflict(ClientError):
-    """409: the request is sound, but the stored state does not allow it."""
+    """409: the request conflicts with the stored state."""
 
 
 class ConcurrentUpdate(Conflict):
-    """Somebody changed the thing first: read again, and repeat the request."""
+    """Another writer came first: read again, and repeat the request."""
 
 
 class ConsumerConflict(ConcurrentUpdate):
-    """The consumer is not at the generation given, or exists already."""
+    """The given generation of the consumer is not the stored one."""
 
 
 class DuplicateName(Conflict):
-    """A provider has this name or uuid already."""
+    """A provider with this name or uuid already exists."""
 
 
 class InventoryInUse(Conflict):
-    """An inventory cannot go while it has allocations."""
+    """An inventory with allocations cannot be removed."""
 
 
 class ProviderInUse(Conflict):
-    """A provider cannot go while it has allocations."""
+    """A provider with allocations cannot be deleted."""
 
 
 class ProviderHasChildren(Conflict):
-    """A provider cannot go before its children."""
+    """A provider with children cannot be deleted."""
 
 
 class CapacityExceeded(Conflict):
-    """There is not enough room for the amount at this moment."""
+    """The amount exceeds the room that is left."""
 
 
 class ConstraintViolation(Conflict):
-    """An amount breaks min_unit, max_unit or step_size of an inventory."""
+    """An amount violates min_unit, max_unit or step_size of an inventory."""
 
 
 class InventoryInvalid(Conflict):
-    """A provider has no inventory of a class that is to be allocated from it."""
+    """A provider has no inventory of a requested class."""
 
 
 class ServerError(ClientError):
@@ -156,19 +155,19 @@ class ServerError(ClientError):
 
 
 class Unavailable(ServerError):
-    """502, 503 or 504: not now; the same request may succeed later."""
+    """502, 503 or 504: the same request may succeed later."""
 
 
 class Unreachable(Unavailable):
-    """There was no answer; a request that writes may still have been served."""
+    """There was no response; a write may have taken effect."""
 
 
 class TimedOut(Unreachable):
-    """No answer in time; a request that writes may still be served."""
+    """There was no response in time; a write may still take effect."""
 
 
 class UnexpectedAnswer(ClientError):
-    """What answered does not speak the Placement API."""
+    """The response is not that of a Placement service."""
 
     @property
     def is_outcome_unknown(self) -> bool:
@@ -176,7 +175,7 @@ class UnexpectedAnswer(ClientError):
 
 
 class ServerNotLocated(ClientError):
-    """Nothing says where the service is, or which token it takes."""
+    """The endpoint or token of the service is not known."""
 
 
 _BY_STATUS: Mapping[int, type[ClientError]] = {
@@ -199,7 +198,7 @@ _CONFLICT_BY_CODE: Mapping[str, type[Conflict]] = {
     "placement.resource_provider.cannot_delete_parent": ProviderHasChildren,
 }
 
-# Conflicts whose code says less than their text.
+# Conflicts with a text that is more specific than their code.
 _CONFLICT_BY_TEXT: tuple[tuple[str, type[Conflict]], ...] = (
     ("consumer generation conflict", ConsumerConflict),
     ("would violate inventory constraints", ConstraintViolation),
@@ -208,8 +207,8 @@ _CONFLICT_BY_TEXT: tuple[tuple[str, type[Conflict]], ...] = (
 )
 
 
-# How jsonschema continues its first sentence: the rule, the schema, the value. The
-# line breaks between them may have been replaced by spaces.
+# What follows the first sentence of a jsonschema error: the rule, the schema, the
+# value. Line breaks may have been replaced by spaces.
 _SCHEMA_DUMP = re.compile(
     r"\sFailed validating .*?(?:\sOn instance(?P<path>(?:\[[^\]]*\])*):\s.*)?$",
     re.DOTALL,
@@ -220,11 +219,10 @@ _READ_CHARACTERS_MAX = 20_000
 
 
 def from_response(status: int, headers: Mapping[str, str], body: bytes) -> ClientError:
-    """Return the failure that an answer other than 2xx stands for.
+    """Return the failure for a response other than 2xx.
 
-    ``headers`` has its names in lower case. A body that is not an error document,
-    such as the page of a proxy, gives the detail as text, without markup and
-    shortened.
+    ``headers`` has lower-case names. If the body is not an error document but, for
+    example, the HTML page of a proxy, its truncated text becomes the detail.
     Source: API reference, "Errors".
     """
     error = _error_object(body)
@@ -239,7 +237,7 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Clien
 
 
 def _explanation(error: Mapping[str, typing.Any]) -> str:
-    """Return what happened: a generic sentence and an empty line may precede it."""
+    """Return the specific part of a message, without the generic sentence before it."""
     texts = (error.get("detail"), error.get("message"))
     text = next((text for text in texts if text and isinstance(text, str)), "")
     generic, _, specific = text.strip().partition("\n\n")
@@ -247,7 +245,7 @@ def _explanation(error: Mapping[str, typing.Any]) -> str:
 
 
 def _without_schema(explanation: str) -> str:
-    """Reduce a message of jsonschema to its first sentence and the place it means."""
+    """Reduce a jsonschema error to its first sentence and the path of the value."""
     found = _SCHEMA_DUMP.search(explanation)
     sentence = explanation[: found.start()] if found else explanation
     sentence = " ".join(sentence.split())
@@ -280,7 +278,7 @@ def _error_object(body: bytes) -> Mapping[str, typing.Any]:
         errors = document.get("errors")
         if isinstance(errors, list) and errors and isinstance(errors[0], dict):
             return errors[0]
-        # Token middleware answers in a form of its own.
+        # Authentication middleware has a different form.
         inner = document.get("error", document)
         return inner if isinstance(inner, dict) else {}
     return {}

@@ -1,4 +1,4 @@
-"""Requests over a transport: their headers, their failures, and their repetition."""
+"""Requests over a transport: headers, failures and retries."""
 
 import functools
 import json
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from placement.client import errors, query, retry, transport, values
 
-# The microversion on the wire, and the one that the values follow.
+# The microversion of requests and values.
 VERSION = "1.39"
 
 _DISTRIBUTION = "standalone-placement"
@@ -20,11 +20,11 @@ _T = typing.TypeVar("_T")
 class Exchange:
     """Requests over a transport.
 
-    ``user_agent`` names the program that uses the client, such as ``scheduler/2.1``;
-    it precedes the client's own name in ``User-Agent``. ``retry`` says how often a
-    request is sent that could not be served at the moment; by default once.
+    ``user_agent`` names the calling program, such as ``scheduler/2.1``; it precedes the
+    client's own name in ``User-Agent``. ``retry`` limits the attempts of a request; by
+    default it is sent once.
 
-    Raises ValueError for a ``user_agent`` that no header can carry.
+    Raises ValueError when ``user_agent`` is invalid in a header.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Exchange:
         retry: retry.Retry = retry.NEVER,
     ) -> None:
         if user_agent and not (user_agent.isascii() and user_agent.isprintable()):
-            raise ValueError("user_agent has characters that no header can carry")
+            raise ValueError("user_agent has characters that are invalid in a header")
         self._transport = transport
         self._user_agent = user_agent
         self._retry = retry
@@ -47,9 +47,9 @@ class Exchange:
         self.close()
 
     def close(self) -> None:
-        """Close all connections. A later request opens a new one.
+        """Close all connections; later requests open new ones.
 
-        Must not be called while another thread waits for an answer.
+        Must not be called while another thread waits for a response.
         """
         self._transport.close()
 
@@ -60,9 +60,10 @@ class Exchange:
         body: object = None,
         version: str = VERSION,
     ) -> transport.Response:
-        """Send any request and return its answer, if it is a success.
+        """Send any request and return its successful response.
 
-        ``body`` is sent as JSON unless it is None. Raises as every method does.
+        ``body`` is sent as JSON unless it is None.
+        Raises ClientError for any other response, or none.
         """
         return self._retry.run(
             lambda: self._send(method, path, body, version),
@@ -86,10 +87,10 @@ class Exchange:
         if body is not None:
             headers["content-type"] = "application/json"
             content = json.dumps(body, default=_plain).encode()
-        answer = self._transport.send(method, path, headers, content)
-        if not 200 <= answer.status < 300:
-            raise errors.from_response(answer.status, answer.headers, answer.body)
-        return answer
+        response = self._transport.send(method, path, headers, content)
+        if not 200 <= response.status < 300:
+            raise errors.from_response(response.status, response.headers, response.body)
+        return response
 
     def _get(self, path: str, parse: Callable[[values.Document], _T]) -> _T:
         return read(self.request("GET", path), parse)
@@ -97,7 +98,7 @@ class Exchange:
 
 @functools.cache
 def own_name() -> str:
-    """Return the name and version of this client, as ``User-Agent`` has them."""
+    """Return the name and version of this client for ``User-Agent``."""
     import importlib.metadata  # noqa: PLC0415 - slow
 
     try:
@@ -106,25 +107,25 @@ def own_name() -> str:
         return _DISTRIBUTION
 
 
-def read(answer: transport.Response, parse: Callable[[values.Document], _T]) -> _T:
-    """Return what the body of an answer says.
+def read(response: transport.Response, parse: Callable[[values.Document], _T]) -> _T:
+    """Return the parsed body of a response.
 
-    Raises UnexpectedAnswer when it is not of the shape that the API promises.
+    Raises UnexpectedAnswer when it does not have the form of the API.
     """
-    document = answer.json()
+    document = response.json()
     try:
         return parse(document)
     except (AttributeError, KeyError, TypeError, ValueError) as failure:
         raise errors.UnexpectedAnswer(
-            "The answer does not have the form that the API promises: is this a "
-            f"Placement endpoint that knows microversion {VERSION}?",
-            answer.status,
-            headers=answer.headers,
+            "The response does not have the form of the Placement API. Is the endpoint "
+            f"a Placement service that supports microversion {VERSION}?",
+            response.status,
+            headers=response.headers,
         ) from failure
 
 
 def path_of(*segments: values.AnyUUID) -> str:
-    """Return a path; each segment is quoted."""
+    """Return the path of the segments, each of them quoted."""
     quoted = (urllib.parse.quote(str(each), safe="") for each in segments)
     return "".join("/" + each for each in quoted)
 
@@ -142,11 +143,11 @@ def with_query(path: str, parameters: query.Parameters) -> str:
 def documents(
     by_uuid: values.ByUUID[values.Inventories] | values.ByUUID[values.Allocations],
 ) -> values.Document:
-    """Return values by uuid as the API takes them."""
+    """Return the documents of values by uuid."""
     return {str(uuid): value.to_document() for uuid, value in by_uuid.items()}
 
 
 def _plain(value: object) -> str:
     if isinstance(value, uuid.UUID):
         return str(value)
-    raise TypeError(f"Cannot be sent as JSON: {value!r}")
+    raise TypeError(f"Cannot be serialized to JSON: {value!r}")

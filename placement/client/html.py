@@ -1,13 +1,13 @@
-"""The text of a page that something else than the service answered."""
+"""The text of HTML error pages, such as those of proxies."""
 
 import html.parser
 
-# Elements whose content a browser does not show in the page.
+# Elements whose content browsers do not display.
 _HIDDEN = frozenset({"head", "script", "style", "title"})
 
 
 def visible_text(markup: str) -> str:
-    """Return the text of an HTML page without its markup; it may be cut off."""
+    """Return the text of an HTML page, which may be truncated, without markup."""
     parser = _Parser()
     parser.feed(markup)
     return " ".join(parser.texts)
@@ -23,7 +23,7 @@ class _Parser(html.parser.HTMLParser):
         if tag in _HIDDEN:
             self._hidden_by.append(tag)
         elif tag == "body":
-            # A head without an end tag ends here.
+            # The end tag of head is optional.
             self._hidden_by.clear()
 
     def handle_endtag(self, tag: str) -> None:

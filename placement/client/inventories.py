@@ -5,20 +5,20 @@ from placement.client.exchange import Exchange, provider_path, read
 
 
 class InventoryOperations(Exchange):
-    """The operations on what belongs to one provider."""
+    """The operations on inventories and other properties of one provider."""
 
     def get_inventories(self, uuid: values.AnyUUID) -> values.Inventories:
-        """Return everything that one provider offers."""
+        """Return all inventories of a provider."""
         path = provider_path(uuid, "inventories")
         return self._get(path, values.Inventories.from_document)
 
     def create_inventory(
         self, uuid: values.AnyUUID, resource_class: str, inventory: values.Inventory
     ) -> int:
-        """Add one class to what a provider offers.
+        """Add the inventory of one class.
 
-        Returns the provider's new generation.
-        Raises ConcurrentUpdate when the provider offers the class already.
+        Returns the new generation of the provider.
+        Raises ConcurrentUpdate when the provider already has one of this class.
         """
         body = {"resource_class": resource_class, **inventory.to_document()}
         answer = self.request("POST", provider_path(uuid, "inventories"), body)
@@ -27,7 +27,7 @@ class InventoryOperations(Exchange):
     def replace_inventories(
         self, uuid: values.AnyUUID, inventories: values.Inventories
     ) -> values.Inventories:
-        """Make ``inventories`` all that the provider offers, if it has not changed.
+        """Replace all inventories of a provider, if its generation has not changed.
 
         Raises ConcurrentUpdate, InventoryInUse.
         """
@@ -36,13 +36,13 @@ class InventoryOperations(Exchange):
         return read(answer, values.Inventories.from_document)
 
     def delete_inventories(self, uuid: values.AnyUUID) -> None:
-        """Delete everything that one provider offers. Raises InventoryInUse."""
+        """Delete all inventories of a provider. Raises InventoryInUse."""
         self.request("DELETE", provider_path(uuid, "inventories"))
 
     def get_inventory(
         self, uuid: values.AnyUUID, resource_class: str
     ) -> values.Inventory:
-        """Return what one provider offers of one class."""
+        """Return the inventory of one class."""
         path = provider_path(uuid, "inventories", resource_class)
         return self._get(path, values.Inventory.from_document)
 
@@ -53,35 +53,35 @@ class InventoryOperations(Exchange):
         inventory: values.Inventory,
         generation: int,
     ) -> int:
-        """Replace what one provider offers of one class, if it has not changed.
+        """Replace the inventory of one class, if ``generation`` is the provider's.
 
-        Returns the provider's new generation. Raises ConcurrentUpdate.
+        Returns the new generation. Raises ConcurrentUpdate.
         """
         path = provider_path(uuid, "inventories", resource_class)
         body = {"resource_provider_generation": generation, **inventory.to_document()}
         return read(self.request("PUT", path, body), _generation)
 
     def delete_inventory(self, uuid: values.AnyUUID, resource_class: str) -> None:
-        """Delete what one provider offers of one class.
+        """Delete the inventory of one class.
 
-        Raises ConcurrentUpdate when it is in use: the API has no code for it here.
+        Raises ConcurrentUpdate when it has allocations; the API has no separate code.
         """
         self.request("DELETE", provider_path(uuid, "inventories", resource_class))
 
     def get_usages(self, uuid: values.AnyUUID) -> values.Usages:
-        """Return how much of each class of one provider is used."""
+        """Return the allocated amounts of a provider by class."""
         path = provider_path(uuid, "usages")
         return self._get(path, values.Usages.from_document)
 
     def get_aggregates(self, uuid: values.AnyUUID) -> values.Aggregates:
-        """Return the aggregates that one provider is in."""
+        """Return the aggregates of a provider."""
         path = provider_path(uuid, "aggregates")
         return self._get(path, values.Aggregates.from_document)
 
     def replace_aggregates(
         self, uuid: values.AnyUUID, aggregates: values.Aggregates
     ) -> values.Aggregates:
-        """Make these the provider's aggregates, if the provider has not changed.
+        """Replace the aggregates of a provider, if its generation has not changed.
 
         Raises ConcurrentUpdate.
         """
@@ -90,14 +90,14 @@ class InventoryOperations(Exchange):
         return read(answer, values.Aggregates.from_document)
 
     def get_provider_traits(self, uuid: values.AnyUUID) -> values.ProviderTraits:
-        """Return the traits of one provider."""
+        """Return the traits of a provider."""
         path = provider_path(uuid, "traits")
         return self._get(path, values.ProviderTraits.from_document)
 
     def replace_provider_traits(
         self, uuid: values.AnyUUID, traits: values.ProviderTraits
     ) -> values.ProviderTraits:
-        """Make these the provider's traits, if the provider has not changed.
+        """Replace the traits of a provider, if its generation has not changed.
 
         Raises ConcurrentUpdate; BadRequest when a trait does not exist.
         """
@@ -106,13 +106,13 @@ class InventoryOperations(Exchange):
         return read(answer, values.ProviderTraits.from_document)
 
     def delete_provider_traits(self, uuid: values.AnyUUID) -> None:
-        """Take all traits from one provider."""
+        """Remove all traits of a provider."""
         self.request("DELETE", provider_path(uuid, "traits"))
 
     def get_provider_allocations(
         self, uuid: values.AnyUUID
     ) -> values.ProviderAllocations:
-        """Return what is taken from one provider, by consumer."""
+        """Return the allocations of a provider by consumer."""
         path = provider_path(uuid, "allocations")
         return self._get(path, values.ProviderAllocations.from_document)
 

@@ -1,4 +1,4 @@
-"""Where the service on this machine is, and which token it takes."""
+"""The endpoint and token of the service."""
 
 import os
 import pathlib
@@ -12,18 +12,17 @@ TOKEN_FILE = "admin-token"
 
 
 class Location(typing.NamedTuple):
-    """One service: the URL it is served at, and a token that it takes."""
+    """The URL of a service, and a token for it."""
 
     endpoint: str
     token: str
 
 
 def state_directory(environ: Mapping[str, str] = os.environ) -> pathlib.Path:
-    """Return the directory that a server without configuration keeps its files in.
+    """Return the state directory of a server, which may not exist.
 
-    ``$PLACEMENT_STATE_DIR`` if set; else ``/var/lib/placement`` for root, and
-    ``$XDG_STATE_HOME/placement`` (``~/.local/state/placement``) for others. It need
-    not exist.
+    It is ``$PLACEMENT_STATE_DIR`` if set; otherwise ``/var/lib/placement`` for root,
+    and ``$XDG_STATE_HOME/placement`` or ``~/.local/state/placement`` for other users.
     """
     if environ.get("PLACEMENT_STATE_DIR"):
         return pathlib.Path(environ["PLACEMENT_STATE_DIR"])
@@ -39,42 +38,41 @@ def locate(
     token: str | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Location:
-    """Return the service to speak to.
+    """Return the endpoint and token of the service.
 
-    Each half is the argument, else ``PLACEMENT_ENDPOINT`` or ``PLACEMENT_TOKEN``,
-    else what the server on this machine left in its state directory. The token found
-    there is for the endpoint found there: it is never sent anywhere else.
+    Each of them is the argument, or else ``PLACEMENT_ENDPOINT`` or ``PLACEMENT_TOKEN``,
+    or else that in the state directory of the server on this machine. The token in the
+    state directory is never sent to another endpoint.
 
-    Raises ServerNotLocated when a half is missing.
+    Raises ServerNotLocated when one of them is missing.
     """
     directory = state_directory(environ)
     stored_endpoint = _first_line(directory / ENDPOINT_FILE)
     endpoint = endpoint or environ.get("PLACEMENT_ENDPOINT") or stored_endpoint
     if not endpoint:
         raise errors.ServerNotLocated(
-            f"No server found in {directory}: start one with `placement serve`, wait "
-            "for one that is starting with --wait, or name one with "
-            "PLACEMENT_ENDPOINT or --endpoint."
+            f"No server found in {directory}. Start one with `placement serve`, wait "
+            "for one with --wait, or set PLACEMENT_ENDPOINT or --endpoint."
         )
     token = token or environ.get("PLACEMENT_TOKEN")
     if not token and endpoint == stored_endpoint:
         token = _first_line(directory / TOKEN_FILE)
     if not token:
         raise errors.ServerNotLocated(
-            f"No token for {endpoint}: give one with PLACEMENT_TOKEN or --token."
+            f"No token for {endpoint}. Set PLACEMENT_TOKEN or --token."
         )
     return Location(endpoint, token)
 
 
 def _first_line(path: pathlib.Path) -> str | None:
-    """Return the first line of a file, or None if there is none to read."""
+    """Return the first line of a file, None if it is missing or empty."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return None
     except PermissionError as failure:
         raise errors.ServerNotLocated(
-            f"{path} belongs to another user: give PLACEMENT_ENDPOINT and "
+            f"{path} belongs to another user. Set PLACEMENT_ENDPOINT and "
             "PLACEMENT_TOKEN, or --endpoint and --token."
         ) from failure
     return lines[0].strip() or None if lines else None

@@ -17,19 +17,19 @@ class NameOperations(Exchange):
         )
 
     def create_resource_class(self, name: str) -> None:
-        """Create a custom class. Raises Conflict when it exists."""
+        """Create a custom class. Raises Conflict when it already exists."""
         self.request("POST", "/resource_classes", {"name": name})
 
     def has_resource_class(self, name: str) -> bool:
-        """Say whether a class exists."""
+        """Return whether a class exists."""
         return self._exists(path_of("resource_classes", name))
 
     def ensure_resource_class(self, name: str) -> bool:
-        """Create a custom class if it is missing; say whether it was."""
+        """Create a custom class if it does not exist; return whether it was created."""
         return self.request("PUT", path_of("resource_classes", name)).status == 201
 
     def delete_resource_class(self, name: str) -> None:
-        """Delete a custom class. Raises Conflict when an inventory has it."""
+        """Delete a custom class. Raises Conflict when it has inventories."""
         self.request("DELETE", path_of("resource_classes", name))
 
     def get_traits(
@@ -38,10 +38,10 @@ class NameOperations(Exchange):
         prefix: str | None = None,
         is_associated: bool | None = None,
     ) -> list[str]:
-        """Return trait names: of those given, or beginning with ``prefix``, or all.
+        """Return the existing traits among ``names``, with ``prefix``, or all.
 
-        ``is_associated`` keeps those that some provider has, or that none has.
-        Raises ValueError when names and prefix are both given: the API takes one.
+        ``is_associated`` selects traits that any provider has (True) or none (False).
+        Raises ValueError when both names and prefix are given.
         """
         if names is not None and prefix is not None:
             raise ValueError("Give names or a prefix, not both")
@@ -60,11 +60,11 @@ class NameOperations(Exchange):
         )
 
     def has_trait(self, name: str) -> bool:
-        """Say whether a trait exists."""
+        """Return whether a trait exists."""
         return self._exists(path_of("traits", name))
 
     def ensure_trait(self, name: str) -> bool:
-        """Create a custom trait if it is missing; say whether it was."""
+        """Create a custom trait if it does not exist; return whether it was created."""
         return self.request("PUT", path_of("traits", name)).status == 201
 
     def delete_trait(self, name: str) -> None:

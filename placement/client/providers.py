@@ -11,7 +11,7 @@ _ENSURE_ATTEMPTS = 3
 
 
 class _Keep(typing.NamedTuple):
-    """Stands for "leave it as it is" where None means something else."""
+    """The default of parameters that leave a value unchanged; None is a value."""
 
 
 KEEP = _Keep()
@@ -29,9 +29,9 @@ class ProviderOperations(Exchange):
         required: Sequence[str] = (),
         member_of: Sequence[values.AnyUUID] = (),
     ) -> list[values.Provider]:
-        """Return the providers that every given filter lets through, in no order.
+        """Return the providers that match every given filter, in no particular order.
 
-        ``required`` and ``member_of`` are written as in a ``RequestGroup``.
+        ``required`` and ``member_of`` have the form of ``RequestGroup``.
         Source: API reference, "List resource providers".
         """
         given = {"name": name, "uuid": uuid, "in_tree": in_tree}
@@ -55,12 +55,12 @@ class ProviderOperations(Exchange):
     def read_providers(
         self, include: Sequence[str] = (), in_tree: values.AnyUUID | None = None
     ) -> Iterator[values.ProviderDetails]:
-        """Yield all providers, or those of one tree, with what belongs to them.
+        """Yield all providers, or those of one tree, in order of creation.
 
-        ``include`` names the parts: ``inventories``, ``usages`` (with inventories),
-        ``traits``, ``aggregates``. They come in the order in which they were
-        created. One request per 1,000 providers, sent when they are taken; each
-        page is from one snapshot. Only this Placement has the operation.
+        ``include`` selects their details: ``inventories``, ``usages`` (requires
+        inventories), ``traits``, ``aggregates``. Costs one request per 1,000 providers,
+        sent while iterating; each page is one snapshot. OpenStack Placement does not
+        have this operation.
         Source: API reference, "Extensions".
         """
         parameters = []
@@ -83,9 +83,9 @@ class ProviderOperations(Exchange):
         uuid: values.AnyUUID | None = None,
         parent_uuid: values.AnyUUID | None = None,
     ) -> values.Provider:
-        """Create a provider; without ``uuid`` the service makes one.
+        """Create a provider; without ``uuid`` the service generates one.
 
-        Raises DuplicateName when the name or the uuid is taken.
+        Raises DuplicateName when the name or uuid is already in use.
         """
         body = {"name": name, "parent_provider_uuid": parent_uuid}
         if uuid is not None:
@@ -99,18 +99,18 @@ class ProviderOperations(Exchange):
         uuid: values.AnyUUID | None = None,
         parent_uuid: values.AnyUUID | None = None,
     ) -> values.Provider:
-        """Return the provider of this name; create it if it is missing.
+        """Return the provider with this name, or create it if it does not exist.
 
-        Of several callers at the same time one creates it, and all get it. A
-        provider that exists is not changed.
+        Of concurrent callers one creates it, and all get it. An existing provider is
+        not changed.
 
-        Raises DuplicateName when the provider of this name has another uuid or
-        parent than those given, or the uuid is that of a provider of another name.
+        Raises DuplicateName when the provider has a different uuid or parent than
+        given, or when a provider with another name has the uuid.
         """
         attempt = 1
         while True:
             for found in self.get_providers(name=name):
-                _refuse_another(found, uuid, parent_uuid)
+                _require_same(found, uuid, parent_uuid)
                 return found
             try:
                 return self.create_provider(name, uuid, parent_uuid)
@@ -129,9 +129,9 @@ class ProviderOperations(Exchange):
         name: str,
         parent_uuid: values.AnyUUID | _Keep | None = KEEP,
     ) -> values.Provider:
-        """Give a provider its name, and its parent if that is given.
+        """Set the name of a provider and, if given, its parent; None makes it a root.
 
-        A parent of None makes it a root. Raises DuplicateName.
+        Raises DuplicateName; BadRequest when the parent is invalid.
         """
         body: dict[str, values.AnyUUID | None] = {"name": name}
         if not isinstance(parent_uuid, _Keep):
@@ -140,7 +140,7 @@ class ProviderOperations(Exchange):
         return read(answer, values.Provider.from_document)
 
     def delete_provider(self, uuid: values.AnyUUID) -> None:
-        """Delete a provider with all it offers.
+        """Delete a provider with its inventories.
 
         Raises ProviderHasChildren, ProviderInUse.
         """
@@ -156,12 +156,12 @@ def _provider_page(
     return page, document["next_page_token"]
 
 
-def _refuse_another(
+def _require_same(
     found: values.Provider,
     uuid: values.AnyUUID | None,
     parent_uuid: values.AnyUUID | None,
 ) -> None:
-    """Raise DuplicateName when a provider has not the uuid or parent that is given."""
+    """Raise DuplicateName if the uuid or parent differs from the given one."""
     for what, stored, given in (
         ("uuid", found.uuid, uuid),
         ("parent", found.parent_uuid, parent_uuid),

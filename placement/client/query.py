@@ -1,4 +1,4 @@
-"""The question for candidates, as the query string of the API."""
+"""Query strings of searches for candidates."""
 
 import dataclasses
 import urllib.parse
@@ -6,19 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from placement.client.values import AnyUUID, Resources, several
 
-# Parameters in order; one that repeats is there several times.
+# Names and values in order; a repeated parameter has several entries.
 Parameters = Sequence[tuple[str, str]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RequestGroup:
-    """What is asked for together, of one provider unless the suffix is empty.
+    """A request group; with a suffix, one provider must serve it.
 
-    ``required`` holds trait expressions that must all hold: ``TRAIT``, ``!TRAIT`` or
-    ``in:TRAIT,TRAIT``. ``member_of`` holds aggregate expressions in the same way:
-    ``UUID``, ``in:UUID,UUID``, ``!UUID`` or ``!in:UUID,UUID``. ``in_tree`` is the
-    uuid of any provider of the tree wanted. A suffix begins as it is written in the
-    query: ``_A`` or ``1``.
+    ``required`` lists trait expressions, which must all match: ``TRAIT``, ``!TRAIT`` or
+    ``in:TRAIT,TRAIT``. ``member_of`` lists aggregate expressions, which must all match:
+    ``UUID``, ``in:UUID,UUID``, ``!UUID`` or ``!in:UUID,UUID``. ``in_tree`` is the uuid
+    of any provider in the wanted tree. ``suffix`` is written as in the query, such as
+    ``_A`` or ``1``.
     """
 
     resources: Resources = dataclasses.field(default_factory=dict)
@@ -52,9 +52,9 @@ def candidates_query(
 ) -> str:
     """Return the query string of a search, without the question mark.
 
-    ``root_required`` holds ``TRAIT`` or ``!TRAIT`` of the anchor; each member of
-    ``same_subtree`` the suffixes of groups that must be served under one of their
-    providers.
+    ``root_required`` lists ``TRAIT`` or ``!TRAIT`` for the root. Each item of
+    ``same_subtree`` lists suffixes of groups whose providers must be in the subtree of
+    one of them.
     Source: API reference, "Allocation candidates".
     """
     parameters = [
@@ -79,7 +79,7 @@ def render_resources(resources: Mapping[str, int]) -> str:
 
 
 def render_required(expressions: Iterable[str]) -> list[str]:
-    """Return the values of ``required``; each ``in:`` needs a value of its own."""
+    """Return the values of ``required``: one per ``in:``, and one for the others."""
     expressions = list(several("required", expressions))
     single = [text for text in expressions if not text.startswith("in:")]
     any_of = [text for text in expressions if text.startswith("in:")]
@@ -87,5 +87,5 @@ def render_required(expressions: Iterable[str]) -> list[str]:
 
 
 def encode(parameters: Parameters) -> str:
-    """Return a query string; what the grammar uses stays readable."""
+    """Return a query string, without quoting the separators of the values."""
     return urllib.parse.urlencode(parameters, safe=":,!")

@@ -1,4 +1,4 @@
-"""When a request may be sent again, and after which pause."""
+"""Which failed requests are repeated, and when."""
 
 import dataclasses
 import random
@@ -16,12 +16,12 @@ _READS = frozenset({"GET", "HEAD"})
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Retry:
-    """How often a request is sent that the service could not serve at the moment.
+    """The limits and pauses of repeated requests.
 
-    ``attempts`` counts the first one. None is begun later than ``seconds_max`` after
-    the first. The pause before the n-th repetition is random, at most
-    ``pause_seconds`` times 2^(n-1) and at most ``pause_seconds_max``; it comes after
-    what ``Retry-After`` asks for.
+    ``attempts`` includes the first one. No attempt starts later than ``seconds_max``
+    after the first. The pause before the n-th repetition is that of ``Retry-After``
+    plus a random pause of up to ``pause_seconds`` * 2^(n-1), at most
+    ``pause_seconds_max``.
     """
 
     attempts: int = 5
@@ -38,15 +38,15 @@ class Retry:
         step: Callable[[], _T],
         may_repeat: Callable[[errors.ClientError], bool] | None = None,
     ) -> _T:
-        """Run ``step`` until it succeeds, and return what it returns.
+        """Run ``step`` until it succeeds, and return its result.
 
-        Without ``may_repeat`` the step must read what it needs before it writes. It
-        is begun again when somebody else changed the thing first (ConcurrentUpdate)
-        or when the service changed nothing and asks to wait (503).
+        ``may_repeat`` decides which failures are retried: by default conflicts
+        (ConcurrentUpdate), and 503 if nothing was changed. So by default the step must
+        read everything that its write depends on.
 
-        Raises what the last attempt raised.
+        Raises the failure of the last attempt.
         """
-        may_repeat = may_repeat or _may_begin_again
+        may_repeat = may_repeat or _may_repeat_step
         deadline = time.monotonic() + self.seconds_max
         attempt = 1
         while True:
@@ -70,12 +70,11 @@ NEVER = Retry(attempts=1)
 
 
 def may_send_again(method: str, failure: errors.ClientError) -> bool:
-    """Say whether the same request may be sent again and can succeed then.
+    """Return whether the same request can be repeated safely and may succeed.
 
-    After a 503, a read may; a write only if the text says that nothing was changed:
-    the answer to the second could be about what the first one did. After a 409, a
-    request that lost a race to other writers may. One with a stale generation may
-    not: it would be refused forever.
+    After a 503 that holds for reads, and for writes if nothing was changed. After a 409
+    it holds if the request lost a race to other writers, but not if its generation is
+    stale, because it would fail every time.
     """
     if failure.status == 503:
         return method in _READS or not failure.is_outcome_unknown
@@ -85,7 +84,7 @@ def may_send_again(method: str, failure: errors.ClientError) -> bool:
     )
 
 
-def _may_begin_again(failure: errors.ClientError) -> bool:
+def _may_repeat_step(failure: errors.ClientError) -> bool:
     if failure.status == 503:
         return not failure.is_outcome_unknown
     return isinstance(failure, errors.ConcurrentUpdate)

@@ -1,4 +1,4 @@
-"""How a request of the client travels: HTTP, a session, or a call in this process."""
+"""Transports of requests: HTTP, a keystoneauth1 session, or a call in this process."""
 
 import dataclasses
 import http.client
@@ -16,11 +16,11 @@ from placement.client import errors
 
 TIMEOUT_SECONDS = 60.0
 
-# Only these may be sent twice: the others carry generations, and the answer to the
-# second would be about what the first one did.
+# Other methods must not be sent twice: after a first request with a generation, a
+# second one would get a conflict.
 _REPEATABLE_METHODS = frozenset({"GET"})
 
-# What a kept-alive connection says when the server has closed it meanwhile.
+# Failures of a keep-alive connection that the server has closed.
 _CLOSED = (
     http.client.RemoteDisconnected,
     ConnectionResetError,
@@ -33,55 +33,51 @@ WSGIApplication = Callable[..., Iterable[bytes]]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Response:
-    """One answer; header names are in lower case."""
+    """A response, with lower-case header names."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def json(self) -> typing.Any:
-        """Return the body as plain values.
-
-        Raises UnexpectedAnswer when it is not JSON.
-        """
+        """Return the parsed body. Raises UnexpectedAnswer when it is not JSON."""
         try:
             return json.loads(self.body)
         except ValueError as failure:
             raise errors.UnexpectedAnswer(
-                "The answer is not JSON: is this a Placement endpoint?",
+                "The response is not JSON. Is the endpoint a Placement service?",
                 self.status,
                 headers=self.headers,
             ) from failure
 
 
 class Transport(typing.Protocol):
-    """What the client needs to speak with a service."""
+    """The interface of a transport."""
 
     def send(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
     ) -> Response:
-        """Return the answer, whatever its status.
+        """Send a request and return the response, regardless of its status.
 
         ``path`` begins with a slash, is relative to the root of the service, and may
-        carry a query string.
-        Raises Unreachable, TimedOut or UnexpectedAnswer when there is no answer.
+        include a query string.
+        Raises Unreachable, TimedOut or UnexpectedAnswer without a response.
         """
 
     def close(self) -> None:
-        """Close all connections that the transport has opened itself."""
+        """Close all connections that the transport has opened."""
 
 
 class HTTPTransport:
-    """HTTP to one endpoint, over a kept-alive connection per thread.
+    """HTTP to one endpoint, with a keep-alive connection per thread.
 
-    ``endpoint`` is the URL that the version document is served at; ``token`` goes
-    into ``X-Auth-Token``. ``timeout_seconds`` bounds connecting and each wait for
-    bytes. ``ssl_context`` is for https; by default certificates are checked as
-    ``ssl.create_default_context`` does. A connection that the server closed while it
-    was idle is opened again; other failures are not retried.
+    ``endpoint`` is the URL of the version document; ``token`` is sent as
+    ``X-Auth-Token``. ``timeout_seconds`` limits connecting and each wait for data. The
+    default of ``ssl_context`` is ``ssl.create_default_context()``. Idle connections
+    that the server has closed are reopened; other failures are not retried.
 
-    Raises ValueError for an endpoint that is not an http or https URL, and for a
-    token that no header can carry.
+    Raises ValueError when the endpoint is not an http or https URL, or the token is
+    invalid in a header.
     """
 
     def __init__(
@@ -95,7 +91,7 @@ class HTTPTransport:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"Not an http or https URL: {endpoint}")
         if token is not None and not (token.isascii() and token.isprintable()):
-            raise ValueError("The token has characters that no header can carry")
+            raise ValueError("The token has characters that are invalid in a header")
         self.endpoint = endpoint
         self._host = parts.hostname
         self._port = parts.port
@@ -129,7 +125,7 @@ class HTTPTransport:
         except TimeoutError as failure:
             connection.close()
             raise errors.TimedOut(
-                f"{self.endpoint} did not answer within {self._timeout_seconds:g} s."
+                f"{self.endpoint} did not respond within {self._timeout_seconds:g} s."
             ) from failure
         except (OSError, http.client.HTTPException) as failure:
             connection.close()
@@ -140,7 +136,7 @@ class HTTPTransport:
             ) from failure
 
     def close(self) -> None:
-        """Close the connections of all threads; a later request opens a new one."""
+        """Close the connections of all threads; later requests open new ones."""
         with self._lock:
             connections = list(self._connections)
         for connection in connections:
@@ -155,22 +151,22 @@ class HTTPTransport:
         body: bytes | None,
     ) -> Response:
         connection.request(method, self._prefix + path, body, dict(headers))
-        answer = connection.getresponse()
-        content = answer.read()
-        lowered = {name.lower(): value for name, value in answer.getheaders()}
-        return Response(answer.status, lowered, content)
+        response = connection.getresponse()
+        content = response.read()
+        lowered = {name.lower(): value for name, value in response.getheaders()}
+        return Response(response.status, lowered, content)
 
     def _usable_connection(self) -> http.client.HTTPConnection:
-        """Return this thread's connection, closed first if it has gone stale."""
-        # A connection made before a fork belongs to the parent process.
+        """Return the connection of this thread, closed if the server has closed it."""
+        # After a fork, the connection belongs to the parent process.
         if getattr(self._local, "process_id", None) != os.getpid():
             self._local.connection = self._new_connection()
             self._local.process_id = os.getpid()
             with self._lock:
                 self._connections.add(self._local.connection)
         connection: http.client.HTTPConnection = self._local.connection
-        if connection.sock is not None and _has_something_to_read(connection.sock):
-            # No answer is due, so what can be read is the end of the stream.
+        if connection.sock is not None and _is_readable(connection.sock):
+            # No response is expected, so this is the end of the stream.
             connection.close()
         return connection
 
@@ -188,11 +184,11 @@ class HTTPTransport:
 
 
 class SessionTransport:
-    """Requests through a keystoneauth1 session, which finds endpoint and token.
+    """Requests through a keystoneauth1 session, which provides endpoint and token.
 
-    ``session`` is anything with the ``request`` method of that class; the library is
-    not imported. ``endpoint_filter`` chooses from the service catalog, and
-    ``endpoint_override``, if given, is used instead of it.
+    ``session`` is any object with the ``request`` method of that class; the library is
+    not imported. ``endpoint_filter`` selects from the service catalog;
+    ``endpoint_override`` replaces the catalog.
     """
 
     def __init__(
@@ -211,7 +207,7 @@ class SessionTransport:
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
     ) -> Response:
         try:
-            answer = self._session.request(
+            response = self._session.request(
                 path,
                 method,
                 headers=dict(headers),
@@ -227,17 +223,17 @@ class SessionTransport:
             if translated is None:
                 raise
             raise translated from failure
-        lowered = {name.lower(): value for name, value in answer.headers.items()}
-        return Response(answer.status_code, lowered, answer.content)
+        lowered = {name.lower(): value for name, value in response.headers.items()}
+        return Response(response.status_code, lowered, response.content)
 
     def close(self) -> None:
         """Do nothing: the session belongs to the caller."""
 
 
 class WSGITransport:
-    """Calls into a WSGI application in this process; no socket is opened.
+    """Calls of a WSGI application in this process, without a socket.
 
-    ``token`` goes into ``X-Auth-Token``. What the application raises is not caught.
+    ``token`` is sent as ``X-Auth-Token``. Exceptions of the application propagate.
     """
 
     def __init__(self, application: WSGIApplication, token: str = "admin") -> None:
@@ -247,7 +243,7 @@ class WSGITransport:
     def send(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
     ) -> Response:
-        # Who speaks HTTP has no use for it.
+        # A client over HTTP does not need it.
         import webob  # noqa: PLC0415 - slow
 
         request = webob.Request.blank(
@@ -255,24 +251,24 @@ class WSGITransport:
         )
         if body is not None:
             request.body = body
-        answer = request.get_response(self._application)
-        lowered = {name.lower(): value for name, value in answer.headers.items()}
-        return Response(answer.status_code, lowered, answer.body)
+        response = request.get_response(self._application)
+        lowered = {name.lower(): value for name, value in response.headers.items()}
+        return Response(response.status_code, lowered, response.body)
 
     def close(self) -> None:
         """Do nothing: there is no connection."""
 
 
-def _has_something_to_read(socket: typing.Any) -> bool:
+def _is_readable(socket: typing.Any) -> bool:
     poll = select.poll()
     poll.register(socket, select.POLLIN)
     return bool(poll.poll(0))
 
 
 def _session_failure(failure: Exception) -> errors.ClientError | None:
-    """Return what a failure of keystoneauth1 means, told by the names of its classes.
+    """Return the failure for an exception of keystoneauth1, by its class names.
 
-    None for everything that is not a failure to reach the service or to get a token.
+    None if it is not about the connection or the token.
     """
     names = {kind.__name__ for kind in type(failure).__mro__}
     if "ConnectTimeout" in names:

@@ -18,10 +18,10 @@ from placement.client.values.base import (
 
 @dataclasses.dataclass(frozen=True, slots=True, init=False)
 class Allocations:
-    """Everything that one consumer holds, and whose it is.
+    """All allocations of a consumer, and its owner.
 
-    ``generation`` is the consumer's; None says that the consumer holds nothing yet.
-    The service gives the other members for a consumer that holds something only.
+    ``generation`` is the consumer's; None: it has no allocations. The service returns
+    owner and type only for a consumer with allocations.
     """
 
     by_provider: ResourcesByProvider
@@ -73,7 +73,7 @@ class Allocations:
         }
 
     def as_stored(self) -> typing.Self:
-        """Return these allocations as the API shows them after they were written."""
+        """Return these allocations as the API returns them after writing them."""
         return dataclasses.replace(
             self,
             by_provider={
@@ -86,7 +86,7 @@ class Allocations:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ConsumerShare:
-    """What one consumer holds of one provider; the generation is the consumer's."""
+    """One consumer's allocations at one provider, and the consumer's generation."""
 
     resources: Resources
     generation: int
@@ -94,7 +94,7 @@ class ConsumerShare:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProviderAllocations:
-    """What is taken from one provider, by consumer, and the provider's generation."""
+    """The allocations of a provider by consumer, and the provider's generation."""
 
     generation: int
     by_consumer: Mapping[str, ConsumerShare]
@@ -104,15 +104,17 @@ class ProviderAllocations:
         return cls(
             generation=document["resource_provider_generation"],
             by_consumer={
-                consumer: ConsumerShare(held["resources"], held["consumer_generation"])
-                for consumer, held in document["allocations"].items()
+                consumer: ConsumerShare(
+                    record["resources"], record["consumer_generation"]
+                )
+                for consumer, record in document["allocations"].items()
             },
         )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProjectUsage:
-    """What the consumers of one type in a project use together."""
+    """The total usage of the consumers of one type in a project."""
 
     consumer_count: int
     resources: Resources

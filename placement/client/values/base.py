@@ -20,7 +20,7 @@ ResourcesByProvider = Mapping[str, Resources]
 
 
 def canonical_uuid(given: AnyUUID) -> str:
-    """Return a uuid in lower case with dashes; other text as it is."""
+    """Return a uuid in lower case with dashes, or any other text unchanged."""
     try:
         return str(uuid.UUID(str(given)))
     except ValueError:
@@ -28,7 +28,7 @@ def canonical_uuid(given: AnyUUID) -> str:
 
 
 def several(name: str, given: Iterable[_T]) -> Iterable[_T]:
-    """Return ``given``. Raises TypeError when it is one string, not a list of them."""
+    """Return ``given``. Raises TypeError when it is a single string or uuid."""
     if isinstance(given, str | bytes | uuid.UUID):
         raise TypeError(f"{name} must be a list, not one value: {given!r}")
     return given

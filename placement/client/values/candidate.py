@@ -17,10 +17,10 @@ from placement.client.values.base import (
 
 @dataclasses.dataclass(frozen=True, slots=True, init=False)
 class AllocationRequest:
-    """One way to serve all groups of a request.
+    """One way to serve all groups of a request; a candidate.
 
-    ``mappings`` names the providers that serve each group, by suffix; it is empty
-    when the request was made by hand.
+    ``mappings`` has the providers that serve each group, by suffix. It is empty if the
+    request is not the result of a search.
     """
 
     by_provider: ResourcesByProvider
@@ -62,7 +62,7 @@ class AllocationRequest:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ClassSummary:
-    """Capacity of one class at one provider, and how much of it is used."""
+    """Capacity and used units of one class at one provider."""
 
     capacity: int
     used: int
@@ -70,7 +70,7 @@ class ClassSummary:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProviderSummary:
-    """What a search says of one provider."""
+    """The state of one provider in the result of a search."""
 
     by_class: Mapping[str, ClassSummary]
     traits: tuple[str, ...]
@@ -92,9 +92,9 @@ class ProviderSummary:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Candidates:
-    """What a search found, in the order of the service.
+    """The result of a search, in the order of the service.
 
-    ``summaries`` has every provider of every tree that a request takes from, by uuid.
+    ``summaries`` has all providers of the trees that the requests use, by uuid.
     """
 
     requests: tuple[AllocationRequest, ...]
@@ -115,23 +115,23 @@ class Candidates:
 
 
 class Outcome(enum.Enum):
-    """How a claim ended."""
+    """The outcome of a claim."""
 
     CLAIMED = "claimed"
     NO_ROOM = "no room"
-    """Somebody took the room since the search; another candidate may still do."""
+    """Another claim has taken the room; another candidate may still have room."""
     PROVIDER_CHANGED = "provider changed"
-    """Others kept changing the providers; the same claim may succeed if repeated."""
+    """Other writers kept changing the providers; repeating the claim may succeed."""
     CONSUMER_CHANGED = "consumer changed"
-    """The consumer is not at the generation given; read it before another try."""
+    """The given generation of the consumer is not the stored one; read it again."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Claim:
-    """The answer to a claim; true if the consumer now has what was asked for.
+    """The result of a claim; true if the consumer now has the allocations.
 
-    ``detail`` is the sentence of the service when it has not. ``request`` is the
-    candidate that was tried last: what the consumer has, if the claim is true.
+    ``detail`` is the message of the service if the claim failed. ``request`` is the
+    candidate that was tried last.
     """
 
     consumer: str

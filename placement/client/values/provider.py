@@ -17,7 +17,7 @@ MAX_INT = 2**31 - 1
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Provider:
-    """A resource provider and its place in a tree; a root is its own root."""
+    """A resource provider; a root is its own root."""
 
     uuid: str
     name: str
@@ -38,7 +38,7 @@ class Provider:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Inventory:
-    """One provider's offer of one resource class."""
+    """The quantity of one class that one provider offers."""
 
     total: int
     reserved: int = 0
@@ -49,7 +49,7 @@ class Inventory:
 
     @property
     def capacity(self) -> int:
-        """Units that may be allocated in all, rounded down."""
+        """Units that can be allocated in total."""
         return int((self.total - self.reserved) * self.allocation_ratio)
 
     @classmethod
@@ -64,7 +64,7 @@ class Inventory:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Inventories:
-    """Everything one provider offers, by class, and the provider's generation."""
+    """All inventories of a provider by class, and its generation."""
 
     generation: int
     by_class: Mapping[str, Inventory]
@@ -91,7 +91,7 @@ class Inventories:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProviderDetails:
-    """A provider with what belongs to it; what was not asked for is empty.
+    """A provider with its details; those that were not requested are empty.
 
     ``inventories`` and ``used`` are by resource class.
     """
@@ -123,7 +123,7 @@ class ProviderDetails:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProviderTraits:
-    """The traits of one provider, and the provider's generation."""
+    """The traits of a provider, and its generation."""
 
     generation: int
     names: frozenset[str]
@@ -146,7 +146,7 @@ class ProviderTraits:
 
 @dataclasses.dataclass(frozen=True, slots=True, init=False)
 class Aggregates:
-    """The aggregates that one provider is in, and the provider's generation."""
+    """The aggregates of a provider, and its generation."""
 
     generation: int
     uuids: frozenset[str]
@@ -173,7 +173,7 @@ class Aggregates:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Usages:
-    """Units used of every class that one provider offers, and its generation."""
+    """The allocated units of each inventory of a provider, and its generation."""
 
     generation: int
     resources: Resources

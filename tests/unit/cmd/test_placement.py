@@ -611,7 +611,7 @@ class TestConnection:
         with in_process.serving(application) as url:
             result = bare_command("--endpoint", url, "--token", "t", "show")
 
-        assert "Placement endpoint" in error(result, 1)
+        assert "a Placement service" in error(result, 1)
 
     def test_a_request_denied_by_policy_is_an_error(self, bare_command, endpoint):
         result = bare_command("--endpoint", endpoint, "--token", "nobody", "show")
