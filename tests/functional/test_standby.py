@@ -760,7 +760,7 @@ def test_a_fail_over_loses_nothing_that_was_acknowledged(
         found = consumers_of(pair, host)
         violations = invariants.violations(pair.writing.url())
 
-    assert not figures.wrong, "\n".join(figures.wrong)
+    assert not figures.violations, "\n".join(figures.violations)
     assert figures.databases_killed == FAILOVERS
     assert figures.unanswered + figures.unavailable > 0
     assert statuses.keys() <= {204, 409, 503}

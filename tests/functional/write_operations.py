@@ -1,7 +1,6 @@
-"""Every operation of the API that writes, once or more, on a small world.
+"""Every operation of the API that writes, with requests for a small cloud.
 
-Each is sent when the world is as ``SETUP`` leaves it; so what a body has of
-generations is known, and what the second sending of the same request meets.
+Each request is for the cloud that ``SETUP`` creates, with its generations.
 """
 
 import typing
@@ -17,10 +16,9 @@ Body = Object | list[str] | None
 
 
 class Write(typing.NamedTuple):
-    """One request that writes: its method and path, and its body.
+    """A request that writes; ``request`` is its method and path.
 
-    ``status`` is what it is answered with, and ``again`` what the same request is,
-    sent after that.
+    ``status`` is that of its response, ``again`` that of the same request sent again.
     """
 
     name: str
@@ -43,8 +41,8 @@ def _uuid(number: int) -> str:
     return f"a0b4d1c8-6a0e-4d0b-9c1e-{number:012x}"
 
 
-# Roots; below HOST are NODE and, below that, DEVICE. EMPTY has things, but nobody
-# uses them.
+# Roots, except NODE, a child of HOST, and DEVICE, a child of NODE. EMPTY has
+# inventories, traits and aggregates but no allocations.
 HOST, OTHER, NODE, DEVICE, EMPTY, NEW = (_uuid(number) for number in range(1, 7))
 HOLDER, SECOND, STRANGER = (_uuid(number) for number in range(17, 20))
 KNOWN, UNKNOWN = _uuid(33), _uuid(34)
@@ -66,7 +64,7 @@ def claim(
     generation: int | None = None,
     owner: str = "",
 ) -> Object:
-    """Return the body of a claim; with ``owner`` it is for somebody of that name."""
+    """Return the body of a claim, for the project, user and type named ``owner``."""
     return {
         "allocations": {
             provider: {"resources": amounts} for provider, amounts in resources.items()
@@ -78,7 +76,7 @@ def claim(
     }
 
 
-# What makes the world: method, path, body.
+# The requests that create the cloud: method, path, body.
 SETUP: tuple[tuple[str, str, Body], ...] = (
     ("PUT", "/resource_classes/CUSTOM_GPU", None),
     ("PUT", "/resource_classes/CUSTOM_UNUSED", None),
@@ -120,7 +118,7 @@ SETUP: tuple[tuple[str, str, Body], ...] = (
     ("PUT", f"/allocations/{SECOND}", claim({OTHER: {"VCPU": 8}})),
 )
 
-# Where generations are then: three changes each, and a claim or two.
+# The generations after SETUP: three changes each, and one or two claims.
 _OF_HOST = 4
 _HELD = 1
 
@@ -151,7 +149,7 @@ _TREES = (
         200,
     ),
     Write(
-        "make a root of a node",
+        "make a node a root",
         f"PUT {_NODE}",
         {"name": "node", "parent_provider_uuid": None},
         200,
@@ -195,7 +193,7 @@ _INVENTORIES = (
         "delete an inventory", f"DELETE {_HOST}/inventories/CUSTOM_GPU", None, 204, 404
     ),
     Write("delete inventories", f"DELETE {_EMPTY}/inventories", None, 204, 204),
-    Write("delete what is used", f"DELETE {_HOST}/inventories", None, 409, 409),
+    Write("delete used inventories", f"DELETE {_HOST}/inventories", None, 409, 409),
 )
 
 _ASSOCIATIONS = (
@@ -207,7 +205,7 @@ _ASSOCIATIONS = (
         409,
     ),
     Write(
-        "replace aggregates unguarded",
+        "replace aggregates without a generation",
         f"PUT {_HOST}/aggregates",
         [KNOWN, UNKNOWN],
         200,
@@ -245,7 +243,7 @@ _NAMES = (
 
 _CLAIMS = (
     Write(
-        "claim for a stranger",
+        "claim for a new owner",
         f"PUT /allocations/{STRANGER}",
         claim(
             {
@@ -265,7 +263,7 @@ _CLAIMS = (
         409,
     ),
     Write(
-        "claim for an owner who is known",
+        "claim for a known owner",
         f"PUT /allocations/{STRANGER}",
         claim(
             {
@@ -277,21 +275,21 @@ _CLAIMS = (
         409,
     ),
     Write(
-        "claim for an owner who is known too much",
+        "claim too much for a known owner",
         f"PUT /allocations/{STRANGER}",
         claim({OTHER: {"MEMORY_MB": 256}, HOST: {"VCPU": 7}}),
         409,
         409,
     ),
     Write(
-        "claim something else",
+        "replace a claim",
         f"PUT /allocations/{HOLDER}",
         claim({HOST: {"VCPU": 4, "CUSTOM_GPU": 1}}, _HELD),
         204,
         409,
     ),
     Write(
-        "claim unguarded",
+        "claim without a generation",
         f"PUT /allocations/{HOLDER}",
         {
             "allocations": {HOST: {"resources": {"VCPU": 3}}},
@@ -304,7 +302,7 @@ _CLAIMS = (
     ),
     Write("claim nothing", f"PUT /allocations/{HOLDER}", claim({}, _HELD), 204, 409),
     Write(
-        "swap what two hold",
+        "swap allocations of two consumers",
         "POST /allocations",
         {
             HOLDER: claim({OTHER: {"VCPU": 4, "CUSTOM_GPU": 2}}, _HELD),
@@ -360,7 +358,7 @@ def send(application: server.Application, write: Write) -> webob.Response:
 
 
 def set_up(application: server.Application) -> None:
-    """Make the world that the writes are for, in a database that is empty."""
+    """Create the cloud in an empty database."""
     for method, path, body in SETUP:
         made = send(application, Write("", f"{method} {path}", body, 0, 0))
         assert made.status_int < 300, made.text

@@ -1,4 +1,4 @@
-"""What a database itself says of what is committed to it while claims are made."""
+"""Check inside the database, during claims, that no commit exceeds a capacity."""
 
 import collections.abc
 import threading
@@ -6,7 +6,7 @@ import typing
 
 import sqlalchemy as sa
 
-# The triggers reckon in tenths, in whole numbers; the service does not.
+# Computed independently of the service: in tenths, as whole numbers.
 _RAISED_ABOVE_CAPACITY = """
     NEW.used > OLD.used AND NEW.used * 10
     > (NEW.total - NEW.reserved) * ROUND(NEW.allocation_ratio * 10)
@@ -51,11 +51,11 @@ _TRIGGERS = {
 _RAISES = sa.text("SELECT inventory_id, used FROM raised_above_capacity")
 
 
-def collect(engine: sa.Engine) -> None:
-    """Let the database note every change that raises usage above the capacity.
+def install_triggers(engine: sa.Engine) -> None:
+    """Record every change that raises usage above the capacity, with triggers.
 
-    Notes are part of the transaction that they are about: of what is not committed,
-    there are none. Ratios must be tenths.
+    A record is part of the recorded transaction, so a rollback removes it. Ratios must
+    be multiples of 0.1.
     """
     name = engine.dialect.name
     with engine.begin() as conn:
@@ -63,8 +63,8 @@ def collect(engine: sa.Engine) -> None:
             conn.exec_driver_sql(statement)
 
 
-def collected(engine: sa.Engine) -> list[str]:
-    """Return a sentence for each note that there is."""
+def recorded_violations(engine: sa.Engine) -> list[str]:
+    """Return a sentence for each record of the triggers."""
     with engine.connect() as conn:
         return [
             f"inventory {id_}: used was raised to {used}, above the capacity"
@@ -72,7 +72,7 @@ def collected(engine: sa.Engine) -> list[str]:
         ]
 
 
-class Stock(typing.NamedTuple):
+class InventoryState(typing.NamedTuple):
     """An inventory in one snapshot; ``allocated`` is the sum of its allocations."""
 
     id: int
@@ -88,8 +88,8 @@ class Stock(typing.NamedTuple):
         return (self.total - self.reserved) * round(self.ratio * 10) // 10
 
 
-# One statement is one snapshot.
-_STOCKS = sa.text("""
+# A single statement reads one snapshot.
+_INVENTORIES = sa.text("""
     SELECT i.id, p.uuid, i.total, i.reserved, i.allocation_ratio, i.used, (
         SELECT COALESCE(SUM(a.used), 0) FROM allocations a
         WHERE a.resource_provider_id = i.resource_provider_id
@@ -99,11 +99,11 @@ _STOCKS = sa.text("""
 """)
 
 
-class Watcher(threading.Thread):
-    """Looks again and again, at each of several nodes in turn, until it is stopped.
+class Monitor(threading.Thread):
+    """Checks snapshots of several nodes in turn, until it is stopped.
 
-    Usage is the sum of the allocations; it is above the capacity nowhere but at the
-    providers ``lowered``, whose capacity an operator may take away.
+    In each, ``used`` equals the sum of the allocations, and exceeds the capacity only
+    at providers in ``lowered``, whose capacity an operator may lower below it.
     """
 
     def __init__(
@@ -118,11 +118,11 @@ class Watcher(threading.Thread):
         self._pause_seconds = pause_seconds
         self._stopped = threading.Event()
         self.snapshots = 0
-        # Those in which a lowered provider had given more than it has.
-        self.overdrawn = 0
-        # The inventories that were seen without room for another unit.
+        # Snapshots in which the usage of a lowered provider exceeded its capacity.
+        self.overcommitted = 0
+        # Ids of inventories that were full in a snapshot.
         self.full: set[int] = set()
-        self.wrong: list[str] = []
+        self.violations: list[str] = []
 
     def __enter__(self) -> typing.Self:
         self.start()
@@ -137,20 +137,24 @@ class Watcher(threading.Thread):
             while not self._stopped.wait(self._pause_seconds):
                 database = self._databases[self.snapshots % len(self._databases)]
                 with database.connect() as conn:
-                    self._look([Stock(*row) for row in conn.execute(_STOCKS)])
+                    self._check(
+                        [InventoryState(*row) for row in conn.execute(_INVENTORIES)]
+                    )
         except Exception as failure:
-            self.wrong.append(f"the watcher ended with {failure!r}")
+            self.violations.append(f"the monitor ended with {failure!r}")
 
-    def _look(self, stocks: list[Stock]) -> None:
+    def _check(self, inventories: list[InventoryState]) -> None:
         self.snapshots += 1
-        self.full |= {each.id for each in stocks if each.used >= each.capacity}
-        over = [each for each in stocks if each.used > each.capacity]
-        self.overdrawn += any(each.provider in self._lowered for each in over)
-        self.wrong += [
+        self.full |= {each.id for each in inventories if each.used >= each.capacity}
+        over = [each for each in inventories if each.used > each.capacity]
+        self.overcommitted += any(each.provider in self._lowered for each in over)
+        self.violations += [
             f"above the capacity: {each}"
             for each in over
             if each.provider not in self._lowered
         ]
-        self.wrong += [
-            f"not the sum: {each}" for each in stocks if each.used != each.allocated
+        self.violations += [
+            f"not the sum: {each}"
+            for each in inventories
+            if each.used != each.allocated
         ]

@@ -1,7 +1,7 @@
-"""Clients in several processes, each of which has the service in it.
+"""Clients in several processes, each of which runs the service itself.
 
-What they send passes no socket, and their processes and connections live as long as
-all that they do: next to all time goes into the service and its database.
+Requests pass no socket, and processes and connections are reused: nearly all of the
+time is spent in the service and its database.
 """
 
 import collections.abc
@@ -31,13 +31,13 @@ VERSION = "1.39"
 PROJECT = "project"
 USER = "user"
 
-# Units by class by provider; nothing, if a consumer is not there.
-Held = dict[str, dict[str, int]]
+# Units by provider and class; empty for a consumer that does not exist.
+Allocations = dict[str, dict[str, int]]
 
-# A process ends as soon as what it does is done.
+# A process stops when its current jobs are done.
 STOP_SECONDS = 60
 
-# Python lets a thread run for five milliseconds, in which it makes a whole claim.
+# By default a thread runs for five milliseconds, long enough for a whole claim.
 SWITCH_SECONDS = 0.0005
 
 _HEADERS = {
@@ -48,15 +48,16 @@ _HEADERS = {
 
 Send = collections.abc.Callable[[str, str, object], Answer]
 
-# What one client does; it goes to another process, and so does what it returns.
+# What one client does. The job and its result are pickled.
 Job = collections.abc.Callable[[Send], typing.Any]
 
 
-def body_of(held: Held, generation: int | None) -> dict[str, object]:
-    """Return what makes a consumer of that generation hold that."""
+def claim_body(allocations: Allocations, generation: int | None) -> dict[str, object]:
+    """Return the body of a claim for a consumer of that generation."""
     return {
         "allocations": {
-            provider: {"resources": resources} for provider, resources in held.items()
+            provider: {"resources": resources}
+            for provider, resources in allocations.items()
         },
         "consumer_generation": generation,
         "consumer_type": "INSTANCE",
@@ -66,21 +67,21 @@ def body_of(held: Held, generation: int | None) -> dict[str, object]:
 
 
 class Service(typing.Protocol):
-    """Where the clients of a process find the service."""
+    """The service that the clients of a process use."""
 
     def opened(self) -> contextlib.AbstractContextManager[Send]:
-        """Let clients send, also at the same time, until the block ends."""
+        """Yield a function that sends a request; it is thread-safe."""
 
 
-class Inside(typing.NamedTuple):
-    """A service in the process itself, on the database at ``url``."""
+class InProcess(typing.NamedTuple):
+    """A service in the client process, on the database at ``url``."""
 
     url: str
 
     @contextlib.contextmanager
     def opened(self) -> collections.abc.Iterator[Send]:
         with (
-            # Most claims are refused, and all are to go the way of those that are not.
+            # Refused claims take the same path as others, without the cool-down.
             mock.patch.object(transaction, "REFUSED_KEYS_MAX", 0),
             server.in_process(self.url) as application,
         ):
@@ -94,23 +95,23 @@ class Inside(typing.NamedTuple):
             yield send
 
 
-class Outside(typing.NamedTuple):
-    """A service that listens at ``url``."""
+class Remote(typing.NamedTuple):
+    """A running service at ``url``."""
 
     url: str
 
     @contextlib.contextmanager
     def opened(self) -> collections.abc.Iterator[Send]:
         def send(method: str, path: str, body: object = None) -> Answer:
-            # A server may close a connection that was silent for a while.
+            # A server may close an idle connection.
             with Connection(self.url, VERSION) as api:
                 return api.send(method, path, body)
 
         yield send
 
 
-class Crowd:
-    """The processes; each takes as many jobs at once as there are ``clients`` in it."""
+class ClientProcesses:
+    """Client processes, each of which runs up to ``clients`` jobs concurrently."""
 
     def __init__(
         self,
@@ -118,74 +119,76 @@ class Crowd:
         clients: int,
         directory: str,
     ) -> None:
-        self._members = [_Member(service, clients, directory) for service in services]
+        self._processes = [
+            _Process(service, clients, directory) for service in services
+        ]
 
     def wait_until_ready(self) -> None:
-        """Return when every process has its service.
+        """Wait until every process has built its service.
 
-        Raises RuntimeError when one of them does not get it.
+        Raises RuntimeError if one fails to.
         """
-        for member in self._members:
-            member.receive()
+        for process in self._processes:
+            process.receive()
 
     def start(self, jobs: collections.abc.Sequence[Job]) -> None:
-        """Begin with the jobs; processes take them in turns."""
-        for number, member in enumerate(self._members):
-            member.send(jobs[number :: len(self._members)])
+        """Start the jobs, distributed over the processes in turn."""
+        for number, process in enumerate(self._processes):
+            process.send(jobs[number :: len(self._processes)])
 
     def results(self) -> list[typing.Any]:
-        """Return what has come of the jobs, in their order, when all are done.
+        """Wait for all jobs; return their results in the order of the jobs.
 
-        Raises RuntimeError when one of them failed.
+        Raises RuntimeError if a job failed.
         """
-        by_member = [member.receive() for member in self._members]
-        in_turns = itertools.chain.from_iterable(itertools.zip_longest(*by_member))
-        count = sum(map(len, by_member))
-        return list(itertools.islice(in_turns, count))
+        by_process = [process.receive() for process in self._processes]
+        in_order = itertools.chain.from_iterable(itertools.zip_longest(*by_process))
+        count = sum(map(len, by_process))
+        return list(itertools.islice(in_order, count))
 
-    def do(self, jobs: collections.abc.Sequence[Job]) -> list[typing.Any]:
-        """Begin with the jobs, and return what has come of them, in their order."""
+    def run(self, jobs: collections.abc.Sequence[Job]) -> list[typing.Any]:
+        """Run the jobs; return their results in the order of the jobs."""
         self.start(jobs)
         return self.results()
 
     def conflicts(self) -> int:
-        """Count how often a database has told a service in here to try again."""
-        self.start([_count_conflicts] * len(self._members))
+        """Count the transactions that a database made the services retry."""
+        self.start([_count_conflicts] * len(self._processes))
         return sum(self.results())
 
-    def end(self) -> None:
-        """End the processes, which are not at work."""
-        for member in self._members:
-            member.end()
+    def stop(self) -> None:
+        """Stop the processes, none of which has a job."""
+        for process in self._processes:
+            process.stop()
 
     def kill(self) -> None:
-        """End the processes whatever they do."""
-        for member in self._members:
-            member.kill()
+        """Kill the processes, also those with a job."""
+        for process in self._processes:
+            process.kill()
 
 
 @contextlib.contextmanager
-def crowd(
+def started(
     services: collections.abc.Sequence[Service], clients: int
-) -> collections.abc.Iterator[Crowd]:
-    """Run a process for each of ``services``, each with so many clients at once."""
-    # What a process keeps in files is gone even if it is ended by force.
-    with tempfile.TemporaryDirectory(prefix="placement-claimers-") as directory:
-        made = Crowd(services, clients, directory)
+) -> collections.abc.Iterator[ClientProcesses]:
+    """Run one process per service, with ``clients`` concurrent clients in each."""
+    # Temporary files of a process are removed even if it is killed.
+    with tempfile.TemporaryDirectory(prefix="placement-clients-") as directory:
+        processes = ClientProcesses(services, clients, directory)
         try:
-            made.wait_until_ready()
-            yield made
+            processes.wait_until_ready()
+            yield processes
         except BaseException:
-            made.kill()
+            processes.kill()
             raise
-        made.end()
+        processes.stop()
 
 
-class _Member:
-    """One process, as the others see it."""
+class _Process:
+    """One client process, as its parent sees it."""
 
     def __init__(self, service: Service, clients: int, directory: str) -> None:
-        # A copy of this process would share its connections.
+        # A forked process would share the connections of this one.
         context = multiprocessing.get_context("spawn")
         self._pipe, other_end = context.Pipe()
         self._process: multiprocessing.process.BaseProcess = context.Process(
@@ -198,20 +201,20 @@ class _Member:
         self._pipe.send(jobs)
 
     def receive(self) -> list[typing.Any]:
-        """Return what has come of the jobs that were sent.
+        """Return the results of the jobs.
 
-        Raises RuntimeError with the words of the one that failed.
+        Raises RuntimeError with the traceback of a job that failed.
         """
         try:
             done: _Done = self._pipe.recv()
         except EOFError:
-            raise RuntimeError("a process of claimers has ended") from None
+            raise RuntimeError("a client process has ended") from None
         if done.failure is not None:
             raise RuntimeError(done.failure)
         return done.results
 
-    def end(self) -> None:
-        """Let the process end, which waits for jobs."""
+    def stop(self) -> None:
+        """Stop the process, which has no job."""
         self._pipe.send(None)
         self._process.join(STOP_SECONDS)
         self.kill()
@@ -223,6 +226,8 @@ class _Member:
 
 
 class _Done(typing.NamedTuple):
+    """The results of jobs, or the traceback of the first that failed."""
+
     results: list[typing.Any]
     failure: str | None = None
 
@@ -233,8 +238,8 @@ def _serve(
     clients: int,
     directory: str,
 ) -> None:
-    """Do jobs as they come, until there is nobody who sends any."""
-    # A break at the terminal is for who started this; it ends what it started.
+    """Run jobs as they arrive, until the parent stops this process or ends."""
+    # Ctrl-C is handled by the parent, which then kills its children.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.setswitchinterval(SWITCH_SECONDS)
     tempfile.tempdir = directory
@@ -261,7 +266,7 @@ _conflicts = 0
 
 
 def _note_conflict(context: sa.engine.ExceptionContext) -> None:
-    global _conflicts  # noqa: PLW0603 - of this process, as its engines are
+    global _conflicts  # noqa: PLW0603 - counts the engines of this process
     failure = context.sqlalchemy_exception
     if failure and conflicts.meaning(failure) is conflicts.Meaning.RETRY:
         with _lock:

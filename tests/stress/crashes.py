@@ -1,8 +1,7 @@
-"""``python -m tests.stress.crashes``: what is killed in the middle of load.
+"""``python -m tests.stress.crashes``: kill workers and database servers under load.
 
-Clients claim, move and release, each for consumers of its own, and know after every
-answer what these may hold. Meanwhile workers of the service are killed, and the
-server of databases is; it waits for its disk as a real one does.
+Each client claims, moves and releases for its own consumers, and tracks the states
+that they may be in. The database server is durable: it flushes to disk at COMMIT.
 """
 
 import collections.abc
@@ -28,44 +27,44 @@ import sqlalchemy as sa
 from tests.functional import invariants
 from tests.functional.connection import Answer, Connection
 from tests.servers import configuration, databases, mariadb, postgresql, server
-from tests.stress.client_processes import Held, body_of
+from tests.stress.client_processes import Allocations, claim_body
 
 VERSION = "1.39"
 WORKERS = 4
 CLIENTS = 8
 RECOVERY_SECONDS_MAX = 10
 
-# An answer takes no longer, not even while the database is away.
-ANSWER_SECONDS = 60
+# Time limit of a response, also while the database is down.
+RESPONSE_SECONDS = 60
 
-# If it takes longer until every client has written something, the service is at an end.
+# A run fails if a client writes nothing for this long.
 STANDSTILL_SECONDS = 90
 
-PAUSE_WHEN_REFUSED_SECONDS = 0.05
+PAUSE_AFTER_FAILURE_SECONDS = 0.05
 
-# Between the kills, beside the time until every client has written something.
+# Random delay before a kill, so that kills hit different steps.
 PAUSE_SECONDS_MAX = 0.3
 
 HOSTS = [str(uuid.UUID(int=number)) for number in range(1, 5)]
 POOL = str(uuid.UUID(int=99))
-OF_HOST = ("VCPU", "MEMORY_MB", "DISK_GB")
-OF_POOL = ("SRIOV_NET_VF",)
+HOST_CLASSES = ("VCPU", "MEMORY_MB", "DISK_GB")
+POOL_CLASSES = ("SRIOV_NET_VF",)
 CONSUMERS_PER_CLIENT = 4
 
-# So many of each class that nobody has to be refused.
+# Enough of each class that no claim is refused.
 UNITS = 1_000_000
 
-# What all consumers of a client hold at one moment.
-World = dict[str, Held]
+# The allocations of all consumers of a client.
+World = dict[str, Allocations]
 
 
 @dataclasses.dataclass
 class Figures:
-    """What came of a run; ``wrong`` has a sentence for whatever must not be.
+    """The counts of a run; ``violations`` has a sentence for each.
 
-    ``unanswered`` requests were at a worker that was killed; ``unavailable`` ones got
-    a 5xx while the database was away. ``recoveries`` are, for each time that it was,
-    the seconds from its return until the last client had written something.
+    ``unanswered`` requests were at a killed worker; ``unavailable`` ones got a 5xx
+    while the database was down. ``recoveries`` has, for each outage, the seconds from
+    the return of the database until every client has written again.
     """
 
     workers_killed: int = 0
@@ -76,35 +75,35 @@ class Figures:
     unavailable: int = 0
     seconds: float = 0
     recoveries: list[float] = dataclasses.field(default_factory=list)
-    wrong: list[str] = dataclasses.field(default_factory=list)
+    violations: list[str] = dataclasses.field(default_factory=list)
 
 
 class Sent(typing.NamedTuple):
-    """A request of a client; ``status`` is None if there was no answer.
+    """A request of a client; ``status`` is None if it was not answered.
 
-    Times are of the monotonic clock, in seconds.
+    Times are monotonic, in seconds.
     """
 
-    what: str
+    request: str
     begun: float
     ended: float
     status: int | None
     text: str
 
     def spans(self, begun: float, ended: float) -> bool:
-        """Say whether it was under way at any time between both."""
+        """Return whether the request overlaps the interval."""
         return self.begun <= ended and begun <= self.ended
 
 
-class Refused(Exception):
-    """A request was not done: it was not answered, or with a 5xx."""
+class NotServed(Exception):
+    """A request was not answered, or with a 5xx."""
 
 
 class _Client(threading.Thread):
-    """Writes for its own consumers until it is told to stop.
+    """Writes for its own consumers until ``stop`` is set.
 
-    ``worlds`` are all that may be true: what is acknowledged is in each of them; of a
-    request without an answer there is one with it and one without.
+    ``worlds`` has every possible state: all include the acknowledged writes, and for a
+    write that was not answered there is a state with it and one without.
     """
 
     def __init__(self, url: str, seed: int, stop: threading.Event) -> None:
@@ -118,25 +117,25 @@ class _Client(threading.Thread):
         ]
         self.worlds: list[World] = [{uuid: {} for uuid in self._consumers}]
         self.sent: list[Sent] = []
-        # When it was told that something was written.
+        # Times of acknowledged writes.
         self.acknowledged: list[float] = []
-        self.wrong: list[str] = []
+        self.violations: list[str] = []
 
     def run(self) -> None:
         try:
             while not self._stop_asked.is_set():
                 try:
                     self._write()
-                except Refused:
-                    time.sleep(PAUSE_WHEN_REFUSED_SECONDS)
+                except NotServed:
+                    time.sleep(PAUSE_AFTER_FAILURE_SECONDS)
         except Exception as failure:
-            self.wrong.append(f"a client ended with {failure!r}")
+            self.violations.append(f"a client ended with {failure!r}")
 
     def check_last(self) -> None:
-        """Compare all that its consumers hold with what they may hold together."""
+        """Compare the allocations of all consumers with the possible states."""
         found = {uuid: self._read(uuid)[0] for uuid in self._consumers}
         if found not in self.worlds:
-            self.wrong.append(f"{found} is none of {self.worlds}")
+            self.violations.append(f"{found} is not in {self.worlds}")
 
     def _write(self) -> None:
         chosen = self._random.sample(self._consumers, self._random.choice((1, 1, 2)))
@@ -147,12 +146,12 @@ class _Client(threading.Thread):
         )
         first = chosen[0]
         if len(chosen) == 1 and held[first] and is_certain and self._coin():
-            # Carries no generation.
+            # It has no generation, so it is sent only in a known state.
             self._send_write("DELETE", f"/allocations/{first}", None, held, {first: {}})
             return
         wanted = {uuid: self._drawn() for uuid in chosen}
         bodies = {
-            uuid: body_of(wanted[uuid], generation)
+            uuid: claim_body(wanted[uuid], generation)
             for uuid, (_, generation) in read.items()
         }
         if len(chosen) == 1:
@@ -165,45 +164,47 @@ class _Client(threading.Thread):
     def _send_write(
         self, method: str, path: str, body: object, held: World, wanted: World
     ) -> None:
-        """Send what makes ``wanted`` of ``held``, and note what may be true then."""
+        """Send a write from ``held`` to ``wanted``, and update the possible states."""
         based = [world for world in self.worlds if _agrees(world, held)]
         written = [world | wanted for world in based]
         try:
             answer = self._send(method, path, body)
-        except Refused:
+        except NotServed:
             self.worlds += [world for world in written if world not in self.worlds]
             raise
         if answer.status == 204:
-            # Was it not what it had read, it would have been refused.
+            # The generation proves that the consumers were in the state that was read.
             self.worlds = written
             self.acknowledged.append(time.monotonic())
         elif answer.status != 409 or len(self.worlds) == 1:
-            self.wrong.append(f"{method}: {answer.status} {answer.content.decode()}")
+            self.violations.append(
+                f"{method}: {answer.status} {answer.content.decode()}"
+            )
 
-    def _read(self, consumer: str) -> tuple[Held, int | None]:
-        """Return what a consumer holds, and its generation."""
+    def _read(self, consumer: str) -> tuple[Allocations, int | None]:
+        """Return the allocations of a consumer and its generation."""
         answer = self._send("GET", f"/allocations/{consumer}")
         document = answer.document()
-        held: Held = {
+        held: Allocations = {
             provider: one["resources"]
             for provider, one in document["allocations"].items()
         }
         if all(world[consumer] != held for world in self.worlds):
             possible = [world[consumer] for world in self.worlds]
-            self.wrong.append(f"{consumer} holds {held} and none of {possible}")
+            self.violations.append(f"{consumer} has {held}, not one of {possible}")
         return held, document.get("consumer_generation")
 
     def _send(self, method: str, path: str, body: object = None) -> Answer:
-        """Send a request on a connection of its own.
+        """Send a request on a new connection.
 
-        Raises Refused when it is not answered or by a 5xx.
+        Raises NotServed if it is not answered, or with a 5xx.
         """
         begun = time.monotonic()
         answer = None
-        # Workers end with connections open; what that raises is one of these.
+        # A killed worker leaves its connections open; clients get one of these.
         with (
             contextlib.suppress(OSError, http.client.HTTPException),
-            Connection(self._url, VERSION, ANSWER_SECONDS) as connection,
+            Connection(self._url, VERSION, RESPONSE_SECONDS) as connection,
         ):
             answer = connection.send(method, path, body)
         self.sent.append(
@@ -216,10 +217,10 @@ class _Client(threading.Thread):
             )
         )
         if answer is None or answer.status >= 500:
-            raise Refused()
+            raise NotServed()
         return answer
 
-    def _drawn(self) -> Held:
+    def _drawn(self) -> Allocations:
         host, units = self._random.choice(HOSTS), self._random.randint(1, 9)
         return {
             host: {"VCPU": units, "MEMORY_MB": 512 * units, "DISK_GB": 10 * units},
@@ -240,35 +241,35 @@ class Database(typing.Protocol):
     url: str
 
     def prepare(self) -> None:
-        """Do what has to be done, while it serves, so that it can be killed."""
+        """Prepare for the next kill, while the database is up."""
 
     def kill(self, number: int) -> None:
-        """End it as a crash does; ``number`` is how often that was done before."""
+        """Kill it; ``number`` counts the previous kills."""
 
     def come_back(self) -> None:
-        """Let it recover, and return when it takes connections again."""
+        """Start recovery, and wait until it accepts connections."""
 
 
 class _File:
-    """SQLite has nobody to kill."""
+    """An SQLite database, which has no server to kill."""
 
     def __init__(self, url: str) -> None:
         self.url = url
 
     def prepare(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def kill(self, number: int) -> None:
         raise RuntimeError("a file cannot be killed")
 
     def come_back(self) -> None:
-        raise RuntimeError("a file does not come back")
+        raise RuntimeError("a file cannot be started")
 
 
 class _Postgresql:
-    """A cluster that is stopped at once or, every other time, loses a process.
+    """A cluster. Every other kill hits a single session process.
 
-    It takes that for a crash: it ends all other processes, and recovers by itself.
+    PostgreSQL then ends all sessions and recovers by itself.
     """
 
     def __init__(self, cluster: postgresql.Cluster, url: str) -> None:
@@ -277,7 +278,7 @@ class _Postgresql:
         self._is_stopped = False
 
     def prepare(self) -> None:
-        """Nothing to do: it recovers from its disk."""
+        """Do nothing: it recovers from disk."""
 
     def kill(self, number: int) -> None:
         self._is_stopped = number % 2 == 0
@@ -296,14 +297,14 @@ class _Postgresql:
         engine = sa.create_engine(self.url)
         with engine.connect() as conn:
             os.kill(conn.execute(_ANY_PROCESS).scalar_one(), signal.SIGKILL)
-            # Until it has ended this connection, too, it has not noticed.
+            # Wait until the crash is noticed, which ends this connection too.
             with contextlib.suppress(sa.exc.OperationalError):
                 while True:
                     conn.execute(sa.text("SELECT pg_sleep(0.01)"))
         engine.dispose()
 
 
-# Of a session if there is one, which may be writing.
+# Preferably a session, which may be writing.
 _ANY_PROCESS = sa.text("""
     SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()
     ORDER BY backend_type = 'client backend' DESC, random() LIMIT 1
@@ -316,7 +317,7 @@ class _Mariadb:
         self.url = url
 
     def prepare(self) -> None:
-        """Nothing to do: it recovers from its disk."""
+        """Do nothing: it recovers from disk."""
 
     def kill(self, number: int) -> None:
         self._server.kill()
@@ -327,7 +328,7 @@ class _Mariadb:
 
 @contextlib.contextmanager
 def _database(kind: str) -> collections.abc.Iterator[Database]:
-    """Yield a migrated database on a server of its own, which keeps what it says."""
+    """Yield a migrated database on a durable server of its own."""
     with contextlib.ExitStack() as stack:
         directory = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
         if kind == databases.SQLITE:
@@ -344,19 +345,19 @@ def _database(kind: str) -> collections.abc.Iterator[Database]:
 
 
 class _Outage(typing.NamedTuple):
-    """A time without the database, by the monotonic clock, in seconds."""
+    """An interval without the database; times are monotonic, in seconds."""
 
     begun: float
     ended: float
 
 
 class _Run:
-    """Clients, and the kills in the middle of what they do."""
+    """The clients of a service, and the kills."""
 
     def __init__(self, database: Database, service: server.Server, seed: int) -> None:
         self._database = database
         self._service = service
-        # It runs where its log is.
+        # The service runs in the directory of its log.
         self._log_path = pathlib.Path(f"/proc/{service.pid}/cwd/server.log").resolve()
         self._stop = threading.Event()
         self._clients = [
@@ -367,9 +368,9 @@ class _Run:
         self._outages: list[_Outage] = []
 
     def kill(self, workers: int, times: int) -> None:
-        """Let the clients write, and kill: so many workers, and so often the database.
+        """Kill ``workers`` workers, and the database ``times`` times, under load.
 
-        Raises RuntimeError when the service comes to a standstill.
+        Raises RuntimeError if the service comes to a standstill.
         """
         for client in self._clients:
             client.start()
@@ -379,7 +380,7 @@ class _Run:
                 self._wait_for_writes()
                 if number < workers:
                     self._kill_worker()
-                # Spread over the run; a worker that begins then has no database.
+                # Spread over the run, also while a new worker starts.
                 if (number + 1) * times // workers > number * times // workers:
                     self._kill_database()
             self._wait_for_writes()
@@ -389,7 +390,7 @@ class _Run:
                 client.join(STANDSTILL_SECONDS)
 
     def figures(self) -> Figures:
-        """Return what came of it, once all clients have stopped."""
+        """Return the counts, after all clients have stopped."""
         for client in self._clients:
             client.check_last()
         sent = [each for client in self._clients for each in client.sent]
@@ -401,32 +402,32 @@ class _Run:
             unanswered=sum(each.status is None for each in sent),
             unavailable=sum((each.status or 0) >= 500 for each in sent),
             recoveries=[self._recovery(outage) for outage in self._outages],
-            wrong=[wrong for client in self._clients for wrong in client.wrong],
+            violations=[one for client in self._clients for one in client.violations],
         )
-        figures.wrong += filter(None, map(self._wrong, sent))
-        figures.wrong += [
-            f"written again only after {seconds:.1f} seconds"
+        figures.violations += filter(None, map(self._violation, sent))
+        figures.violations += [
+            f"a client wrote again only after {seconds:.1f} seconds"
             for seconds in figures.recoveries
             if seconds > RECOVERY_SECONDS_MAX
         ]
-        figures.wrong += invariants.violations(self._database.url)
+        figures.violations += invariants.violations(self._database.url)
         return figures
 
     def _wait_for_writes(self) -> None:
-        """Return when every client has written something from now on.
+        """Wait until every client has written, and two workers have served requests.
 
-        And when two workers have served somebody: one to kill, and one to go on.
+        The second worker can serve the clients when the first is killed.
         """
         begun = time.monotonic()
         while self._last_write_of_each() < begun or len(self._serving()) < 2:
             if time.monotonic() - begun > STANDSTILL_SECONDS:
-                raise RuntimeError(f"nobody serves:\n{self._log()}")
+                raise RuntimeError(f"the service is at a standstill:\n{self._log()}")
             time.sleep(0.02)
         time.sleep(random.uniform(0, PAUSE_SECONDS_MAX))
 
     def _serving(self) -> list[int]:
-        """Return the workers that have served somebody; the oldest comes first."""
-        # A worker has but one thread until it serves.
+        """Return the workers that have served a request, oldest first."""
+        # A worker has a single thread until its first request.
         return [
             child.pid
             for child in sorted(_children(self._service.pid))
@@ -434,7 +435,7 @@ class _Run:
         ]
 
     def _log(self) -> str:
-        """Return the end of what the service says, and what it has answered last."""
+        """Return the last requests and the end of the log of the service."""
         last = [client.sent[-1] for client in self._clients if client.sent]
         return "\n".join([*map(str, last), self._log_path.read_text()[-5000:]])
 
@@ -456,7 +457,7 @@ class _Run:
         self._outages.append(_Outage(begun, time.monotonic()))
 
     def _recovery(self, outage: _Outage) -> float:
-        """Return the seconds from the end until each client has written again."""
+        """Return the seconds from the end until every client has written again."""
         return max(
             next(
                 (each for each in client.acknowledged if each > outage.ended), math.inf
@@ -465,19 +466,19 @@ class _Run:
             for client in self._clients
         )
 
-    def _wrong(self, sent: Sent) -> str | None:
-        """Say what is wrong with how a request fared; None if nothing is."""
+    def _violation(self, sent: Sent) -> str | None:
+        """Return why the response to a request is not allowed; None if it is."""
         if sent.status is None:
             if any(sent.spans(killed, killed) for killed in self._killed):
                 return None
-            return f"{sent.what} was not answered, and no worker was killed"
+            return f"{sent.request} was not answered, and no worker was killed"
         if sent.status < 500 or any(sent.spans(*outage) for outage in self._outages):
             return None
-        return f"{sent.what} with a database: {sent.status} {sent.text}"
+        return f"{sent.request}, no outage: {sent.status} {sent.text}"
 
 
 class _Child(typing.NamedTuple):
-    """A process; the oldest is the least."""
+    """A process; sorts by age, oldest first."""
 
     started: int
     pid: int
@@ -488,7 +489,7 @@ def _children(pid: int) -> list[_Child]:
     found = []
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            # What is before the last bracket is a name, which may be anything.
+            # The name before the last bracket may contain spaces and brackets.
             fields = (process / "stat").read_text().rpartition(")")[2].split()
             if int(fields[1]) == pid:
                 started, threads = int(fields[19]), int(fields[17])
@@ -503,12 +504,12 @@ def run(
     seed: int,
     preload: bool = False,
 ) -> Figures:
-    """Kill so many workers, and so often a database of ``kind``, in the middle of load.
+    """Kill workers of a service under load, and a database server of ``kind``.
 
-    With ``preload`` the next worker is there at once.
+    With ``preload`` new workers are forked from the loaded application.
 
-    Raises RuntimeError when the service does not come back, and
-    accounts.MissingError when this machine has no such database.
+    Raises RuntimeError if the service does not recover, and accounts.MissingError if
+    this machine has no such server.
     """
     with _database(kind) as database:
         return run_on(database, workers_killed, databases_killed, seed, preload)
@@ -522,28 +523,28 @@ def run_on(
     preload: bool = False,
     options: configuration.Options | None = None,
 ) -> Figures:
-    """Do what ``run`` does with a migrated ``database``; ``options`` are the service's.
+    """Do what ``run`` does, with a given migrated ``database``.
 
-    Raises RuntimeError when the service does not come back.
+    ``options`` configure the service. Raises RuntimeError if it does not recover.
     """
     begun = time.monotonic()
     with server.processes(
         database.url, workers=WORKERS, options=options, preload=preload
     ) as service:
-        _make_world(service.url)
-        whole = _Run(database, service, seed)
-        whole.kill(workers_killed, databases_killed)
-        figures = whole.figures()
+        _create_providers(service.url)
+        load = _Run(database, service, seed)
+        load.kill(workers_killed, databases_killed)
+        figures = load.figures()
     figures.seconds = time.monotonic() - begun
     return figures
 
 
-def _make_world(url: str) -> None:
+def _create_providers(url: str) -> None:
     with Connection(url, VERSION) as api:
         for provider in (*HOSTS, POOL):
             body = {"name": provider, "uuid": provider}
             api.send("POST", "/resource_providers", body).document()
-            classes = OF_POOL if provider == POOL else OF_HOST
+            classes = POOL_CLASSES if provider == POOL else HOST_CLASSES
             inventories = {name: {"total": UNITS} for name in classes}
             api.send(
                 "PUT",
@@ -556,30 +557,32 @@ def _make_world(url: str) -> None:
 @click.option("--database", "kind", type=click.Choice(databases.KINDS), required=True)
 @click.option("--workers-killed", default=200, show_default=True)
 @click.option("--databases-killed", default=20, show_default=True)
-@click.option("--seed", default=1, show_default=True, help="Of what clients do.")
-@click.option("--preload", is_flag=True, help="Workers are there at once, as copies.")
+@click.option("--seed", default=1, show_default=True, help="Seed of the requests.")
+@click.option(
+    "--preload", is_flag=True, help="Fork new workers from the loaded application."
+)
 def main(
     kind: str, workers_killed: int, databases_killed: int, seed: int, preload: bool
 ) -> None:
-    """Kill workers and databases in the middle of load; report what came of it."""
+    """Kill workers and database servers under load; print counts and violations."""
     figures = run(kind, workers_killed, databases_killed, seed, preload)
     for line in lines(figures):
         click.echo(line)
-    sys.exit(bool(figures.wrong))
+    sys.exit(bool(figures.violations))
 
 
 def lines(figures: Figures) -> list[str]:
-    """Return the figures in sentences, and then everything that is wrong."""
+    """Return the counts as sentences, then the violations."""
     recoveries = figures.recoveries or [0.0]
     return [
         f"{figures.workers_killed} workers and {figures.databases_killed} databases "
         f"killed in {figures.seconds:.0f} seconds",
         f"{figures.requests} requests, {figures.acknowledged} writes acknowledged, "
-        f"{figures.unanswered} not answered, {figures.unavailable} times a 5xx",
-        f"every client wrote again {max(recoveries):.2f} seconds after the database "
-        f"was back, or sooner; {statistics.median(recoveries):.2f} as a rule",
-        f"{len(figures.wrong)} wrong",
-        *figures.wrong,
+        f"{figures.unanswered} not answered, {figures.unavailable} answered with a 5xx",
+        f"every client wrote again within {max(recoveries):.2f} seconds after the "
+        f"database was up (median {statistics.median(recoveries):.2f})",
+        f"{len(figures.violations)} violations",
+        *figures.violations,
     ]
 
 

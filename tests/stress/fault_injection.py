@@ -1,8 +1,8 @@
-"""Faults of a database, at a chosen step of what the service does with it.
+"""Inject database faults at a chosen step of a request.
 
-The service is given a URL that names a plugin of SQLAlchemy, and takes all its steps
-through it: each statement, COMMIT and ROLLBACK. A server of databases is really asked
-for the error, and connections to it really end; a file has its errors made up.
+The service gets a URL with a SQLAlchemy plugin that intercepts every statement, COMMIT
+and ROLLBACK. Servers raise real errors and really lose connections; the errors of
+SQLite are constructed.
 """
 
 import abc
@@ -28,22 +28,21 @@ from tests.servers import databases, sessions
 _PLUGIN = "placement_faults"
 _NUMBER = "placement_faults_of"
 
-# What drivers call a connection.
+# A connection of the driver.
 _Native = typing.Any
 _Run = collections.abc.Callable[[], object]
 
-# One of so many steps is befallen, other ones by each fault; 1 for all of them, which
-# takes some minutes.
+# Every n-th step fails, starting at a different step for each fault. 1 takes minutes.
 _STRIDE = int(os.environ.get("PLACEMENT_TEST_FAULTS_EVERY", "5"))
 
-# What lasts comes to the same wherever it begins.
+# A lasting fault has the same effect from any step on.
 _STRIDE_OF_LASTING = max(5, _STRIDE)
 
 
 class Step(enum.Enum):
-    """What the service does with a database; the first one is BEGIN's, too.
+    """A step of a request in the database; the first one includes BEGIN.
 
-    A transaction that is sent at once is a step of its own, with its end in it.
+    A pipelined transaction is a single step, which includes its COMMIT.
     """
 
     STATEMENT = "statement"
@@ -53,77 +52,77 @@ class Step(enum.Enum):
 
 
 class Outcome(enum.Enum):
-    """What a request that met a fault has to come to.
+    """The required result of a request with a fault.
 
-    As without the fault; as the failure that is nobody's fault (500), as a race that
-    does not end (409), as one that could not be (503), all with nothing written; as
-    one that nobody knows about (503), with everything written or nothing.
+    ``UNAFFECTED``: as without the fault. ``FAILED`` (500), ``RACED`` (409) and
+    ``UNAVAILABLE`` (503): nothing is written. ``UNKNOWN_DONE`` and
+    ``UNKNOWN_NOT_DONE`` (503): the response does not say whether all or nothing is.
     """
 
-    AS_EVER = "as ever"
+    UNAFFECTED = "unaffected"
     FAILED = "failed"
     RACED = "raced"
     UNAVAILABLE = "unavailable"
-    DONE_UNKNOWN = "done, which nobody knows"
-    NOT_DONE_UNKNOWN = "not done, which nobody knows"
+    UNKNOWN_DONE = "unknown, done"
+    UNKNOWN_NOT_DONE = "unknown, not done"
 
 
-_Strike = collections.abc.Callable[[_Native, _Run], None]
+_Inject = collections.abc.Callable[[_Native, _Run], None]
 
 
 class Fault(typing.NamedTuple):
-    """What befalls a step: ``strike`` gets the connection, and what would take it.
+    """A fault of a step; ``inject`` gets the connection and the function of the step.
 
-    ``outcomes`` has the kinds of steps that it may befall. One that ``lasts`` befalls
-    all that come after, too; some of the steps are enough for it to begin at.
+    ``outcomes`` has the steps that can have the fault. If it ``lasts``, all later steps
+    have it too.
     """
 
     name: str
-    strike: _Strike
+    inject: _Inject
     outcomes: dict[Step, Outcome]
     lasts: bool = False
 
     def numbers(self) -> collections.abc.Iterator[int]:
-        """Yield the numbers of the steps that it should befall, without an end."""
+        """Yield the numbers of the steps to inject it at, without end."""
         if Step.STATEMENT not in self.outcomes:
             return itertools.count(1)
         stride = _STRIDE_OF_LASTING if self.lasts else _STRIDE
         start = 1 + zlib.crc32(self.name.encode()) % stride
-        # The first may be all that there is.
+        # A request may have a single step.
         first = [1] if start > 1 else []
         return itertools.chain(first, itertools.count(start, stride))
 
 
 class Injector:
-    """Lets one fault befall one step of a request, by its number from 1 on."""
+    """Injects a fault at a numbered step of a request; the first step is 1."""
 
     def __init__(self) -> None:
         self._fault: Fault | None = None
         self._number = self._seen = 0
-        # The step that it befell first, and whether that would have failed anyway.
+        # The first step with the fault, and whether it failed without the fault too.
         self.struck: Step | None = None
         self.has_failed = False
 
     def arm(self, fault: Fault, number: int) -> None:
-        """Let ``fault`` befall the step ``number``, of those that it may befall."""
+        """Inject ``fault`` at the ``number``-th step that can have it."""
         self._fault, self._number = fault, number
         self._seen, self.struck, self.has_failed = 0, None, False
 
     def disarm(self) -> "Outcome | None":
-        """Let nothing happen from now on.
+        """Inject no more faults.
 
-        Returns what has to come of the request; None if nothing befell it.
+        Returns the required outcome; None if no step had the fault.
         """
         fault, self._fault = self._fault, None
         if fault is None or self.struck is None:
             return None
         outcome = fault.outcomes[self.struck]
-        if outcome is Outcome.DONE_UNKNOWN and self.has_failed:
-            return Outcome.NOT_DONE_UNKNOWN
+        if outcome is Outcome.UNKNOWN_DONE and self.has_failed:
+            return Outcome.UNKNOWN_NOT_DONE
         return outcome
 
     def take(self, step: Step, conn: _Native, run: _Run) -> None:
-        """Take a step with ``run``, unless it is befallen by something."""
+        """Run a step, with the fault if it is due."""
         fault = self._fault
         if fault is None or step not in fault.outcomes:
             run()
@@ -135,7 +134,7 @@ class Injector:
         elif not fault.lasts or self._seen < self._number:
             run()
             return
-        fault.strike(conn, run)
+        fault.inject(conn, run)
 
     def _watched(self, run: _Run) -> None:
         try:
@@ -150,7 +149,7 @@ _numbers = itertools.count()
 
 
 def injected(url: str) -> tuple[str, Injector]:
-    """Return a URL of the same database, and what befalls who uses that."""
+    """Return a URL of the same database and the injector of its connections."""
     number, injector = str(next(_numbers)), Injector()
     _injectors[number] = injector
     query = {"plugin": _PLUGIN, _NUMBER: number}
@@ -200,10 +199,10 @@ plugins.register(_PLUGIN, __name__, Plugin.__name__)
 
 
 class _Database(abc.ABC):
-    """How a kind of database is made to fail.
+    """How to make a kind of database fail.
 
-    ``plain`` are errors that no request is to blame for, ``races`` those that ask to
-    begin anew, ``unready`` those of a server that takes no work yet.
+    ``plain`` has errors that are not retried, ``races`` those that are, ``unready``
+    those of a server that is not ready for queries.
     """
 
     plain: tuple[int | str, ...]
@@ -213,15 +212,15 @@ class _Database(abc.ABC):
 
     @abc.abstractmethod
     def refuse(self, code: int | str, conn: _Native, run: _Run) -> None:
-        """Raise the error ``code`` instead of taking the step."""
+        """Raise the error ``code`` instead of running the step."""
 
     @abc.abstractmethod
     def lose_before(self, conn: _Native, run: _Run) -> None:
-        """Have the server end the session before the step."""
+        """End the session on the server before the step."""
 
     @abc.abstractmethod
     def lose_after(self, conn: _Native, run: _Run) -> None:
-        """Have the connection break when the step was taken, before that is told."""
+        """Break the connection after the step, before its result is received."""
 
 
 class _Server(_Database):
@@ -234,7 +233,7 @@ class _Server(_Database):
         run()
 
     def lose_after(self, conn: _Native, run: _Run) -> None:
-        # Of a failure nobody is told, either.
+        # Its failure is lost with the connection, too.
         with contextlib.suppress(psycopg2.Error, pymysql.Error):
             run()
         self._break(conn)
@@ -243,15 +242,15 @@ class _Server(_Database):
 
     @abc.abstractmethod
     def _number(self, conn: _Native) -> int:
-        """Return the number of the session."""
+        """Return the id of the session."""
 
     @abc.abstractmethod
     def _break(self, conn: _Native) -> None:
-        """Close the connection as far as the network goes, unseen by the driver."""
+        """Shut down the socket without the knowledge of the driver."""
 
 
 class _Postgresql(_Server):
-    # The disk is full.
+    # Disk full.
     plain = ("53100",)
     races = ("40001", "40P01")
 
@@ -268,12 +267,12 @@ class _Postgresql(_Server):
 
 
 class _Mariadb(_Server):
-    # The disk is full.
+    # Disk full.
     plain = (1021,)
     races = (1213, 1205, 1020)
     unready = (1047,)
 
-    # Those that have ended the whole transaction.
+    # Errors that roll back the whole transaction.
     _ENDED = (1213, 1020)
 
     def refuse(self, code: int | str, conn: _Native, run: _Run) -> None:
@@ -292,11 +291,11 @@ class _Mariadb(_Server):
 class _Sqlite(_Database):
     plain = ("SQLITE_CORRUPT",)
     races = ("SQLITE_BUSY", "SQLITE_LOCKED")
-    # It never failed to roll back.
+    # ROLLBACK does not fail in SQLite.
     may_lose_in = (Step.STATEMENT, Step.COMMIT)
 
     def refuse(self, code: int | str, conn: _Native, run: _Run) -> None:
-        failure = sqlite3.OperationalError("struck")
+        failure = sqlite3.OperationalError("injected")
         failure.sqlite_errorname = str(code)
         raise failure
 
@@ -309,7 +308,7 @@ class _Sqlite(_Database):
 
 
 def faults(kind: str, url: str) -> list[Fault]:
-    """Return all that may befall a database of ``kind``, which is at ``url``."""
+    """Return all faults of the database of ``kind`` at ``url``."""
     database: _Database
     if kind == databases.SQLITE:
         database = _Sqlite()
@@ -318,8 +317,8 @@ def faults(kind: str, url: str) -> list[Fault]:
         database = server(url)
     return [
         *_refusals(database, database.plain, Outcome.FAILED, Outcome.FAILED),
-        *_refusals(database, database.races, Outcome.AS_EVER, Outcome.RACED),
-        *_refusals(database, database.unready, Outcome.AS_EVER, Outcome.UNAVAILABLE),
+        *_refusals(database, database.races, Outcome.UNAFFECTED, Outcome.RACED),
+        *_refusals(database, database.unready, Outcome.UNAFFECTED, Outcome.UNAVAILABLE),
         *_losses(database, "lost before", database.lose_before, False),
         *_losses(database, "lost after", database.lose_after, True),
     ]
@@ -335,27 +334,27 @@ def _refusals(
     always: Outcome,
 ) -> collections.abc.Iterator[Fault]:
     for code in codes:
-        strike = functools.partial(database.refuse, code)
-        yield Fault(str(code), strike, dict.fromkeys(_MAY_FAIL, once))
+        inject = functools.partial(database.refuse, code)
+        yield Fault(str(code), inject, dict.fromkeys(_MAY_FAIL, once))
         if always is not once:
             yield Fault(
                 f"{code} for good",
-                strike,
+                inject,
                 dict.fromkeys(_MAY_FAIL, always),
                 lasts=True,
             )
 
 
 def _losses(
-    database: _Database, name: str, strike: _Strike, is_done: bool
+    database: _Database, name: str, inject: _Inject, is_done: bool
 ) -> collections.abc.Iterator[Fault]:
-    in_commit = Outcome.DONE_UNKNOWN if is_done else Outcome.NOT_DONE_UNKNOWN
+    in_commit = Outcome.UNKNOWN_DONE if is_done else Outcome.UNKNOWN_NOT_DONE
     once = {
-        Step.STATEMENT: Outcome.AS_EVER,
+        Step.STATEMENT: Outcome.UNAFFECTED,
         Step.WHOLE: in_commit,
         Step.COMMIT: in_commit,
-        Step.ROLLBACK: Outcome.AS_EVER,
+        Step.ROLLBACK: Outcome.UNAFFECTED,
     }
-    yield Fault(name, strike, {step: once[step] for step in database.may_lose_in})
+    yield Fault(name, inject, {step: once[step] for step in database.may_lose_in})
     always = {Step.STATEMENT: Outcome.UNAVAILABLE, Step.WHOLE: in_commit}
-    yield Fault(f"{name} for good", strike, always, lasts=True)
+    yield Fault(f"{name} for good", inject, always, lasts=True)

@@ -1,4 +1,4 @@
-"""A race: one unit is left, and several clients claim it at the same moment."""
+"""Races: several clients claim the last unit of a provider at the same moment."""
 
 import collections
 import collections.abc
@@ -15,28 +15,28 @@ import sqlalchemy as sa
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
 from tests.stress import client_processes
-from tests.stress.client_processes import Crowd, Send
+from tests.stress.client_processes import ClientProcesses, Send
 
-CLAIMERS_MIN = 2
-CLAIMERS_MAX = 16
+CLIENTS_MIN = 2
+CLIENTS_MAX = 16
 WON, LOST = 204, 409
 
-# Who finds so much wrong need not go on.
-WRONG_MAX = 100
+# A run stops after this many violations.
+VIOLATIONS_MAX = 100
 
-# Rounds that are run, each for a unit of its own, until all of them are looked at.
+# Rounds, each on a provider of its own, between two checks of the database.
 BATCH = 50
 
-# From the moment when claimers are told, until that at which they send.
+# The clients of a round get their jobs this long before they send.
 LEAD_SECONDS = 0.003
 
-# If it takes longer until all claimers wait at a gate, they do not wait.
-GATE_SECONDS_MAX = 2
+# A lock on the provider is released after this time even if some claims do not wait.
+LOCK_SECONDS_MAX = 2
 
-# Part of the text of the refusal that is right.
+# Part of the message of the expected refusal.
 NO_ROOM = "exceed the capacity"
 
-# How many wait for a row that another transaction has locked.
+# The number of sessions that wait for a row lock.
 _WAITING = {
     "postgresql": "SELECT COUNT(*) FROM pg_locks WHERE NOT granted",
     "mysql": "SELECT variable_value FROM information_schema.global_status "
@@ -45,9 +45,9 @@ _WAITING = {
 
 
 class Claim(typing.NamedTuple):
-    """How one claimer fared; times are of the machine's monotonic clock, in seconds.
+    """A claim and its response; times are monotonic, in seconds.
 
-    ``text`` is that of a refusal.
+    ``text`` is the body of a refusal.
     """
 
     consumer: str
@@ -59,15 +59,15 @@ class Claim(typing.NamedTuple):
 
 
 class Round(typing.NamedTuple):
-    """A unit of ``provider``, claimed by all at once.
+    """The concurrent claims for the unit of ``provider``.
 
-    ``held`` is true if all of them waited at once for the row of the provider, or for
-    who waits for it and has made the record of their project.
+    ``were_blocked`` is true if all claims waited for a lock at the same time: for the
+    row of the provider, or for a claim that waits for it and inserts their project.
     """
 
     provider: str
     claims: list[Claim]
-    held: bool
+    were_blocked: bool
 
     @property
     def winners(self) -> list[Claim]:
@@ -75,24 +75,23 @@ class Round(typing.NamedTuple):
 
     @property
     def collided(self) -> bool:
-        """Every claim was on its way before the first was answered."""
+        """Return whether every claim was sent before the first was answered."""
         last_sent = max(claim.sent for claim in self.claims)
         return last_sent < min(claim.answered for claim in self.claims)
 
 
 @dataclasses.dataclass
 class Figures:
-    """What came of a run; ``wrong`` has a sentence for whatever must not be.
+    """The counts of a run; ``violations`` has a sentence for each.
 
-    ``winners`` counts rounds by how many claims were granted in them, ``statuses``
-    the claims by what was answered. ``conflicts`` is how often the database told the
-    service to try again.
+    ``winners`` counts rounds by their number of successful claims, ``statuses`` counts
+    claims by status. ``conflicts`` counts transactions that were retried.
     """
 
     rounds: int = 0
     claims: int = 0
     collided: int = 0
-    held: int = 0
+    blocked: int = 0
     conflicts: int = 0
     seconds: float = 0
     winners: "collections.Counter[int]" = dataclasses.field(
@@ -101,21 +100,21 @@ class Figures:
     statuses: "collections.Counter[int]" = dataclasses.field(
         default_factory=collections.Counter
     )
-    wrong: list[str] = dataclasses.field(default_factory=list)
+    violations: list[str] = dataclasses.field(default_factory=list)
 
-    def add(self, held: Round) -> None:
+    def add(self, finished: Round) -> None:
         self.rounds += 1
-        self.claims += len(held.claims)
-        self.collided += held.collided
-        self.held += held.held
-        self.winners[len(held.winners)] += 1
-        self.statuses.update(claim.status for claim in held.claims)
+        self.claims += len(finished.claims)
+        self.collided += finished.collided
+        self.blocked += finished.were_blocked
+        self.winners[len(finished.winners)] += 1
+        self.statuses.update(claim.status for claim in finished.claims)
 
 
-class Gate:
-    """Keeps all writers from a provider, at every node, and sees who waits for it.
+class ProviderLock:
+    """Locks the row of a provider on every node, and counts the sessions that wait.
 
-    SQLite has no rows to lock: it has no gate.
+    False on SQLite, which has no row locks.
     """
 
     def __init__(self, databases: collections.abc.Sequence[sa.Engine]) -> None:
@@ -125,13 +124,13 @@ class Gate:
         return bool(self._databases)
 
     @contextlib.contextmanager
-    def closed(
+    def held(
         self, provider: str
     ) -> "collections.abc.Iterator[collections.abc.Callable[[int], bool]]":
-        """Keep writers back until the block ends.
+        """Hold the lock until the block ends.
 
-        Yields a function that returns true as soon as so many of them wait, and
-        false if they do not come.
+        Yields a function that waits until a number of sessions wait for locks; it
+        returns false if they do not within ``LOCK_SECONDS_MAX``.
         """
         with contextlib.ExitStack() as stack:
             conns = [stack.enter_context(each.connect()) for each in self._databases]
@@ -145,13 +144,13 @@ _LOCK = sa.text("SELECT id FROM resource_providers WHERE uuid = :uuid FOR UPDATE
 
 
 def _unlock(conn: sa.Connection) -> None:
-    # In a cluster, who was let in at another node before takes it from this one.
+    # In a cluster, a claim that was let in on another node ends this transaction.
     with contextlib.suppress(sa.exc.DBAPIError):
         conn.rollback()
 
 
 def _wait_for(conns: list[sa.Connection], count: int) -> bool:
-    deadline = time.monotonic() + GATE_SECONDS_MAX
+    deadline = time.monotonic() + LOCK_SECONDS_MAX
     while time.monotonic() < deadline:
         waiting = (
             int(conn.scalar(sa.text(_WAITING[conn.dialect.name]))) for conn in conns
@@ -163,57 +162,57 @@ def _wait_for(conns: list[sa.Connection], count: int) -> bool:
 
 
 class Race:
-    """Rounds on the same few providers of one unit; it is free before each.
+    """Rounds on ``BATCH`` providers of one unit each, which is free before each round.
 
-    ``urls`` are those of the database, as each of its nodes has it.
+    ``urls`` has the URL of the database on each of its nodes.
     """
 
     def __init__(
-        self, crowd: Crowd, urls: collections.abc.Sequence[str], seed: int
+        self, clients: ClientProcesses, urls: collections.abc.Sequence[str], seed: int
     ) -> None:
-        self._crowd = crowd
+        self._clients = clients
         self._databases = [
             engines.create_engine(DatabaseSettings(url)) for url in dict.fromkeys(urls)
         ]
-        self._gate = Gate(self._databases)
+        self._lock = ProviderLock(self._databases)
         self._random = random.Random(seed)
         self._providers = [self._uuid() for _ in range(BATCH)]
-        crowd.do([functools.partial(_offer, self._providers)])
+        clients.run([functools.partial(_offer, self._providers)])
 
     def run(self, count: int) -> collections.abc.Iterator[list[Round]]:
-        """Run ``count`` rounds; yields them in batches, while their winners hold."""
+        """Yield ``count`` rounds in batches; a batch's claims are then released."""
         for done in range(0, count, BATCH):
             providers = self._providers[: count - done]
-            held = [self._round(provider) for provider in providers]
-            yield held
-            winners = [winner.consumer for each in held for winner in each.winners]
-            self._crowd.do([functools.partial(_release, winners)])
+            batch = [self._round(provider) for provider in providers]
+            yield batch
+            winners = [winner.consumer for each in batch for winner in each.winners]
+            self._clients.run([functools.partial(_release, winners)])
 
-    def wrong(self, held: collections.abc.Sequence[Round] = ()) -> list[str]:
-        """Return a sentence for everything that is not as these rounds leave it.
+    def violations(self, batch: collections.abc.Sequence[Round] = ()) -> list[str]:
+        """Compare the first node with the rounds of ``batch``, not yet released.
 
-        Before their winners give back what they got, each has its unit, and of the
-        losers there is nothing; ``used`` is the sum. Asked of the first node.
+        Each winner has its unit, refused claims have left nothing, and ``used`` is
+        the sum. Returns a sentence for each difference.
         """
-        won = {(each.provider, one.consumer) for each in held for one in each.winners}
+        won = {(each.provider, one.consumer) for each in batch for one in each.winners}
         by_provider = collections.Counter(provider for provider, _ in won)
         expected: dict[str, set[tuple[object, ...]]] = {
             _ALLOCATIONS: {(*pair, 1) for pair in won},
             _CONSUMERS: {(consumer,) for _, consumer in won},
             _USED: {(each, by_provider[each]) for each in self._providers},
         }
-        wrong = [sentence for each in held for sentence in _wrong_answers(each)]
+        found = [sentence for each in batch for sentence in _wrong_responses(each)]
         with self._databases[0].connect() as conn:
             for statement, rows in expected.items():
                 stored = {tuple(row) for row in conn.execute(sa.text(statement))}
                 if stored != rows:
-                    wrong.append(
-                        f"{statement}: {stored - rows} and not {rows - stored}"
+                    found.append(
+                        f"{statement}: {stored - rows} instead of {rows - stored}"
                     )
             projects = set(conn.scalars(sa.text(_PROJECTS)))
-        return wrong + [
-            f"a claim that was refused has left its project {project}"
-            for project in sorted(projects & _projects_of_losers(held))
+        return found + [
+            f"a refused claim has left its project {project}"
+            for project in sorted(projects & _projects_of_losers(batch))
         ]
 
     def close(self) -> None:
@@ -222,27 +221,27 @@ class Race:
 
     def _round(self, provider: str) -> Round:
         claims = self._claims(provider)
-        # In every other round claims are as close together as the machine lets them.
-        if not self._gate or self._random.random() < 0.5:
-            self._crowd.start(claims(time.monotonic() + LEAD_SECONDS))
-            return Round(provider, self._crowd.results(), held=False)
-        with self._gate.closed(provider) as wait_for:
+        # Half of the rounds block all claims at the provider; the others do not.
+        if not self._lock or self._random.random() < 0.5:
+            self._clients.start(claims(time.monotonic() + LEAD_SECONDS))
+            return Round(provider, self._clients.results(), were_blocked=False)
+        with self._lock.held(provider) as wait_for:
             jobs = claims(0)
-            self._crowd.start(jobs)
-            held = wait_for(len(jobs))
-        return Round(provider, self._crowd.results(), held)
+            self._clients.start(jobs)
+            were_blocked = wait_for(len(jobs))
+        return Round(provider, self._clients.results(), were_blocked)
 
     def _claims(
         self, provider: str
     ) -> collections.abc.Callable[[float], list[client_processes.Job]]:
-        """Return a function that makes the claims of a round, to be sent at a time."""
-        count = self._random.randint(CLAIMERS_MIN, CLAIMERS_MAX)
+        """Return a function that returns the claims of a round for a send time."""
+        count = self._random.randint(CLIENTS_MIN, CLIENTS_MAX)
         new = self._uuid()
         (projects,) = self._random.choices(
             (
                 [client_processes.PROJECT] * count,
                 [self._uuid() for _ in range(count)],
-                # All make the same record, and all but one of them too late.
+                # All insert the same project; one of them succeeds.
                 [new] * count,
             ),
             (2, 2, 1),
@@ -261,7 +260,6 @@ class Race:
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
 
 
-# What there is of providers of a race, of those who claim them, and for whom.
 _ALLOCATIONS = """
     SELECT p.uuid, a.consumer_id, a.used FROM allocations a
     JOIN resource_providers p ON p.id = a.resource_provider_id
@@ -274,27 +272,27 @@ _USED = """
 _PROJECTS = "SELECT external_id FROM projects"
 
 
-def _projects_of_losers(held: collections.abc.Iterable[Round]) -> set[str]:
-    """Return the projects that there were only for claims that were refused."""
-    claims = [claim for each in held for claim in each.claims]
+def _projects_of_losers(batch: collections.abc.Iterable[Round]) -> set[str]:
+    """Return the projects of which every claim was refused."""
+    claims = [claim for each in batch for claim in each.claims]
     kept = {claim.project for claim in claims if claim.status == WON}
     return {claim.project for claim in claims} - kept - {client_processes.PROJECT}
 
 
-def _wrong_answers(held: Round) -> list[str]:
-    refused = [claim for claim in held.claims if claim.status != WON]
+def _wrong_responses(finished: Round) -> list[str]:
+    refused = [claim for claim in finished.claims if claim.status != WON]
     wrong = [
-        f"{held.provider}: {claim.status} {claim.text}"
+        f"{finished.provider}: {claim.status} {claim.text}"
         for claim in refused
         if claim.status != LOST or NO_ROOM not in claim.text
     ]
-    if len(held.winners) != 1:
-        wrong.append(f"{held.provider}: {len(held.winners)} got the unit")
+    if len(finished.winners) != 1:
+        wrong.append(f"{finished.provider}: {len(finished.winners)} got the unit")
     return wrong
 
 
 def _offer(providers: list[str], send: Send) -> None:
-    """Let there be providers of one unit; not all services can make them at once."""
+    """Create providers of one unit, one by one, as a service without batches needs."""
     offer = {"resource_provider_generation": 0, "inventories": {"VCPU": {"total": 1}}}
     for provider in providers:
         body = {"uuid": provider, "name": provider}
@@ -306,7 +304,7 @@ def _offer(providers: list[str], send: Send) -> None:
 def _claim(
     provider: str, consumer: str, project: str, start: float, send: Send
 ) -> Claim:
-    """Claim the unit at the time ``start``, or at once if that is over."""
+    """Claim the unit at the time ``start``, or immediately if that has passed."""
     body = {
         "allocations": {provider: {"resources": {"VCPU": 1}}},
         "consumer_generation": None,
@@ -332,28 +330,29 @@ def run(
     urls: collections.abc.Sequence[str],
     rounds: int,
     seed: int,
-    keeps_promise: bool = True,
+    is_exact: bool = True,
 ) -> Figures:
-    """Race on a new database; ``urls`` are its own, one for each of its nodes.
+    """Run a race on a new database; ``urls`` has its URL on each of its nodes.
 
-    A service with ``keeps_promise`` is held to it, and to what it keeps in the
-    database; of another the winners are counted.
+    If the service ``is_exact``, responses and database are checked; otherwise only the
+    winners are counted.
 
-    Raises RuntimeError when a service refuses something that is not a claim.
+    Raises RuntimeError if a service refuses a request that is not a claim.
     """
     figures = Figures()
-    with client_processes.crowd(services, -(-CLAIMERS_MAX // len(services))) as crowd:
-        with contextlib.closing(Race(crowd, urls, seed)) as race:
+    per_process = -(-CLIENTS_MAX // len(services))
+    with client_processes.started(services, per_process) as clients:
+        with contextlib.closing(Race(clients, urls, seed)) as race:
             begun = time.monotonic()
             for batch in race.run(rounds):
                 for each in batch:
                     figures.add(each)
-                if keeps_promise:
-                    figures.wrong += race.wrong(batch)
-                if len(figures.wrong) >= WRONG_MAX:
+                if is_exact:
+                    figures.violations += race.violations(batch)
+                if len(figures.violations) >= VIOLATIONS_MAX:
                     break
-            if keeps_promise:
-                figures.wrong += race.wrong()
+            if is_exact:
+                figures.violations += race.violations()
             figures.seconds = time.monotonic() - begun
-        figures.conflicts = crowd.conflicts()
+        figures.conflicts = clients.conflicts()
     return figures

@@ -1,6 +1,6 @@
-"""Claims that come at the same moment never get more than there is.
+"""Concurrent claims never exceed a capacity.
 
-The same for a long time: ``python -m tests.stress.contention``.
+For longer runs: ``python -m tests.stress.contention``.
 """
 
 import os
@@ -17,17 +17,17 @@ CLAIMS = int(os.environ.get("PLACEMENT_TEST_CLAIMS", "1000"))
 SEED = 1
 
 
-def test_of_several_claims_for_one_unit_exactly_one_gets_it(database_url: str) -> None:
+def test_one_of_several_claims_for_the_last_unit_succeeds(database_url: str) -> None:
     require_one_winner(database_url, ROUNDS)
 
 
-def test_so_it_is_whatever_the_server_isolates_by(
+def test_one_claim_succeeds_at_each_default_isolation_level(
     database_server: databases.Databases, database_kind: str
 ) -> None:
-    # It comes with the first, and so do all other tests.
+    # The first is the default of the server, as in all other tests.
     levels = isolation_levels.LEVELS[database_kind][1:]
     if not levels:
-        pytest.skip("there is but one way")
+        pytest.skip("has one isolation level")
     for level in levels:
         with database_server.new() as url, isolation_levels.set_to(url, level):
             assert level_of_new_connections(url) == level
@@ -35,14 +35,14 @@ def test_so_it_is_whatever_the_server_isolates_by(
 
 
 def require_one_winner(url: str, rounds: int) -> None:
-    figures = last_unit.run(contention.inside([url]), [url], rounds, SEED)
+    figures = last_unit.run(contention.in_process_services([url]), [url], rounds, SEED)
 
-    assert not figures.wrong, "\n".join(figures.wrong)
+    assert not figures.violations, "\n".join(figures.violations)
     assert figures.winners == {1: rounds}
-    # A race in which they came one after the other would prove nothing.
+    # Sequential claims would prove nothing.
     assert figures.collided > rounds * 0.5
     if not url.startswith(databases.SQLITE):
-        assert figures.held > rounds * 0.2
+        assert figures.blocked > rounds * 0.2
     assert not invariants.violations(url)
 
 
@@ -58,11 +58,15 @@ def level_of_new_connections(url: str) -> str:
     return level
 
 
-def test_claims_for_more_than_there_is_take_what_there_is(database_url: str) -> None:
+def test_contended_claims_fill_the_capacity_and_never_exceed_it(
+    database_url: str,
+) -> None:
     urls = [database_url]
-    figures = contended_claims.run(contention.inside(urls), urls, CLAIMS, SEED)
+    figures = contended_claims.run(
+        contention.in_process_services(urls), urls, CLAIMS, SEED
+    )
 
-    assert not figures.wrong, "\n".join(figures.wrong)
+    assert not figures.violations, "\n".join(figures.violations)
     assert set(figures.claims) == {
         "204",
         contended_claims.NO_ROOM,

@@ -1,4 +1,4 @@
-"""Whatever fails, at whatever step: a write is done or not, and says which.
+"""A write with a failing step is done or not done, and its response says which.
 
 Send each write operation while each of its database steps in turn fails in each way;
 ``fault_injection.Outcome`` says which result each kind of fault must have.
@@ -20,18 +20,18 @@ from tests.servers import databases, server
 from tests.stress import fault_injection
 from tests.stress.fault_injection import Outcome
 
-# A race that does not end is given up so early; it is not about the pauses.
+# Few retries: each waits before it starts.
 OPTIONS = {"placement": {"allocation_conflict_retry_count": 2}}
 
-# Until a database that cannot be reached is asked again.
-AT_ONCE = {"placement_database": {"retry_interval": 0}}
+# Reconnect without a delay.
+NO_DELAY = {"placement_database": {"retry_interval": 0}}
 
 NOTHING_CHANGED = "Nothing was changed."
 NOT_KNOWN = "is not known"
 
 
 class Clean(typing.NamedTuple):
-    """What a database has without a fault: before, and when sent once and twice."""
+    """The content of the database without faults: before, after one and two sends."""
 
     before: Content
     once: Content
@@ -39,7 +39,7 @@ class Clean(typing.NamedTuple):
 
 
 class Place:
-    """The service, on a database that fails when it is told to."""
+    """The service on a database with injected faults."""
 
     def __init__(self, kind: str, url: str, application: server.Application) -> None:
         self.faults = fault_injection.faults(kind, url)
@@ -53,7 +53,7 @@ class Place:
         return write_operations.send(self._application, write)
 
     def clean(self, write: Write) -> Clean:
-        """Send the write twice, and make the database what it was."""
+        """Send the write twice without a fault, and restore the database."""
         states = [self.keeper.content()]
         for status in (write.status, write.again):
             answer = self.send(write)
@@ -69,24 +69,24 @@ def injector_and_place(
     database_kind: str, database_server: databases.Databases
 ) -> collections.abc.Iterator[tuple[fault_injection.Injector, Place]]:
     with database_server.new() as url:
-        # The driver of MariaDB prepares for encryption at every connection, which
-        # takes longer than all the rest of what a lost one costs.
+        # PyMySQL creates a TLS context per connection, which dominates the time of a
+        # reconnection.
         is_mariadb = database_kind == databases.MARIADB
-        quick = f"{url}?ssl_disabled=true" if is_mariadb else url
-        injected_url, injector = fault_injection.injected(quick)
+        without_tls = f"{url}?ssl_disabled=true" if is_mariadb else url
+        injected_url, injector = fault_injection.injected(without_tls)
         with server.in_process(injected_url, OPTIONS) as application:
-            place = Place(database_kind, quick, application)
+            place = Place(database_kind, without_tls, application)
             yield injector, place
             place.keeper.close()
 
 
 @pytest.mark.parametrize("write", write_operations.WRITES, ids=lambda write: write.name)
-def test_whatever_fails_a_write_is_done_or_not_and_says_which(
+def test_a_write_with_a_failing_step_is_done_or_not_and_says_which(
     write: Write,
     injector_and_place: tuple[fault_injection.Injector, Place],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    # Each fault is told with all its circumstances, which takes longer than the rest.
+    # Logging the traceback of every fault takes most of the time.
     caplog.set_level(logging.CRITICAL)
     injector, place = injector_and_place
     clean = place.clean(write)
@@ -97,12 +97,12 @@ def test_whatever_fails_a_write_is_done_or_not_and_says_which(
             answer = place.send(write)
             outcome = injector.disarm()
             if outcome is None:
-                # It takes no more steps. At least one statement there was.
+                # All steps have failed once; there is at least one.
                 assert number > 1
                 break
             found += [
-                f"{fault.name}, step {number}, a {injector.struck.value}: {wrong}"
-                for wrong in wrongs(place, write, clean, outcome, answer)
+                f"{fault.name}, step {number}, a {injector.struck.value}: {violation}"
+                for violation in violations(place, write, clean, outcome, answer)
             ]
             place.keeper.put_back()
         place.keeper.put_back()
@@ -110,52 +110,54 @@ def test_whatever_fails_a_write_is_done_or_not_and_says_which(
     assert not invariants.violations(place.url)
 
 
-def wrongs(
+def violations(
     place: Place, write: Write, clean: Clean, outcome: Outcome, answer: webob.Response
 ) -> list[str]:
-    """Return what is wrong with the answer, with what was left, and with the next."""
-    is_done = outcome in (Outcome.AS_EVER, Outcome.DONE_UNKNOWN)
-    found = wrong_answer(write, outcome, answer)
+    """Check the response, the database, and a second send; return the violations."""
+    is_done = outcome in (Outcome.UNAFFECTED, Outcome.UNKNOWN_DONE)
+    found = wrong_response(write, outcome, answer)
     left = clean.once if is_done else clean.before
     found += contents.difference(left, place.keeper.content())
     found += place.keeper.look(invariants.violations_in)
-    if outcome is Outcome.AS_EVER:
-        # The client has no reason to send it again.
+    if outcome is Outcome.UNAFFECTED:
+        # A client does not repeat a request that succeeded.
         return found
 
     again = place.send(write)
     wanted = write.again if is_done else write.status
     if again.status_int != wanted:
-        found.append(f"again {again.status_int} and not {wanted}: {again.text}")
+        found.append(
+            f"second send: {again.status_int} instead of {wanted}: {again.text}"
+        )
     left = clean.twice if is_done else clean.once
     found += contents.difference(left, place.keeper.content())
     return found
 
 
-def wrong_answer(write: Write, outcome: Outcome, answer: webob.Response) -> list[str]:
-    if outcome is Outcome.AS_EVER:
+def wrong_response(write: Write, outcome: Outcome, answer: webob.Response) -> list[str]:
+    if outcome is Outcome.UNAFFECTED:
         if answer.status_int == write.status:
             return []
-        return [f"{answer.status_int} and not {write.status}: {answer.text}"]
+        return [f"{answer.status_int} instead of {write.status}: {answer.text}"]
     status, detail = {
         Outcome.FAILED: (500, "an error that it did not expect"),
         Outcome.RACED: (409, "concurrently updated"),
         Outcome.UNAVAILABLE: (503, NOTHING_CHANGED),
-        Outcome.DONE_UNKNOWN: (503, NOT_KNOWN),
-        Outcome.NOT_DONE_UNKNOWN: (503, NOT_KNOWN),
+        Outcome.UNKNOWN_DONE: (503, NOT_KNOWN),
+        Outcome.UNKNOWN_NOT_DONE: (503, NOT_KNOWN),
     }[outcome]
     if answer.status_int != status:
-        return [f"{answer.status_int} and not {status}: {answer.text}"]
+        return [f"{answer.status_int} instead of {status}: {answer.text}"]
     (error,) = answer.json["errors"]
     found = []
     if error["status"] != status or detail not in error["detail"]:
-        found.append(f"the document of another failure: {error}")
+        found.append(f"unexpected error document: {error}")
     if status == 503 and int(answer.headers.get("retry-after", 0)) <= 0:
-        found.append("does not say when to come back")
+        found.append("no Retry-After")
     return found
 
 
-def test_there_is_a_write_of_every_operation_that_writes() -> None:
+def test_every_operation_that_writes_is_tested() -> None:
     for operation in routes.OPERATIONS:
         if operation.method == "GET":
             continue
@@ -166,16 +168,16 @@ def test_there_is_a_write_of_every_operation_that_writes() -> None:
         ), operation.name
 
 
-def test_a_service_starts_whatever_it_loses_of_its_database_meanwhile(
+def test_a_service_starts_although_connections_are_lost_meanwhile(
     database_kind: str, database_url: str
 ) -> None:
-    """A worker that did not start would stop all others of its server."""
+    """gunicorn stops every worker if one fails to boot."""
     url, injector = fault_injection.injected(database_url)
     known = fault_injection.faults(database_kind, database_url)
     (lost,) = (fault for fault in known if fault.name == "lost before")
     for number in lost.numbers():
         injector.arm(lost, number)
-        with server.in_process(url, AT_ONCE):
+        with server.in_process(url, NO_DELAY):
             injector.disarm()
         if injector.struck is None:
             assert number > 1

@@ -1,4 +1,4 @@
-"""Workers and databases that go away and come back: the service does, too."""
+"""The service recovers after workers, connections and database servers end."""
 
 import collections.abc
 import contextlib
@@ -13,13 +13,13 @@ from tests.stress import crashes
 
 ROUNDS = 3
 
-# More with ``python -m tests.stress.crashes``.
+# For more kills run ``python -m tests.stress.crashes``.
 WORKERS_KILLED = 4
 DATABASES_KILLED = 2
 
 
 class Place(typing.NamedTuple):
-    """A service on a server of its own, so that others need not suffer with it."""
+    """A service on a database server of its own, which the test may stop."""
 
     application: server.Application
     database: postgresql.Cluster | mariadb.Server
@@ -37,7 +37,7 @@ def place(
     database_kind: str, pytestconfig: pytest.Config
 ) -> collections.abc.Iterator[Place]:
     if database_kind == databases.SQLITE:
-        pytest.skip("a file does not go away")
+        pytest.skip("SQLite has no server")
     with contextlib.ExitStack() as stack:
         try:
             database = stack.enter_context(RUNNING[database_kind]())
@@ -60,7 +60,7 @@ def send(place: Place, method: str, path: str) -> webob.Response:
     return request.get_response(place.application)
 
 
-def test_the_service_goes_on_when_its_connections_are_killed(place: Place) -> None:
+def test_the_service_recovers_when_its_connections_are_killed(place: Place) -> None:
     for number in range(ROUNDS):
         assert send(place, "PUT", f"/traits/CUSTOM_{number}").status_int == 201
         assert sessions.end_all(place.url) > 0
@@ -71,7 +71,9 @@ def test_the_service_goes_on_when_its_connections_are_killed(place: Place) -> No
         assert send(place, "PUT", f"/traits/CUSTOM_{number}").status_int == 204
 
 
-def test_without_its_database_the_service_says_when_to_come_back(place: Place) -> None:
+def test_without_its_database_the_service_returns_503_with_retry_after(
+    place: Place,
+) -> None:
     assert send(place, "PUT", "/traits/CUSTOM_A").status_int == 201
     place.database.stop()
 
@@ -88,7 +90,7 @@ def test_without_its_database_the_service_says_when_to_come_back(place: Place) -
         assert error["title"] == "Service Unavailable"
         assert "placement@" not in answer.text
 
-    # What needs no database is there all the time.
+    # The version document needs no database.
     assert send(place, "GET", "/").status_int == 200
 
     place.database.start_again()
@@ -97,7 +99,9 @@ def test_without_its_database_the_service_says_when_to_come_back(place: Place) -
     assert send(place, "PUT", "/traits/CUSTOM_B").status_int == 201
 
 
-def test_a_database_that_was_away_at_night_is_not_missed(place: Place) -> None:
+def test_a_database_that_restarts_between_requests_causes_no_error(
+    place: Place,
+) -> None:
     assert send(place, "PUT", "/traits/CUSTOM_A").status_int == 201
     place.database.stop()
     place.database.start_again()
@@ -106,7 +110,7 @@ def test_a_database_that_was_away_at_night_is_not_missed(place: Place) -> None:
     assert send(place, "DELETE", "/traits/CUSTOM_A").status_int == 204
 
 
-def test_what_was_acknowledged_survives_whatever_is_killed(
+def test_acknowledged_writes_survive_killed_workers_and_databases(
     database_kind: str, pytestconfig: pytest.Config
 ) -> None:
     times = 0 if database_kind == databases.SQLITE else DATABASES_KILLED
@@ -115,9 +119,9 @@ def test_what_was_acknowledged_survives_whatever_is_killed(
     except accounts.MissingError as missing:
         skip_missing(pytestconfig, database_kind, str(missing))
 
-    assert not figures.wrong, "\n".join(figures.wrong)
+    assert not figures.violations, "\n".join(figures.violations)
     assert figures.workers_killed == WORKERS_KILLED
     assert figures.databases_killed == times
-    # It was in the middle of something that they were killed.
+    # Some kills interrupted requests.
     assert figures.acknowledged > figures.workers_killed
     assert figures.unanswered + figures.unavailable > 0
