@@ -1,4 +1,4 @@
-"""As whom the tests run a database server: never as root."""
+"""Choose the account of a database server, which must not be root."""
 
 import contextlib
 import os
@@ -7,21 +7,21 @@ import typing
 
 
 class MissingError(Exception):
-    """This machine lacks what is needed to run a server of a kind."""
+    """This machine cannot run a kind of server."""
 
 
 class Account(typing.NamedTuple):
-    """What a process that is started becomes, as ``subprocess`` has it."""
+    """The ids of a user and a group."""
 
     user: int
     group: int
 
 
 def for_server(name: str) -> Account | None:
-    """Return whom to become for a server; None means to stay who one is.
+    """Return the account to run a server as; None if it is the current one.
 
-    That is only for root, as whom such servers refuse to run: ``name`` if there is
-    such an account, else nobody. Raises MissingError when there is neither.
+    The servers refuse to run as root, which runs them as ``name`` or else as nobody.
+    Raises MissingError if neither account exists.
     """
     if os.geteuid() != 0:
         return None
@@ -29,11 +29,11 @@ def for_server(name: str) -> Account | None:
         with contextlib.suppress(KeyError):
             found = pwd.getpwnam(each)
             return Account(found.pw_uid, found.pw_gid)
-    raise MissingError(f"there is no {name} and no nobody to run a server as")
+    raise MissingError(f"there is no account {name} or nobody to run a server as")
 
 
 def options(account: Account | None) -> dict[str, typing.Any]:
-    """Return the arguments of ``subprocess`` that make a process run as that."""
+    """Return the arguments of ``subprocess`` for an account."""
     if account is None:
         return {}
     return {"user": account.user, "group": account.group, "extra_groups": []}

@@ -1,4 +1,4 @@
-"""A configuration directory of the service, as an operator would write one."""
+"""Write a configuration directory of the service."""
 
 import collections.abc
 import configparser
@@ -15,11 +15,11 @@ def write(
     options: Options | None = None,
     policy: Policy | None = None,
 ) -> pathlib.Path:
-    """Write ``placement.conf`` and ``policy.yaml``; return the former's path.
+    """Write ``placement.conf`` and ``policy.yaml``; return the path of the former.
 
-    ``options`` are by section and name and win over what tests have by default:
-    tokens that say who one is (noauth2), the policy without its deprecated half,
-    and the database at ``url``. ``policy`` has check strings by rule name.
+    ``options``, by section and name, override the defaults of the tests: noauth2, the
+    new policy defaults, and the database at ``url``. ``policy`` has check strings by
+    rule name.
     """
     parser = configparser.ConfigParser(interpolation=None)
     parser.read_dict(
@@ -36,7 +36,7 @@ def write(
     path = directory / "placement.conf"
     with open(path, "w") as file:
         parser.write(file)
-    # Quoted as in JSON, but one rule per line: oslo.policy warns about JSON files.
+    # One rule per line: oslo.policy warns about files that are valid JSON.
     rules = (f"{json.dumps(k)}: {json.dumps(v)}\n" for k, v in (policy or {}).items())
     (directory / "policy.yaml").write_text("".join(rules))
     return path

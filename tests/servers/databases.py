@@ -1,7 +1,7 @@
-"""Real databases for tests, by kind: as many as wanted, each one new.
+"""Create databases for tests, as copies of a migrated template.
 
-A kind is made ready once: a template is migrated by the service's own program
-and holds the standard names. Every database of a test is a copy of it.
+The template of a kind is migrated once, by the program of the service, and has the
+standard names.
 """
 
 import abc
@@ -21,7 +21,7 @@ KINDS = (SQLITE, POSTGRESQL, MARIADB)
 
 
 class Databases(abc.ABC):
-    """A place where databases of one kind are made."""
+    """Creates databases of one kind, on one server."""
 
     def __init__(self, directory: pathlib.Path) -> None:
         self._directory = directory
@@ -30,7 +30,7 @@ class Databases(abc.ABC):
 
     @contextlib.contextmanager
     def new(self) -> collections.abc.Iterator[str]:
-        """Yield the URL of a migrated database that nobody has used."""
+        """Yield the URL of a new migrated database; drop it when the block ends."""
         if self._template is None:
             self._template = self._make_template()
         name = next(self._names)
@@ -42,7 +42,7 @@ class Databases(abc.ABC):
 
     @contextlib.contextmanager
     def empty(self) -> collections.abc.Iterator[str]:
-        """Yield the URL of a database without any table."""
+        """Yield the URL of a new database without tables."""
         name = next(self._names)
         self._create(name)
         try:
@@ -84,7 +84,7 @@ class SqliteFiles(Databases):
         self._path(name).touch()
 
     def _copy(self, source: str, name: str) -> None:
-        # Through SQLite, because part of a database may still be in its log.
+        # Not a copy of the file: part of the database may still be in the WAL file.
         with (
             contextlib.closing(sqlite3.connect(self._path(source))) as old,
             contextlib.closing(sqlite3.connect(self._path(name))) as new,
@@ -117,7 +117,7 @@ class PostgresqlCluster(Databases):
         self._cluster.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
 
     def _drop(self, name: str) -> None:
-        # A pool may keep connections for as long as the tests run.
+        # Connections of a pool may still be open.
         self._cluster.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -127,8 +127,8 @@ class MariadbDatabases(Databases):
     def __init__(self, directory: pathlib.Path, server: mariadb.Server) -> None:
         super().__init__(directory)
         self._server = server
-        # By template; it does not change.
-        self._known: dict[str, list[str]] = {}
+        # Statements that copy a template, which does not change.
+        self._copies: dict[str, list[str]] = {}
 
     def url(self, name: str) -> str:
         return self._server.url(name)
@@ -140,17 +140,17 @@ class MariadbDatabases(Databases):
         self._server.execute(
             f"CREATE DATABASE {name}",
             f"USE {name}",
-            # A table may refer to one that comes after it.
+            # A table may refer to one that is created later.
             "SET foreign_key_checks = 0",
             "SET sql_mode = NO_AUTO_VALUE_ON_ZERO",
-            *self._copying(source),
+            *self._copy_statements(source),
         )
 
-    def _copying(self, source: str) -> list[str]:
-        """Return the statements that make all that ``source`` has in another."""
-        if source in self._known:
-            return self._known[source]
-        statements = self._known[source] = []
+    def _copy_statements(self, source: str) -> list[str]:
+        """Return the statements that copy the tables of ``source``."""
+        if source in self._copies:
+            return self._copies[source]
+        statements = self._copies[source] = []
         for (table,) in self._server.rows(f"SHOW TABLES IN {source}"):
             ((_, definition),) = self._server.rows(
                 f"SHOW CREATE TABLE {source}.{table}"
@@ -166,9 +166,9 @@ class MariadbDatabases(Databases):
 
 @contextlib.contextmanager
 def opened(kind: str) -> collections.abc.Iterator[Databases]:
-    """Yield a place for databases of ``kind``; end it and remove it afterwards.
+    """Run a server of ``kind`` until the block ends, and remove it.
 
-    Raises accounts.MissingError when this machine cannot have one.
+    Raises accounts.MissingError if this machine cannot run one.
     """
     with contextlib.ExitStack() as stack:
         directory = pathlib.Path(

@@ -1,4 +1,4 @@
-"""A private Galera cluster: several MariaDB servers that hold the same data."""
+"""Run a private Galera cluster: MariaDB servers with synchronous replication."""
 
 import collections.abc
 import contextlib
@@ -21,16 +21,16 @@ _LIBRARIES = (
 
 
 class _Ports(typing.NamedTuple):
-    """Where a node listens: clients, the group, what is missed, all that there is."""
+    """The ports of a node; IST and SST are incremental and full state transfers."""
 
     clients: int
     group: int
-    missed: int
-    everything: int
+    ist: int
+    sst: int
 
 
 class Cluster:
-    """Servers of which each holds everything and takes writes."""
+    """A multi-master cluster: every node has all data and accepts writes."""
 
     def __init__(self, nodes: list[mariadb.Server]) -> None:
         self.nodes = nodes
@@ -39,7 +39,7 @@ class Cluster:
         return [node.url(database) for node in self.nodes]
 
     def kill(self, number: int) -> None:
-        """End a node as a crash does; returns when the others go on without it."""
+        """Kill a node, and wait until the others are ready without it."""
         self.nodes[number].kill()
         for node in self.nodes[:number] + self.nodes[number + 1 :]:
             _wait_for(node, "wsrep_cluster_size", str(len(self.nodes) - 1))
@@ -47,7 +47,7 @@ class Cluster:
 
     @contextlib.contextmanager
     def cut_off(self, number: int) -> collections.abc.Iterator[None]:
-        """Keep a node from the others; it has come back when the block has ended."""
+        """Isolate a node until the block ends, then wait until it is synced."""
         node = self.nodes[number]
         node.execute("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'")
         try:
@@ -58,15 +58,15 @@ class Cluster:
             wait_until_synced(node, len(self.nodes))
 
     def rejoin(self, number: int) -> None:
-        """Run a node again; returns when it has all that it has missed."""
+        """Start a node again, and wait until it is synced."""
         self.nodes[number].start_again()
         wait_until_synced(self.nodes[number], len(self.nodes))
 
 
 def library() -> pathlib.Path:
-    """Return where the provider is that servers load.
+    """Return the path of the wsrep provider library.
 
-    Raises MissingError when it, or what it copies a server with, is not there.
+    Raises MissingError if it or the programs of state transfers are missing.
     """
     for program in ("wsrep_sst_rsync", "rsync"):
         if shutil.which(program) is None:
@@ -79,15 +79,15 @@ def library() -> pathlib.Path:
 
 @contextlib.contextmanager
 def running() -> collections.abc.Iterator[Cluster]:
-    """Make a cluster, run it, and leave nothing of it behind.
+    """Run a new cluster until the block ends, and remove it.
 
-    Raises MissingError when there are no programs, RuntimeError when they fail.
+    Raises MissingError if its programs are missing, RuntimeError if they fail.
     """
     found = mariadb.programs()
     provider = library()
     account = accounts.for_server("mysql")
     directory = pathlib.Path(tempfile.mkdtemp(prefix="placement-galera-"))
-    # Of the servers' account are the directories in it.
+    # Only the directories in it belong to the account of the servers.
     directory.chmod(0o755)
     places = [_Ports(*(ports.free_port() for _ in range(4))) for _ in range(NODES)]
     nodes: list[mariadb.Server] = []
@@ -98,7 +98,7 @@ def running() -> collections.abc.Iterator[Cluster]:
             if account is not None:
                 os.chown(own, account.user, account.group)
                 os.chown(own / "data", account.user, account.group)
-            # The others get all that it has when they join it.
+            # The other nodes copy the data of the first when they join.
             if not nodes:
                 mariadb.initialise(found, own, account)
             options = _options(place, places if nodes else [], provider)
@@ -113,16 +113,16 @@ def running() -> collections.abc.Iterator[Cluster]:
 
 
 def wait_until_synced(node: mariadb.Server, size: int) -> None:
-    """Return when the node has all that the cluster, of ``size`` nodes, has.
+    """Wait until the node is synced with a cluster of ``size`` nodes.
 
-    Raises RuntimeError when that takes longer than two minutes.
+    Raises RuntimeError after two minutes.
     """
     _wait_for(node, "wsrep_cluster_size", str(size))
     _wait_for(node, "wsrep_local_state_comment", "Synced")
 
 
 def status(node: mariadb.Server, name: str) -> str:
-    """Return a figure that the node has on its cluster."""
+    """Return a status variable of the node."""
     ((_, value),) = node.rows(f"SHOW STATUS LIKE '{name}'")
     return str(value)
 
@@ -131,20 +131,20 @@ def _wait_for(node: mariadb.Server, name: str, wanted: str) -> None:
     deadline = time.monotonic() + SYNC_SECONDS
     while (found := status(node, name)) != wanted:
         if time.monotonic() > deadline:
-            raise RuntimeError(f"{name} is {found} and not {wanted}")
+            raise RuntimeError(f"{name} is {found} instead of {wanted}")
         time.sleep(0.05)
 
 
 def _options(
     place: _Ports, others: collections.abc.Sequence[_Ports], provider: pathlib.Path
 ) -> mariadb.Options:
-    """Return the options of a node that joins ``others``; without any, the first."""
+    """Return the options of a node that joins ``others``; the first joins none."""
     members = ",".join(f"{ports.HOST}:{other.group}" for other in others)
-    of_provider = {
+    provider_options = {
         "base_host": ports.HOST,
         "base_port": place.group,
         "gmcast.listen_addr": f"tcp://{ports.HOST}:{place.group}",
-        "ist.recv_addr": f"{ports.HOST}:{place.missed}",
+        "ist.recv_addr": f"{ports.HOST}:{place.ist}",
         "gcache.size": "32M",
     }
     return {
@@ -154,13 +154,13 @@ def _options(
         "wsrep-on": "ON",
         "wsrep-provider": provider,
         "wsrep-provider-options": ";".join(
-            f"{name}={value}" for name, value in of_provider.items()
+            f"{name}={value}" for name, value in provider_options.items()
         ),
         "wsrep-cluster-name": "placement",
         "wsrep-cluster-address": f"gcomm://{members}",
         "wsrep-node-address": ports.HOST,
         "wsrep-node-name": f"node-{place.clients}",
         "wsrep-sst-method": "rsync",
-        "wsrep-sst-receive-address": f"{ports.HOST}:{place.everything}",
+        "wsrep-sst-receive-address": f"{ports.HOST}:{place.sst}",
         "wsrep-slave-threads": 2,
     }

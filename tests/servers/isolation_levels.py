@@ -1,6 +1,6 @@
-"""What a server of databases may be set to that transactions are isolated by.
+"""Set the default isolation level of a database server.
 
-The service asks for what it needs, so that none of it makes a difference to it.
+The service sets the level of each transaction, so the default must have no effect.
 """
 
 import collections.abc
@@ -21,7 +21,7 @@ _MARIADB: dict[str, dict[str, str]] = {
     },
 }
 
-# By kind of database, what it comes with first; SQLite has but one.
+# Levels by kind of database, starting with the default of the server. SQLite has one.
 LEVELS: dict[str, tuple[str, ...]] = {
     databases.SQLITE: (),
     databases.POSTGRESQL: _POSTGRESQL,
@@ -31,15 +31,15 @@ LEVELS: dict[str, tuple[str, ...]] = {
 
 @contextlib.contextmanager
 def set_to(url: str, level: str) -> collections.abc.Iterator[None]:
-    """Let all new connections to a database begin with ``level``, until the block ends.
+    """Set the default level of new connections to a database until the block ends.
 
-    Of MariaDB it is the server that is set, for all of its databases.
+    On MariaDB the level applies to all databases of the server.
     """
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as conn:
             is_postgresql = conn.dialect.name == "postgresql"
-            change = _of_postgresql if is_postgresql else _of_mariadb
+            change = _postgresql_set_to if is_postgresql else _mariadb_set_to
             with change(conn, level):
                 yield
     finally:
@@ -47,7 +47,9 @@ def set_to(url: str, level: str) -> collections.abc.Iterator[None]:
 
 
 @contextlib.contextmanager
-def _of_postgresql(conn: sa.Connection, level: str) -> collections.abc.Iterator[None]:
+def _postgresql_set_to(
+    conn: sa.Connection, level: str
+) -> collections.abc.Iterator[None]:
     database = f"ALTER DATABASE {conn.engine.url.database}"
     name = "default_transaction_isolation"
     conn.exec_driver_sql(f"{database} SET {name} = '{level}'")
@@ -58,7 +60,7 @@ def _of_postgresql(conn: sa.Connection, level: str) -> collections.abc.Iterator[
 
 
 @contextlib.contextmanager
-def _of_mariadb(conn: sa.Connection, level: str) -> collections.abc.Iterator[None]:
+def _mariadb_set_to(conn: sa.Connection, level: str) -> collections.abc.Iterator[None]:
     wanted = _MARIADB[level]
     before: dict[str, typing.Any] = {
         name: conn.exec_driver_sql(f"SELECT @@GLOBAL.{name}").scalar_one()

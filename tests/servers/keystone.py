@@ -1,8 +1,4 @@
-"""A real Keystone on SQLite: how it is installed, what is in it, how it is asked.
-
-It lives in a virtual environment of its own, which is made once and kept in the
-user's cache directory.
-"""
+"""Run a real Keystone on SQLite, from a cached virtual environment."""
 
 import collections.abc
 import configparser
@@ -27,7 +23,7 @@ DOMAIN = "default"
 ADMIN = "admin"
 ADMIN_PROJECT = "admin"
 
-# Asks the application, without a server, for a token that ends as it begins.
+# Requests a token from the application without a server, with a lifetime of zero.
 _EXPIRED_TOKEN = """
 import json, sys
 from keystone.wsgi.api import application
@@ -41,12 +37,12 @@ Document = dict[str, typing.Any]
 
 
 class Refused(Exception):
-    """Keystone does not do what it was asked."""
+    """Keystone has refused a request."""
 
 
 @dataclasses.dataclass(frozen=True)
 class User:
-    """Somebody who can ask for tokens."""
+    """A user with a password."""
 
     id: str
     name: str
@@ -54,13 +50,13 @@ class User:
 
     @property
     def identity(self) -> Document:
-        """How the user proves to be that, in a request for a token."""
+        """The ``identity`` object of a token request of the user."""
         user = {"id": self.id, "password": self.password}
         return {"methods": ["password"], "password": {"user": user}}
 
 
 class Keystone:
-    """A Keystone that listens at ``url``, and its administrator's view of it."""
+    """A Keystone at ``url``, managed with the token of its administrator."""
 
     def __init__(
         self, url: str, directory: pathlib.Path, python: pathlib.Path, password: str
@@ -75,17 +71,17 @@ class Keystone:
         self._roles: dict[str, str] = {role["name"]: role["id"] for role in listed}
 
     def admin_identity(self) -> Document:
-        """Return how the administrator proves to be that."""
+        """Return the ``identity`` object of a token request of the administrator."""
         user = {"name": ADMIN, "domain": {"id": DOMAIN}, "password": self.password}
         return {"methods": ["password"], "password": {"user": user}}
 
     def token(self, identity: Document, scope: Document | None = None) -> str:
-        """Return a new token; ``scope`` as the Identity API has it."""
+        """Return a new token; ``scope`` is an object of the Identity API."""
         answer = self._request("POST", "/auth/tokens", _asked(identity, scope))
         return answer.headers["X-Subject-Token"]
 
     def expired_token(self, identity: Document, scope: Document) -> str:
-        """Return a token that was valid for no time at all."""
+        """Return a token that has expired."""
         done = subprocess.run(
             [self._python, "-c", _EXPIRED_TOKEN],
             cwd=self._directory,
@@ -101,21 +97,21 @@ class Keystone:
         return done.stdout.split()[-1]
 
     def revoke(self, token: str) -> None:
-        """Take a token back."""
+        """Revoke a token."""
         self._request("DELETE", "/auth/tokens", headers={"X-Subject-Token": token})
 
     def create_project(self, name: str) -> str:
-        """Return the id of a new project."""
+        """Create a project; return its id."""
         made = self._post("/projects", "project", name=name, domain_id=DOMAIN)
         return typing.cast(str, made["id"])
 
     def create_role(self, name: str) -> None:
-        """Make a role that implies no other."""
+        """Create a role without implied roles."""
         made = self._post("/roles", "role", name=name)
         self._roles[name] = made["id"]
 
     def create_user(self, name: str) -> User:
-        """Make a user who may do nothing."""
+        """Create a user without roles."""
         password = secrets.token_hex()
         made = self._post(
             "/users", "user", name=name, domain_id=DOMAIN, password=password
@@ -123,19 +119,16 @@ class Keystone:
         return User(made["id"], name, password)
 
     def grant(self, user: User, role: str, target: str = "") -> None:
-        """Give a role; ``target`` is such as ``projects/<id>`` or ``domains/<id>``.
-
-        Without it the role is for the system.
-        """
+        """Grant a role on the system, or on ``projects/<id>`` or ``domains/<id>``."""
         path = f"{target or 'system'}/users/{user.id}/roles/{self._roles[role]}"
         self._request("PUT", f"/{path}")
 
     def create_application_credential(
         self, user: User, project_id: str, **more: typing.Any
     ) -> Document:
-        """Return how a new application credential of the user proves itself.
+        """Create an application credential; return its ``identity`` object.
 
-        ``more`` is what the Identity API takes, such as ``access_rules``.
+        ``more`` has members of the Identity API, such as ``access_rules``.
         """
         given = {"name": secrets.token_hex(8), **more}
         if "roles" in given:
@@ -153,7 +146,7 @@ class Keystone:
         }
 
     def create_endpoint(self, service_type: str, url: str) -> None:
-        """Put a service into the catalog that comes with tokens."""
+        """Add a service with a public endpoint to the catalog."""
         made = self._post("/services", "service", type=service_type, name=service_type)
         self._post(
             "/endpoints",
@@ -202,10 +195,10 @@ def _asked(identity: Document, scope: Document | None) -> Document:
 
 @contextlib.contextmanager
 def running() -> collections.abc.Iterator[Keystone]:
-    """Make a Keystone with its administrator, run it, and leave nothing of it behind.
+    """Run a new Keystone until the block ends, and remove it.
 
-    Raises virtualenvs.MissingError when it cannot be installed, RuntimeError with
-    the words of its programs when they fail.
+    Raises virtualenvs.MissingError if it cannot be installed, RuntimeError with the
+    output of its programs if they fail.
     """
     python = virtualenvs.installed("keystone", REQUIREMENTS)
     with tempfile.TemporaryDirectory(prefix="placement-keystone-") as made:
@@ -224,7 +217,7 @@ def running() -> collections.abc.Iterator[Keystone]:
             *("--bootstrap-public-url", f"{url}/v3"),
             *("--bootstrap-internal-url", f"{url}/v3"),
         )
-        # From a file, because it takes the arguments of the server for its own.
+        # In a file, because Keystone parses the command line of gunicorn as its own.
         (directory / "gunicorn.conf.py").write_text(
             f"wsgi_app = 'keystone.wsgi.api:application'\n"
             f"bind = '{ports.HOST}:{port}'\n"
@@ -232,7 +225,7 @@ def running() -> collections.abc.Iterator[Keystone]:
             "threads = 4\n"
         )
         command = (python, "-m", "gunicorn")
-        # Its own page of versions has the status 300, which nobody follows.
+        # The version document at / has the status 300, which urllib treats as an error.
         with server.listening(command, directory, _environment(directory), f"{url}/v3"):
             yield Keystone(url, directory, python, password)
 
@@ -243,11 +236,11 @@ def _configure(directory: pathlib.Path) -> None:
         {
             "DEFAULT": {"use_stderr": "true"},
             "database": {"connection": f"sqlite:///{directory}/keystone.db"},
-            # What it remembers would hide what has been revoked.
+            # A cache would delay revocations.
             "cache": {"enabled": "false"},
             "fernet_tokens": {"key_repository": str(directory / "fernet")},
             "credential": {"key_repository": str(directory / "credential")},
-            # As few as it allows: nothing here is worth a slow hash.
+            # The minimum, for speed.
             "identity": {"password_hash_rounds": "4"},
         }
     )
@@ -258,7 +251,7 @@ def _configure(directory: pathlib.Path) -> None:
 
 
 def _account() -> tuple[str, ...]:
-    """Return whose the keys are to be; root has to say."""
+    """Return the options for the owner of the keys, which root has to name."""
     if os.geteuid() != 0:
         return ()
     return "--keystone-user", "root", "--keystone-group", "root"
@@ -281,6 +274,6 @@ def _environment(directory: pathlib.Path) -> dict[str, str]:
 def _variables(directory: pathlib.Path) -> dict[str, str]:
     return {
         "OS_KEYSTONE_CONFIG_DIR": str(directory),
-        # It has much to say about libraries of its libraries.
+        # Deprecation warnings of its libraries.
         "PYTHONWARNINGS": "ignore",
     }

@@ -1,4 +1,4 @@
-"""A private MariaDB server: where its programs are, how it lives and ends."""
+"""Run a private MariaDB server."""
 
 import collections.abc
 import contextlib
@@ -19,10 +19,10 @@ USER = "placement"
 START_SECONDS = 60
 STOP_SECONDS = 20
 
-# Where Debian has what is not on the path of everybody.
+# Directories of server programs, which are not on the PATH of every user.
 _ELSEWHERE = os.pathsep.join(("/usr/sbin", "/usr/local/sbin", "/usr/libexec"))
 
-# What a new directory is given; a line is a statement.
+# The first statements of a new server, one per line.
 _FIRST = f"""
 FLUSH PRIVILEGES;
 GRANT ALL ON *.* TO {USER}@'%';
@@ -32,17 +32,14 @@ Options = collections.abc.Mapping[str, object]
 
 
 class Programs(typing.NamedTuple):
-    """The server, and what makes a directory for it."""
+    """The server and the program that creates its data directory."""
 
     server: pathlib.Path
     install: pathlib.Path
 
 
 def programs() -> Programs:
-    """Return where the programs are.
-
-    Raises MissingError when they are not there.
-    """
+    """Return the paths of the programs. Raises MissingError if one is missing."""
     return Programs(_program("mariadbd"), _program("mariadb-install-db"))
 
 
@@ -54,7 +51,7 @@ def _program(name: str) -> pathlib.Path:
 
 
 class Server:
-    """A running server with a directory and a port of its own."""
+    """A running server with its own directory and port."""
 
     def __init__(
         self,
@@ -73,38 +70,38 @@ class Server:
         return f"mysql+pymysql://{USER}@{ports.HOST}:{self.port}/{database}"
 
     def execute(self, *statements: str) -> None:
-        """Run the statements on a connection of their own, one after the other."""
+        """Run the statements in order on a new connection."""
         with contextlib.closing(self.connect()) as conn, conn.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
 
     def rows(self, statement: str) -> list[tuple[typing.Any, ...]]:
-        """Return the rows of a question."""
+        """Return the rows of a query."""
         with contextlib.closing(self.connect()) as conn, conn.cursor() as cursor:
             cursor.execute(statement)
             return list(cursor.fetchall())
 
     def end_connections(self, database: str) -> int:
-        """End all connections to a database; returns how many there were."""
+        """End all connections to a database; return their number."""
         connections = self.rows(
             f"SELECT id FROM information_schema.processlist WHERE db = '{database}'"
         )
         for (number,) in connections:
-            # It may have ended by itself meanwhile.
+            # It may have ended meanwhile.
             with contextlib.suppress(pymysql.OperationalError):
                 self.execute(f"KILL {number}")
         return len(connections)
 
     def connect(self, **options: typing.Any) -> "pymysql.Connection[typing.Any]":
-        """Return a connection that commits each statement; options are the driver's."""
+        """Return a connection in autocommit mode; ``options`` are those of PyMySQL."""
         return pymysql.connect(
             host=ports.HOST, port=self.port, user=USER, autocommit=True, **options
         )
 
     def wait_until_ready(self) -> None:
-        """Return when it takes connections.
+        """Wait until it accepts connections.
 
-        Raises RuntimeError when it ends instead, or takes longer than a minute.
+        Raises RuntimeError if it ends, and after a minute.
         """
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
@@ -115,7 +112,7 @@ class Server:
         raise RuntimeError("the private MariaDB did not start")
 
     def stop(self) -> None:
-        """End it and all its connections, whatever they are doing."""
+        """Stop it, and abort all transactions."""
         self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(STOP_SECONDS)
@@ -123,17 +120,17 @@ class Server:
             self.kill()
 
     def kill(self) -> None:
-        """End it at once, as a crash does."""
+        """Kill the process."""
         self._process.kill()
         self._process.wait(STOP_SECONDS)
 
     def start_again(self) -> None:
-        """Run it anew where it was, after ``stop`` or ``kill``, until it is ready."""
+        """Start it again after ``stop`` or ``kill``, and wait until it is ready."""
         self.launch_again()
         self.wait_until_ready()
 
     def launch_again(self) -> None:
-        """Run it anew, and do not wait until it is ready."""
+        """Start it again, and do not wait until it is ready."""
         self._process = self._launch()
 
 
@@ -141,14 +138,13 @@ class Server:
 def running(
     durable: bool = False, options: Options | None = None
 ) -> collections.abc.Iterator[Server]:
-    """Make a server, run it, and leave nothing of it behind.
+    """Run a new server until the block ends, and remove it.
 
-    ``durable`` makes it wait for its disk as a real one does. Without it, nothing
-    that was committed is lost when its process is killed, only when the machine is.
-    ``options`` of the server win over those that it has here.
+    A ``durable`` server waits for the disk at COMMIT; the commits of others survive a
+    crash of the server but not of the machine. ``options`` override the defaults.
 
-    Raises MissingError when there are no programs, RuntimeError with their words
-    when they fail.
+    Raises MissingError if the programs are missing, RuntimeError with their output if
+    they fail.
     """
     found = programs()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="placement-mariadb-"))
@@ -168,7 +164,7 @@ def running(
         shutil.rmtree(directory, ignore_errors=True)
 
 
-# What every server of the tests has; names and values are those of its options.
+# Options of every server of the tests.
 _ALL: Options = {
     "bind-address": ports.HOST,
     "skip-name-resolve": "ON",
@@ -178,17 +174,17 @@ _ALL: Options = {
     "innodb-log-file-size": "32M",
     "innodb-buffer-pool-dump-at-shutdown": "OFF",
     "innodb-buffer-pool-load-at-startup": "OFF",
-    # What an operator sets is ours to set; this is neither's default.
+    # The service must not depend on the defaults of the server.
     "character-set-server": "utf8mb4",
     "collation-server": "utf8mb4_general_ci",
 }
 DURABLE: Options = {"innodb-flush-log-at-trx-commit": 1}
 FAST: Options = {
-    # Written at each commit, and left to the system to bring to the disk.
+    # COMMIT writes the log but does not flush it to disk.
     "innodb-flush-log-at-trx-commit": 2,
     "innodb-flush-method": "nosync",
     "innodb-doublewrite": "OFF",
-    # Tests make many tables, each of which would wait for the disk several times.
+    # Tests create many tables; each of them would flush several files.
     "innodb-file-per-table": "OFF",
     "sync-frm": "OFF",
     "debug-no-sync": "ON",
@@ -198,9 +194,9 @@ FAST: Options = {
 def initialise(
     found: Programs, directory: pathlib.Path, account: accounts.Account | None
 ) -> None:
-    """Make the directory of a server, with a user that may do everything.
+    """Create the data directory of a server, with a privileged user.
 
-    Raises RuntimeError with the program's words when it fails.
+    Raises RuntimeError with the output of the program if it fails.
     """
     first = directory / "first.sql"
     first.write_text(_FIRST)
@@ -234,7 +230,7 @@ def start(
     port: int,
     options: Options,
 ) -> Server:
-    """Run a server in a directory that was made for it; it may not be ready yet."""
+    """Start a server in an initialised directory; it may not be ready yet."""
     settings = {
         "datadir": directory / "data",
         "socket": directory / "socket",
@@ -253,7 +249,7 @@ def start(
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # A break at the terminal is for the tests; they end it in their order.
+                # Ctrl-C is handled by pytest, which then stops the server.
                 start_new_session=True,
                 **accounts.options(account),
             )
@@ -266,7 +262,7 @@ def _arguments(options: Options) -> list[str]:
 
 
 def _environment(directory: pathlib.Path) -> dict[str, str]:
-    """Return the environment without settings that would lead elsewhere."""
+    """Return the environment without variables that configure the programs."""
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -1,19 +1,19 @@
-"""The existing service, from PyPI: where it is installed."""
+"""Install the existing service from PyPI."""
 
 import os
 import pathlib
 
 from tests.servers import virtualenvs
 
-# Says where it is installed; otherwise it is installed and kept.
+# An existing virtual environment to use instead of a cached one.
 VARIABLE = "PLACEMENT_PEER_VENV"
 REQUIREMENTS = pathlib.Path(__file__).with_name("peer-requirements.txt")
 
 
 def python() -> pathlib.Path:
-    """Return the Python of a virtual environment that has it, and gunicorn.
+    """Return the Python of a virtual environment with the service and gunicorn.
 
-    Raises virtualenvs.MissingError when there is none and none can be made.
+    Raises virtualenvs.MissingError if it cannot be created.
     """
     given = os.environ.get(VARIABLE)
     if given:

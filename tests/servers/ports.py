@@ -1,4 +1,4 @@
-"""Places to listen at that nobody else has, and that only this machine reaches."""
+"""Free ports of the loopback interface."""
 
 import socket
 
@@ -6,7 +6,7 @@ HOST = "127.0.0.1"
 
 
 def free_port() -> int:
-    """Return a port that was free a moment ago."""
+    """Return a free port; another process may take it meanwhile."""
     with socket.create_server((HOST, 0)) as listener:
         port: int = listener.getsockname()[1]
     return port

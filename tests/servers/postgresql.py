@@ -1,4 +1,4 @@
-"""A private PostgreSQL cluster: where its programs are, how it lives and ends."""
+"""Run a private PostgreSQL cluster."""
 
 import collections.abc
 import contextlib
@@ -26,12 +26,12 @@ Settings = collections.abc.Mapping[str, object]
 def programs() -> pathlib.Path:
     """Return the directory with ``initdb``, ``postgres`` and ``pg_basebackup``.
 
-    Debian keeps them off the path, one directory per version; the newest counts.
-    Raises MissingError when there are none.
+    Debian has a directory per version, not on PATH; the newest is used.
+    Raises MissingError if there is none.
     """
     on_path = shutil.which("initdb")
     if on_path and pathlib.Path(on_path).with_name("postgres").exists():
-        # It may be a link, beside which not all others are.
+        # A link may be in a directory without the other programs.
         return pathlib.Path(on_path).resolve().parent
     debian = pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb")
     found = sorted(debian, key=lambda initdb: float(initdb.parts[-3]))
@@ -43,9 +43,9 @@ def programs() -> pathlib.Path:
 
 
 class Cluster:
-    """A running server with a directory and a port of its own.
+    """A running server with its own directory and port.
 
-    ``pid`` is that of the first process; those of the connections descend from it.
+    ``pid`` is that of the postmaster, the parent of all sessions.
     """
 
     def __init__(
@@ -67,29 +67,29 @@ class Cluster:
         return f"postgresql+psycopg2://{USER}@{ports.HOST}:{self.port}/{database}"
 
     def execute(self, statement: str) -> None:
-        """Run one statement that must not be inside a transaction."""
+        """Run a statement in autocommit mode."""
         self._rows(statement, "postgres")
 
     def value(self, expression: str, database: str = "postgres") -> typing.Any:
-        """Return what an expression comes to."""
+        """Return the value of an SQL expression."""
         ((value,),) = self._rows(f"SELECT {expression}", database)
         return value
 
     def wait_until(self, condition: str) -> None:
-        """Return when an expression is true.
+        """Wait until an SQL expression is true.
 
-        Raises RuntimeError when that takes longer than a minute.
+        Raises RuntimeError after a minute.
         """
         deadline = time.monotonic() + START_SECONDS
         while not self.value(condition):
             if time.monotonic() > deadline:
-                raise RuntimeError(f"not so after a minute: {condition}")
+                raise RuntimeError(f"still false after a minute: {condition}")
             time.sleep(0.01)
 
     def wait_until_ready(self) -> None:
-        """Return when it takes connections.
+        """Wait until it accepts connections.
 
-        Raises RuntimeError when it ends instead, or takes longer than a minute.
+        Raises RuntimeError if it ends, and after a minute.
         """
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
@@ -100,8 +100,8 @@ class Cluster:
         raise RuntimeError("the private PostgreSQL did not start")
 
     def stop(self) -> None:
-        """End it and all its connections, whatever they are doing."""
-        # The signal of a fast shutdown: it does not wait for clients.
+        """Stop it, and abort all transactions."""
+        # A fast shutdown, which does not wait for clients.
         self._process.send_signal(signal.SIGINT)
         try:
             self._process.wait(STOP_SECONDS)
@@ -110,13 +110,13 @@ class Cluster:
             self._process.wait(STOP_SECONDS)
 
     def kill(self) -> None:
-        """End it at once; as after a crash, it has to recover when it runs again."""
-        # The signal of an immediate shutdown.
+        """Stop it without a checkpoint, so that the next start recovers from WAL."""
+        # An immediate shutdown.
         self._process.send_signal(signal.SIGQUIT)
         self._process.wait(STOP_SECONDS)
 
     def start_again(self) -> None:
-        """Run it anew where it was, after ``stop`` or ``kill``, until it is ready."""
+        """Start it again after ``stop`` or ``kill``, and wait until it is ready."""
         self._process = self._launch()
         self.wait_until_ready()
 
@@ -140,13 +140,13 @@ class Cluster:
 def running(
     durable: bool = False, settings: Settings | None = None
 ) -> collections.abc.Iterator[Cluster]:
-    """Make a cluster, run it, and leave nothing of it behind.
+    """Run a new cluster until the block ends, and remove it.
 
-    ``durable`` makes it wait for its disk as a real one does; without it, it is
-    as fast as memory and as safe. ``settings`` win over what follows from that.
+    A ``durable`` cluster waits for the disk at COMMIT; others are faster and may lose
+    commits in a crash. ``settings`` override the settings for that.
 
-    Raises MissingError when there are no programs, RuntimeError with their words
-    when they fail.
+    Raises MissingError if the programs are missing, RuntimeError with their output if
+    they fail.
     """
     with (
         _made(_initialise) as directory,
@@ -162,10 +162,9 @@ def following(
     durable: bool = False,
     settings: Settings | None = None,
 ) -> collections.abc.Iterator[Cluster]:
-    """Copy a cluster that runs, and run the copy as a standby called ``name``.
+    """Run a standby of a running cluster with the application_name ``name``.
 
-    It follows what is at the port of ``primary``, has all that was there, and is
-    told of all else as it comes. Raises what ``running`` does.
+    It replicates from the port of ``primary``. Raises what ``running`` does.
     """
 
     def copy(*place: typing.Any) -> None:
@@ -181,7 +180,7 @@ def _made(
         [pathlib.Path, pathlib.Path, accounts.Account | None], None
     ],
 ) -> collections.abc.Iterator[pathlib.Path]:
-    """Yield a directory in which ``make`` has made the one of a server."""
+    """Yield a directory in which ``make`` has created the data directory."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix="placement-postgresql-"))
     account = accounts.for_server("postgres")
     try:
@@ -297,7 +296,7 @@ def _start(
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # A break at the terminal is for the tests; they end it in their order.
+                # Ctrl-C is handled by pytest, which then stops the server.
                 start_new_session=True,
                 **accounts.options(account),
             )
@@ -306,7 +305,7 @@ def _start(
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment without settings that would lead elsewhere."""
+    """Return the environment without variables that configure the programs."""
     return {
         name: value for name, value in os.environ.items() if not name.startswith("PG")
     }

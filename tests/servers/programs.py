@@ -1,4 +1,4 @@
-"""The service's own programs, run as an operator runs them."""
+"""Run the programs of the service as an operator does."""
 
 import os
 import pathlib
@@ -12,9 +12,9 @@ _START = "import placement.wsgi; placement.wsgi.init_application()"
 
 
 def environment(config_dir: pathlib.Path) -> dict[str, str]:
-    """Return an environment in which the service finds ``config_dir``.
+    """Return an environment with ``config_dir`` as configuration and home directory.
 
-    The home directory is that one too: gunicorn keeps files there.
+    gunicorn writes files into the home directory.
     """
     kept = {
         name: value
@@ -25,7 +25,7 @@ def environment(config_dir: pathlib.Path) -> dict[str, str]:
 
 
 def migrate(config_dir: pathlib.Path, python: pathlib.Path = THIS) -> None:
-    """Bring the configured database to the newest schema: ``db sync``."""
+    """Migrate the configured database to the newest schema with ``db sync``."""
     run(
         config_dir,
         python.with_name("placement-manage"),
@@ -37,7 +37,7 @@ def migrate(config_dir: pathlib.Path, python: pathlib.Path = THIS) -> None:
 
 
 def start_once(config_dir: pathlib.Path, python: pathlib.Path = THIS) -> None:
-    """Build the application and leave, which puts the standard names in."""
+    """Build the application and exit, which inserts the standard names."""
     run(config_dir, python, "-c", _START)
 
 
@@ -46,13 +46,13 @@ def run(
     *command: str | pathlib.Path,
     variables: dict[str, str] | None = None,
 ) -> str:
-    """Run a program in ``directory`` to its end, with ``variables`` set beside.
+    """Run a program in ``directory`` with additional environment ``variables``.
 
-    Returns what it says. Raises RuntimeError with the program's words when it fails.
+    Returns its output. Raises RuntimeError with the output if it fails.
     """
     done = subprocess.run(
         command,
-        # Elsewhere than here, where packages of the same names may lie.
+        # The current directory may have packages of the same names.
         cwd=directory,
         env=environment(directory) | (variables or {}),
         stdout=subprocess.PIPE,
@@ -63,5 +63,5 @@ def run(
     )
     if done.returncode:
         words = " ".join(str(word) for word in command)
-        raise RuntimeError(f"{words} ended with {done.returncode}:\n{done.stdout}")
+        raise RuntimeError(f"{words}: exit status {done.returncode}:\n{done.stdout}")
     return done.stdout

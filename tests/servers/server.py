@@ -1,4 +1,4 @@
-"""The real service on a database: in this process, or as processes of its own."""
+"""Run the service on a database, in this process or under gunicorn."""
 
 import collections.abc
 import contextlib
@@ -18,7 +18,7 @@ from tests.servers import configuration, ports, programs
 START_SECONDS = 60
 STOP_SECONDS = 15
 
-# What other services have no such thing of.
+# The worker class of this service; the peer has none.
 _WORKER = "placement.wsgi.worker.Worker"
 
 Application = collections.abc.Callable[..., collections.abc.Iterable[bytes]]
@@ -30,14 +30,14 @@ def in_process(
     options: configuration.Options | None = None,
     policy: configuration.Policy | None = None,
 ) -> collections.abc.Iterator[Application]:
-    """Yield the WSGI application, configured by a file as in production."""
+    """Yield the WSGI application, configured by a file."""
     with tempfile.TemporaryDirectory(prefix="placement-config-") as made:
         configuration.write(pathlib.Path(made), url, options, policy)
         yield deploy.loadapp(find.service_config({find.DIRECTORY_VARIABLE: made}))
 
 
 class Server(typing.NamedTuple):
-    """A service that listens; ``pid`` is that of the first of its processes."""
+    """A running service; ``pid`` is that of the gunicorn master."""
 
     url: str
     pid: int
@@ -59,9 +59,9 @@ def processes(
 
     ``python`` is the interpreter of the virtual environment to serve from;
     ``prefix`` is the path to mount the service at, such as ``/placement``. With
-    ``preload`` workers are copies of the first process, which has built it.
+    ``preload`` workers are forked from a master that has built the application.
 
-    Raises RuntimeError with the server's log when it does not come up.
+    Raises RuntimeError with the log of the server if it does not become ready.
     """
     with tempfile.TemporaryDirectory(prefix="placement-server-") as made:
         config_dir = pathlib.Path(made)
@@ -70,7 +70,7 @@ def processes(
         url = f"http://{ports.HOST}:{port}{prefix}"
         command = _command(python, port, workers, threads)
         command += ["--preload"] if preload else []
-        # Gunicorn reads from its environment where it is mounted.
+        # gunicorn takes the mount point from the environment.
         environment = programs.environment(config_dir) | {"SCRIPT_NAME": prefix}
         with listening(command, config_dir, environment, url) as pid:
             yield Server(url, pid)
@@ -85,9 +85,9 @@ def listening(
 ) -> collections.abc.Iterator[int]:
     """Run a server in ``directory`` until the block ends; yields its process id.
 
-    It has come up when it answers at ``url``; what it says is in ``server.log``.
+    It is ready when it answers at ``url``. Its output is in ``server.log``.
 
-    Raises RuntimeError with that log when it does not come up.
+    Raises RuntimeError with that log if it does not become ready.
     """
     log_path = directory / "server.log"
     with open(log_path, "wb") as log:
@@ -127,12 +127,12 @@ def _wait_until_ready(
 ) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        # What urllib raises for it is an OSError.
+        # urllib raises subclasses of OSError.
         with contextlib.suppress(OSError):
             urllib.request.urlopen(f"{url}/", timeout=START_SECONDS).close()
             return
         time.sleep(0.05)
-    raise RuntimeError(f"{url} did not come up:\n{log.read_text()[-5000:]}")
+    raise RuntimeError(f"{url} is not ready:\n{log.read_text()[-5000:]}")
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
@@ -140,6 +140,6 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        # It leads a session of its own, and its workers go with it.
+        # It leads a process group of its own, which includes the workers.
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -1,4 +1,4 @@
-"""Sessions of a database server, ended from the outside."""
+"""End the sessions of a database server."""
 
 import time
 
@@ -21,13 +21,13 @@ _END = {"postgresql": "SELECT pg_terminate_backend({})", "mysql": "KILL {}"}
 
 
 def own(conn: sa.Connection) -> int:
-    """Return the number that the server has given to the session of ``conn``."""
+    """Return the id of the session of ``conn``."""
     number: int = conn.execute(sa.text(_OWN[conn.dialect.name])).scalar_one()
     return number
 
 
 def end(url: str, number: int) -> None:
-    """End a session, and return when it is gone."""
+    """End a session, and wait until it is gone."""
     engine = sa.create_engine(url)
     with engine.connect() as conn:
         end_from(conn, [number])
@@ -35,7 +35,7 @@ def end(url: str, number: int) -> None:
 
 
 def end_all(url: str) -> int:
-    """End all sessions of the database at ``url``; returns how many there were."""
+    """End all sessions of the database at ``url``; return their number."""
     engine = sa.create_engine(url)
     with engine.connect() as conn:
         found = _others(conn)
@@ -49,7 +49,7 @@ def _others(conn: sa.Connection) -> list[int]:
 
 
 def end_from(conn: sa.Connection, numbers: list[int]) -> None:
-    """End sessions by way of another, ``conn``, and return when they are gone."""
+    """End sessions from the session of ``conn``, and wait until they are gone."""
     for number in numbers:
         conn.execute(sa.text(_END[conn.dialect.name].format(number)))
     deadline = time.monotonic() + SECONDS

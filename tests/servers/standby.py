@@ -1,7 +1,6 @@
-"""Private PostgreSQL servers of which one follows the other, behind addresses.
+"""Run a PostgreSQL primary and its standby, each behind a proxy address.
 
-An address is what a service is told to connect to, and can be pointed at another
-server, as those are that a fail-over moves.
+The service connects to the addresses. A fail-over points them at other servers.
 """
 
 import asyncio
@@ -14,14 +13,14 @@ from tests.servers import ports, postgresql
 
 SECONDS = 30
 
-# As the primary calls it.
+# The application_name of the standby.
 NAME = "standby"
 
-# A role that may no more than it needs, and the database that it owns.
+# The role of the service, without special privileges, and its database.
 USER = "service"
 DATABASE = "cloud"
 
-# What a disk would be needed for does not matter, but the order of things does.
+# COMMIT waits for the WAL flush, also if fsync is off.
 SETTINGS = {"synchronous_commit": "on", "hot_standby": "on"}
 
 _BYTES = 65536
@@ -30,7 +29,7 @@ _T = typing.TypeVar("_T")
 
 
 class Address:
-    """A port that leads to a server, until it leads to another one."""
+    """A TCP proxy with a fixed port and a changeable target."""
 
     def __init__(self, target: int) -> None:
         self._target: int | None = target
@@ -38,22 +37,22 @@ class Address:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._server = self._do(asyncio.start_server(self._serve, ports.HOST, 0))
+        self._server = self._run(asyncio.start_server(self._serve, ports.HOST, 0))
         self.port: int = self._server.sockets[0].getsockname()[1]
 
     def url(self, database: str = DATABASE, user: str = USER) -> str:
         return f"postgresql+psycopg2://{user}@{ports.HOST}:{self.port}/{database}"
 
     def point_at(self, target: int | None) -> None:
-        """Lead to the port ``target`` from now on; what is connected is cut.
+        """Close all connections, and forward new ones to the port ``target``.
 
-        None leads nowhere: whoever connects is left without an answer.
+        With None, new connections get no answer.
         """
-        self._do(self._point_at(target))
+        self._run(self._point_at(target))
 
     def close(self) -> None:
-        self._do(self._point_at(None))
-        self._do(self._end())
+        self._run(self._point_at(None))
+        self._run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(SECONDS)
         self._loop.close()
@@ -77,29 +76,29 @@ class Address:
                 await asyncio.Event().wait()
             there = await asyncio.open_connection(ports.HOST, self._target)
             try:
-                # Whichever side ends first ends the other.
+                # If either side closes, close the other.
                 await asyncio.wait(
                     [
-                        asyncio.ensure_future(_pass_on(reader, there[1])),
-                        asyncio.ensure_future(_pass_on(there[0], writer)),
+                        asyncio.ensure_future(_forward(reader, there[1])),
+                        asyncio.ensure_future(_forward(there[0], writer)),
                     ],
                     return_when=asyncio.FIRST_COMPLETED,
                 )
             finally:
                 there[1].close()
         except (OSError, asyncio.CancelledError):
-            # Nobody listens there, or it was cut: the other side is told below.
+            # The target refused or the proxy was redirected; close the client below.
             pass
         finally:
             self._tasks.discard(task)
-            # Not before it has been sent what was said last.
+            # Pending data is sent before the close.
             writer.close()
 
-    def _do(self, work: collections.abc.Coroutine[typing.Any, typing.Any, _T]) -> _T:
+    def _run(self, work: collections.abc.Coroutine[typing.Any, typing.Any, _T]) -> _T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(SECONDS)
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError):
         while some := await reader.read(_BYTES):
             writer.write(some)
@@ -107,7 +106,7 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 class Pair:
-    """A primary and its standby, and where a service is told that they are."""
+    """A primary and its standby, with the addresses that the service uses."""
 
     def __init__(self, primary: postgresql.Cluster, durable: bool = False) -> None:
         self._stack = contextlib.ExitStack()
@@ -118,11 +117,11 @@ class Pair:
         self.reading = Address(self.standby.port)
 
     def wait_until_equal(self) -> None:
-        """Return when the standby shows all that the primary has."""
+        """Wait until the standby has replayed all WAL of the primary."""
         wait_until_equal(self.primary, self.standby)
 
     def synchronise(self) -> None:
-        """Let the primary acknowledge only what the standby has on its disk."""
+        """Make replication synchronous."""
         self.primary.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{NAME}'")
         self.primary.execute("SELECT pg_reload_conf()")
         self.primary.wait_until(
@@ -130,13 +129,13 @@ class Pair:
         )
 
     def promote(self) -> None:
-        """Put the standby in the place of the primary, which somebody has killed."""
+        """Promote the standby after the primary was killed."""
         self.primary = self.standby
         self.primary.execute("SELECT pg_promote()")
         self.writing.point_at(self.primary.port)
 
     def replace_standby(self) -> None:
-        """Give the primary a new standby, instead of what has become it."""
+        """Start a new standby of the current primary."""
         self.standby = self._new_standby()
         self.reading.point_at(self.standby.port)
 
@@ -152,17 +151,17 @@ class Pair:
 
 
 def wait_until_equal(primary: postgresql.Cluster, standby: postgresql.Cluster) -> None:
-    """Return when a standby shows all that its primary has acknowledged."""
+    """Wait until a standby has replayed all flushed WAL of its primary."""
     place = primary.value("pg_current_wal_flush_lsn()")
     standby.wait_until(f"pg_last_wal_replay_lsn() >= '{place}'")
 
 
 @contextlib.contextmanager
 def running(durable: bool = False) -> collections.abc.Iterator[Pair]:
-    """Make a pair with an empty database, run it, and leave nothing of it behind.
+    """Run a new pair with an empty database until the block ends, and remove it.
 
-    Raises accounts.MissingError when there are no programs, RuntimeError with their
-    words when they fail.
+    Raises accounts.MissingError if the programs are missing, RuntimeError with their
+    output if they fail.
     """
     with postgresql.running(durable, SETTINGS) as primary:
         primary.execute(f"CREATE ROLE {USER} LOGIN")

@@ -1,6 +1,6 @@
-"""Programs of others that tests run, each in a virtual environment of its own.
+"""Install programs that tests run, each in a virtual environment of its own.
 
-It is made once, from requirements that are all pinned, and kept in the user's
+Virtual environments are created from pinned requirements and cached in the user's
 cache directory.
 """
 
@@ -16,15 +16,15 @@ INSTALL_SECONDS = 900
 
 
 class MissingError(Exception):
-    """This machine does not have the program, and cannot get it."""
+    """The program is not installed and cannot be."""
 
 
 def installed(package: str, requirements: pathlib.Path) -> pathlib.Path:
-    """Return the Python of a virtual environment that has ``package``.
+    """Return the Python of a virtual environment with ``package``.
 
-    It is made if it is not there, or other releases are wanted than it has.
+    There is one virtual environment per content of ``requirements``.
 
-    Raises MissingError when that does not succeed.
+    Raises MissingError if it cannot be created.
     """
     pins = requirements.read_text()
     wanted = hashlib.sha256(pins.encode()).hexdigest()
@@ -35,7 +35,7 @@ def installed(package: str, requirements: pathlib.Path) -> pathlib.Path:
     complete = directory / "complete"
     directory.parent.mkdir(parents=True, exist_ok=True)
     with open(directory.with_name(f"{name}.lock"), "w") as lock:
-        # Of several runs at once one makes it, and the others wait.
+        # One of several concurrent runs creates it; the others wait.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not complete.exists():
             shutil.rmtree(directory, ignore_errors=True)
