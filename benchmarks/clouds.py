@@ -19,6 +19,9 @@ ZONES = 10
 FAST, SLOW = "CUSTOM_FAST", "CUSTOM_SLOW"
 DRAINED, OPEN = "CUSTOM_DRAINED", "CUSTOM_OPEN"
 
+# What Nova 34 requires of every compute host.
+COMPUTE = "COMPUTE_NODE"
+
 NUMA_NODE = "HW_NUMA_ROOT"
 DIRECT_PORT = "CUSTOM_VNIC_TYPE_DIRECT"
 _SHARING = "MISC_SHARES_VIA_AGGREGATE"
@@ -53,11 +56,17 @@ Shape = collections.abc.Callable[[], Cloud]
 
 
 def flat(hosts: int, consumers: int = 10) -> Cloud:
-    """Return hosts of three classes without children, each in one of ten zones."""
+    """Return hosts of three classes without children.
+
+    Each is in one of ten zones, and in the aggregate of one of ten tenants.
+    """
     return Cloud(
         f"{hosts} hosts, {len(HOST)} classes, {TRAITS_PER_HOST} traits and "
         f"{consumers} consumers each",
-        [_host(number, HOST, [zone(number % ZONES)]) for number in _numbers(hosts)],
+        [
+            _host(number, HOST, [zone(number % ZONES), tenant(number // ZONES % ZONES)])
+            for number in _numbers(hosts)
+        ],
         consumers,
     )
 
@@ -94,8 +103,8 @@ def sharing(hosts: int, pools: int) -> Cloud:
     )
 
 
-def wide(hosts: int, devices: int) -> Cloud:
-    """Return hosts with that many alike children of one device each."""
+def wide(hosts: int, devices: int, units: int = 1) -> Cloud:
+    """Return hosts with that many equal children of some devices each."""
     providers = []
     for number in _numbers(hosts):
         host = _host(number, HOST)
@@ -106,11 +115,11 @@ def wide(hosts: int, devices: int) -> Cloud:
                 Provider(
                     uuid_of("device", number, device),
                     name,
-                    {"PCI_DEVICE": 1},
+                    {"PCI_DEVICE": units},
                     parent=host.uuid,
                 )
             )
-    return Cloud(f"{hosts} hosts with {devices} devices", providers)
+    return Cloud(f"{hosts} hosts with {devices} children of {units} devices", providers)
 
 
 def host_uuid(number: int) -> str:
@@ -121,6 +130,11 @@ def host_uuid(number: int) -> str:
 def zone(number: int) -> str:
     """Return the uuid of an aggregate; they are counted from 0."""
     return uuid_of("zone", number)
+
+
+def tenant(number: int) -> str:
+    """Return the uuid of an aggregate of hosts for one of ten tenants."""
+    return uuid_of("tenant", number)
 
 
 def uuid_of(kind: str, *numbers: int) -> str:
@@ -137,7 +151,7 @@ def _host(
     totals: collections.abc.Mapping[str, int],
     aggregates: collections.abc.Sequence[str] = (),
 ) -> Provider:
-    own = (FAST if number % 3 else SLOW, OPEN if number % 7 else DRAINED)
+    own = (FAST if number % 3 else SLOW, OPEN if number % 7 else DRAINED, COMPUTE)
     common = os_traits.get_traits(prefix="HW_CPU_")[: TRAITS_PER_HOST - len(own)]
     return Provider(
         host_uuid(number), f"host-{number}", totals, [*common, *own], aggregates

@@ -2,9 +2,10 @@
 
 import dataclasses
 import functools
+import random
 import urllib.parse
 
-from benchmarks import clouds
+from benchmarks import clouds, day
 from benchmarks.rows import Goal
 
 LIMIT = 1000
@@ -24,11 +25,16 @@ class Question:
 
 @dataclasses.dataclass(frozen=True)
 class AgainstPeer:
-    """The same question to us and to the peer."""
+    """The same question to us and to the peer.
+
+    ``draw`` draws other questions of the kind, and ``day_goal`` is for them.
+    """
 
     name: str
     question: Question
     goal: Goal
+    draw: day.Draw | None = None
+    day_goal: Goal | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +45,8 @@ class Growth:
     small: Question
     large: Question
     goal: Goal
+    draw: day.Draw | None = None
+    day_goal: Goal | None = None
 
 
 FLAT_1000 = functools.partial(clouds.flat, 1000)
@@ -49,6 +57,8 @@ _NESTED = functools.partial(clouds.nested, 1000)
 _SHARING = functools.partial(clouds.sharing, 1000, pools=2)
 _WIDE_8 = functools.partial(clouds.wide, 100, devices=8)
 _WIDE_16 = functools.partial(clouds.wide, 100, devices=16)
+_UNITS_10 = functools.partial(clouds.wide, 100, devices=10, units=3)
+_UNITS_16 = functools.partial(clouds.wide, 100, devices=16, units=3)
 
 
 def _resources(**amounts: int) -> str:
@@ -67,6 +77,52 @@ _FILTERS = (
 )
 # More than any host has left of what each of them has.
 _TOO_MUCH = ("resources", _resources(**{**clouds.CLAIM, "VCPU": clouds.HOST["VCPU"]}))
+
+
+def _flavor(chance: random.Random) -> dict[str, int]:
+    """Draw one of 200 flavors, all of which fit on every host."""
+    number = chance.randrange(day.FLAVORS)
+    return {
+        "VCPU": 1 + number % 8,
+        "MEMORY_MB": 512 * (1 + number % 25),
+        "DISK_GB": 10 * (1 + number % 4),
+    }
+
+
+def _drawn(*others: tuple[str, str | int]) -> day.Draw:
+    """Return what draws a flavor, and asks for ``others`` each time."""
+
+    def draw(chance: random.Random) -> str:
+        return _query(("resources", _resources(**_flavor(chance))), *others)
+
+    return draw
+
+
+def _drawn_filters(chance: random.Random) -> str:
+    """Draw a flavor, two of 20 aggregates and one of 10 sets of traits."""
+    aggregates = [clouds.zone(number) for number in range(clouds.ZONES)]
+    aggregates += [clouds.tenant(number) for number in range(clouds.ZONES)]
+    first = chance.randrange(0, len(aggregates), 2)
+    wanted = clouds.FAST if chance.randrange(2) else clouds.SLOW
+    avoided = clouds.DRAINED if chance.randrange(2) else clouds.OPEN
+    avoided = f"!{avoided}" if avoided == clouds.DRAINED else clouds.OPEN
+    common = ("AARCH64_AES", "X86_AVX", "X86_AVX2", "X86_SSE", "X86_BMI")
+    traits = f"HW_CPU_{chance.choice(common)},{wanted},{avoided}"
+    return _query(
+        ("resources", _resources(**_flavor(chance))),
+        ("required", traits),
+        ("member_of", f"in:{aggregates[first]},{aggregates[first + 1]}"),
+        _LIMIT,
+    )
+
+
+def _drawn_too_much(chance: random.Random) -> str:
+    """Draw an amount that a host has and that none has left."""
+    used = 10 * clouds.CLAIM["MEMORY_MB"]
+    left = clouds.HOST["MEMORY_MB"] - used
+    amounts = {**_flavor(chance), "MEMORY_MB": left + 1 + chance.randrange(used - 1)}
+    return _query(("resources", _resources(**amounts)), _LIMIT)
+
 
 _PORT = _resources(
     SRIOV_NET_VF=1,
@@ -95,12 +151,40 @@ def _devices(count: int, policy: str) -> str:
     return _query(_CLAIM, *groups, ("group_policy", policy), _LIMIT)
 
 
+def _drawn_granular(chance: random.Random) -> str:
+    flavor = _flavor(chance)
+    groups = dict(_GRANULAR)
+    groups["resources"] = _resources(DISK_GB=flavor.pop("DISK_GB"))
+    groups["resources_NUMA"] = _resources(**flavor)
+    return _query(*groups.items(), _LIMIT)
+
+
+def _drawn_devices(count: int, policy: str) -> day.Draw:
+    devices = urllib.parse.parse_qsl(_devices(count, policy))
+    return _drawn(*(pair for pair in devices if pair[0] != "resources"))
+
+
+def _too_many_groups(count: int) -> str:
+    groups = [
+        (f"resources{number}", _resources(PCI_DEVICE=2))
+        for number in range(1, count + 1)
+    ]
+    return _query(*groups, ("group_policy", "none"), _LIMIT)
+
+
 FLAT = Question(FLAT_1000, _query(_CLAIM, _LIMIT))
 ONE_HOST = Question(FLAT_1000, _query(_CLAIM, ("in_tree", clouds.host_uuid(1))))
 
+
+def _day(bound: float, is_least: bool = True) -> Goal:
+    return Goal(bound, is_least, by_processor_only=True)
+
+
 # In such an order that those of the same cloud follow each other.
 QUESTIONS: list[AgainstPeer | Growth] = [
-    AgainstPeer("flat, 1,000 hosts, limit=1000", FLAT, Goal(20)),
+    AgainstPeer(
+        "flat, 1,000 hosts, limit=1000", FLAT, Goal(20), _drawn(_LIMIT), _day(40)
+    ),
     AgainstPeer(
         "flat, 1,000 hosts, no limit", Question(FLAT_1000, _query(_CLAIM)), Goal(12)
     ),
@@ -114,16 +198,31 @@ QUESTIONS: list[AgainstPeer | Growth] = [
         "flat, 10,000 hosts, limit=1000",
         Question(_FLAT_10000, _query(_CLAIM, _LIMIT)),
         Goal(100),
+        _drawn(_LIMIT),
+        _day(100),
+    ),
+    AgainstPeer(
+        "flat, 10,000 hosts, root_required of a trait of all, limit=1000",
+        Question(
+            _FLAT_10000, _query(_CLAIM, ("root_required", clouds.COMPUTE), _LIMIT)
+        ),
+        Goal(40),
+        _drawn(("root_required", clouds.COMPUTE), _LIMIT),
+        _day(40),
     ),
     AgainstPeer(
         "flat, 10,000 hosts, limit=10",
         Question(_FLAT_10000, _query(_CLAIM, ("limit", 10))),
         Goal(300),
+        _drawn(("limit", 10)),
+        _day(300),
     ),
     AgainstPeer(
         "flat, 10,000 hosts, required and forbidden traits, member_of, limit=1000",
         Question(_FLAT_10000, _query(_CLAIM, *_FILTERS, _LIMIT)),
-        Goal(60),
+        Goal(40),
+        _drawn_filters,
+        _day(40),
     ),
     AgainstPeer(
         "flat, 10,000 hosts, in_tree of one host",
@@ -136,6 +235,8 @@ QUESTIONS: list[AgainstPeer | Growth] = [
         "flat, 10,000 hosts, nobody can serve it",
         Question(_FLAT_10000, _query(_TOO_MUCH, _LIMIT)),
         Goal(10),
+        _drawn_too_much,
+        _day(10),
     ),
     AgainstPeer(
         "flat, 10,000 hosts, no limit",
@@ -147,26 +248,36 @@ QUESTIONS: list[AgainstPeer | Growth] = [
         Question(_FLAT_10000, _query(_CLAIM, _LIMIT)),
         Question(_FLAT_100000, _query(_CLAIM, _LIMIT)),
         Goal(2, is_least=False),
+        _drawn(_LIMIT),
+        _day(1.5, is_least=False),
     ),
     AgainstPeer(
         "nested, 1,000 trees of 8, isolate and same_subtree, limit=1000",
         Question(_NESTED, _query(*_GRANULAR, _LIMIT)),
         Goal(15),
+        _drawn_granular,
+        _day(15),
     ),
     AgainstPeer(
         "sharing storage, 1,000 hosts in 2 pools, limit=1000",
         Question(_SHARING, _query(_CLAIM, _LIMIT)),
         Goal(20),
+        _drawn(_LIMIT),
+        _day(20),
     ),
     AgainstPeer(
         "wide, 8 devices, 8 groups, 100 hosts, limit=1000, isolate",
         Question(_WIDE_8, _devices(8, "isolate")),
         Goal(20),
+        _drawn_devices(8, "isolate"),
+        _day(20),
     ),
     AgainstPeer(
         "wide, 8 devices, 8 groups, 100 hosts, limit=1000, none",
         Question(_WIDE_8, _devices(8, "none")),
         Goal(20),
+        _drawn_devices(8, "none"),
+        _day(20),
     ),
     Growth(
         "wide, 16 devices, 16 groups, 100 hosts, limit=1000, isolate",
@@ -178,6 +289,12 @@ QUESTIONS: list[AgainstPeer | Growth] = [
         "wide, 16 devices, 16 groups, 100 hosts, limit=1000, none",
         Question(_WIDE_8, _devices(8, "none")),
         Question(_WIDE_16, _devices(16, "none")),
+        Goal(5, is_least=False),
+    ),
+    Growth(
+        "10 devices of 3 units, 11 groups of 2, to 16 devices, 17 groups",
+        Question(_UNITS_10, _too_many_groups(11)),
+        Question(_UNITS_16, _too_many_groups(17)),
         Goal(5, is_least=False),
     ),
 ]

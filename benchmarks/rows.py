@@ -16,13 +16,18 @@ class Goal:
     bound: float
     is_least: bool = True
     by_wall_only: bool = False
+    by_processor_only: bool = False
 
     def __str__(self) -> str:
         return f"{'at least' if self.is_least else 'at most'} {self.bound:g}"
 
     def is_reached_by(self, ratio: "Ratio") -> bool:
         """Whether all clocks that count say so."""
-        clocks = [ratio.wall] if self.by_wall_only else ratio
+        clocks: collections.abc.Sequence[float] = ratio
+        if self.by_wall_only:
+            clocks = [ratio.wall]
+        elif self.by_processor_only:
+            clocks = [ratio.processor]
         if self.is_least:
             return min(clocks) >= self.bound
         return max(clocks) <= self.bound

@@ -5,8 +5,9 @@ import contextlib
 import dataclasses
 import functools
 import http.client
+import random
 
-from benchmarks import limit, questions, rows, services, turns
+from benchmarks import day, limit, questions, rows, services, turns
 from benchmarks.questions import AgainstPeer, Growth, Question
 from benchmarks.stage import Running, Stage
 from benchmarks.turns import Done, Figures, Limits, Side, Silence
@@ -14,6 +15,9 @@ from benchmarks.wire import Wire
 from tests.functional.connection import Answer
 
 VERSION = "1.39"
+
+# Draws questions, and the hosts that change.
+_SEED = 13
 
 
 class FailedError(http.client.HTTPException):
@@ -105,11 +109,95 @@ def growth(
     return rows.Row(asked.name, asked.goal, figures, ratios, peak_bytes=peak_bytes)
 
 
+def day_against_peer(
+    stage: Stage, asked: AgainstPeer, limits: Limits, timeout_seconds: float
+) -> rows.Row:
+    """Ask the peer and us drawn questions, while hosts change.
+
+    Raises RuntimeError when the numbers of candidates of a question differ.
+    """
+    assert asked.draw is not None
+    assert asked.day_goal is not None
+    ours, peer = services.ours(), services.peer()
+    if "wide" in asked.name:
+        # As it comes, it does not answer.
+        peer = services.tuned_peer()
+    figures = _days(
+        stage,
+        [(ours, asked.question), (peer, asked.question)],
+        asked.draw,
+        limits,
+        timeout_seconds,
+    )
+    mine = _answered(figures[ours.name])
+    ratios = {}
+    other = figures[peer.name]
+    if isinstance(other, Figures):
+        _require_equal(asked.name, mine.outcome, other.outcome)
+        ratios[peer.name] = rows.ratio(other.sample, mine.sample)
+    return rows.Row(f"{asked.name}, a day", asked.day_goal, figures, ratios)
+
+
+def day_growth(
+    stage: Stage, asked: Growth, limits: Limits, timeout_seconds: float
+) -> rows.Row:
+    """Ask us drawn questions of the small and the large cloud, while hosts change."""
+    assert asked.draw is not None
+    assert asked.day_goal is not None
+    small = services.ours()._replace(name="small")
+    large = services.ours()._replace(name="large")
+    figures = _days(
+        stage,
+        [(small, asked.small), (large, asked.large)],
+        asked.draw,
+        limits,
+        timeout_seconds,
+    )
+    over, under = _answered(figures["large"]), _answered(figures["small"])
+    _require_equal(asked.name, over.outcome, under.outcome)
+    ratios = {"large to small": rows.ratio(over.sample, under.sample)}
+    return rows.Row(f"{asked.name}, a day", asked.day_goal, figures, ratios)
+
+
+def _days(
+    stage: Stage,
+    asked: list[tuple[services.Service, Question]],
+    draw: day.Draw,
+    limits: Limits,
+    timeout_seconds: float,
+) -> dict[str, Figures | Silence]:
+    sides = []
+    with contextlib.ExitStack() as stack:
+        for service, question in asked:
+            running = stack.enter_context(stage.serving(service, question.shape))
+            url = stage.database(service, question.shape)
+            changes = stack.enter_context(day.changing(url, service.keeps_used, _SEED))
+            api = stack.enter_context(Wire(running.url, VERSION, timeout_seconds))
+            work = day.Day(api, draw, changes, random.Random(_SEED))
+            sides.append(Side(service.name, running.pids, work, is_once=True))
+        return turns.take(sides, limits)
+
+
+def _require_equal(name: str, one: dict[str, int], other: dict[str, int]) -> None:
+    for question in one.keys() & other.keys():
+        if one[question] != other[question]:
+            raise RuntimeError(
+                f"{name}: {question}: {one[question]} and {other[question]} candidates"
+            )
+
+
 def measurements(limits: Limits, timeout_seconds: float) -> rows.Measurements:
     """Return what makes the rows, by name, in the order of the table."""
     made: rows.Measurements = {}
     for asked in questions.QUESTIONS:
         measure = against_peer if isinstance(asked, AgainstPeer) else growth
+        if asked.draw is not None:
+            day_measure = (
+                day_against_peer if isinstance(asked, AgainstPeer) else day_growth
+            )
+            made[f"{asked.name}, a day"] = functools.partial(
+                _one_row, day_measure, asked, limits, timeout_seconds
+            )
         made[asked.name] = functools.partial(
             _one_row, measure, asked, limits, timeout_seconds
         )

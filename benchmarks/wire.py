@@ -36,7 +36,7 @@ class Wire(Connection):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._close()
+        self.close()
 
     def send(self, method: str, path: str, body: object = None) -> Answer:
         payload = b"" if body is None else json.dumps(body).encode()
@@ -53,7 +53,8 @@ class Wire(Connection):
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self._socket
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Close the connection; the next request opens another one."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -74,12 +75,12 @@ class Wire(Connection):
             parts.append(self._receive(opened))
             left -= len(parts[-1])
         if _CLOSES.search(head):
-            self._close()
+            self.close()
         return Answer(status, b"".join(parts))
 
     def _receive(self, opened: socket.socket) -> bytes:
         received = opened.recv(_CHUNK)
         if not received:
-            self._close()
+            self.close()
             raise http.client.RemoteDisconnected("the service closed the connection")
         return received

@@ -11,14 +11,15 @@ import typing
 
 import sqlalchemy as sa
 
-from placement.candidates import conditions, lookup
-from placement.candidates import plan as plans
-from placement.candidates.conditions import CONDITIONS_MAX, ROOT, Condition
-from placement.candidates.foresight import Reader
-from placement.candidates.lookup import Ids
 from placement.candidates.model import RequestGroup, SearchRequest
-from placement.candidates.plan import Group, Plan, Slot
-from placement.candidates.views import TraitBits
+from placement.candidates.query import plan as plans
+from placement.candidates.query import resolve
+from placement.candidates.query.plan import Group, Plan, Slot
+from placement.candidates.query.resolve import Ids
+from placement.candidates.sql import predicates as conditions
+from placement.candidates.sql.predicates import CONDITIONS_MAX, ROOT, Condition
+from placement.candidates.sql.reader import Reader
+from placement.candidates.trait_bits import TraitBits
 from placement.db import conflicts, predicates, tables
 from placement.db.names import Names
 
@@ -70,14 +71,14 @@ def why_empty(
     """
     reader = Reader(conn)
     root_traits = request.root_required | request.root_forbidden
-    ids = lookup.look_up(reader, names, request.groups, root_traits)
+    ids = resolve.look_up(reader, names, request.groups, root_traits)
     for group in request.groups:
         unknown = _unknown(group, ids)
         if unknown is not None:
             return f"{_name(group)}: {unknown}"
     plan = plans.plan(request, ids, bits)
     assert plan is not None
-    sharing_trait_id = lookup.find_sharing_trait(reader, names)
+    sharing_trait_id = resolve.find_sharing_trait(reader, names)
     counting = _Counting(conn, sharing_trait_id, time.monotonic() + seconds_max)
     try:
         return _first_without_roots(counting, plan, request, ids)
@@ -90,15 +91,19 @@ def why_empty(
 
 
 def _unknown(group: RequestGroup, ids: Ids) -> str | None:
-    """Tell what of a group nothing that is stored can match; twin of ``plan_group``."""
-    if group.in_tree is not None and group.in_tree not in ids.trees:
-        return f"in_tree={group.in_tree} is no provider"
-    for uuids in group.member_of:
-        if ids.aggregates.keys().isdisjoint(uuids):
+    """Return what of a group nothing stored can match, in words."""
+    match plans.mismatch(group, ids):
+        case plans.Mismatch("in_tree", value):
+            return f"in_tree={value} is no provider"
+        case plans.Mismatch("member_of"):
+            uuids = next(
+                uuids
+                for uuids in group.member_of
+                if ids.aggregates.keys().isdisjoint(uuids)
+            )
             return f"member_of={_set(uuids)} has no provider"
-    for name, amount in group.resources.items():
-        if amount > predicates.MAX_INT:
-            return f"no inventory can have max_unit for {name}:{amount}"
+        case plans.Mismatch("max_unit", value):
+            return f"no inventory can have max_unit for {value}"
     return None
 
 

@@ -1,11 +1,11 @@
 """The values that pass between the stages of a search.
 
-Those at the top are what was asked, in the words of the API: names and uuids.
-Those below are what is stored.
+First the request, in names and uuids; then what is stored; then the candidates.
 """
 
 import collections.abc
 import dataclasses
+import typing
 
 from placement.objects.inventory import Offer
 
@@ -15,12 +15,12 @@ Amounts = tuple[tuple[int, int], ...]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RequestGroup:
-    """What one request group asks of its providers; no filter is an empty one.
+    """The conditions of one request group. A missing filter is an empty one.
 
-    ``resources`` has the amount by resource class. One trait of every set in
-    ``required`` must be there, and none of ``forbidden``; the same holds for the
-    uuids of aggregates in ``member_of`` and ``not_member_of``. ``in_tree`` is the
-    uuid of any provider of the tree that is meant.
+    ``resources`` has the amount by resource class. A provider needs one trait of
+    every set in ``required`` and none of ``forbidden``; ``member_of`` and
+    ``not_member_of`` do the same with uuids of aggregates. ``in_tree`` is the uuid of
+    any provider of the wanted tree.
     """
 
     suffix: str
@@ -66,12 +66,18 @@ class ProviderFilters:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class ProviderView:
-    """One provider as it was at one revision; never changed, so it can be kept.
+class ProviderSnapshot:
+    """One provider at one revision. Never changed, so that it can be cached.
 
-    ``traits`` is a set as bits (``views.TraitBits``). The last three are the parts
-    of its summary as JSON: what it offers, after its own uuid as the key; its
-    traits, ascending by id; and its place in the tree, which ends the summary.
+    ``room`` has, by resource class id, the largest amount that one consumer can still
+    get. ``is_regular``: every amount from 1 to the room can be had; otherwise some
+    offer has a ``min_unit`` or a ``step_size``. ``traits`` is a set as bits
+    (``TraitBits``). ``names_revision`` is the revision of names that
+    ``resources_json`` was built at; None if it shows standard names only.
+
+    The last three are the parts of the provider's summary as JSON: its uuid as the
+    key, with its resources; its traits, ascending by id; and its place in the tree,
+    which ends the summary.
     """
 
     id: int
@@ -79,9 +85,10 @@ class ProviderView:
     root_id: int
     parent_id: int | None
     revision: int
-    # The count of changed names that ``resources_json`` holds for; None: any.
     names_revision: int | None
     offers: dict[int, Offer]
+    room: dict[int, int]
+    is_regular: bool
     traits: int
     aggregates: frozenset[int]
     is_sharing: bool
@@ -90,16 +97,131 @@ class ProviderView:
     place_json: bytes
 
 
-@dataclasses.dataclass(slots=True, eq=False)
-class AllocationRequest:
-    """One candidate.
+# (root id, id, revision) of every provider of one tree, ascending by id. Any change
+# of what a search sees of the tree changes some of these numbers.
+Members = tuple[tuple[int, int, int], ...]
 
-    ``allocations`` ascends by provider id and has each provider once.
-    ``mappings`` has the providers of each group, in the order of the groups. They
-    are never changed, so it can be kept; ``shown`` is where ``render`` notes what it
-    made of it, and for whom.
+
+class Tree:
+    """One provider tree. ``providers`` ascend by id and include the root.
+
+    ``parents`` has the position of each provider's parent in ``providers``; None for
+    the root. ``names_revision`` is that of the snapshots; None if none has one.
     """
 
-    allocations: tuple[tuple[ProviderView, Amounts], ...]
-    mappings: tuple[tuple[ProviderView, ...], ...]
-    shown: tuple[object, bytes] | None = None
+    __slots__ = (
+        "_aggregates",
+        "_positions",
+        "has_sharing",
+        "members",
+        "names_revision",
+        "parents",
+        "providers",
+        "root",
+        "uuids",
+    )
+
+    def __init__(
+        self, members: Members, providers: tuple[ProviderSnapshot, ...]
+    ) -> None:
+        root_id = members[0][0]
+        position_of = {one.id: position for position, one in enumerate(providers)}
+        self.members = members
+        self.providers = providers
+        self.root = providers[position_of[root_id]]
+        self.uuids = tuple([one.uuid for one in providers])
+        self.parents = tuple(
+            [
+                None if one.parent_id is None else position_of[one.parent_id]
+                for one in providers
+            ]
+        )
+        self.names_revision = next(
+            (one.names_revision for one in providers if one.names_revision is not None),
+            None,
+        )
+        self.has_sharing = any(one.is_sharing for one in providers)
+        self._aggregates: frozenset[int] | None = None
+        self._positions: dict[int, tuple[int, ...]] | None = None
+
+    @property
+    def aggregates(self) -> frozenset[int]:
+        """The aggregates of all providers of the tree."""
+        if self._aggregates is None:
+            self._aggregates = frozenset().union(
+                *(one.aggregates for one in self.providers)
+            )
+        return self._aggregates
+
+    def positions_of(self, resource_class_id: int) -> tuple[int, ...]:
+        """Return the positions of the providers that offer a class, ascending."""
+        if self._positions is None:
+            found: dict[int, list[int]] = {}
+            for position, provider in enumerate(self.providers):
+                for class_id in provider.room:
+                    found.setdefault(class_id, []).append(position)
+            self._positions = {id_: tuple(at) for id_, at in found.items()}
+        return self._positions.get(resource_class_id, ())
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Placement:
+    """One way to serve all groups in every tree of the same pattern.
+
+    Providers are named by position: those of the tree first, in the order of
+    ``Tree.providers``, then the sharing providers of the search. ``allocations``
+    ascend by provider id and have each provider once; ``mappings`` has the providers
+    of each group, in the order of the groups.
+    """
+
+    allocations: tuple[tuple[int, Amounts], ...]
+    mappings: tuple[tuple[int, ...], ...]
+
+
+class Run(typing.NamedTuple):
+    """Consecutive candidates: a placement in each of some trees."""
+
+    placements: collections.abc.Sequence[Placement]
+    trees: collections.abc.Sequence[Tree]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class AllocationRequest:
+    """One candidate, with its providers instead of their positions."""
+
+    allocations: tuple[tuple[ProviderSnapshot, Amounts], ...]
+    mappings: tuple[tuple[ProviderSnapshot, ...], ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Found:
+    """The result of a search.
+
+    ``suffixes`` are those of the groups, in the order of the mappings of each
+    candidate. ``resource_classes`` has the names of the requested classes, by id.
+    ``runs`` are the candidates, in order; ``sharing`` are the providers that their
+    positions after those of a tree refer to. ``summarized`` are the providers to
+    summarize.
+    """
+
+    suffixes: tuple[str, ...] = ()
+    resource_classes: dict[int, str] = dataclasses.field(default_factory=dict)
+    runs: tuple[Run, ...] = ()
+    sharing: tuple[ProviderSnapshot, ...] = ()
+    summarized: tuple[ProviderSnapshot, ...] = ()
+
+    def candidates(self) -> collections.abc.Iterator[AllocationRequest]:
+        """Yield the candidates one by one."""
+        for run in self.runs:
+            for placement, tree in zip(*run, strict=True):
+                providers = tree.providers + self.sharing
+                yield AllocationRequest(
+                    tuple(
+                        (providers[at], amounts)
+                        for at, amounts in placement.allocations
+                    ),
+                    tuple(
+                        tuple(providers[at] for at in group)
+                        for group in placement.mappings
+                    ),
+                )

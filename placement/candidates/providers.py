@@ -4,10 +4,11 @@ import typing
 
 import sqlalchemy as sa
 
-from placement.candidates import lookup, plan, select
-from placement.candidates.foresight import Reader
 from placement.candidates.model import ProviderFilters
-from placement.candidates.views import TraitBits
+from placement.candidates.query import plan, resolve
+from placement.candidates.sql import statements
+from placement.candidates.sql.reader import Reader
+from placement.candidates.trait_bits import TraitBits
 
 if typing.TYPE_CHECKING:
     from placement.context import RequestContext
@@ -23,8 +24,8 @@ def find_ids(
 
     Raises BadRequest for an unknown resource class or trait.
     """
-    ids = lookup.look_up(Reader(conn), context.names, [filters.group])
+    ids = resolve.look_up(Reader(conn), context.names, [filters.group])
     group = plan.plan_group(filters.group, ids, TraitBits())
     if group is None:
         return None
-    return select.providers(group, filters.name, filters.uuid)
+    return statements.providers(group, filters.name, filters.uuid)

@@ -1,4 +1,4 @@
-"""The answer to a search as a JSON document of one version.
+"""Render the result of a search as the JSON document of a version.
 
 What changed when: 1.12 allocations by provider; 1.17 traits; 1.27 the whole
 inventory; 1.29 the place in the tree; 1.34 mappings.
@@ -7,16 +7,12 @@ inventory; 1.29 the place in the tree; 1.34 mappings.
 import collections.abc
 import enum
 import itertools
+import operator
 
 import orjson
 
 from placement.api.microversion import Version
-from placement.candidates.find import Found
-from placement.candidates.model import AllocationRequest, Amounts, ProviderView
-from placement.candidates.recent import Recent
-
-# How many bytes of documents are kept; none takes more than a fourth.
-_KEPT_BYTES_MAX = 16_000_000
+from placement.candidates.model import Amounts, Found, Placement, ProviderSnapshot, Tree
 
 _BY_PROVIDER = Version(1, 12)
 _TRAITS = Version(1, 17)
@@ -28,50 +24,59 @@ _MAPPINGS = Version(1, 34)
 def document(found: Found, version: Version) -> bytes:
     """Return the document, encoded.
 
-    Summaries are put together from what the views have ready, so that the cost of
-    one does not follow its traits. A candidate that is kept is encoded once.
+    The text of a candidate is made once for each placement, and filled in with the
+    uuids of each tree. Summaries are joined from the parts that snapshots have ready,
+    so that the cost of one does not grow with its traits.
     """
-    form = _form(version)
-    resources = _Resources(found.resource_classes)
-    requests = []
-    for request in found.requests:
-        shown = request.shown
-        if shown is None or shown[0] is not form:
-            made = _request(request, found.suffixes, resources, form)
-            request.shown = shown = (form, made)
-        requests.append(shown[1])
-    parts = [b'{"allocation_requests":[', b",".join(requests)]
+    candidates = ",".join(_candidates(found, version))
+    parts = [b'{"allocation_requests":[', candidates.encode()]
     parts.append(b'],"provider_summaries":{')
-    first = len(parts)
+    start = len(parts)
     parts.extend(_summaries(found, version))
-    if len(parts) > first:
-        # Each begins with a comma. One join of the whole is the only copy made.
-        parts[first] = b""
+    if len(parts) > start:
+        # Each summary begins with a comma. One join copies everything once.
+        parts[start] = b""
     parts.append(b"}}")
     return b"".join(parts)
 
 
-class Documents:
-    """The documents that were made last, for who finds the very same again."""
+def _candidates(found: Found, version: Version) -> collections.abc.Iterator[str]:
+    form = _form(version)
+    resources = _Resources(found.resource_classes)
+    shared_uuids = tuple(one.uuid for one in found.sharing)
+    templates: dict[Placement, _Template] = {}
+    for placements, trees in found.runs:
+        for placement in set(placements) - templates.keys():
+            templates[placement] = _template(placement, found.suffixes, resources, form)
+        if len(set(placements)) == 1:
+            yield from _filled(templates[placements[0]], trees, shared_uuids)
+            continue
+        for placement, tree in zip(placements, trees, strict=True):
+            yield from _filled(templates[placement], (tree,), shared_uuids)
 
-    def __init__(self) -> None:
-        self._kept: Recent[int, tuple[Found, Version, bytes]] = Recent(
-            _KEPT_BYTES_MAX, lambda kept: len(kept[2])
-        )
 
-    def document(self, found: Found, version: Version) -> bytes:
-        """Return what ``document`` does."""
-        kept = self._kept.find(id(found))
-        if kept is not None and kept[0] is found and kept[1] == version:
-            return kept[2]
-        made = document(found, version)
-        if len(made) <= _KEPT_BYTES_MAX // 4:
-            self._kept.add(id(found), (found, version, made))
-        return made
+def _filled(
+    template: "_Template",
+    trees: collections.abc.Sequence[Tree],
+    shared_uuids: tuple[str, ...],
+) -> list[str]:
+    text, positions = template
+    uuids = [tree.uuids for tree in trees]
+    if max(positions, default=0) >= len(uuids[0]):
+        uuids = [of_tree + shared_uuids for of_tree in uuids]
+    if len(positions) == 2 and positions[0] == positions[1]:
+        # Most candidates name one provider, in its allocation and a mapping.
+        start, middle, end = text.split(_UUID)
+        at = positions[0]
+        return [f"{start}{of[at]}{middle}{of[at]}{end}" for of in uuids]
+    if len(positions) > 1:
+        pick = operator.itemgetter(*positions)
+        return [text % pick(of_tree) for of_tree in uuids]
+    return [text % tuple([of[at] for at in positions]) for of in uuids]
 
 
 class _Form(enum.Enum):
-    """How a candidate is shown."""
+    """The forms of a candidate."""
 
     AS_LIST = enum.auto()
     BY_PROVIDER = enum.auto()
@@ -85,7 +90,7 @@ def _form(version: Version) -> _Form:
 
 
 class _Resources:
-    """The JSON of amounts, made once for each kind."""
+    """The JSON of amounts, made once for equal ones."""
 
     def __init__(self, names: dict[int, str]) -> None:
         self._names = names
@@ -99,54 +104,44 @@ class _Resources:
         return text
 
 
-def _request(
-    request: AllocationRequest,
+# The text of a candidate with a place for each uuid, and the positions of the
+# providers that these are of.
+_Template = tuple[str, tuple[int, ...]]
+
+# The place of a uuid. No name or suffix has a per cent sign.
+_UUID = "%s"
+
+
+def _template(
+    placement: Placement,
     suffixes: tuple[str, ...],
     resources: _Resources,
     form: _Form,
-) -> bytes:
+) -> _Template:
+    positions = [at for at, _ in placement.allocations]
+    shown = [resources.json(amounts) for _, amounts in placement.allocations]
     if form is _Form.AS_LIST:
-        shown = f'{{"allocations":{_allocations_as_list(request, resources)}}}'
+        entries = ",".join(
+            f'{{"resource_provider":{{"uuid":"{_UUID}"}},"resources":{one}}}'
+            for one in shown
+        )
+        text = f'{{"allocations":[{entries}]}}'
     else:
-        allocations = _allocations_by_provider(request, resources)
-        shown = f'{{"allocations":{allocations}}}'
-        if form is _Form.WITH_MAPPINGS:
-            mappings = _mappings(suffixes, request)
-            shown = f'{{"allocations":{allocations},"mappings":{mappings}}}'
-    return shown.encode()
-
-
-def _allocations_by_provider(request: AllocationRequest, resources: _Resources) -> str:
-    entries = [
-        f'"{provider.uuid}":{{"resources":{resources.json(amounts)}}}'
-        for provider, amounts in request.allocations
-    ]
-    return f"{{{','.join(entries)}}}"
-
-
-def _allocations_as_list(request: AllocationRequest, resources: _Resources) -> str:
-    entries = [
-        f'{{"resource_provider":{{"uuid":"{provider.uuid}"}},'
-        f'"resources":{resources.json(amounts)}}}'
-        for provider, amounts in request.allocations
-    ]
-    return f"[{','.join(entries)}]"
-
-
-def _mappings(suffixes: tuple[str, ...], request: AllocationRequest) -> str:
-    entries = []
-    for suffix, providers in zip(suffixes, request.mappings, strict=True):
-        if len(providers) == 1:
-            uuids = providers[0].uuid
-        else:
-            uuids = '","'.join(provider.uuid for provider in providers)
-        entries.append(f'"{suffix}":["{uuids}"]')
-    return f"{{{','.join(entries)}}}"
+        entries = ",".join(f'"{_UUID}":{{"resources":{one}}}' for one in shown)
+        text = f'{{"allocations":{{{entries}}}}}'
+    if form is _Form.WITH_MAPPINGS:
+        mappings = []
+        for suffix, of_group in zip(suffixes, placement.mappings, strict=True):
+            uuids = ",".join([f'"{_UUID}"'] * len(of_group))
+            mappings.append(f'"{suffix}":[{uuids}]')
+            positions += of_group
+        text = f'{{"allocations":{{{entries}}},"mappings":{{{",".join(mappings)}}}}}'
+    return text, tuple(positions)
 
 
 def _summaries(found: Found, version: Version) -> collections.abc.Iterator[bytes]:
     """Yield the parts of the summaries; each summary begins with a comma."""
-    providers = found.providers
+    providers = found.summarized
     if version.matches(_PLACES):
         parts = [
             (b",", one.resources_json, one.traits_json, one.place_json)
@@ -168,7 +163,7 @@ def _summaries(found: Found, version: Version) -> collections.abc.Iterator[bytes
     return itertools.chain.from_iterable(parts)
 
 
-def _asked_resources_json(provider: ProviderView, asked: dict[int, str]) -> bytes:
+def _asked_resources_json(provider: ProviderSnapshot, asked: dict[int, str]) -> bytes:
     resources = {
         asked[id_]: {"capacity": offer.capacity, "used": offer.used}
         for id_, offer in provider.offers.items()

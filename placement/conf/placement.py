@@ -42,6 +42,13 @@ OPTIONS = [
         "even if the client is gone.",
     ),
     cfg.IntOpt(
+        "search_cache_megabytes",
+        default=64,
+        min=1,
+        help="Memory in MiB that one worker uses to cache provider trees between "
+        "searches. A provider takes about 2 kB; trees that do not fit are read again.",
+    ),
+    cfg.IntOpt(
         "allocation_conflict_retry_count",
         default=10,
         help="Maximum number of retries of a write of allocations if other writers "

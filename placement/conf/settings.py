@@ -71,6 +71,7 @@ class PlacementSettings:
     max_allocation_candidates: int
     allocation_candidates_generation_strategy: str | None
     candidates_search_seconds_max: float
+    search_cache_megabytes: int
     allocation_conflict_retry_count: int
     incomplete_consumer_project_id: str
     incomplete_consumer_user_id: str

@@ -59,8 +59,10 @@ def fits_when_empty(inventory: sa.FromClause, amount: int) -> sa.ColumnElement[b
     return capacity(inventory) >= amount
 
 
-def fits(inventory: sa.FromClause, amount: int) -> sa.ColumnElement[bool]:
+def fits(
+    inventory: sa.FromClause, amount: int | sa.ColumnElement[int]
+) -> sa.ColumnElement[bool]:
     """``amount`` units can be allocated; twin of ``Offer.refuses``."""
-    if amount > MAX_INT:
+    if isinstance(amount, int) and amount > MAX_INT:
         return sa.false()
     return sa.and_(allows_amount(inventory, amount), has_room(inventory, amount))

@@ -8,19 +8,17 @@ from placement.api.operation import Parameter, operation, shows
 from placement.api.querystring import Query
 from placement.api.reply import Reply
 from placement.api.request import Request
-from placement.candidates import find, render, request
+from placement.candidates import render, search
 from placement.candidates.model import SearchRequest
+from placement.candidates.query import request
 from placement.policies import allocation_candidate as policy
 from placement.schemas import allocation_candidate as schema
 from placement.schemas import responses
 
-# Schedulers repeat the query of a flavor. Longer queries are not cached, which bounds
-# the memory.
-_KEPT_LENGTH_MAX = 4096
+# Schedulers repeat the same query for every instance of a flavor. Only short ones are
+# kept, so that the memory is bounded.
+_KEPT_LENGTH_MAX = 1024
 _KEPT_MAX = 500
-
-# The key of the documents in the caches of the service.
-_KEPT = "placement.handlers.allocation_candidate"
 
 _PARAMETERS = {
     "resources": Parameter("Amounts by resource class.", "VCPU:2,MEMORY_MB:1024"),
@@ -60,12 +58,8 @@ def get_allocation_candidates(req: Request) -> Reply:
     """
     is_kept = len(req.query_string) <= _KEPT_LENGTH_MAX
     parse = _parse_once if is_kept else _parse
-    found = find.find(req.context, parse(req.query_string, req.version))
-    kept = req.context.service.kept
-    documents: render.Documents | None = kept.get(_KEPT)
-    if documents is None:
-        documents = kept.setdefault(_KEPT, render.Documents())
-    return reply.ok(documents.document(found, req.version), reply.now())
+    found = search.search(req.context, parse(req.query_string, req.version))
+    return reply.ok(render.document(found, req.version), reply.now())
 
 
 def _parse(query_string: bytes, version: Version) -> SearchRequest:

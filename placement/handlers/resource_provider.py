@@ -13,7 +13,7 @@ from placement.api.operation import NO_CONTENT, Answer, Parameter, operation, sh
 from placement.api.reply import Reply
 from placement.api.request import Request
 from placement.candidates import providers
-from placement.candidates import request as candidates_request
+from placement.candidates.query import request as candidates_request
 from placement.db import transaction
 from placement.handlers import guarded
 from placement.objects import resource_provider, tree

@@ -13,7 +13,7 @@ from placement import exception
 from placement.api.microversion import MAX_VERSION
 from placement.api.querystring import Query
 from placement.candidates import providers
-from placement.candidates import request as candidates_request
+from placement.candidates.query import request as candidates_request
 from placement.db import transaction
 from placement.objects import inventory, provider_page
 from placement.objects.provider_page import ProviderDetails

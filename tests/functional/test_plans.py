@@ -11,14 +11,14 @@ import uuid
 import os_traits
 import pytest
 import sqlalchemy as sa
+from placement.candidates.lookup import Ids
+from placement.candidates.views import TraitBits
 
 from placement import client
 from placement.api.microversion import Version
 from placement.api.querystring import Query
 from placement.candidates import plan, select
 from placement.candidates import request as candidates_request
-from placement.candidates.lookup import Ids
-from placement.candidates.views import TraitBits
 from placement.conf.settings import DatabaseSettings
 from placement.db import batch, prepared
 from placement.db import engine as engines

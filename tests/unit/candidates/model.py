@@ -1,7 +1,7 @@
 """What a search must find, straight from its definition, by trying everything.
 
 Source: the definition of allocation candidates. The code is too simple to be fast,
-and shares nothing with the engine, not even values: the tests say the same world and
+and shares nothing with the engine, not even values: the tests give the same world and
 the same question to both.
 """
 
@@ -233,7 +233,7 @@ class Model:
         names = {name for name, _, _ in candidate[0]}
         return len({self.root(name) for name in names}) == len(names)
 
-    def told_about(self, candidates, nested=True):
+    def summarized(self, candidates, nested=True):
         """Return the names of the providers that have a summary."""
         names = {name for amounts, _ in candidates for name, _, _ in amounts}
         if not nested:

@@ -7,11 +7,12 @@ import sqlalchemy as sa
 from placement import exception
 from placement.api.microversion import Version
 from placement.api.querystring import Query
-from placement.candidates import providers, request
+from placement.candidates import providers
+from placement.candidates.query import request
 from placement.db import tables
 from tests.unit.candidates import worlds
 from tests.unit.candidates.model import Inventory, Model, Provider
-from tests.unit.candidates.test_find import SEED, SEEDS, drawn_worlds
+from tests.unit.candidates.test_search import SEED, SEEDS, drawn_worlds
 
 
 def list_names(engine, query):

@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-from placement.api.microversion import Version
-from placement.candidates import find, render
 from tests.unit.candidates import worlds
 from tests.unit.candidates.model import Inventory, Provider
 
@@ -129,35 +127,3 @@ def test_candidates_and_mappings_of_groups(engine):
             "mappings": {"": [A], "_Z": [B], "_B": [A]},
         }
     ]
-
-
-def test_a_document_is_made_once_for_what_is_found_again():
-    found, version = find.Found(), Version(1, 39)
-    documents = render.Documents()
-
-    made = documents.document(found, version)
-
-    assert made == render.document(found, version)
-    assert documents.document(found, version) is made
-    # Equal is not the same: what is shown of providers may differ.
-    assert documents.document(find.Found(), version) is not made
-
-
-def test_a_document_is_made_anew_for_another_version(engine):
-    worlds.store(engine, WORLD)
-    context = worlds.context_of(engine)
-    asked = worlds.parse("resources=VCPU:2", Version(1, 39))
-    found = find.find(context, asked)
-    documents = render.Documents()
-    for version in (Version(1, 12), Version(1, 39), Version(1, 12)):
-        assert documents.document(found, version) == render.document(found, version)
-
-
-def test_a_large_document_is_not_kept(monkeypatch):
-    monkeypatch.setattr(render, "_KEPT_BYTES_MAX", 40)
-    found, version = find.Found(), Version(1, 39)
-    documents = render.Documents()
-
-    made = documents.document(found, version)
-
-    assert documents.document(found, version) is not made

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from placement.api.microversion import Version
 from placement.api.querystring import Query
-from placement.candidates import explain, find, render, request
-from placement.candidates.views import TraitBits
+from placement.candidates import explain, render, search
+from placement.candidates.query import request
+from placement.candidates.trait_bits import TraitBits
 from placement.conf.settings import PlacementSettings
 from placement.context import RequestContext, Service
 from placement.db import tables
@@ -51,6 +52,7 @@ UNSET = PlacementSettings(
     max_allocation_candidates=-1,
     allocation_candidates_generation_strategy=None,
     candidates_search_seconds_max=30.0,
+    search_cache_megabytes=64,
     allocation_conflict_retry_count=0,
     incomplete_consumer_project_id="",
     incomplete_consumer_user_id="",
@@ -62,7 +64,7 @@ def uuid_of(name):
 
 
 def context_of(engine, **options):
-    """A context of a process that has asked nothing yet."""
+    """A context of a process that has nothing cached."""
     settings = types.SimpleNamespace(
         placement=PlacementSettings(
             **{name: getattr(UNSET, name) for name in UNSET.__slots__} | options
@@ -87,8 +89,12 @@ def make_tables(engine):
         conn.execute(sa.insert(tables.name_changes).values(id=1, revision=1))
 
 
-def store(engine, providers, first_id=1):
-    """Replace what is stored by ``providers``; a parent may come after its child."""
+def store(engine, providers, first_id=1, revisions=None):
+    """Replace what is stored by ``providers``; a parent may come after its child.
+
+    ``revisions`` are by name; those that are missing are 1.
+    """
+    revisions = revisions or {}
     ids = {one.name: first_id + index for index, one in enumerate(providers)}
     parents = {one.name: one.parent for one in providers}
 
@@ -107,7 +113,7 @@ def store(engine, providers, first_id=1):
                 "generation": 0,
                 "root_provider_id": ids[root(one.name)],
                 "parent_provider_id": ids.get(one.parent),
-                "revision": 1,
+                "revision": revisions.get(one.name, 1),
             }
         )
         of_provider = {"resource_provider_id": ids[one.name]}
@@ -176,15 +182,30 @@ _STORED = (
 )
 
 
+def change(engine, *sql, ids=()):
+    """Run statements, and advance the revisions of the providers with ``ids``."""
+    with engine.begin() as conn:
+        for statement in sql:
+            conn.execute(sa.text(statement))
+        if ids:
+            listed = ",".join(map(str, ids))
+            conn.execute(
+                sa.text(
+                    "UPDATE resource_providers SET revision = revision + 1"
+                    f" WHERE id IN ({listed})"
+                )
+            )
+
+
 def ask(context, query, version="1.39", chance=None):
     """Return the document that a search answers with, as bytes."""
     at = Version(*map(int, version.split(".")))
-    return render.document(find.find(context, parse(query, at), chance), at)
+    return render.document(search.search(context, parse(query, at), chance), at)
 
 
 @functools.lru_cache(1000)
 def parse(query, version):
-    """Return the same request for the same words, as those who serve requests do."""
+    """Return the same request for the same query, as the handler does."""
     return request.parse(Query.parse(query.encode()), version)
 
 
@@ -204,10 +225,10 @@ class Answer:
         """
         asked = request.parse(Query.parse(query_of(question).encode()), LATEST)
         asked = dataclasses.replace(asked, nested_aware=nested)
-        text = render.document(find.find(context, asked), LATEST)
-        # What is foreseen makes no difference, nor does what it saves.
-        for _ in range(3):
-            assert render.document(find.find(context, asked), LATEST) == text
+        text = render.document(search.search(context, asked), LATEST)
+        # Cached trees and batches make no difference.
+        for _ in range(2):
+            assert render.document(search.search(context, asked), LATEST) == text
         return cls(text, json.loads(text))
 
 
@@ -359,6 +380,78 @@ class Drawn:
         self._chance.shuffle(providers)
         return providers
 
+    def hosts(self, count, offered=ASKED_CLASSES):
+        """Providers without parents, in few variants; up to two of them share."""
+        providers, sharing = [], 0
+        for index in range(count):
+            traits = self.some(_FILTER_TRAITS, 2) if self.is_one_in(2) else frozenset()
+            if sharing < 2 and self.is_one_in(5):
+                traits |= {SHARING}
+                sharing += 1
+            classes = sorted(self.some(offered, len(offered)))
+            providers.append(
+                Provider(
+                    name=f"p{index}",
+                    inventory={name: self.inventory() for name in classes},
+                    used={name: self._chance.choice([0, 0, 1, 2]) for name in classes},
+                    traits=traits,
+                    aggregates=self.some("AB", 1) if self.is_one_in(2) else frozenset(),
+                )
+            )
+        self._count = count
+        return providers
+
+    def alike_trees(self, count):
+        """Trees of one or two shapes; offers, traits and aggregates differ a little.
+
+        Up to two sharing providers are roots of their own, or belong to a tree.
+        """
+        shapes = [self._shape() for _ in range(self._chance.randint(1, 2))]
+        providers = []
+        for number in range(count):
+            for index, (parent, classes) in enumerate(self._chance.choice(shapes)):
+                providers.append(
+                    Provider(
+                        name=f"t{number}_{index}",
+                        parent=None if parent is None else f"t{number}_{parent}",
+                        inventory={
+                            name: Inventory(self._chance.choice([1, 2, 4]))
+                            for name in classes
+                        },
+                        used={name: self._chance.choice([0, 0, 1]) for name in classes},
+                        traits=self.some(_FILTER_TRAITS, 2)
+                        if self.is_one_in(3)
+                        else frozenset(),
+                        aggregates=self.some("AB", 1)
+                        if self.is_one_in(3)
+                        else frozenset(),
+                    )
+                )
+        for number in range(self._chance.randint(0, 2)):
+            above = self._chance.choice(providers).name if self.is_one_in(3) else None
+            place = self._chance.randint(0, len(providers))
+            classes = self.some(ASKED_CLASSES, 2)
+            providers.insert(
+                place,
+                Provider(
+                    name=f"s{number}",
+                    parent=above,
+                    inventory={name: Inventory(4) for name in sorted(classes)},
+                    traits=frozenset([SHARING, *self.some(_FILTER_TRAITS, 1)]),
+                    aggregates=self.some("AB", 2),
+                ),
+            )
+        self._count = 0
+        return providers
+
+    def _shape(self):
+        """The (parent, classes) of each provider of a tree."""
+        shape = []
+        for index in range(self._chance.randint(1, 4)):
+            parent = self._chance.randrange(index) if index else None
+            shape.append((parent, sorted(self.some(ASKED_CLASSES, 2))))
+        return shape
+
     def group(self, suffix, may_be_empty, filters):
         classes = self.some(ASKED_CLASSES, 1 + self.is_one_in(2))
         if may_be_empty and self.is_one_in(2):
@@ -431,3 +524,21 @@ def draw(seed):
         if model.candidates(question) or drawn.is_one_in(8):
             break
     return providers, question
+
+
+def flat_cloud(hosts):
+    return [
+        Provider(f"h{i}", None, {"VCPU": Inventory(8), "MEMORY_MB": Inventory(64)})
+        for i in range(hosts)
+    ]
+
+
+def nested_cloud(hosts, devices=2):
+    cloud = []
+    for i in range(hosts):
+        cloud.append(Provider(f"h{i}", None, {"VCPU": Inventory(8)}))
+        cloud += [
+            Provider(f"h{i}d{j}", f"h{i}", {"CUSTOM_A": Inventory(1)})
+            for j in range(devices)
+        ]
+    return cloud

@@ -1,0 +1,175 @@
+"""The short way for trees of one provider, a page at a time.
+
+If a tree has one provider, and no sharing provider serves it, that provider fills all
+slots or none. All conditions of the plan then become one list, which is evaluated for
+a whole page. If sharing providers serve it, its placements follow from which slots its
+own provider can fill, and from its aggregates. For these trees ``feasibility`` and
+``patterns`` give the same results; a test compares.
+"""
+
+import bisect
+import collections.abc
+import dataclasses
+
+from placement.candidates.model import Placement, Tree
+from placement.candidates.query.plan import Plan, Slot
+from placement.candidates.solve.feasibility import (
+    Feasibility,
+    Sharing,
+    infeasible_reason,
+    rules_of,
+)
+from placement.candidates.solve.patterns import Combiner, Placements
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FlatConditions:
+    """The conditions of all slots on one provider. ``is_possible``: one may fill all.
+
+    ``none_of``, ``all_of`` and ``any_of`` are sets of traits as bits.
+    """
+
+    plan: Plan
+    is_possible: bool
+    all_of: int
+    any_of: tuple[int, ...]
+    none_of: int
+    member_of: tuple[frozenset[int], ...]
+    not_member_of: frozenset[int]
+    root_ids: frozenset[int]
+    placement: Placement
+
+    @classmethod
+    def of(cls, plan: Plan) -> "FlatConditions":
+        required = [bits for group in plan.groups for bits in group.required_bits]
+        single = [bits for bits in required if bits & (bits - 1) == 0]
+        all_of = plan.root_required_bits
+        for bits in single:
+            all_of |= bits
+        none_of = plan.root_forbidden_bits
+        for group in plan.groups:
+            none_of |= group.forbidden_bits
+        root_ids = frozenset(
+            group.root_id for group in plan.groups if group.root_id is not None
+        )
+        suffixed = sum(not group.is_spread for group in plan.groups)
+        return cls(
+            plan=plan,
+            is_possible=len(root_ids) < 2
+            and all(required)
+            and not (plan.isolates and suffixed > 1),
+            all_of=all_of,
+            any_of=tuple(dict.fromkeys(bits for bits in required if bits & (bits - 1))),
+            none_of=none_of,
+            member_of=tuple(
+                dict.fromkeys(ids for group in plan.groups for ids in group.member_of)
+            ),
+            not_member_of=frozenset().union(
+                *(group.not_member_of for group in plan.groups)
+            ),
+            root_ids=root_ids,
+            placement=Placement(
+                allocations=((0, plan.total),) if plan.total else (),
+                mappings=((0,),) * len(plan.groups),
+            ),
+        )
+
+    def meeting(self, trees: list[Tree]) -> list[Tree]:
+        """Return the trees whose provider fills all slots, in their order."""
+        if not self.is_possible:
+            return []
+        if self.root_ids:
+            trees = [tree for tree in trees if tree.root.id in self.root_ids]
+        for class_id, amount in self.plan.total:
+            trees = [
+                tree for tree in trees if tree.root.room.get(class_id, 0) >= amount
+            ]
+        all_of, none_of = self.all_of, self.none_of
+        if all_of:
+            trees = [tree for tree in trees if tree.root.traits & all_of == all_of]
+        if none_of:
+            trees = [tree for tree in trees if not tree.root.traits & none_of]
+        for any_of in self.any_of:
+            trees = [tree for tree in trees if tree.root.traits & any_of]
+        for wanted in self.member_of:
+            trees = [
+                tree for tree in trees if not wanted.isdisjoint(tree.root.aggregates)
+            ]
+        if self.not_member_of:
+            barred = self.not_member_of
+            trees = [tree for tree in trees if barred.isdisjoint(tree.root.aggregates)]
+        return [tree for tree in trees if tree.root.is_regular or self._is_met(tree)]
+
+    def _is_met(self, tree: Tree) -> bool:
+        """Check the amounts of an offer with a ``min_unit`` or a ``step_size``."""
+        return all(
+            infeasible_reason(slot, tree.root, rules_of(slot)) is None
+            for slot in self.plan.slots
+        )
+
+
+class SharedFlat:
+    """The placements of trees of one provider that sharing providers may serve.
+
+    ``is_possible``: no slots share what they take or have together, so that amounts
+    and traits matter to each slot alone.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        sharing: Sharing,
+        feasibility: Feasibility,
+        combiner: Combiner,
+    ) -> None:
+        self._feasibility = feasibility
+        self._combiner = combiner
+        self.is_possible = not plan.repeats and not any(
+            group.is_collective and group.required_bits for group in plan.groups
+        )
+        kinds = {slot.kind: slot for slot in plan.slots}
+        self._slots = list(kinds.values())
+        self._sharing_ids = [one.id for one in sharing.providers]
+        self._root_traits = plan.root_required_bits | plan.root_forbidden_bits
+        self._placements: dict[object, Placements | None] = {}
+
+    def placements(
+        self, trees: list[Tree]
+    ) -> collections.abc.Iterator[Placements | None]:
+        """Yield the placements in each tree; None: it cannot serve the request."""
+        columns = [self._fits(slot, trees) for slot in self._slots]
+        for tree, fits in zip(trees, zip(*columns, strict=True), strict=True):
+            if tree.has_sharing:
+                yield self._general(tree)
+                continue
+            root = tree.root
+            key = (
+                fits,
+                root.aggregates,
+                bisect.bisect(self._sharing_ids, root.id),
+                root.traits & self._root_traits,
+            )
+            if key not in self._placements:
+                self._placements[key] = self._general(tree)
+            yield self._placements[key]
+
+    def _fits(self, slot: Slot, trees: list[Tree]) -> list[bool]:
+        """Say of each tree whether its own provider fills a slot."""
+        group = slot.group
+        rules = rules_of(slot)
+        if len(slot.amounts) == 1 and len(rules) == 1 and group.root_id is None:
+            ((class_id, amount),) = slot.amounts
+            return [
+                tree.root.room.get(class_id, 0) >= amount
+                and (tree.root.is_regular or bool(rules[0].holds(slot, tree.root)))
+                for tree in trees
+            ]
+        return [
+            group.root_id in (None, tree.root.id)
+            and infeasible_reason(slot, tree.root, rules) is None
+            for tree in trees
+        ]
+
+    def _general(self, tree: Tree) -> Placements | None:
+        choices = self._feasibility.choices(tree)
+        return None if choices is None else self._combiner.placements(tree, choices)

@@ -1,0 +1,190 @@
+"""Provider snapshots, read from the database.
+
+A provider's revision moves with every change of what is read here, so a snapshot that
+was read at (id, revision) is never stale. Only the name of a custom resource class can
+change without it: a snapshot that shows one also has the revision of names that it
+was read at.
+"""
+
+import collections.abc
+import typing
+
+import orjson
+
+from placement.candidates.model import ProviderSnapshot
+from placement.candidates.sql import provider_rows
+from placement.candidates.sql.provider_rows import ProviderRow
+from placement.candidates.sql.reader import Reader
+from placement.candidates.sql.rows import Row
+from placement.candidates.trait_bits import TraitBits
+from placement.db import names as name_kinds
+from placement.db.names import Names
+from placement.objects.inventory import Inventory, Offer
+
+# The number of ids in one statement.
+_IDS_PER_STATEMENT = 10_000
+
+Member = tuple[int, int, int]
+
+# The rows of providers, and those of their inventories by provider id.
+_Read = tuple[list[ProviderRow], dict[int, list[Row]]]
+
+
+class SnapshotReader:
+    """Reads the snapshots of providers for one search."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        names: Names,
+        bits: TraitBits,
+        sharing_trait_id: int | None,
+    ) -> None:
+        self._conn = reader.conn
+        self._details = reader.details
+        self._names_revision = reader.names_revision
+        self._names = names
+        self._bits = bits
+        self._sharing_bit = bits.of(
+            [] if sharing_trait_id is None else [sharing_trait_id]
+        )
+
+    def read(
+        self, members: list[Member], known: dict[int, ProviderSnapshot]
+    ) -> dict[int, ProviderSnapshot]:
+        """Return the snapshots of the members of whole trees, by provider id.
+
+        A snapshot of ``known``, by id, is
+        returned if it is still current. The number of statements does not grow with
+        that of providers, up to 10,000.
+        """
+        revisions = {id_: revision for _, id_, revision in members}
+        found = {
+            id_: snapshot
+            for id_, revision in revisions.items()
+            if (snapshot := known.get(id_)) is not None
+            and snapshot.revision == revision
+            and self.has_current_names(snapshot.names_revision)
+        }
+        missing = [id_ for id_ in revisions if id_ not in found]
+        read = [self._parse(members, missing), *self._read(missing)]
+        # The providers of a tree refer to each other, and some may be known.
+        uuids = {id_: snapshot.uuid for id_, snapshot in found.items()}
+        for providers, _ in read:
+            uuids.update({provider.id: provider.uuid for provider in providers})
+        for providers, inventories in read:
+            for snapshot in self._build(providers, inventories, uuids):
+                found[snapshot.id] = snapshot
+        return found
+
+    def _parse(
+        self, members: collections.abc.Iterable[Member], ids: list[int]
+    ) -> _Read:
+        """Return the rows of providers whose details were prefetched."""
+        if not self._details:
+            return [], {}
+        wanted = set(ids)
+        providers, inventories = [], {}
+        for member in members:
+            details = self._details.get(member[1])
+            if details is not None and member[1] in wanted:
+                row, offered = provider_rows.parse_details(member, details)
+                providers.append(row)
+                inventories[row.id] = offered
+        return providers, inventories
+
+    def _read(self, missing: list[int]) -> collections.abc.Iterator[_Read]:
+        ids = [id_ for id_ in missing if id_ not in self._details]
+        for start in range(0, len(ids), _IDS_PER_STATEMENT):
+            batch = ids[start : start + _IDS_PER_STATEMENT]
+            yield (
+                provider_rows.read_providers(self._conn, batch),
+                provider_rows.read_inventories(self._conn, batch),
+            )
+
+    def has_current_names(self, names_revision: int | None) -> bool:
+        """No name has changed since ``names_revision``; None shows no custom name."""
+        return names_revision is None or names_revision == self._names_revision()
+
+    def _build(
+        self,
+        providers: list[ProviderRow],
+        inventories: dict[int, list[Row]],
+        uuids: dict[int, str],
+    ) -> collections.abc.Iterator[ProviderSnapshot]:
+        class_names = self._names.resource_classes(
+            self._conn,
+            {row[0] for of in inventories.values() for row in of},
+            self._names_revision,
+        )
+        trait_sets = self._trait_sets({row.trait_ids for row in providers})
+        for id_, uuid, root_id, parent_id, revision, trait_ids, aggregates in providers:
+            offers = {
+                row[0]: Inventory(*row).offer() for row in inventories.get(id_, ())
+            }
+            trait_set = trait_sets[trait_ids]
+            yield ProviderSnapshot(
+                id=id_,
+                uuid=uuid,
+                root_id=root_id,
+                parent_id=parent_id,
+                revision=revision,
+                names_revision=self._names_revision_of(offers, class_names),
+                offers=offers,
+                room={class_id: offer.room for class_id, offer in offers.items()},
+                is_regular=all(
+                    offer.min_unit <= 1 and offer.step_size == 1
+                    for offer in offers.values()
+                ),
+                traits=trait_set.bits,
+                aggregates=frozenset(aggregates),
+                is_sharing=bool(trait_set.bits & self._sharing_bit),
+                resources_json=_resources_json(uuid, offers, class_names),
+                traits_json=trait_set.json,
+                place_json=_place_json(
+                    None if parent_id is None else uuids[parent_id], uuids[root_id]
+                ),
+            )
+
+    def _trait_sets(
+        self, distinct: collections.abc.Collection[tuple[int, ...]]
+    ) -> dict[tuple[int, ...], "_TraitSet"]:
+        """Build each set once; many providers have the same traits."""
+        names = self._names.traits(
+            self._conn, set().union(*distinct), self._names_revision
+        )
+        found = {}
+        for trait_ids in distinct:
+            shown = [names[trait_id] for trait_id in trait_ids]
+            json = self._bits.shared(b',"traits":' + orjson.dumps(shown))
+            found[trait_ids] = _TraitSet(self._bits.of(trait_ids), json)
+        return found
+
+    def _names_revision_of(
+        self, class_ids: collections.abc.Iterable[int], class_names: dict[int, str]
+    ) -> int | None:
+        if any(name_kinds.is_custom(class_names[class_id]) for class_id in class_ids):
+            return self._names_revision()
+        return None
+
+
+class _TraitSet(typing.NamedTuple):
+    """The traits of a provider: as bits, and as a part of its summary."""
+
+    bits: int
+    json: bytes
+
+
+def _resources_json(
+    uuid: str, offers: dict[int, Offer], class_names: dict[int, str]
+) -> bytes:
+    resources = {
+        class_names[class_id]: {"capacity": offer.capacity, "used": offer.used}
+        for class_id, offer in offers.items()
+    }
+    return b'"%b":{"resources":%b' % (uuid.encode(), orjson.dumps(resources))
+
+
+def _place_json(parent_uuid: str | None, root_uuid: str) -> bytes:
+    place = {"parent_provider_uuid": parent_uuid, "root_provider_uuid": root_uuid}
+    return b"," + orjson.dumps(place)[1:]

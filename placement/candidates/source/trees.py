@@ -1,0 +1,134 @@
+"""The trees of one search: read when they have changed, and cached between searches."""
+
+import bisect
+import collections.abc
+import itertools
+import operator
+
+from placement.candidates.model import Members, ProviderSnapshot, Tree
+from placement.candidates.source.cache import TreeCache
+from placement.candidates.source.snapshots import SnapshotReader
+from placement.candidates.sql import rows, statements
+from placement.candidates.sql.reader import Read, Reader
+from placement.candidates.sql.rows import Row
+
+_root_of = operator.itemgetter(0)
+_first = operator.itemgetter(0)
+
+
+class Trees:
+    """Finds trees in the snapshot of one search.
+
+    A cached tree is used only if it has the members, at the revisions, that the
+    snapshot has.
+    """
+
+    def __init__(
+        self, reader: Reader, snapshots: SnapshotReader, cache: TreeCache
+    ) -> None:
+        self._reader = reader
+        self._snapshots = snapshots
+        self._cache = cache
+        self.read_count = 0
+
+    def of(self, found: collections.abc.Sequence[Row]) -> list[Tree]:
+        """Return the trees whose members are ``found``, in their order.
+
+        Trees that are not cached, or have changed, are read, all at once.
+        """
+        if not found:
+            return []
+        members: list[Members]
+        if len(set(map(_root_of, found))) == len(found):
+            # Every tree has one provider.
+            members = list(zip(found))
+            root_ids = list(map(_root_of, found))
+        else:
+            members = [
+                tuple(of_tree) for _, of_tree in itertools.groupby(found, _root_of)
+            ]
+            root_ids = [of_tree[0][0] for of_tree in members]
+        cached = self._cache.trees.find_all(root_ids)
+        has_current_names = self._snapshots.has_current_names
+        trees: list[Tree | None] = [
+            tree
+            if tree is not None
+            and tree.members == now
+            and (tree.names_revision is None or has_current_names(tree.names_revision))
+            else None
+            for tree, now in zip(cached, members, strict=True)
+        ]
+        if None in trees:
+            missing = [at for at, tree in enumerate(trees) if tree is None]
+            self._read(missing, members, cached, trees)
+        return trees  # type: ignore[return-value]
+
+    def _read(
+        self,
+        missing: list[int],
+        members: list[Members],
+        cached: list[Tree | None],
+        trees: list[Tree | None],
+    ) -> None:
+        self.read_count += len(missing)
+        known: dict[int, ProviderSnapshot] = {}
+        changed: list[tuple[int, int, int]] = []
+        for at in missing:
+            changed += members[at]
+            before = cached[at]
+            if before is not None and len(before.providers) > 1:
+                known.update({one.id: one for one in before.providers})
+        snapshots = self._snapshots.read(changed, known)
+        for at in missing:
+            tree = Tree(
+                members[at], tuple([snapshots[id_] for _, id_, _ in members[at]])
+            )
+            trees[at] = tree
+            self._cache.trees.add(tree.root.id, tree)
+
+    def after(self, root_id: int, provider_count: int) -> tuple[list[Row], bool]:
+        """Return the members of the trees that follow ``root_id``.
+
+        They have ``provider_count`` providers at most, unless the first tree has more.
+        The second value says whether they are the last trees.
+        """
+        found = self._reader.page(page_after(root_id, provider_count))
+        if len(found) <= provider_count:
+            return found, True
+        # Rows ascend, and (root id,) is less than every row of that root.
+        cut = found[-1][0]
+        whole = found[: bisect.bisect_left(found, (cut,))]
+        return whole or self.members_of([cut]), False
+
+    def with_need(
+        self, need: statements.Need, after: int, tree_count: int
+    ) -> list[Row]:
+        """Return the members of the next trees that meet a need."""
+        return self._reader.page(
+            statements.members_with(need, after, tree_count, self.is_flat())
+        )
+
+    def is_flat(self) -> bool:
+        """No provider of the cloud has a parent."""
+        return self._reader.value(statements.any_nested()) is None
+
+    def members_of(self, root_ids: collections.abc.Sequence[int]) -> list[Row]:
+        """Return the members of the trees with these roots."""
+        if not root_ids:
+            return []
+        if len(root_ids) == 1:
+            return self._reader.page(statements.members_of_one(root_ids[0]))
+        return rows.read(self._reader.conn, statements.members_of(root_ids))
+
+    def sharing(self, sharing_trait_id: int) -> list[Tree]:
+        """Return the trees in which a provider with the trait may share."""
+        # Most clouds have none, which a much shorter statement finds out.
+        if self._reader.value(statements.any_sharing(sharing_trait_id)) is None:
+            return []
+        return self.of(self._reader.page(statements.sharing_members(sharing_trait_id)))
+
+
+def page_after(root_id: int, provider_count: int) -> Read:
+    """Return the read of ``Trees.after``, for who prefetches it."""
+    # One row more shows whether the last tree is complete.
+    return statements.members_after(root_id, provider_count + 1)

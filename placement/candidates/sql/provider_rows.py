@@ -1,0 +1,216 @@
+"""The rows that provider snapshots are built from.
+
+A search reads changed providers all at once: two statements on PostgreSQL, which
+returns lists as values, and four on other databases.
+"""
+
+import collections.abc
+import typing
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from placement.candidates.sql import rows
+from placement.candidates.sql.rows import Row
+from placement.db import tables
+from placement.objects import inventory
+
+# Rows are selected by the range of their ids, which is much cheaper, unless the range
+# has this many times more ids than are wanted.
+_RANGE_FACTOR_MAX = 2
+
+_Ids = collections.abc.Sequence[int]
+_Select = sa.Select[typing.Any]
+
+_providers = tables.resource_providers
+_inventories = tables.inventories
+_traits = tables.resource_provider_traits
+_aggregates = tables.resource_provider_aggregates
+
+
+class ProviderRow(typing.NamedTuple):
+    """A provider; ``trait_ids`` ascend."""
+
+    id: int
+    uuid: str
+    root_id: int
+    parent_id: int | None
+    revision: int
+    trait_ids: tuple[int, ...]
+    aggregate_ids: collections.abc.Sequence[int]
+
+
+def details_of(provider_id: sa.ColumnElement[int]) -> sa.ColumnElement[str]:
+    """Select all that a snapshot is built from as JSON; PostgreSQL only.
+
+    It is for a page of members that has few changed providers.
+    """
+    columns = inventory.COLUMNS[:-1]
+    inventories = (
+        sa.select(
+            sa.func.json_agg(
+                postgresql.aggregate_order_by(
+                    sa.func.json_build_array(*columns),
+                    _inventories.c.resource_class_id,
+                )
+            )
+        )
+        .where(_inventories.c.resource_provider_id == provider_id)
+        .correlate_except(_inventories)
+        .scalar_subquery()
+    )
+    one = _providers.alias("detailed")
+    lists = (_list_of(column, provider_id) for column in _LISTS)
+    return (
+        sa.select(
+            sa.cast(
+                sa.func.json_build_array(
+                    one.c.uuid, one.c.parent_provider_id, *lists, inventories
+                ),
+                sa.Text,
+            )
+        )
+        .where(one.c.id == provider_id)
+        .correlate_except(one)
+        .scalar_subquery()
+    )
+
+
+def parse_details(member: Row, details: str) -> tuple[ProviderRow, list[Row]]:
+    """Return the rows of a provider from its (root id, id, revision) and details."""
+    root_id, id_, revision = member
+    uuid, parent_id, trait_ids, aggregate_ids, inventories = orjson.loads(details)
+    row = ProviderRow(
+        id_, uuid, root_id, parent_id, revision, tuple(trait_ids), aggregate_ids
+    )
+    return row, inventories or []
+
+
+def read_providers(conn: sa.Connection, ids: _Ids) -> list[ProviderRow]:
+    """Return the providers with these ids, in any order."""
+    wanted = set(ids)
+    if conn.dialect.name == "postgresql":
+        return [
+            ProviderRow(row[0], row[1], row[2], row[3], row[4], tuple(row[5]), row[6])
+            for row in _rows(conn, _PROVIDERS_WITH_LISTS, ids)
+            if row[0] in wanted
+        ]
+    traits = _lists(conn, _TRAITS, ids)
+    aggregates = _lists(conn, _AGGREGATES, ids)
+    return [
+        ProviderRow(
+            id_,
+            uuid,
+            root_id,
+            parent_id,
+            revision,
+            tuple(traits.get(id_, ())),
+            aggregates.get(id_, ()),
+        )
+        for id_, uuid, root_id, parent_id, revision in _rows(conn, _PROVIDERS, ids)
+        if id_ in wanted
+    ]
+
+
+def read_inventories(conn: sa.Connection, ids: _Ids) -> dict[int, list[Row]]:
+    """Return (class id, the columns of its offer) of each provider, by its id.
+
+    The rows of a provider ascend by class. The result may have other providers, too.
+    """
+    found: dict[int, list[Row]] = {}
+    for row in _rows(conn, _INVENTORIES, ids):
+        found.setdefault(row[0], []).append(row[1:])
+    return found
+
+
+def _lists(conn: sa.Connection, selects: "_Selects", ids: _Ids) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for provider_id, value in _rows(conn, selects, ids):
+        found.setdefault(provider_id, []).append(value)
+    return found
+
+
+def _rows(
+    conn: sa.Connection, selects: "_Selects", ids: _Ids
+) -> collections.abc.Iterable[Row]:
+    """Return rows that begin with one of ``ids``, and maybe with others."""
+    least, greatest = min(ids), max(ids)
+    if greatest - least < _RANGE_FACTOR_MAX * len(ids):
+        between = {"least": least, "greatest": greatest}
+        return rows.each(conn, selects.between, between)
+    if conn.dialect.name == "postgresql":
+        return rows.read_constant(conn, selects.in_array, {"ids": list(ids)})
+    return rows.each(conn, selects.named, {"ids": list(ids)})
+
+
+class _Selects(typing.NamedTuple):
+    """The same rows for ``ids``, and for ids between ``least`` and ``greatest``.
+
+    ``in_array`` takes the ids as one parameter; PostgreSQL only.
+    """
+
+    named: _Select
+    in_array: _Select
+    between: _Select
+
+
+def _selects(select: _Select, provider_id: sa.ColumnElement[int]) -> _Selects:
+    ids: sa.BindParameter[list[int]] = sa.bindparam(
+        "ids", expanding=True, literal_execute=True
+    )
+    array = sa.bindparam("ids", type_=postgresql.ARRAY(sa.Integer))
+    least: sa.BindParameter[int] = sa.bindparam("least")
+    greatest: sa.BindParameter[int] = sa.bindparam("greatest")
+    return _Selects(
+        named=select.where(provider_id.in_(ids)),
+        in_array=select.where(provider_id == sa.any_(array)),
+        between=select.where(provider_id.between(least, greatest)),
+    )
+
+
+_LISTS = (_traits.c.trait_id, _aggregates.c.aggregate_id)
+
+
+def _list_of(
+    column: sa.Column[int], provider_id: sa.ColumnElement[int]
+) -> sa.ColumnElement[typing.Any]:
+    """Select the values of a column for a provider, ascending; PostgreSQL only."""
+    owner = column.table.c.resource_provider_id
+    values = sa.select(column).where(owner == provider_id).order_by(owner, column)
+    return sa.func.array(
+        values.correlate_except(column.table).scalar_subquery(),
+        type_=postgresql.ARRAY(sa.Integer),
+    )
+
+
+_PROVIDER: _Select = sa.select(
+    _providers.c.id,
+    _providers.c.uuid,
+    _providers.c.root_provider_id,
+    _providers.c.parent_provider_id,
+    _providers.c.revision,
+)
+_PROVIDERS = _selects(_PROVIDER, _providers.c.id)
+_PROVIDERS_WITH_LISTS = _selects(
+    _PROVIDER.add_columns(*(_list_of(column, _providers.c.id) for column in _LISTS)),
+    _providers.c.id,
+)
+_INVENTORIES = _selects(
+    # Not the last, which says when it was changed. Ordered by one index: by classes
+    # alone, PostgreSQL without statistics reads all inventories in that order.
+    sa.select(_inventories.c.resource_provider_id, *inventory.COLUMNS[:-1]).order_by(
+        _inventories.c.resource_provider_id, _inventories.c.resource_class_id
+    ),
+    _inventories.c.resource_provider_id,
+)
+_TRAITS = _selects(
+    sa.select(_traits.c.resource_provider_id, _traits.c.trait_id).order_by(
+        _traits.c.resource_provider_id, _traits.c.trait_id
+    ),
+    _traits.c.resource_provider_id,
+)
+_AGGREGATES = _selects(
+    sa.select(_aggregates.c.resource_provider_id, _aggregates.c.aggregate_id),
+    _aggregates.c.resource_provider_id,
+)

@@ -1,0 +1,128 @@
+"""The cache of trees keeps to its bound in bytes, and counts bytes about right."""
+
+import gc
+import json
+import random
+import tracemalloc
+
+import pytest
+
+from placement.candidates import search
+from placement.candidates.model import Tree
+from placement.candidates.source import cache
+from placement.candidates.source.cache import TreeCache
+from placement.objects.inventory import Inventory as StoredInventory
+from tests.unit.candidates import worlds
+from tests.unit.candidates.model import Inventory, Provider
+from tests.unit.candidates.solve.trees import snapshot
+from tests.unit.candidates.worlds import flat_cloud
+
+
+def size_of_all(kept):
+    """Return the size of all trees that a cache holds."""
+    trees = [*kept.trees._new.values(), *kept.trees._old.values()]
+    return sum(map(cache.size_of, trees))
+
+
+def tree_of(root_id, children=0, classes=3):
+    offers = {id_: StoredInventory(id_, 8).offer() for id_ in range(classes)}
+    ids = range(root_id, root_id + 1 + children)
+    return Tree(
+        tuple((root_id, id_, 1) for id_ in ids),
+        tuple(
+            snapshot(id_, offers, root_id, None if id_ == root_id else root_id)
+            for id_ in ids
+        ),
+    )
+
+
+@pytest.mark.parametrize("size_max", [20_000, 1_000_000])
+def test_the_cache_keeps_to_its_bound(size_max):
+    kept = TreeCache(size_max)
+    draw = random.Random(1)
+    largest = 0
+    for number in range(5000):
+        tree = tree_of(100 * number, draw.randrange(4), draw.randrange(5))
+        kept.trees.add(tree.root.id, tree)
+        for _ in range(2):
+            kept.trees.find(100 * draw.randrange(number + 1))
+        largest = max(largest, cache.size_of(tree))
+        # One tree more in each generation.
+        assert size_of_all(kept) <= size_max + 2 * largest
+
+    assert size_of_all(kept) > size_max / 3
+
+
+def test_a_replaced_tree_counts_once():
+    kept = TreeCache(100_000)
+    for revision in range(1000):
+        tree = tree_of(1, children=revision % 3)
+        kept.trees.add(1, tree)
+    kept.trees.add(2, tree_of(2))
+
+    assert kept.trees.find(1) is tree
+    assert size_of_all(kept) <= 2 * cache.size_of(tree_of(1, children=2))
+
+
+def test_searches_in_a_cloud_that_does_not_fit_keep_to_the_bound(engine):
+    worlds.store(engine, flat_cloud(1500))
+    context = worlds.context_of(engine, search_cache_megabytes=1)
+    expected = worlds.ask(worlds.context_of(engine), "resources=VCPU:1")
+    for _ in range(3):
+        assert worlds.ask(context, "resources=VCPU:1") == expected
+        assert 2**19 < size_of_all(search.cache_of(context)) <= 2**20 + 10_000
+
+
+@pytest.mark.parametrize("classes", [1, 3, 8])
+@pytest.mark.parametrize("children", [0, 3])
+def test_the_size_of_a_tree_is_about_what_it_takes(engine, children, classes):
+    names = [*worlds.CLASSES][:classes]
+    cloud = []
+    for number in range(300):
+        cloud.append(Provider(f"h{number}"))
+        cloud += [
+            Provider(f"h{number}_{child}", f"h{number}") for child in range(children)
+        ]
+    for one in cloud:
+        one.inventory = {name: Inventory(100) for name in names}
+        one.aggregates = frozenset("AB")
+        one.traits = frozenset(["CUSTOM_T1"])
+    worlds.store(engine, cloud)
+    context = worlds.context_of(engine)
+    # Compiled statements and the like are made before.
+    query = "resources=VCPU:1&limit=1"
+    worlds.ask(worlds.context_of(engine), query)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        document = worlds.ask(context, "resources=VCPU:1")
+        del document
+        gc.collect()
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    counted = size_of_all(search.cache_of(context))
+    # More would break the configured bound, less would waste it.
+    assert 0.6 < taken / counted < 1.3
+
+
+def test_hints_do_not_grow_with_queries(engine):
+    worlds.store(engine, flat_cloud(3))
+    context = worlds.context_of(engine)
+    for number in range(1, 3000):
+        document = worlds.ask(context, f"resources=VCPU:1&limit={number}")
+        assert json.loads(document)["allocation_requests"]
+    kept = search.cache_of(context)
+
+    for hints in (kept.first_pages, kept.newest, kept.batches._batches):
+        assert len(hints._new) + len(hints._old) <= 1002
+
+
+def test_processes_have_a_cache_of_the_configured_size(engine):
+    context = worlds.context_of(engine, search_cache_megabytes=3)
+
+    kept = search.cache_of(context)
+
+    assert search.cache_of(context) is kept
+    assert kept.trees._generation_max == 3 * 2**20 // 2

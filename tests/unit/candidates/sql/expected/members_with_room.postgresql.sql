@@ -1,0 +1,7 @@
+SELECT resource_providers.root_provider_id, resource_providers.id, resource_providers.revision
+FROM resource_providers JOIN (SELECT DISTINCT resource_providers.root_provider_id AS root_provider_id
+FROM resource_providers JOIN (SELECT inventories.resource_provider_id AS resource_provider_id
+FROM inventories
+WHERE inventories.resource_class_id = %(resource_class_id)s AND inventories.min_unit <= %(amount)s AND inventories.max_unit >= %(amount)s AND %(amount)s %% inventories.step_size < %(param_1)s AND inventories.used + %(amount)s <= (inventories.total - inventories.reserved) * inventories.allocation_ratio) AS need ON need.resource_provider_id = resource_providers.id
+WHERE resource_providers.root_provider_id > %(after)s ORDER BY resource_providers.root_provider_id
+ LIMIT %(size)s) AS few ON few.root_provider_id = resource_providers.root_provider_id ORDER BY resource_providers.root_provider_id, resource_providers.id

@@ -1,0 +1,7 @@
+SELECT resource_providers.root_provider_id, resource_providers.id, resource_providers.revision
+FROM resource_providers INNER JOIN (SELECT DISTINCT resource_providers.root_provider_id AS root_provider_id
+FROM resource_providers INNER JOIN (SELECT resource_provider_traits.resource_provider_id AS resource_provider_id
+FROM resource_provider_traits
+WHERE resource_provider_traits.trait_id IN (%s)) AS need ON need.resource_provider_id = resource_providers.id
+WHERE resource_providers.root_provider_id > %s ORDER BY resource_providers.root_provider_id
+ LIMIT %s) AS few ON few.root_provider_id = resource_providers.root_provider_id ORDER BY resource_providers.root_provider_id, resource_providers.id

@@ -1,6 +1,0 @@
-SELECT resource_providers.root_provider_id, resource_providers.id, resource_providers.revision
-FROM resource_providers
-WHERE resource_providers.id IN (SELECT resource_provider_aggregates.resource_provider_id
-FROM resource_provider_aggregates
-WHERE resource_provider_aggregates.aggregate_id IN (?, ?) AND resource_provider_aggregates.resource_provider_id > ?) ORDER BY resource_providers.id
- LIMIT ? OFFSET ?

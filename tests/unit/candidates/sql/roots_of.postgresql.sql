@@ -1,4 +1,0 @@
-SELECT DISTINCT resource_providers.root_provider_id
-FROM resource_providers JOIN (SELECT resource_provider_aggregates.resource_provider_id AS resource_provider_id
-FROM resource_provider_aggregates
-WHERE resource_provider_aggregates.aggregate_id IN (%(aggregate_id_1_1)s, %(aggregate_id_1_2)s)) AS need ON need.resource_provider_id = resource_providers.id ORDER BY resource_providers.root_provider_id
