@@ -1,8 +1,8 @@
-# Sourced by the other scripts here: what a fresh machine lacks, and how to get it.
+# Sourced by the other scripts: set up a virtual environment and system packages.
 #
-# The virtual environment is $PLACEMENT_VENV, else the active one, else .venv of this
-# checkout. What only the system can give comes from its packages with apt-get, if
-# this user may install them (root, or sudo without a password).
+# The virtual environment is $PLACEMENT_VENV, the active one, or .venv of this checkout.
+# System packages are installed with apt-get if the user is root or has sudo without a
+# password.
 
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=${PLACEMENT_VENV:-${VIRTUAL_ENV:-$checkout/.venv}}
@@ -16,7 +16,7 @@ fail() {
     exit 1
 }
 
-# may_install: whether system packages can be installed without asking anybody.
+# may_install: whether system packages can be installed without a password.
 may_install() {
     command -v apt-get >/dev/null || return 1
     [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null
@@ -39,7 +39,7 @@ install_packages() {
         -o Dpkg::Options::=--force-confold "${@:2}" >&2
 }
 
-# find_python: print a Python on the path that is new enough, the usual one if it is.
+# find_python: print the path of a Python that is new enough, preferably python3.
 find_python() {
     local python
     for python in python3 python3.14 python3.13 python3.12 python3.11; do
@@ -52,7 +52,7 @@ find_python() {
     return 1
 }
 
-# can_make_venv PYTHON: Debian keeps ensurepip in a package of its own.
+# can_make_venv PYTHON: Debian has ensurepip in a separate package.
 can_make_venv() {
     "$1" -c 'import ensurepip, venv' 2>/dev/null
 }
@@ -63,16 +63,16 @@ ensure_venv() {
     python=$(find_python) || fail "Python 3.11 or newer is needed and was not found"
     if ! can_make_venv "$python"; then
         version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-        may_install || fail "$python cannot make virtual environments;" \
+        may_install || fail "$python cannot create virtual environments;" \
             "install it with: sudo apt-get install python$version-venv"
         install_packages "for virtual environments" "python$version-venv"
     fi
-    say "Making a virtual environment in $venv"
+    say "Creating a virtual environment in $venv"
     "$python" -m venv "$venv"
 }
 
-# ensure_installed WHAT: put this checkout, with an extra such as [test] or nothing,
-# and what it needs into the virtual environment; again only when that has changed.
+# ensure_installed EXTRA: install this checkout with an extra such as [test], or none, and
+# its dependencies, unless pyproject.toml is unchanged since the last time.
 ensure_installed() {
     local stamp wanted
     stamp="$venv/.placement-installed"
@@ -80,28 +80,28 @@ ensure_installed() {
     if [ -f "$stamp" ] && grep -qxF "$wanted" "$stamp"; then
         return 0
     fi
-    say "Installing Placement$1 and the Python packages it needs into $venv"
+    say "Installing Placement$1 and its dependencies into $venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
         --editable "$checkout$1"
     printf '%s\n' "$wanted" >>"$stamp"
 }
 
-# has_postgresql: whether there are server programs, on the path or where Debian has them.
+# has_postgresql: whether server programs are on the path or in Debian's directory.
 has_postgresql() {
     command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
 }
 
-# ensure_postgresql: the tests start private servers, but need the programs.
+# ensure_postgresql: install the programs, from which the tests start private servers.
 ensure_postgresql() {
     if has_postgresql; then
         return 0
     fi
     if ! may_install; then
-        say "There is no PostgreSQL here and it may not be installed;" \
-            "the tests will skip it: sudo apt-get install postgresql"
+        say "PostgreSQL is missing and its tests will be skipped;" \
+            "install it with: sudo apt-get install postgresql"
         return 0
     fi
-    # Only the programs are wanted, not a server that runs from now on.
+    # Install only the programs, without creating a cluster that runs permanently.
     local settings=/etc/postgresql-common/createcluster.conf
     if [ ! -e "$settings" ]; then
         as_root mkdir -p "${settings%/*}"
@@ -110,7 +110,7 @@ ensure_postgresql() {
     install_packages "to test on PostgreSQL" postgresql
 }
 
-# has_mariadb: whether there are server programs, and what makes a cluster of them.
+# has_mariadb: whether server programs and those for a Galera cluster are installed.
 has_mariadb() {
     local path=$PATH:/usr/sbin:/usr/local/sbin program
     for program in mariadbd mariadb-install-db wsrep_sst_rsync rsync; do
@@ -119,19 +119,18 @@ has_mariadb() {
     compgen -G '/usr/lib*/galera*/libgalera_smm.so' >/dev/null
 }
 
-# ensure_mariadb: the tests start private servers, but need the programs.
+# ensure_mariadb: install the programs, from which the tests start private servers.
 ensure_mariadb() {
     local packages=(mariadb-server galera-4 rsync)
     if has_mariadb; then
         return 0
     fi
     if ! may_install; then
-        say "There is no MariaDB with Galera here and it may not be installed;" \
-            "the tests will skip it: sudo apt-get install ${packages[*]}"
+        say "MariaDB or Galera is missing and its tests will be skipped;" \
+            "install it with: sudo apt-get install ${packages[*]}"
         return 0
     fi
-    # Only the programs are wanted, not a server that runs from now on. Debian asks
-    # this file before it starts one.
+    # Install only the programs: this policy prevents Debian from starting a server.
     local policy=/usr/sbin/policy-rc.d is_ours='' failed=0
     if [ ! -e "$policy" ]; then
         is_ours=1

@@ -1,1 +1,1 @@
-"""The machine that this runs on, as the resource providers that it stands for."""
+"""This machine as resource providers."""

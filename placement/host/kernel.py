@@ -1,7 +1,7 @@
-"""What the kernel says about the machine, read below a root directory.
+"""The resources of a machine, as reported by its kernel.
 
-The root is ``/`` on a real machine; a copy of the few files does as well. What the
-kernel does not give is absent: None, empty or no node.
+Functions read the files of the kernel under a root directory, which is ``/`` except in
+tests. Information that the kernel does not provide is None or empty.
 """
 
 import dataclasses
@@ -17,15 +17,15 @@ _T = typing.TypeVar("_T")
 
 
 class KernelError(Exception):
-    """A file of the kernel has not the form that it should have."""
+    """A file of the kernel does not have the expected form."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Processor:
-    """What all processors of the machine have in common.
+    """The common properties of all processors of a machine.
 
-    ``flags`` are those of the kernel that every processor has; ``has_threads`` says
-    that a core runs several threads at once.
+    ``flags`` are the kernel's names of features that every processor has;
+    ``has_threads``: cores run several threads (SMT).
     """
 
     vendor: str | None = None
@@ -35,7 +35,7 @@ class Processor:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Node:
-    """One NUMA node: its online CPUs, and its memory in mebibytes."""
+    """A NUMA node with its number of online CPUs, and memory in mebibytes."""
 
     number: int
     cpus: int
@@ -44,7 +44,7 @@ class Node:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Machine:
-    """The facts about one machine: memory in mebibytes, disk in gibibytes."""
+    """The resources of a machine; memory in mebibytes, disk in gibibytes."""
 
     cpus: int
     memory_mb: int | None
@@ -54,13 +54,11 @@ class Machine:
 
 
 def read_machine(root: pathlib.Path, disk_path: pathlib.Path) -> Machine:
-    """Return what the kernel says about the machine.
+    """Return the resources of the machine.
 
-    ``disk_path`` chooses the file system that counts as its disk; where the path does
-    not exist yet, the one that it would be on.
+    The disk is the file system of ``disk_path``, which need not exist yet.
 
-    Raises KernelError for a file that is not understood, OSError for one that exists
-    and cannot be read.
+    Raises KernelError for a malformed file, OSError for an unreadable one.
     """
     return Machine(
         cpus=len(online_cpus(root)),
@@ -72,10 +70,10 @@ def read_machine(root: pathlib.Path, disk_path: pathlib.Path) -> Machine:
 
 
 def processor(root: pathlib.Path) -> Processor:
-    """Return what /proc/cpuinfo says of every processor alike.
+    """Return the common properties of the processors in /proc/cpuinfo.
 
-    The flags are in the field ``flags`` on x86 and ``Features`` on ARM. Machines may
-    have processors of two kinds: what only one kind has is left out.
+    The flags are in the field ``flags`` on x86 and ``Features`` on ARM. A machine may
+    have processors of different kinds.
     """
     return _parsed(root / "proc/cpuinfo", _processor)
 
@@ -96,9 +94,9 @@ def _processor(cpuinfo: str) -> Processor:
 
 
 def online_cpus(root: pathlib.Path) -> frozenset[int]:
-    """Return the numbers of the CPUs that the kernel schedules on."""
+    """Return the numbers of the online CPUs."""
     listed = _parsed(root / "sys/devices/system/cpu/online", parse_cpu_list)
-    # Without sysfs: /proc/cpuinfo has the online processors only.
+    # Without sysfs, use /proc/cpuinfo, which lists only online processors.
     return listed or _parsed(root / "proc/cpuinfo", _listed_processors)
 
 
@@ -111,14 +109,14 @@ def _listed_processors(cpuinfo: str) -> frozenset[int]:
 
 
 def memory_mb(root: pathlib.Path) -> int | None:
-    """Return the memory that the kernel manages, in whole mebibytes."""
+    """Return the total memory in whole mebibytes."""
     return _parsed(root / "proc/meminfo", _total_mb)
 
 
 def disk_gb(path: pathlib.Path) -> int | None:
-    """Return the size of the file system that holds ``path``, in whole gibibytes.
+    """Return the size of the file system of ``path`` in whole gibibytes.
 
-    None when it is less than one.
+    None if it is less than one.
     """
     while not path.exists():
         path = path.parent
@@ -127,7 +125,7 @@ def disk_gb(path: pathlib.Path) -> int | None:
 
 
 def numa_nodes(root: pathlib.Path) -> tuple[Node, ...]:
-    """Return the NUMA nodes in the order of their numbers.
+    """Return the NUMA nodes in order of their numbers.
 
     A node may have memory and no CPUs, or CPUs and no memory.
     """
@@ -151,7 +149,7 @@ def numa_nodes(root: pathlib.Path) -> tuple[Node, ...]:
 
 
 def parse_cpu_list(text: str) -> frozenset[int]:
-    """Return the numbers in a list of the kernel such as ``0-3,8``."""
+    """Return the numbers in a list such as ``0-3,8``."""
     numbers: set[int] = set()
     for item in text.strip().split(","):
         if item:
@@ -167,7 +165,7 @@ def _has_threads(block: dict[str, str]) -> bool:
 
 
 def _total_mb(meminfo: str) -> int | None:
-    """Return MemTotal of a meminfo file; the ones of nodes have a prefix."""
+    """Return MemTotal of a meminfo file; in those of nodes it has a prefix."""
     for line in meminfo.splitlines():
         name, _, value = line.partition(":")
         if name.split()[-1:] == ["MemTotal"]:
@@ -182,16 +180,16 @@ def _fields(block: str) -> dict[str, str]:
 
 
 def _parsed(path: pathlib.Path, parse: Callable[[str], _T]) -> _T:
-    """Return what ``parse`` makes of a file. Raises KernelError if it cannot."""
+    """Return the parsed content of a file. Raises KernelError if it is malformed."""
     text = _text(path)
     try:
         return parse(text)
     except (IndexError, ValueError) as failure:
-        raise KernelError(f"{path} is not understood: {failure}.") from failure
+        raise KernelError(f"{path} is malformed: {failure}.") from failure
 
 
 def _text(path: pathlib.Path) -> str:
-    """Return what a file says; nothing, if this kernel does not have it."""
+    """Return the content of a file, empty if it does not exist."""
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Make the stored providers of a machine equal to what the kernel says of it."""
+"""Register a machine: create and update its providers."""
 
 import dataclasses
 import re
@@ -10,22 +10,22 @@ from placement.client import errors, values
 from placement.host import traits
 from placement.host.kernel import Machine
 
-# The classes that the kernel speaks about; others of a provider are left alone.
+# The classes that are reported; other inventories are not changed.
 VCPU, MEMORY_MB, DISK_GB = "VCPU", "MEMORY_MB", "DISK_GB"
 CLASSES = (VCPU, MEMORY_MB, DISK_GB)
 
-# How often a step is begun anew when somebody else changes the same provider.
+# Attempts of a step if other writers change the same provider.
 ATTEMPTS = 8
 
 _T = typing.TypeVar("_T")
 
 
 class ReportError(Exception):
-    """The stored providers cannot be made equal to the facts as things are."""
+    """The providers cannot be updated in their current state."""
 
 
 class Change(typing.NamedTuple):
-    """One thing that was changed: at which provider (its name), and what."""
+    """A change that was made: the name of the provider, and a description."""
 
     provider: str
     what: str
@@ -33,7 +33,7 @@ class Change(typing.NamedTuple):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class WantedProvider:
-    """One provider as the facts would have it: units by class, and traits."""
+    """The wanted state of a provider: totals by class, and traits."""
 
     name: str
     totals: Mapping[str, int]
@@ -43,22 +43,22 @@ class WantedProvider:
 def plan(
     machine: Machine, name: str, is_numa: bool, custom_traits: Iterable[str] = ()
 ) -> list[WantedProvider]:
-    """Return the providers that stand for a machine, the root first.
+    """Return the wanted providers of a machine, root first.
 
-    Flat, the root offers everything. With ``is_numa``, CPUs and memory are offered by
-    a child per node that has any, called ``<name>_NUMA_<number>``. The traits of the
-    processor, and custom ones, are those of every provider: of the root for
-    ``root_required``, of the nodes because they give the resources.
+    By default the root has all inventories. With ``is_numa``, each node with CPUs or
+    memory is a child named ``<name>_NUMA_<number>``, which has their inventories. All
+    providers have the traits: the root for ``root_required``, the nodes because they
+    serve the resources.
 
-    Raises ReportError when the kernel does not show what is to be offered: the CPUs
-    and the memory of the machine or, with ``is_numa``, of its nodes.
+    Raises ReportError when the CPUs or the memory of the machine or, with ``is_numa``,
+    of its nodes are unknown.
     """
     common = traits.processor_traits(machine.processor) | frozenset(custom_traits)
     root_totals: dict[str, int | None] = {DISK_GB: machine.disk_gb}
     nodes: list[WantedProvider] = []
     if is_numa:
         if not machine.nodes:
-            raise ReportError("The kernel shows no NUMA nodes: report without --numa.")
+            raise ReportError("The kernel reports no NUMA nodes. Run without --numa.")
         nodes = [
             WantedProvider(
                 node_name(name, node.number),
@@ -71,30 +71,29 @@ def plan(
         _require_shown(
             sum(node.cpus for node in machine.nodes),
             sum(node.memory_mb for node in machine.nodes),
-            "of the NUMA nodes: report without --numa.",
+            "of the NUMA nodes. Run without --numa.",
         )
     else:
         _require_shown(
             machine.cpus,
             machine.memory_mb,
-            "of this machine: are /proc and /sys mounted?",
+            "of this machine. Are /proc and /sys mounted?",
         )
         root_totals |= {VCPU: machine.cpus, MEMORY_MB: machine.memory_mb}
     return [WantedProvider(name, _positive(root_totals), common), *nodes]
 
 
 def node_name(name: str, number: int) -> str:
-    """Return the name of the provider that stands for one NUMA node."""
+    """Return the name of the provider of a NUMA node."""
     return f"{name}_NUMA_{number}"
 
 
 class Report:
-    """One run over the providers of one machine; ``changes`` tells what it did.
+    """One update of the providers of a machine; ``changes`` lists what it changed.
 
-    Totals are the machine's, and so are ``max_unit`` where nobody set another and
-    ``allocation_ratio`` where ``ratios`` gives one, by class. Everything else in an
-    inventory, other classes, and traits that the processor does not decide stay as
-    they are. What is equal already is not written.
+    Sets ``total``, ``max_unit`` unless an operator has set it, and ``allocation_ratio``
+    for classes in ``ratios``. Other fields and classes, and traits that do not come
+    from the processor, are kept. Unchanged providers are not written.
     """
 
     def __init__(
@@ -106,36 +105,34 @@ class Report:
         self._known_traits: frozenset[str] = frozenset()
 
     def run(self, wanted: list[WantedProvider]) -> list[Change]:
-        """Make the providers equal to ``wanted``, the first of which is the root.
+        """Create and update the providers; the first of ``wanted`` is the root.
 
-        A step that somebody else's write spoils is begun anew from what is stored
-        then, ``ATTEMPTS`` times at most.
+        A step that conflicts with another writer is repeated, up to ``ATTEMPTS`` times.
 
-        Returns the changes made, in order.
-        Raises ReportError when what would have to go is in use, or a name is taken
-        by a provider elsewhere; ClientError.
+        Returns the changes, in order.
+        Raises ReportError when something to be removed has allocations, or a provider
+        in another tree has the name; ClientError.
         """
         root_wanted, *nodes_wanted = wanted
         self._known_traits = self._ensure_traits(wanted)
         root = self._ensure_provider(root_wanted.name, None)
         tree = self._client.get_providers(in_tree=root.uuid)
         stale = _stale_nodes(tree, root, {node.name for node in nodes_wanted})
-        # What is refused is refused before anything has been taken away.
-        self._refuse_if_needed(stale, tree)
-        self._settle_provider(root, root_wanted, only_removing=True)
+        # Check everything before removing anything.
+        self._require_removable(stale, tree)
+        self._update_provider(root, root_wanted, is_removing_only=True)
         for node in stale:
             self._delete(node)
         for node_wanted in nodes_wanted:
             node = self._ensure_provider(node_wanted.name, root)
-            self._settle_provider(node, node_wanted)
-        self._settle_provider(root, root_wanted)
+            self._update_provider(node, node_wanted)
+        self._update_provider(root, root_wanted)
         return self.changes
 
     def _ensure_traits(self, wanted: list[WantedProvider]) -> frozenset[str]:
-        """Return the traits that exist, custom ones created.
+        """Return the wanted traits that exist, after creating custom ones.
 
-        A service with an older os-traits may lack some of the standard ones: nobody
-        can ask for them there, so they are left out.
+        A service with an older os-traits may lack standard traits; they are omitted.
         """
         names = frozenset().union(*(provider.traits for provider in wanted))
         known = set(self._client.get_traits(sorted(names))) if names else set()
@@ -148,17 +145,19 @@ class Report:
     def _ensure_provider(
         self, name: str, parent: values.Provider | None
     ) -> values.Provider:
-        return _until_settled(lambda: self._find_or_create(name, parent))
+        return _retry_conflicts(lambda: self._find_or_create(name, parent))
 
     def _find_or_create(
         self, name: str, parent: values.Provider | None
     ) -> values.Provider:
         found = self._client.get_providers(name=name)
         if found:
-            # Operators may put a host below something; a node belongs to its host.
+            # Operators may give a host a parent, but a node must be a child of its
+            # host.
             if parent is not None and found[0].parent_uuid != parent.uuid:
                 raise ReportError(
-                    f"A provider named {name} exists and is no child of {parent.name}."
+                    f"A provider named {name} exists, but is not a child of "
+                    f"{parent.name}."
                 )
             return found[0]
         created = self._client.create_provider(
@@ -167,7 +166,7 @@ class Report:
         self._note(name, "created")
         return created
 
-    def _refuse_if_needed(
+    def _require_removable(
         self, stale: list[values.Provider], tree: list[values.Provider]
     ) -> None:
         parents = {provider.parent_uuid for provider in tree}
@@ -188,24 +187,24 @@ class Report:
             return
         self._note(node.name, "deleted")
 
-    def _settle_provider(
+    def _update_provider(
         self,
         provider: values.Provider,
         wanted: WantedProvider,
-        only_removing: bool = False,
+        is_removing_only: bool = False,
     ) -> None:
-        """Make one provider's inventories and traits equal to what is wanted."""
-        _until_settled(
-            lambda: self._settle_inventories(provider, wanted, only_removing)
+        """Update the inventories and traits of one provider."""
+        _retry_conflicts(
+            lambda: self._update_inventories(provider, wanted, is_removing_only)
         )
-        if not only_removing:
-            _until_settled(lambda: self._settle_traits(provider, wanted))
+        if not is_removing_only:
+            _retry_conflicts(lambda: self._update_traits(provider, wanted))
 
-    def _settle_inventories(
+    def _update_inventories(
         self,
         provider: values.Provider,
         wanted: WantedProvider,
-        only_removing: bool,
+        is_removing_only: bool,
     ) -> None:
         stored = self._client.get_inventories(provider.uuid)
         kept = {
@@ -214,7 +213,7 @@ class Report:
             if name not in CLASSES or name in wanted.totals
         }
         by_class = dict(kept)
-        if not only_removing:
+        if not is_removing_only:
             for name, total in wanted.totals.items():
                 by_class[name] = self._offer(name, total, kept.get(name))
         if by_class == stored.by_class:
@@ -231,7 +230,7 @@ class Report:
     def _offer(
         self, name: str, total: int, stored: values.Inventory | None
     ) -> values.Inventory:
-        """Return the inventory of one class that keeps what operators have set."""
+        """Return the updated inventory of one class, with the settings of operators."""
         if stored is None:
             offer = values.Inventory(total, max_unit=total)
         elif stored.max_unit in (stored.total, values.MAX_INT):
@@ -242,7 +241,7 @@ class Report:
             offer = dataclasses.replace(offer, allocation_ratio=self._ratios[name])
         return offer
 
-    def _settle_traits(self, provider: values.Provider, wanted: WantedProvider) -> None:
+    def _update_traits(self, provider: values.Provider, wanted: WantedProvider) -> None:
         stored = self._client.get_provider_traits(provider.uuid)
         kept = {name for name in stored.names if not traits.is_processor_trait(name)}
         names = frozenset(kept | (wanted.traits & self._known_traits))
@@ -263,10 +262,10 @@ class Report:
         self.changes.append(Change(provider_name, what))
 
 
-def _until_settled(step: Callable[[], _T]) -> _T:
-    """Run a step that reads and writes until nobody interferes.
+def _retry_conflicts(step: Callable[[], _T]) -> _T:
+    """Run a step that reads and writes until it does not conflict with another writer.
 
-    Raises ConcurrentUpdate or DuplicateName when somebody did every time.
+    Raises ConcurrentUpdate or DuplicateName after ``ATTEMPTS`` conflicts.
     """
     for _ in range(ATTEMPTS - 1):
         try:
@@ -279,7 +278,7 @@ def _until_settled(step: Callable[[], _T]) -> _T:
 def _stale_nodes(
     tree: list[values.Provider], root: values.Provider, kept: set[str]
 ) -> list[values.Provider]:
-    """Return the children that stand for nodes and are not wanted, by name."""
+    """Return the children for nodes that are not in ``kept``, in order of name."""
     pattern = re.compile(re.escape(root.name) + r"_NUMA_\d+")
     return sorted(
         (
@@ -294,34 +293,34 @@ def _stale_nodes(
 
 
 def _require_shown(cpus: int, memory_mb: int | None, where: str) -> None:
-    """Raise ReportError unless there are CPUs and memory: every machine has both."""
+    """Raise ReportError unless CPUs and memory are known."""
     for what, amount in (("CPUs", cpus), ("memory", memory_mb)):
         if not amount:
-            raise ReportError(f"The kernel shows no {what} {where}")
+            raise ReportError(f"The kernel reports no {what} {where}")
 
 
 def _positive(totals: Mapping[str, int | None]) -> dict[str, int]:
-    """Return the totals that an inventory can have: those that are known, from 1."""
+    """Return the totals that are known and not 0."""
     return {name: total for name, total in totals.items() if total}
 
 
 def _in_use(name: str) -> ReportError:
     return ReportError(
-        f"{name} has allocations of what would have to move or go: release them, and "
-        "report again. Nothing that is allocated has been changed."
+        f"{name} has allocations of inventories that would be removed. Release them "
+        "and run again. No inventory with allocations has been changed."
     )
 
 
 def _has_children(name: str) -> ReportError:
     return ReportError(
-        f"{name} would have to go, but has children: move or delete them first."
+        f"{name} would be deleted, but has children. Move or delete them first."
     )
 
 
 def _differences(
     before: Mapping[str, values.Inventory], after: Mapping[str, values.Inventory]
 ) -> list[str]:
-    """Say in words how two sets of inventories differ, by class name."""
+    """Return descriptions of the differences, in order of class name."""
     texts = []
     for name in sorted({*before, *after}):
         old, new = before.get(name), after.get(name)

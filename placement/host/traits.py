@@ -1,4 +1,4 @@
-"""The standard traits that a processor has, told by the flags of the kernel."""
+"""The standard traits of a processor, from the flags of the kernel."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ _AARCH64 = "HW_CPU_AARCH64_"
 _INTEL = "GenuineIntel"
 _AMD = ("AuthenticAMD", "HygonGenuine")
 
-# Traits by flag, without their prefix; a flag that is missing here has no trait.
+# Traits by flag, without their prefix.
 _TraitsByFlag = Mapping[str, tuple[str, ...]]
 
 _X86_BY_FLAG: _TraitsByFlag = {
@@ -66,14 +66,14 @@ _X86_BY_FLAG: _TraitsByFlag = {
     "xop": ("XOP",),
 }
 
-# These instructions also come with AVX2 only; the traits promise 512 bits.
+# Processors with only AVX2 can have these flags, but the traits imply AVX-512.
 _AVX512_BY_FLAG: _TraitsByFlag = {
     "gfni": ("AVX512GFNI",),
     "vaes": ("AVX512VAES",),
     "vpclmulqdq": ("AVX512VPCLMULQDQ",),
 }
 
-# The flags of these are not of one vendor, but the traits are.
+# Several vendors use these flags, but the traits are specific to one vendor.
 _INTEL_BY_FLAG: _TraitsByFlag = {
     "ibrs": ("INTEL_SPEC_CTRL",),
     "md_clear": ("INTEL_MD_CLEAR",),
@@ -92,10 +92,7 @@ _AMD_BY_FLAG: _TraitsByFlag = {
 
 
 def processor_traits(processor: Processor) -> frozenset[str]:
-    """Return the standard traits of a processor.
-
-    Only those that os-traits has; a flag without one says nothing.
-    """
+    """Return the standard traits of a processor, limited to those of os-traits."""
     flags = processor.flags
     tables = [_X86_BY_FLAG]
     if "avx512f" in flags:
@@ -111,7 +108,7 @@ def processor_traits(processor: Processor) -> frozenset[str]:
         for name in table.get(flag, ())
     }
     if processor.vendor is None:
-        # On ARM the kernel names no vendor, and the traits are the flags.
+        # On ARM the kernel reports no vendor, and the traits are named after the flags.
         names = {_AARCH64 + flag.upper() for flag in flags}
     if processor.has_threads:
         names.add(HYPERTHREADING)
@@ -119,5 +116,5 @@ def processor_traits(processor: Processor) -> frozenset[str]:
 
 
 def is_processor_trait(name: str) -> bool:
-    """Say whether a trait is one of those that only the processor decides."""
+    """Whether a trait describes the processor."""
     return name == HYPERTHREADING or name.startswith((_X86, _AARCH64))

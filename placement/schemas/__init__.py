@@ -1,4 +1,4 @@
-"""What bodies and query strings must look like, by version.
+"""JSON schemas of bodies and query strings, by version.
 
-One module per resource of the API; ``validation`` checks.
+One module per resource of the API; ``validation`` applies them.
 """

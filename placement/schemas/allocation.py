@@ -1,7 +1,7 @@
 """Schemas of allocations.
 
-What is said of one consumer grew with the versions, and stands in three places: in
-PUT for one consumer, in POST for several, and in a reshape.
+The schema of one consumer's allocations changes with the version. Three operations use
+it: PUT for one consumer, POST for several, and the reshaper.
 """
 
 from placement.schemas.common import (
@@ -22,8 +22,8 @@ _RESOURCES = keyed(
 
 _OWNER = {"project_id": EXTERNAL_ID, "user_id": EXTERNAL_ID}
 
-# Which request group was served by which providers. Only for its readers: it is
-# not stored, so what is not checked of it does no harm.
+# The providers that serve each request group. It is not stored, so it needs no further
+# checks.
 _MAPPINGS: Schema = {
     "type": "object",
     "minProperties": 1,
@@ -32,27 +32,27 @@ _MAPPINGS: Schema = {
     },
 }
 
-# Of several errors the first one is told.
+# Of several errors the first one is reported.
 _CONSUMER_TYPE: Schema = {"pattern": "^[A-Z0-9_]+$"} | EXTERNAL_ID
 
 
 def _strangers_first(schema: Schema) -> Schema:
-    """Put last what must be there: of several errors the first one is told."""
+    """Move ``required`` to the end: of several errors the first one is reported."""
     required = {"required": schema["required"]}
     return {name: schema[name] for name in schema if name not in required} | required
 
 
 def _listed() -> Schema:
-    """Allocations as a list, before 1.12."""
+    """Return the schema of allocations as a list, before 1.12."""
     provider = _strangers_first(closed({"uuid": UUID}))
     one = closed({"resource_provider": provider, "resources": _RESOURCES})
     return {"type": "array", "minItems": 1, "items": one}
 
 
 def _by_provider(at_least: int) -> Schema:
-    """Allocations by the uuid of their provider, since 1.12.
+    """Return the schema of allocations by provider uuid, since 1.12.
 
-    The generation of the provider may stand there, as GET shows it, and is ignored.
+    The generation of the provider, which GET returns, is accepted and ignored.
     """
     one = closed(
         {"resources": _RESOURCES, "generation": GENERATION}, required=("resources",)

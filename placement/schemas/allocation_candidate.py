@@ -1,7 +1,7 @@
 """Schemas of the search for allocation candidates.
 
-Only which parameters there are and what a number looks like; the grammar of the
-values is read by the search itself.
+They check the names of parameters and the form of numbers; the search parses the other
+values.
 """
 
 from placement.schemas.common import Schema, closed

@@ -1,8 +1,8 @@
-"""Compiled schemas: whether a value keeps its schema, and where it first breaks it.
+"""Compiled schemas, which find the first error of a value quickly.
 
-The jsonschema library makes objects for each part of a value, and looks for every
-error before the most telling is chosen. A check looks at each part once, makes
-nothing, and stops at the first error. Tests hold it to the library's verdicts.
+The jsonschema library creates objects for each part of a value and collects all errors
+before it selects one. A check visits each part once, creates no objects, and stops at
+the first error. Tests compare its results with those of the library.
 """
 
 import bisect
@@ -19,18 +19,17 @@ import jsonschema
 
 Schema = collections.abc.Mapping[str, typing.Any]
 
-# NUL, and half of a surrogate pair, which no database stores.
+# NUL and unpaired surrogates, which databases cannot store.
 NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclasses.dataclass(slots=True)
 class Failure:
-    """The first part of a value that breaks its schema.
+    """The first part of a value that does not match its schema.
 
-    ``instance`` is the part, ``schema`` what it should be. ``keywords`` of the schema
-    are among those that it breaks, and ``culprit`` breaks them in the same way: it is
-    ``instance``, or so much of it as is needed for that. ``path`` and ``schema_path``
-    lead to the part and to its schema.
+    ``instance`` is the part and ``schema`` its schema, at ``path`` and ``schema_path``.
+    ``keywords`` of the schema may be violated. ``culprit`` violates them in the same
+    way as ``instance``, of which it may be only the relevant members.
     """
 
     instance: typing.Any
@@ -45,7 +44,7 @@ class Failure:
     )
 
     def below(self, name: str | int, *schema_path: str) -> "Failure":
-        """Return the failure as one of the value that has this one at ``name``."""
+        """Return the failure relative to the parent, which has it at ``name``."""
         self.path.appendleft(name)
         self.schema_path.extendleft(reversed(schema_path))
         return self
@@ -56,23 +55,20 @@ _Conforms = collections.abc.Callable[[typing.Any], object]
 
 
 class Unsupported(Exception):
-    """A schema says what no check is written for."""
+    """A schema uses a keyword without a check."""
 
 
 @functools.cache
 def pattern(text: str) -> re.Pattern[str]:
-    """Compile a pattern, in which ``$`` is the end of the string and nothing else.
+    """Compile a pattern in which ``$`` matches only at the end of the string.
 
-    Python's own ``$`` also matches before a line break at the end.
+    In Python, ``$`` also matches before a line break at the end.
     """
     return re.compile(text.replace("$", r"\Z"))
 
 
 def compiled(schema: Schema, formats: jsonschema.FormatChecker) -> Check:
-    """Return the check of ``schema``.
-
-    Raises Unsupported.
-    """
+    """Return the check of ``schema``. Raises Unsupported."""
     if "anyOf" in schema:
         return _any_of(schema, formats)
     types = schema.get("type")
@@ -152,9 +148,9 @@ def _object(schema: Schema, formats: jsonschema.FormatChecker) -> Check:
 
 
 def _keyed(schema: Schema, formats: jsonschema.FormatChecker) -> Check:
-    """Return the check of an object whose names all match one pattern.
+    """Return the check of an object with keys of one pattern.
 
-    It may have a hundred thousand members.
+    A separate function, because it is faster for objects with many members.
     """
     ((text, of_members),) = schema["patternProperties"].items()
     matches, member_check = pattern(text).search, compiled(of_members, formats)
@@ -180,7 +176,7 @@ def _unknown(value: dict[str, typing.Any], schema: Schema, name: str) -> Failure
 
 
 def _frame(schema: Schema) -> Check:
-    """Return the check of an object without its members."""
+    """Return the check of an object except its members."""
     required = schema.get("required", ())
     at_least = schema.get("minProperties", 0)
 
@@ -225,7 +221,7 @@ def _array(schema: Schema, formats: jsonschema.FormatChecker) -> Check:
 
 
 def _items(schema: Schema, formats: jsonschema.FormatChecker) -> Check:
-    """Return the check of the items of a list, one after the other."""
+    """Return the check of the items of a list."""
     item = compiled(schema, formats)
     if schema.get("type") == "string" and schema.keys().isdisjoint({"pattern", "enum"}):
         return _string_items(schema, item, _conforms(schema, formats))
@@ -241,7 +237,7 @@ def _items(schema: Schema, formats: jsonschema.FormatChecker) -> Check:
 
 
 def _string_items(schema: Schema, item: Check, conforms: _Conforms | None) -> Check:
-    """Return the check of the items of a list, all strings at once."""
+    """Return the check of a list of strings, which joins them to check them at once."""
     shortest, longest = schema.get("minLength", 0), schema.get("maxLength", math.inf)
 
     def find(values: list[typing.Any]) -> int | None:

@@ -1,4 +1,4 @@
-"""Parts that several schemas have."""
+"""Parts that several schemas use."""
 
 import typing
 
@@ -16,9 +16,9 @@ EXTERNAL_ID: Schema = {"type": "string", "minLength": 1, "maxLength": 255}
 
 
 def closed(properties: Schema, required: tuple[str, ...] | None = None) -> Schema:
-    """An object with these properties and no others.
+    """Return the schema of an object with these properties and no others.
 
-    ``required`` names those that must be there; None is all of them.
+    ``required`` lists the required properties; None: all of them.
     """
     names = list(properties) if required is None else list(required)
     schema: Schema = {"type": "object", "properties": properties}
@@ -28,7 +28,7 @@ def closed(properties: Schema, required: tuple[str, ...] | None = None) -> Schem
 
 
 def keyed(pattern: str, values: Schema, at_least: int = 0) -> Schema:
-    """An object whose every key matches ``pattern``, with ``values`` below them."""
+    """Return the schema of an object with keys that match ``pattern``."""
     return {
         "type": "object",
         "minProperties": at_least,

@@ -1,4 +1,4 @@
-"""Schemas of the extensions. They have no versions: one step serves all of them."""
+"""Schemas of the extensions, which have no versions."""
 
 from placement.schemas.common import Schema, closed
 from placement.schemas.resource_provider import LIST_FILTERS

@@ -19,7 +19,7 @@ _RECORD = {
     "min_unit": _COUNT,
     "max_unit": _COUNT,
     "step_size": _COUNT,
-    # The largest number of single precision, which some databases store it in.
+    # The largest single-precision number: some databases store it as that.
     "allocation_ratio": {"type": "number", "minimum": 0, "maximum": 3.40282e38},
 }
 

@@ -3,7 +3,7 @@
 from placement.schemas.common import closed
 from placement.schemas.validation import Schemas
 
-# Since 1.7 an update has no body; its path is checked as if it were this one's name.
+# Since 1.7 an update has no body; the name in its path is checked against this schema.
 CREATE = Schemas(
     {
         (1, 2): closed(

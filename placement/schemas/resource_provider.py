@@ -11,7 +11,7 @@ _FILTERS_1_0 = {"name": _TEXT, "uuid": UUID}
 _FILTERS_1_3 = _FILTERS_1_0 | {"member_of": _TEXT}
 _FILTERS_1_4 = _FILTERS_1_3 | {"resources": _TEXT}
 _FILTERS_1_14 = _FILTERS_1_4 | {"in_tree": UUID}
-# The newest ones.
+# Filters of the newest version.
 LIST_FILTERS = _FILTERS_1_14 | {"required": _TEXT}
 
 CREATE = Schemas(

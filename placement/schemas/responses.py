@@ -13,7 +13,7 @@ from placement.schemas.validation import Schemas
 
 _Steps = dict[tuple[int, int], validation.Schema]
 
-# Uuids, classes and traits are plain text: a database may contain old forms of them.
+# Uuids, classes and traits are plain text, because a database may contain old forms.
 _TEXT: Schema = {"type": "string"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _POSITIVE: Schema = {"type": "integer", "minimum": 1}
@@ -36,7 +36,7 @@ def _by_name(values: Schema, at_least: int = 0) -> Schema:
 def _each(
     make: collections.abc.Callable[[typing.Any], Schema], steps: _Steps
 ) -> Schemas:
-    """Apply ``make`` to the schema of each step."""
+    """Apply ``make`` to the schema of each version."""
     return Schemas({since: make(schema) for since, schema in steps.items()})
 
 
@@ -185,7 +185,7 @@ _HELD = _by_name(closed({"generation": _GENERATION, "resources": _RESOURCES}))
 
 
 def _holdings(**about_consumer: Schema) -> Schema:
-    """The allocations of a consumer; without any, the other members are missing."""
+    """Return the schema of a consumer; without allocations it has no other members."""
     return closed({"allocations": _HELD, **about_consumer}, required=("allocations",))
 
 
@@ -268,9 +268,9 @@ def _errors(required: tuple[str, ...], **more: Schema) -> Schema:
     return closed({"errors": _list_of(one) | {"minItems": 1, "maxItems": 1}})
 
 
-# Failures before the version is known have no code at any version.
+# Failures before the version is determined have no code.
 ERRORS = Schemas({(1, 0): _errors(()), (1, 23): _errors((), code=_TEXT)})
-# Only the refusal of a version has the supported versions.
+# Only errors about the version list the supported versions.
 NOT_ACCEPTABLE = Schemas(
     {
         (1, 0): _errors((), min_version=_TEXT, max_version=_TEXT),

@@ -8,8 +8,7 @@ _TRAITS: Schema = {
     "items": {"type": "string", "minLength": 1, "maxLength": 255},
 }
 
-# The values are for the handler to check: what it says about them is not in the
-# words of a schema.
+# The handler checks the values, because its messages differ from those of a schema.
 LIST_QUERY = Schemas(
     {
         (1, 6): closed(

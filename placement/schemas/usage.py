@@ -3,7 +3,7 @@
 from placement.schemas.common import EXTERNAL_ID, Schema, closed
 from placement.schemas.validation import Schemas
 
-# Of several errors the first one is told.
+# Of several errors the first one is reported.
 _CONSUMER_TYPE: Schema = {"pattern": "^[A-Z0-9_]+$|^all|^unknown$"} | EXTERNAL_ID
 
 _FILTERS_1_9 = {"project_id": EXTERNAL_ID, "user_id": EXTERNAL_ID}

@@ -1,10 +1,10 @@
-"""Checking bodies and query strings against JSON schemas.
+"""Validation of bodies and query strings against JSON schemas.
 
-The schemas are checked by the jsonschema library, whose texts clients read. It
-differs in a few things, each of which is a keyword below: a pattern is held to the
-end of the string, text that no database stores is not a string, and of a value no
-more than an excerpt is shown. What is large is refused at its first error, which
-``checks`` finds; of a small body the library chooses the most telling.
+Messages are those of the jsonschema library, because clients read them. The keywords
+below differ from the library's: ``$`` in a pattern matches only at the end of the
+string, strings must not contain characters that databases cannot store, and messages
+show only an excerpt of a value. For a large value, the first error is reported, which
+``checks`` finds quickly; for a small one, the library selects the most relevant error.
 """
 
 import collections.abc
@@ -24,15 +24,15 @@ Errors = collections.abc.Iterator[exceptions.ValidationError]
 
 _STRICT_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
-# Up to so many characters a value is small: the library looks at all of it.
+# Maximum length, in characters, of values that the library checks completely.
 _SMALL = 4000
 
 
 class Schemas:
-    """The schemas of one body or query string, by the version they came with.
+    """The schemas of one body or query string, by version.
 
-    ``steps`` has a schema for each version that changed it, the oldest first. With
-    ``strict_uuids`` the format ``uuid`` is the usual notation only.
+    ``steps`` has a schema for each version that changed it, oldest first. With
+    ``strict_uuids`` the format ``uuid`` accepts only the notation with dashes.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Schemas:
         }
 
     def pick(self, version: Version) -> Validator:
-        """Return the validator of ``version``.
+        """Return the validator for ``version``.
 
         Raises LookupError for a version before the first step.
         """
@@ -63,10 +63,10 @@ class Schemas:
     def find_error(
         self, instance: typing.Any, version: Version
     ) -> exceptions.ValidationError | None:
-        """Find what is wrong with ``instance`` at ``version``.
+        """Return the error of ``instance`` at ``version``, None if it is valid.
 
-        Of several errors it is the most telling; in what is large, the first. Its
-        text shows excerpts of the instance.
+        Of several errors, returns the most relevant one; for a large instance, the
+        first one. Its message shows excerpts of the instance.
         """
         since, validator = self._step(version)
         check = self._checks[since]
@@ -84,13 +84,13 @@ class Schemas:
         return None if error is None else _shortened(error)
 
     def validate_body(self, body: typing.Any, version: Version) -> None:
-        """Raise SchemaInvalid when ``body`` breaks the schema of ``version``."""
+        """Raise SchemaInvalid when ``body`` is invalid at ``version``."""
         error = self.find_error(body, version)
         if error is not None:
             raise exception.SchemaInvalid(reason=error)
 
     def validate_query(self, values: dict[str, str], version: Version) -> None:
-        """Raise QueryInvalid when ``values`` break the schema of ``version``.
+        """Raise QueryInvalid when ``values`` are invalid at ``version``.
 
         ``values`` has the last value of each parameter.
         """
@@ -128,7 +128,7 @@ def _first_error(
 
 
 def _shortened(error: exceptions.ValidationError) -> exceptions.ValidationError:
-    """Let the text of ``error`` show excerpts only."""
+    """Replace values in ``error`` by excerpts."""
     error.instance = excerpt.Pretty(error.instance)
     error.path.extend(
         excerpt.of_text(name) if isinstance(name, str) else name
@@ -138,21 +138,21 @@ def _shortened(error: exceptions.ValidationError) -> exceptions.ValidationError:
 
 
 def _worded(
-    is_broken: collections.abc.Callable[[Validator, typing.Any, typing.Any], object],
-    tell: collections.abc.Callable[[typing.Any], str],
+    is_violated: collections.abc.Callable[[Validator, typing.Any, typing.Any], object],
+    phrase: collections.abc.Callable[[typing.Any], str],
 ) -> collections.abc.Callable[..., Errors]:
-    """Return a keyword whose text is an excerpt of the instance and a phrase.
+    """Return a keyword whose message has only an excerpt of the instance.
 
-    The library's own show all of the instance. ``is_broken`` takes the validator,
-    the keyword's value and the instance; ``tell`` makes the phrase of the value.
+    ``is_violated`` takes the validator, the value of the keyword and the instance;
+    ``phrase`` returns the rest of the message for the value of the keyword.
     """
 
     def keyword(
         validator: Validator, value: typing.Any, instance: typing.Any, _schema: Schema
     ) -> Errors:
-        if is_broken(validator, value, instance):
+        if is_violated(validator, value, instance):
             shown = excerpt.of_json(instance)
-            yield exceptions.ValidationError(f"{shown} {tell(value)}")
+            yield exceptions.ValidationError(f"{shown} {phrase(value)}")
 
     return keyword
 
@@ -167,9 +167,9 @@ def _has_format(validator: typing.Any, name: str, instance: typing.Any) -> bool:
 
 
 def _has_duplicates(instance: typing.Any) -> bool:
-    """Whether the library finds two equal items; in a long list only strings count.
+    """Whether the library finds two equal items; in a long list, only among strings.
 
-    To compare other items it may need time that grows with the square of their number.
+    For other items, the time of the library may grow quadratically.
     """
     if not isinstance(instance, list):
         return False
@@ -268,7 +268,7 @@ def _additional_properties(
 
 
 def _listed(names: list[str]) -> str:
-    """Return the names with commas between them, each an excerpt, and not too many."""
+    """Return excerpts of the first names, separated by commas."""
     shown: list[str] = []
     room = excerpt.LENGTH_MAX
     for name in names:
@@ -283,7 +283,7 @@ def _formats(
     is_uuid: collections.abc.Callable[[str], object],
 ) -> jsonschema.FormatChecker:
     checker = jsonschema.FormatChecker(formats=())
-    # What is not a string breaks the keyword "type", and is none of a format's.
+    # Values that are not strings are left to the keyword "type".
     checker.checks("uuid")(
         lambda value: not isinstance(value, str) or bool(is_uuid(value))
     )
@@ -291,7 +291,7 @@ def _formats(
 
 
 _FORMATS = _formats(
-    # Most come in the usual notation, which is found out sooner.
+    # Most uuids have the usual notation, which is faster to check.
     lambda text: _STRICT_UUID.fullmatch(text) or uuids.canonical(text)
 )
 _STRICT_FORMATS = _formats(_STRICT_UUID.fullmatch)
@@ -324,7 +324,7 @@ _Validator = validators.extend(  # type: ignore[no-untyped-call]
             lambda pattern: f"does not match {pattern!r}",
         ),
         "enum": _worded(
-            # Only of strings, which have no other way to be equal.
+            # Used only for strings, for which Python's equality is that of JSON.
             lambda _, allowed, instance: instance not in allowed,
             lambda allowed: f"is not one of {allowed!r}",
         ),

@@ -1,12 +1,12 @@
 """Fixtures for the test suites of services that use this one.
 
-They have the module and class names that the suites of Nova and of osc-placement
-import. The tests of this service itself are elsewhere and are not installed.
+Module and class names are those that the test suites of Nova and osc-placement import.
+The tests of this service are in another directory and are not installed.
 """
 
 import importlib
 
-# Imported without binding a name: the module ``fixtures`` of this package is another.
+# Import without binding names: this package has its own module ``fixtures``.
 for _name in ("fixtures", "testtools", "wsgi_intercept"):
     try:
         importlib.import_module(_name)

@@ -12,9 +12,9 @@ from placement.db import engine, migrations
 class Database(fixtures.Fixture):
     """A migrated SQLite database in a temporary file.
 
-    ``conf_fixture`` is an ``oslo_config.fixture.Config`` that has the options of the
-    service. With ``set_config`` the fixture makes it name the database; without, it
-    must name one already, which is migrated and left alone afterwards.
+    ``conf_fixture`` is an ``oslo_config.fixture.Config`` with the options of the
+    service. With ``set_config`` the fixture sets ``connection`` to a new database;
+    otherwise it migrates the configured database, and does not remove it afterwards.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Database(fixtures.Fixture):
             self.conf_fixture.config(
                 group="placement_database",
                 connection=f"sqlite:///{directory / 'placement.db'}",
-                # Nothing has to outlive the test.
+                # The data need not survive the test.
                 sqlite_synchronous=False,
             )
         database = engine.create_engine(

@@ -445,7 +445,7 @@ class TestHost:
             (
                 {"proc/meminfo": "MemTotal: x kB\n"},
                 [],
-                "proc/meminfo is not understood",
+                "proc/meminfo is malformed",
             ),
             ({}, ["--numa"], "no NUMA nodes"),
             (

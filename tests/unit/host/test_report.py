@@ -300,7 +300,7 @@ class TestNUMA:
     def test_the_name_of_a_node_may_be_taken_elsewhere(self, client):
         client.create_provider("host_NUMA_0")
 
-        with pytest.raises(report.ReportError, match="no child of host"):
+        with pytest.raises(report.ReportError, match="not a child of host"):
             run(client, is_numa=True)
 
 
