@@ -10,7 +10,7 @@ from placement.candidates import explain
 from placement.client import Inventory
 from tests.servers import server
 
-LOGGER = "placement.candidates.find"
+LOGGER = "placement.candidates.search"
 PREFIX = "No allocation candidates: "
 
 HOST, NIC, GPU, OTHER, POOL, CONSUMER, ZONE, ELSEWHERE, UNKNOWN = (

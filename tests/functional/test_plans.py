@@ -11,14 +11,15 @@ import uuid
 import os_traits
 import pytest
 import sqlalchemy as sa
-from placement.candidates.lookup import Ids
-from placement.candidates.views import TraitBits
 
 from placement import client
 from placement.api.microversion import Version
 from placement.api.querystring import Query
-from placement.candidates import plan, select
-from placement.candidates import request as candidates_request
+from placement.candidates.query import plan
+from placement.candidates.query import request as candidates_request
+from placement.candidates.query.resolve import Ids
+from placement.candidates.sql import statements as selects
+from placement.candidates.trait_bits import TraitBits
 from placement.conf.settings import DatabaseSettings
 from placement.db import batch, prepared
 from placement.db import engine as engines
@@ -244,7 +245,7 @@ def test_what_the_database_narrows_stops_at_its_limit(cloud: _Cloud) -> None:
     with engine.connect() as conn:
 
         def narrow() -> int:
-            return len(conn.scalars(select.anchors(wanted, {}, 0, 100)).all())
+            return len(conn.scalars(selects.anchors(wanted, {}, 0, 100)).all())
 
         plans = plans_while(cloud, narrow, found=100)
 
@@ -259,7 +260,7 @@ def test_a_listing_reads_each_row_a_few_times(cloud: _Cloud, required: str) -> N
     with engine.connect() as conn:
 
         def list_ids() -> int:
-            return len(conn.scalars(select.providers(wanted.groups[0])).all())
+            return len(conn.scalars(selects.providers(wanted.groups[0])).all())
 
         plans = plans_while(cloud, list_ids, found=HOSTS - HOSTS // 7)
 

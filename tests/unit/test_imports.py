@@ -136,7 +136,7 @@ def test_a_module_imports_only_from_its_layer_and_below(module):
         ("placement.objects.claim", "placement.db.tables", True),
         ("placement.db.tables", "placement.objects.claim", False),
         ("placement.handlers.usage", "placement.api.routes", False),
-        ("placement.candidates.find", "placement.handlers.usage", False),
+        ("placement.candidates.search", "placement.handlers.usage", False),
         ("placement.api.errors", "placement.api.microversion", True),
         ("placement.api.errors", "placement.db.engine", False),
         ("placement.deploy", "placement.client", False),
