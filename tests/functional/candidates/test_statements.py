@@ -1,0 +1,3 @@
+"""The tests of the same name, on PostgreSQL and MariaDB."""
+
+from tests.unit.candidates.sql.test_statements import *  # noqa: F403
