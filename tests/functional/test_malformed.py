@@ -1,4 +1,4 @@
-"""What nobody should send gets a refusal that says so, and never a failure."""
+"""Malformed requests are refused with an explanation, and never cause a failure."""
 
 import collections.abc
 import json
@@ -22,23 +22,39 @@ MALFORMED = "Malformed JSON:"
 INVALID = "JSON does not validate:"
 
 
-@pytest.fixture
-def prepared(
-    application: server.Application, database_url: str
+@pytest.fixture(scope="module")
+def shared_service(
+    module_database_url: str,
 ) -> collections.abc.Iterator[server.Application]:
-    """The service with one provider, which afterwards is as it was."""
-    send(application, "POST /resource_providers", {"name": "host", "uuid": UUID})
-    offer = {
-        "resource_provider_generation": 0,
-        "inventories": {"VCPU": {"total": 8}},
-    }
-    send(application, f"PUT {INVENTORIES}", offer)
-    yield application
-    kept = send(application, f"GET {INVENTORIES}").json
+    """The service with one provider, for all tests: refused requests change nothing."""
+    with server.in_process(module_database_url) as application:
+        send(application, "POST /resource_providers", {"name": "host", "uuid": UUID})
+        offer = {
+            "resource_provider_generation": 0,
+            "inventories": {"VCPU": {"total": 8}},
+        }
+        send(application, f"PUT {INVENTORIES}", offer)
+        yield application
+    assert not invariants.violations(module_database_url)
+
+
+@pytest.fixture
+def service(
+    shared_service: server.Application,
+) -> collections.abc.Iterator[server.Application]:
+    """The service with one provider, which must be unchanged after the test."""
+    yield shared_service
+    kept = send(shared_service, f"GET {INVENTORIES}").json
     assert kept["resource_provider_generation"] == 1
     assert list(kept["inventories"]) == ["VCPU"]
     assert kept["inventories"]["VCPU"]["total"] == 8
-    assert not invariants.violations(database_url)
+    uuids = [
+        one["uuid"]
+        for one in send(shared_service, "GET /resource_providers").json[
+            "resource_providers"
+        ]
+    ]
+    assert uuids == [UUID]
 
 
 def send(
@@ -47,14 +63,14 @@ def send(
     body: object = None,
     **headers: str,
 ) -> webob.Response:
-    """Send ``body`` as JSON, or as it is when it is bytes.
+    """Send ``body`` as JSON, or unchanged if it is bytes.
 
-    Every answer has an id, and every refusal the document of a refusal.
+    Asserts that the response has a request id, and a refusal the error document.
     """
     method, url = request.split(" ", 1)
     path, _, query = url.partition("?")
     asked = webob.Request.blank("/", method=method)
-    # As servers do it: bytes that stand for themselves.
+    # PEP 3333: each byte is one character.
     asked.environ["PATH_INFO"] = urllib.parse.unquote_to_bytes(path).decode("latin-1")
     asked.environ["QUERY_STRING"] = query
     asked.headers.update(
@@ -82,8 +98,8 @@ def detail(answer: webob.Response) -> str:
     return typing.cast(str, answer.json["errors"][0]["detail"])
 
 
-# Whatever is asked of them, there are no such things.
-STRANGE = [
+# Names that nothing has.
+ODD_NAMES = [
     "%00",
     "%FF",
     "%C3%28",
@@ -93,28 +109,28 @@ STRANGE = [
     "%0D%0A",
     "a" * 70000,
 ]
-THINGS = [
+RESPONSES = [
     ("/resource_providers/{}", {"GET": 404, "PUT": 404, "DELETE": 404, "POST": 405}),
     ("/resource_providers/{}/usages", {"GET": 404, "PUT": 405}),
     ("/resource_providers/{}/inventories", {"GET": 404, "PUT": 404, "DELETE": 404}),
     (INVENTORIES + "/{}", {"GET": 404, "DELETE": 404}),
     ("/traits/{}", {"GET": 404, "PUT": 400, "DELETE": 404}),
     ("/resource_classes/{}", {"GET": 404, "PUT": 400, "DELETE": 404}),
-    # A consumer is made by its allocations: until then it has none.
+    # An unknown consumer has no allocations.
     ("/allocations/{}", {"GET": 200, "PUT": 400, "DELETE": 404}),
     ("/{}", {"GET": 404, "POST": 404}),
     ("/traits/{}/more", {"GET": 404}),
 ]
 
 
-@pytest.mark.parametrize("name", STRANGE, ids=lambda name: name[:12])
-def test_a_strange_name_in_a_path_is_nobodys(
-    prepared: server.Application, name: str
+@pytest.mark.parametrize("name", ODD_NAMES, ids=lambda name: name[:12])
+def test_a_malformed_name_in_a_path_is_not_found(
+    service: server.Application, name: str
 ) -> None:
-    for path, expected in THINGS:
+    for path, expected in RESPONSES:
         found = {
             method: send(
-                prepared,
+                service,
                 f"{method} {path.format(name)}",
                 BODY if method in ("PUT", "POST") else None,
             ).status_int
@@ -123,7 +139,9 @@ def test_a_strange_name_in_a_path_is_nobodys(
         assert (path, found) == (path, expected)
 
 
-@pytest.mark.parametrize("value", ["%00", "a%00", "%FF", "%ED%A0%80", "%C3%28"])
+NOT_TEXT = ("%00", "a%00", "%FF", "%ED%A0%80", "%C3%28")
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -147,31 +165,36 @@ def test_a_strange_name_in_a_path_is_nobodys(
         "/allocation_candidates?resources{}=VCPU:1",
     ],
 )
-def test_what_is_not_text_in_a_query_is_refused(
-    prepared: server.Application, url: str, value: str
+def test_bytes_that_are_not_text_in_a_query_are_refused(
+    service: server.Application, url: str
 ) -> None:
-    assert send(prepared, f"GET {url.format(value)}").status_int == 400
+    statuses = {
+        value: send(service, f"GET {url.format(value)}").status_int
+        for value in NOT_TEXT
+    }
+
+    assert statuses == dict.fromkeys(NOT_TEXT, 400)
 
 
-HALVES = {
+LONE_SURROGATES = {
     "name": b'{"name": "\\ud800"}',
     "in the middle": b'{"name": "a\\uDFFFb"}',
-    "wrong way round": b'{"name": "\\udc00\\ud800"}',
+    "wrong order": b'{"name": "\\udc00\\ud800"}',
     "key": b'{"name": "a", "\\ud800": 1}',
     "all": b'"\\ud800"',
 }
 
 
-@pytest.mark.parametrize("body", HALVES.values(), ids=HALVES)
-def test_half_a_character_is_refused_by_the_schema(
-    prepared: server.Application, body: bytes
+@pytest.mark.parametrize("body", LONE_SURROGATES.values(), ids=LONE_SURROGATES)
+def test_a_lone_surrogate_is_refused_by_the_schema(
+    service: server.Application, body: bytes
 ) -> None:
     for accept in ("application/json", "application/json, text/html;q=0.5"):
-        made = send(prepared, "POST /resource_providers", body, Accept=accept)
+        made = send(service, "POST /resource_providers", body, Accept=accept)
 
         assert made.status_int == 400
         assert INVALID in detail(made)
-    assert send(prepared, f"PUT {PROVIDER}", body).status_int == 400
+    assert send(service, f"PUT {PROVIDER}", body).status_int == 400
 
 
 @pytest.mark.parametrize(
@@ -189,31 +212,30 @@ def test_half_a_character_is_refused_by_the_schema(
         b" ",
     ],
 )
-def test_what_is_not_json_is_malformed(
-    prepared: server.Application, body: bytes
+def test_a_body_that_is_not_json_is_refused(
+    service: server.Application, body: bytes
 ) -> None:
-    made = send(prepared, "POST /resource_providers", body)
+    made = send(service, "POST /resource_providers", body)
 
     assert made.status_int == 400
     assert MALFORMED in detail(made)
 
 
-@pytest.mark.parametrize("depth", [10, 100, 500, 1000, 1024, 1025, 10000, 200000])
 @pytest.mark.parametrize(
     ("opening", "closing"), [("[", "]"), ('{"name": ', "}"), ('{"\\ud800": ', "}")]
 )
-def test_what_is_nested_deeply_is_refused(
-    prepared: server.Application, depth: int, opening: str, closing: str
+def test_a_deeply_nested_body_is_refused(
+    service: server.Application, opening: str, closing: str
 ) -> None:
-    body = (opening * depth + "1" + closing * depth).encode()
+    for depth in (10, 100, 500, 1000, 1024, 1025, 10000, 200000):
+        body = (opening * depth + "1" + closing * depth).encode()
+        for request in ("POST /resource_providers", "POST /reshaper"):
+            answer = send(service, request, body)
+            assert answer.status_int == 400, depth
+            assert any(text in detail(answer) for text in (MALFORMED, INVALID)), depth
 
-    for request in ("POST /resource_providers", "POST /reshaper"):
-        answer = send(prepared, request, body)
-        assert answer.status_int == 400
-        assert any(text in detail(answer) for text in (MALFORMED, INVALID))
 
-
-# As they are written in JSON.
+# Numbers as JSON text.
 HUGE = {
     "32 bit": str(2**31),
     "signed 64 bit": str(2**63),
@@ -236,7 +258,7 @@ def _consumer(allocation: str, generation: str) -> str:
     )
 
 
-# Each is refused with every such number: by the schema, or by what is stored.
+# The schema or the stored data refuses each body with every huge number.
 HUGE_BODIES = {
     "generation": (
         f"PUT {INVENTORIES}",
@@ -288,10 +310,10 @@ HUGE_BODIES = {
 
 @pytest.mark.parametrize("number", HUGE.values(), ids=HUGE)
 def test_a_huge_number_in_a_body_is_refused(
-    prepared: server.Application, number: str
+    service: server.Application, number: str
 ) -> None:
     statuses = {
-        name: send(prepared, request, body.replace("HUGE", number).encode()).status_int
+        name: send(service, request, body.replace("HUGE", number).encode()).status_int
         for name, (request, body) in HUGE_BODIES.items()
     }
 
@@ -300,7 +322,7 @@ def test_a_huge_number_in_a_body_is_refused(
 
 @pytest.mark.parametrize("digits", [10, 19, 20, 100, 5000])
 def test_a_huge_number_in_a_query_finds_nothing_or_is_refused(
-    prepared: server.Application, digits: int
+    service: server.Application, digits: int
 ) -> None:
     huge = "9" * digits
 
@@ -310,12 +332,10 @@ def test_a_huge_number_in_a_query_finds_nothing_or_is_refused(
         "&group_policy=none",
         f"/resource_providers?resources=VCPU:{huge}",
     ):
-        answer = send(prepared, f"GET {url}")
+        answer = send(service, f"GET {url}")
         assert answer.status_int in (200, 400)
         assert UUID not in answer.text
-    limited = send(
-        prepared, f"GET /allocation_candidates?resources=VCPU:1&limit={huge}"
-    )
+    limited = send(service, f"GET /allocation_candidates?resources=VCPU:1&limit={huge}")
     assert limited.status_int == 200
     assert len(limited.json["allocation_requests"]) == 1
 
@@ -339,25 +359,25 @@ def test_a_huge_number_in_a_query_finds_nothing_or_is_refused(
         ({"Host": "a" * 5000}, 200),
     ],
 )
-def test_strange_headers_do_no_harm(
-    prepared: server.Application, headers: dict[str, str], status: int
+def test_malformed_headers_have_a_defined_status(
+    service: server.Application, headers: dict[str, str], status: int
 ) -> None:
     if "Accept" in headers:
-        # What the refusals look like does not matter here.
-        assert send(prepared, "GET /traits", **headers).status_int == status
+        # The media type of the response is not checked here.
+        assert send(service, "GET /traits", **headers).status_int == status
         return
-    answer = send(prepared, "GET /traits", **headers)
+    answer = send(service, "GET /traits", **headers)
 
     assert answer.status_int == status
     assert headers.get("X_Openstack_Request_Id") not in list(answer.headers.values())
 
 
 @pytest.mark.parametrize("length", ["pony", "-1", "+1", "1.0", "0x1", "1 1", "\xb2"])
-def test_a_length_that_is_no_number_is_refused(
-    prepared: server.Application, length: str
+def test_a_content_length_that_is_not_a_number_is_refused(
+    service: server.Application, length: str
 ) -> None:
     for request in ("GET /traits", "GET /nowhere", "PATCH /traits"):
-        answer = send(prepared, request, Content_Length=length)
+        answer = send(service, request, Content_Length=length)
 
         assert answer.status_int == 400
         assert "content-length header must be an integer" in detail(answer)
@@ -391,14 +411,16 @@ def test_a_length_that_is_no_number_is_refused(
         "/resource_providers//inventories",
     ],
 )
-def test_no_path_has_another_spelling(prepared: server.Application, path: str) -> None:
+def test_a_path_with_extra_slashes_is_not_found(
+    service: server.Application, path: str
+) -> None:
     for method in ("GET", "PUT", "POST", "DELETE"):
         body = BODY if method in ("PUT", "POST") else None
 
-        assert send(prepared, f"{method} {path}", body).status_int == 404
+        assert send(service, f"{method} {path}", body).status_int == 404
 
 
-# Each of them is in the place of VALUE below, and then the whole body.
+# Each replaces VALUE below, and is then sent as the whole body.
 LARGE = {
     "numbers": "[" + "1," * 200_000 + "1]",
     "lists": "[" + "[]," * 200_000 + "[]]",
@@ -434,14 +456,14 @@ LARGE_BODIES = {
 
 @pytest.mark.parametrize("request_line", LARGE_BODIES)
 def test_the_refusal_of_a_large_body_is_small(
-    prepared: server.Application, request_line: str
+    service: server.Application, request_line: str
 ) -> None:
     for value in LARGE.values():
         for body in (LARGE_BODIES[request_line].replace("VALUE", value), value):
-            answer = send(prepared, request_line, body.encode("latin-1"))
+            answer = send(service, request_line, body.encode("latin-1"))
 
             assert answer.status_int == 400
-            # The largest is a whole schema.
+            # The largest response quotes a whole schema.
             assert len(answer.body) < 20_000
             text = detail(answer)
             assert not any(value[n : n + 250] in text for n in (0, 1000, 100_000))
@@ -482,14 +504,14 @@ def test_the_refusal_of_a_large_body_is_small(
     ],
     ids=lambda given: "".join(str(given).split("VALUE"))[:40],
 )
-def test_a_refusal_repeats_little_of_what_was_sent(
-    prepared: server.Application, request_line: str, headers: dict[str, str]
+def test_a_refusal_quotes_at_most_200_characters_of_the_request(
+    service: server.Application, request_line: str, headers: dict[str, str]
 ) -> None:
     long = "ABCDEFGHIJ" * 300
     given = {name: value.replace("VALUE", long) for name, value in headers.items()}
     body = BODY if request_line.startswith("PUT") else None
 
-    answer = send(prepared, request_line.replace("VALUE", long), body, **given)
+    answer = send(service, request_line.replace("VALUE", long), body, **given)
 
     assert 400 <= answer.status_int < 500
     assert long[:201] not in answer.text
@@ -500,14 +522,14 @@ LIMIT = 4096
 
 
 @pytest.fixture
-def bounded(database_url: str) -> collections.abc.Iterator[server.Application]:
+def limited(database_url: str) -> collections.abc.Iterator[server.Application]:
     options = {"api": {"max_request_body_bytes": LIMIT}}
     with server.in_process(database_url, options) as application:
         yield application
 
 
 class Endless:
-    """A body that says how much of it was read."""
+    """An endless body that counts the bytes that were read."""
 
     read_bytes = 0
 
@@ -521,8 +543,8 @@ def sized(length: int) -> bytes:
     return body + b" " * (length - len(body))
 
 
-def test_a_body_as_large_as_the_limit_is_read(bounded: server.Application) -> None:
-    assert send(bounded, "POST /resource_providers", sized(LIMIT)).status_int == 200
+def test_a_body_as_large_as_the_limit_is_read(limited: server.Application) -> None:
+    assert send(limited, "POST /resource_providers", sized(LIMIT)).status_int == 200
 
 
 @pytest.mark.parametrize(
@@ -530,11 +552,11 @@ def test_a_body_as_large_as_the_limit_is_read(bounded: server.Application) -> No
     ["POST /resource_providers", "GET /traits", "PUT /nowhere", "PATCH /traits"],
 )
 def test_a_larger_body_is_refused_before_it_is_read(
-    bounded: server.Application, request_line: str
+    limited: server.Application, request_line: str
 ) -> None:
     for length in (str(LIMIT + 1), "9" * 30, "1" + "0" * 5000):
         answer = send(
-            bounded,
+            limited,
             request_line,
             Content_Length=length,
             Content_Type="application/json",
@@ -548,7 +570,7 @@ def test_a_larger_body_is_refused_before_it_is_read(
 
 
 def test_a_body_without_a_length_is_read_up_to_the_limit(
-    bounded: server.Application,
+    limited: server.Application,
 ) -> None:
     body = Endless()
     asked = webob.Request.blank("/resource_providers", method="POST")
@@ -557,21 +579,23 @@ def test_a_body_without_a_length_is_read_up_to_the_limit(
     asked.environ["wsgi.input_terminated"] = True
     asked.environ.pop("CONTENT_LENGTH", None)
 
-    answer = asked.get_response(bounded)
+    answer = asked.get_response(limited)
 
     assert answer.status_int == 413
     assert body.read_bytes == LIMIT + 1
 
 
-def test_who_is_nobody_does_not_learn_the_limit(bounded: server.Application) -> None:
+def test_a_request_without_a_token_gets_401_instead_of_the_limit(
+    limited: server.Application,
+) -> None:
     asked = webob.Request.blank("/resource_providers", method="POST")
     asked.content_length = LIMIT + 1
 
-    assert asked.get_response(bounded).status_int == 401
+    assert asked.get_response(limited).status_int == 401
 
 
-def ask_in_chunks(application: server.Application) -> webob.Response:
-    """Send a body in chunks through a server that does not pass it on by WSGI."""
+def send_chunked(application: server.Application) -> webob.Response:
+    """Send a chunked body as a server does that does not decode it."""
     asked = webob.Request.blank("/resource_providers", method="POST")
     asked.headers.update(
         {
@@ -587,7 +611,7 @@ def ask_in_chunks(application: server.Application) -> webob.Response:
 
 
 class Uwsgi(types.ModuleType):
-    """The module of uWSGI, as far as bodies in chunks are read with it."""
+    """The module ``uwsgi`` with its function for chunked bodies."""
 
     def __init__(self, *chunks: bytes) -> None:
         super().__init__("uwsgi")
@@ -609,8 +633,8 @@ class Uwsgi(types.ModuleType):
     ],
     ids=["whole", "large", "unreadable"],
 )
-def test_chunks_are_read_with_the_function_of_uwsgi(
-    bounded: server.Application,
+def test_a_chunked_body_is_read_with_the_function_of_uwsgi(
+    limited: server.Application,
     monkeypatch: pytest.MonkeyPatch,
     chunks: tuple[bytes, ...],
     status: int,
@@ -618,16 +642,16 @@ def test_chunks_are_read_with_the_function_of_uwsgi(
 ) -> None:
     monkeypatch.setitem(sys.modules, "uwsgi", Uwsgi(*chunks))
 
-    answer = ask_in_chunks(bounded)
+    answer = send_chunked(limited)
 
     assert answer.status_int == status
     assert status == 200 or text in detail(answer)
 
 
-def test_chunks_that_a_server_keeps_are_refused_in_words(
-    bounded: server.Application,
+def test_a_chunked_body_that_the_server_does_not_decode_is_refused(
+    limited: server.Application,
 ) -> None:
-    answer = ask_in_chunks(bounded)
+    answer = send_chunked(limited)
 
     assert answer.status_int == 400
     assert "Send it with Content-Length" in detail(answer)
