@@ -1,6 +1,6 @@
-"""The existing service and this one take turns with one database.
+"""The existing service and this one use one database in turn.
 
-What one has written the other reads, before and after; see api-ref/adoption.md.
+Each reads what the other has written; see api-ref/adoption.md.
 """
 
 import collections.abc
@@ -21,13 +21,13 @@ from tests.servers import configuration, peer, programs, server, virtualenvs
 from tests.servers.plugin import skip_missing
 
 NEWEST = "1.39"
-# Before 1.38 nobody is told the types of consumers.
+# 1.37 is the last version without consumer types.
 VERSIONS = (NEWEST, "1.37")
-# Before consumers had projects, and lists in the bodies of allocations.
+# Allocations without a project, as a list.
 OLDEST = "1.0"
 SECONDS = 60
 HEAD = "a082b8bb98d0"
-# The table by which ours is told from theirs.
+# The version table of this service.
 OURS = migrations.VERSION_TABLES[migrations.OWN]
 
 PROJECT, USER = "project", "user"
@@ -68,7 +68,7 @@ Read = dict[tuple[str, str], typing.Any]
 
 
 class Api(typing.NamedTuple):
-    """A service, asked as an administrator."""
+    """A client of a service, with an administrator's token."""
 
     url: str
 
@@ -91,13 +91,13 @@ class Api(typing.NamedTuple):
     def do(
         self, method: str, path: str, body: object = None, version: str = NEWEST
     ) -> typing.Any:
-        """Send what has to succeed; returns its document."""
+        """Send a request that must succeed; return the document."""
         answer = self.send(method, path, body, version)
         assert answer.ok, (method, path, answer.status_code, answer.text)
         return answer.json() if answer.content else None
 
     def read(self) -> Read:
-        """Return every answer, with when it was modified where that is stored."""
+        """Return all responses, with Last-Modified if it is stored."""
         return {
             (path, version): self._read_one(path, version)
             for version in VERSIONS
@@ -120,10 +120,10 @@ class Api(typing.NamedTuple):
     def offer(self, provider: str, **inventories: dict[str, float]) -> None:
         self._put(provider, "inventories", inventories)
 
-    def show(self, provider: str, *traits: str) -> None:
+    def set_traits(self, provider: str, *traits: str) -> None:
         self._put(provider, "traits", traits)
 
-    def put_together(self, provider: str, *aggregates: str) -> None:
+    def set_aggregates(self, provider: str, *aggregates: str) -> None:
         self._put(provider, "aggregates", aggregates)
 
     def claim(
@@ -156,7 +156,7 @@ class Api(typing.NamedTuple):
 def allocations(
     resources: dict[str, dict[str, int]], generation: int | None = None
 ) -> dict[str, object]:
-    """Return a body of microversion 1.28, which has no type of consumers yet."""
+    """Return a body of microversion 1.28, without a consumer type."""
     return {
         "allocations": {
             each: {"resources": units} for each, units in resources.items()
@@ -168,7 +168,7 @@ def allocations(
 
 
 def sorted_throughout(value: typing.Any) -> typing.Any:
-    """Return the document without the order of its lists, which nobody promises."""
+    """Return the document with sorted lists: their order is not defined."""
     if isinstance(value, dict):
         return {name: sorted_throughout(each) for name, each in value.items()}
     if isinstance(value, list):
@@ -177,9 +177,9 @@ def sorted_throughout(value: typing.Any) -> typing.Any:
 
 
 def differences(ours: Read, theirs: Read) -> list[typing.Any]:
-    """Return what is read otherwise: the request, our answer, theirs.
+    """Return the requests with different responses, with ours and theirs.
 
-    They cannot tell the usages by type of consumer on PostgreSQL.
+    Ignores server errors of theirs: usages by consumer type fail on PostgreSQL.
     """
     return [
         (request, answer, theirs[request])
@@ -197,7 +197,7 @@ def peer_python(pytestconfig: pytest.Config) -> pathlib.Path:
 
 
 class Place:
-    """One database, on which either service can run."""
+    """A database that either service can use."""
 
     def __init__(
         self, url: str, directory: pathlib.Path, their_python: pathlib.Path
@@ -224,7 +224,7 @@ class Place:
             yield Api(running.url)
 
     def manage(self, *command: str) -> str:
-        """Run our ``placement-manage db``; raises RuntimeError when it fails."""
+        """Run our ``placement-manage db``. Raises RuntimeError if it fails."""
         return self._manage(programs.THIS, *command)
 
     def their_manage(self, *command: str) -> str:
@@ -254,7 +254,7 @@ def place(
 
 
 def fill(api: Api) -> None:
-    """Make a bit of everything that a service in use has."""
+    """Create some of everything that a database in use has."""
     api.do("PUT", "/traits/CUSTOM_FAST")
     api.do("PUT", "/resource_classes/CUSTOM_GOLD")
     api.create(HOST, "host")
@@ -271,10 +271,10 @@ def fill(api: Api) -> None:
     api.offer(DEVICE, SRIOV_NET_VF={"total": 8, "min_unit": 1, "max_unit": 4})
     api.offer(OTHER, VCPU={"total": 4}, DISK_GB={"total": 100, "reserved": 10})
     api.offer(SHARED, DISK_GB={"total": 1000})
-    api.show(NUMA, "CUSTOM_FAST", "HW_NUMA_ROOT")
-    api.show(SHARED, "MISC_SHARES_VIA_AGGREGATE")
-    api.put_together(HOST, AGGREGATE)
-    api.put_together(SHARED, AGGREGATE)
+    api.set_traits(NUMA, "CUSTOM_FAST", "HW_NUMA_ROOT")
+    api.set_traits(SHARED, "MISC_SHARES_VIA_AGGREGATE")
+    api.set_aggregates(HOST, AGGREGATE)
+    api.set_aggregates(SHARED, AGGREGATE)
     api.claim(TYPED, {HOST: {"VCPU": 2, "MEMORY_MB": 64}, SHARED: {"DISK_GB": 20}})
     body = allocations({HOST: {"VCPU": 1}, NUMA: {"CUSTOM_GOLD": 4}})
     api.do("PUT", f"/allocations/{UNTYPED}", body, "1.28")
@@ -293,7 +293,7 @@ def write_with_ours(api: Api) -> None:
     api.claim(FIRST_OF_OURS, {LATER: {"CUSTOM_GOLD": 3}}, consumer_type="VOLUME")
     api.claim(MOVED, {SHARED: {"DISK_GB": 7}}, generation=1)
     api.do("DELETE", f"/allocations/{UNTYPED}")
-    api.show(OTHER, "CUSTOM_FAST")
+    api.set_traits(OTHER, "CUSTOM_FAST")
 
 
 def write_with_theirs(api: Api) -> None:
@@ -302,12 +302,12 @@ def write_with_theirs(api: Api) -> None:
     api.claim(THEIRS, {LAST: {"VCPU": 3}, SHARED: {"DISK_GB": 90}})
     api.do("DELETE", f"/allocations/{MOVED}")
     api.do("DELETE", f"/allocations/{FIRST_OF_OURS}")
-    # Part of it is elsewhere now, and as many VCPUs are allocated in all.
+    # The total of VCPUs stays the same, on different providers.
     api.claim(TYPED, {OTHER: {"VCPU": 1}, HOST: {"VCPU": 1, "MEMORY_MB": 64}}, 1)
     api.do("DELETE", f"/resource_providers/{LATER}")
 
 
-def test_two_services_take_turns_with_one_database(place: Place) -> None:
+def test_each_service_reads_what_the_other_has_written(place: Place) -> None:
     place.their_manage("sync")
     assert place.tables() & {"alembic_version", OURS} == {"alembic_version"}
     with place.theirs() as api:
@@ -329,18 +329,18 @@ def test_two_services_take_turns_with_one_database(place: Place) -> None:
         write_with_theirs(api)
         theirs = api.read()
 
-    with pytest.raises(RuntimeError, match="ended with 1:"):
+    with pytest.raises(RuntimeError, match="exit status 1:"):
         place.manage("audit")
     with place.ours() as api:
         place.manage("audit")
         assert differences(api.read(), theirs) == []
-        # Nothing is left of what ours had counted, and nothing of theirs is missing.
+        # ``used`` was corrected to the allocations that theirs has written.
         assert api.try_to_claim(UNTYPED, {LAST: {"VCPU": 2}}).status_code == 409
         api.claim(UNTYPED, {LAST: {"VCPU": 1}, NUMA: {"CUSTOM_GOLD": 9}})
     place.manage("audit")
 
 
-# One uuid each, as it is stored and as the other service is given it.
+# Canonical uuids, which the other service gets in other spellings.
 SPELLED = "abcdef01-0000-4000-8000-00000000000{}"
 GROUP = SPELLED.format(1)
 GROUP_DIGITS = GROUP.replace("-", "")
@@ -352,14 +352,14 @@ def write_misspelled(api: Api) -> None:
     api.create(OTHER, "other")
     api.offer(HOST, VCPU={"total": 10})
     api.offer(OTHER, DISK_GB={"total": 10})
-    api.show(OTHER, "MISC_SHARES_VIA_AGGREGATE")
-    api.put_together(HOST, GROUP_DIGITS)
-    api.put_together(OTHER, GROUP.upper())
+    api.set_traits(OTHER, "MISC_SHARES_VIA_AGGREGATE")
+    api.set_aggregates(HOST, GROUP_DIGITS)
+    api.set_aggregates(OTHER, GROUP.upper())
     body = allocations({HOST: {"VCPU": 3}}) | {"consumer_type": "INSTANCE"}
     api.do("POST", "/allocations", {NAMED.upper(): body, RELEASED.upper(): body})
 
 
-def test_rows_in_other_spellings_are_found_after_a_start(place: Place) -> None:
+def test_uuids_in_other_spellings_are_found_after_a_start(place: Place) -> None:
     place.manage("sync")
     with place.theirs() as api:
         write_misspelled(api)

@@ -1,4 +1,4 @@
-"""Claims on all nodes of a Galera cluster at once are those of one database."""
+"""Services on different nodes of a Galera cluster act like services on one database."""
 
 import collections
 import collections.abc
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.cluster
 
 ROUNDS = int(os.environ.get("PLACEMENT_TEST_CLUSTER_ROUNDS", "50"))
 LAGGING_ROUNDS = 5
-ROWS_OF_WORK = 50_000
+BACKLOG_ROWS = 50_000
 SECONDS = 90
 
 
@@ -60,7 +60,7 @@ def made(
 def urls(
     cluster: galera.Cluster, made: databases.MariadbDatabases
 ) -> collections.abc.Iterator[list[str]]:
-    """A migrated database of the test's own, as each of the nodes has it."""
+    """The URL of a migrated database on each node."""
     with made.new() as url:
         name = sa.make_url(url).database
         assert name is not None
@@ -69,7 +69,7 @@ def urls(
 
 @contextlib.contextmanager
 def serving(urls: list[str]) -> collections.abc.Iterator[list[str]]:
-    """Yield the URLs of services, each of which has a node of its own."""
+    """Run a service on each node; yields their URLs."""
     with contextlib.ExitStack() as stack:
         yield [
             stack.enter_context(server.processes(url, workers=1, threads=4)).url
@@ -77,7 +77,7 @@ def serving(urls: list[str]) -> collections.abc.Iterator[list[str]]:
         ]
 
 
-def test_of_claims_on_different_nodes_exactly_one_gets_the_unit(
+def test_one_of_several_claims_on_different_nodes_succeeds(
     urls: list[str], cluster: galera.Cluster
 ) -> None:
     failures = sum(certification_failures(cluster))
@@ -85,14 +85,16 @@ def test_of_claims_on_different_nodes_exactly_one_gets_the_unit(
 
     assert not figures.violations, "\n".join(figures.violations)
     assert figures.winners == {1: ROUNDS}
-    assert figures.held > 0
-    # It was not by queueing at one node that they were kept apart.
+    assert figures.blocked > 0
+    # Claims on different nodes have collided.
     assert sum(certification_failures(cluster)) > failures
     for url in urls:
         assert not invariants.violations(url)
 
 
-def test_claims_for_more_than_there_is_on_different_nodes(urls: list[str]) -> None:
+def test_contended_claims_on_different_nodes_never_exceed_the_capacity(
+    urls: list[str],
+) -> None:
     figures = contended_claims.run(
         contention.in_process_services(urls), urls, ROUNDS * 20, seed=1
     )
@@ -106,14 +108,14 @@ def test_claims_for_more_than_there_is_on_different_nodes(urls: list[str]) -> No
 
 
 def certification_failures(cluster: galera.Cluster) -> list[int]:
-    """Count, by node, the transactions of it that another node was faster with."""
+    """Count the transactions of each node that lost to one of another node."""
     names = ("wsrep_local_cert_failures", "wsrep_local_bf_aborts")
     return [
         sum(int(galera.status(node, name)) for name in names) for node in cluster.nodes
     ]
 
 
-def test_what_one_node_has_acknowledged_is_read_from_the_others(
+def test_an_acknowledged_write_is_read_from_the_other_nodes(
     urls: list[str], cluster: galera.Cluster
 ) -> None:
     database = str(sa.make_url(urls[0]).database)
@@ -122,18 +124,18 @@ def test_what_one_node_has_acknowledged_is_read_from_the_others(
         writer, *others = (stack.enter_context(client_of(url)) for url in urls)
         for number in range(LAGGING_ROUNDS):
             name = str(uuid.uuid4())
-            give_work(cluster.nodes[0], database, number)
+            write_backlog(cluster.nodes[0], database, number)
             writer.create_provider(name, name)
             assert others[0].get_provider(name).generation == 0
-            # What is read for a write is as new.
+            # Reads in a write transaction are as new.
             stored = client.Inventories(0, {"VCPU": client.Inventory(total=1)})
             others[1].replace_inventories(name, stored)
 
 
-def give_work(node: mariadb.Server, database: str, number: int) -> None:
-    """Commit at one node what keeps the others busy for a while."""
-    first = number * ROWS_OF_WORK + 1
-    last = first + ROWS_OF_WORK - 1
+def write_backlog(node: mariadb.Server, database: str, number: int) -> None:
+    """Commit a large transaction, which takes the other nodes a while to apply."""
+    first = number * BACKLOG_ROWS + 1
+    last = first + BACKLOG_ROWS - 1
     numbers = f"SELECT seq FROM {database}.seq_{first}_to_{last}"
     node.execute(f"INSERT INTO {database}.work {numbers}")
 
@@ -145,7 +147,7 @@ def client_of(url: str) -> collections.abc.Iterator[client.Client]:
 
 
 class Services(test_tree_races.Service):
-    """Several services, which take turns in what is sent."""
+    """Several services that get requests in turn."""
 
     def __init__(self, applications: list[server.Application]) -> None:
         super().__init__(applications[0])
@@ -157,7 +159,7 @@ class Services(test_tree_races.Service):
 
 
 @pytest.mark.parametrize(
-    "race_in_a_tree",
+    "tree_race",
     [
         test_tree_races.test_concurrent_moves_between_trees_never_make_a_loop,
         test_tree_races.test_concurrent_moves_within_a_tree_never_make_a_loop,
@@ -167,15 +169,15 @@ class Services(test_tree_races.Service):
         test_tree_races.test_a_provider_is_deleted_or_claimed,
     ],
 )
-def test_opposite_changes_on_different_nodes(
-    race_in_a_tree: collections.abc.Callable[[Services, str], None], urls: list[str]
+def test_conflicting_changes_on_different_nodes_are_sequential(
+    tree_race: collections.abc.Callable[[Services, str], None], urls: list[str]
 ) -> None:
     with contextlib.ExitStack() as stack:
         applications = [stack.enter_context(server.in_process(url)) for url in urls]
-        race_in_a_tree(Services(applications), urls[0])
+        tree_race(Services(applications), urls[0])
 
 
-def test_a_node_that_is_cut_off_says_when_to_come_back(
+def test_an_isolated_node_is_unavailable_until_it_is_synced(
     cluster: galera.Cluster, urls: list[str]
 ) -> None:
     with client_of(urls[2]) as api:
@@ -195,14 +197,14 @@ def _ensures(api: client.Client, name: str) -> collections.abc.Callable[[], bool
 
 
 class Load:
-    """Claims of one host, one after the other, until it is told to stop."""
+    """Sequential claims for one host until the block ends."""
 
     def __init__(self, url: str, host: str) -> None:
         self._url = url
         self._host = host
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
-        # Those whose claim was acknowledged, and everything that was answered.
+        # Consumers of acknowledged claims, and the number of responses by status.
         self.consumers: list[str] = []
         self.statuses: collections.Counter[int] = collections.Counter()
 
@@ -215,7 +217,7 @@ class Load:
         self._thread.join(SECONDS)
 
     def wait_for_more(self) -> None:
-        """Return when ten claims more were acknowledged."""
+        """Wait until ten more claims were acknowledged."""
         wanted = len(self.consumers) + 10
         deadline = time.monotonic() + SECONDS
         while len(self.consumers) < wanted:
@@ -239,7 +241,7 @@ class Load:
                 self.consumers.append(consumer)
 
 
-def test_a_node_that_crashes_and_comes_back(
+def test_a_crashed_node_loses_nothing_and_rejoins(
     cluster: galera.Cluster, urls: list[str]
 ) -> None:
     hosts = [str(uuid.uuid4()) for _ in urls]
@@ -260,7 +262,7 @@ def test_a_node_that_crashes_and_comes_back(
         for load in loads[:2]:
             load.wait_for_more()
         cluster.rejoin(2)
-        # Its service has found it again without being told.
+        # Its service reconnects by itself.
         for load in loads:
             load.wait_for_more()
 

@@ -1,7 +1,7 @@
-"""What a worker has cached of changes that the database no longer has.
+"""Cached data of commits that the database has lost is not used.
 
-A change is lost when the database crashes before it was on the disk, or when a backup
-is put back while the service runs. What is written then must not be taken for it.
+A commit is lost if the database crashes before it is flushed to disk, or if a backup
+is restored while the service runs.
 """
 
 import abc
@@ -23,7 +23,7 @@ from tests.servers.plugin import skip_missing
 
 SEARCH = "resources=VCPU:1&in_tree="
 
-# Commits reach the disk only when something else waits for the disk.
+# COMMIT does not flush to disk.
 LOSING_POSTGRESQL = {
     "fsync": "on",
     "synchronous_commit": "off",
@@ -37,7 +37,7 @@ LOSING_MARIADB = {
 
 
 class Database(abc.ABC):
-    """A database that can go back to what it was when ``keep`` was called."""
+    """A database that can lose all commits since a call of ``keep``."""
 
     url: str
 
@@ -50,7 +50,7 @@ class Database(abc.ABC):
 
 
 class Restored(Database):
-    """Its rows are put back, as a dump of the tables does it."""
+    """A database whose rows are restored, as from a dump."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -64,7 +64,7 @@ class Restored(Database):
 
 
 class RestoredFile(Database):
-    """A SQLite database whose backup is put back by SQLite."""
+    """A SQLite database that is restored with the backup API."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -86,7 +86,7 @@ class RestoredFile(Database):
 
 
 class CrashedPostgresql(Database):
-    """A server that does not wait for its disk, and one of whose backends is killed."""
+    """A server with asynchronous commits, crashed by killing a backend."""
 
     def __init__(self, cluster: postgresql.Cluster) -> None:
         self._cluster = cluster
@@ -108,7 +108,7 @@ class CrashedPostgresql(Database):
 
 
 class CrashedMariadb(Database):
-    """A server that does not write its log at each commit, and is killed."""
+    """A server that does not write the log at COMMIT, crashed by killing it."""
 
     def __init__(self, running: mariadb.Server) -> None:
         self._server = running
@@ -149,7 +149,7 @@ CRASHING = {
 class Service:
     """The service in this process, on a database that can lose its last commits.
 
-    ``host`` is a provider of VCPUs, of which one is claimed.
+    ``host`` is a provider of VCPUs with one allocation.
     """
 
     def __init__(self, application: server.Application, database: Database) -> None:
@@ -178,7 +178,7 @@ class Service:
         self.host = str(uuid.uuid4())
         self.do("POST /resource_providers", {"uuid": self.host, "name": self.host})
         self.offer("VCPU")
-        # Also so that the owner of later claims is stored.
+        # It also inserts the owner of later claims.
         assert self.claim("VCPU", 1).status_int == 204
 
     def offer(self, *resource_classes: str) -> None:
@@ -199,7 +199,7 @@ class Service:
         return used
 
     def used_in_search(self) -> dict[str, int]:
-        """Return what a search says of the host, by resource class."""
+        """Return the usage of the host in a search, by resource class."""
         answer = self.send(f"GET /allocation_candidates?{SEARCH}{self.host}")
         summary = answer.json["provider_summaries"][self.host]
         return {name: each["used"] for name, each in summary["resources"].items()}
@@ -230,7 +230,7 @@ def shared_service(
     request: pytest.FixtureRequest, database_kind: str
 ) -> collections.abc.Iterator[Service]:
     if (database_kind, request.param) == (databases.SQLITE, CRASHED):
-        pytest.skip("a commit is lost only with the machine")
+        pytest.skip("SQLite flushes commits")
     database: Database = request.getfixturevalue(f"{request.param}_database")
     options = {"placement_database": {"sync_on_startup": "true"}}
     with server.in_process(database.url, options) as application:
@@ -243,7 +243,7 @@ def service(shared_service: Service) -> Service:
     return shared_service
 
 
-def test_a_search_shows_what_is_used_after_lost_claims(service: Service) -> None:
+def test_a_search_shows_the_usage_after_lost_claims(service: Service) -> None:
     service.keep()
     assert service.claim("VCPU", 3).status_int == 204
     assert service.used_in_search() == {"VCPU": 4}
@@ -256,7 +256,9 @@ def test_a_search_shows_what_is_used_after_lost_claims(service: Service) -> None
     assert service.used_in_search() == {"VCPU": 6}
 
 
-def test_a_lost_class_is_not_claimed_as_the_one_with_its_id(service: Service) -> None:
+def test_a_lost_class_is_not_claimed_as_a_new_class_with_its_id(
+    service: Service,
+) -> None:
     service.keep()
     service.do("PUT /resource_classes/CUSTOM_LOST")
     service.offer("VCPU", "CUSTOM_LOST")
@@ -273,7 +275,7 @@ def test_a_lost_class_is_not_claimed_as_the_one_with_its_id(service: Service) ->
     assert service.used_in_search() == service.used()
 
 
-def test_a_lost_name_of_a_class_is_not_used(service: Service) -> None:
+def test_a_lost_rename_of_a_class_is_not_used(service: Service) -> None:
     before, lost, after = (f"CUSTOM_{uuid.uuid4().hex.upper()}" for _ in range(3))
     service.do(f"PUT /resource_classes/{before}")
     service.offer("VCPU", before)
@@ -290,7 +292,9 @@ def test_a_lost_name_of_a_class_is_not_used(service: Service) -> None:
     assert service.used_in_search() == service.used() == {"VCPU": 1, after: 2}
 
 
-def test_a_lost_trait_is_not_given_as_the_one_with_its_id(service: Service) -> None:
+def test_a_lost_trait_is_not_assigned_as_a_new_trait_with_its_id(
+    service: Service,
+) -> None:
     path = f"/resource_providers/{service.host}/traits"
     lost, after = (f"CUSTOM_{uuid.uuid4().hex.upper()}" for _ in range(2))
     service.keep()

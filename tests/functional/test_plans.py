@@ -1,6 +1,6 @@
-"""How PostgreSQL searches, claims and releases in a cloud of 100,000 hosts.
+"""Query plans of searches, claims and releases on PostgreSQL with 100,000 hosts.
 
-Each plan is tested with statistics and without any, as after a restore.
+Each plan is tested with statistics and without, as after a restore.
 """
 
 import collections.abc
@@ -32,12 +32,11 @@ from tests.servers import databases, server
 HOSTS = 100_000
 LIMIT = 1000
 
-# Read from beginning to end for one row.
+# Tables of one row, where a sequential scan is right.
 SMALL = ("projects", "users", "consumer_types")
 
-# Hosts of three classes and three traits, each a consumer's, in one of a hundred
-# aggregates; every seventh has no room.
-# What rows refer to is there: to have it checked takes most of the time.
+# Hosts with three classes, three traits and one consumer each, in 100 aggregates; every
+# seventh is full. Checks of foreign keys, which take most of the time, are off.
 FILL = f"""
 SET session_replication_role = replica;
 INSERT INTO projects (id, external_id) VALUES (1, 'project');
@@ -67,7 +66,7 @@ INSERT INTO consumers (uuid, project_id, user_id, generation)
 SELECT md5('consumer ' || id)::uuid, 1, 1, 1 FROM generate_series(1, {HOSTS}) AS id;
 """
 
-# The server forgets what it has counted: of the columns, and of the tables.
+# Delete the statistics of columns and tables.
 FORGET = """
 DELETE FROM pg_statistic
 WHERE starelid IN (
@@ -87,7 +86,7 @@ def filled(
     database_kind: str, database_server: databases.Databases
 ) -> collections.abc.Iterator[_Cloud]:
     if database_kind != databases.POSTGRESQL:
-        pytest.skip("is about PostgreSQL")
+        pytest.skip("about PostgreSQL")
     with database_server.new() as url:
         engine = engines.create_engine(DatabaseSettings(url))
         autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -116,7 +115,7 @@ def cloud(filled: _Cloud, request: pytest.FixtureRequest) -> _Cloud:
 def plans_of(
     cloud: _Cloud, group: client.RequestGroup, found: int, limit: int
 ) -> list[_Plan]:
-    """Search, and return the plan of each statement, as it was run."""
+    """Search; return the executed plan of each statement."""
     application, _ = cloud
     api = client.Client(client.WSGITransport(application))
 
@@ -130,7 +129,7 @@ def plans_of(
 def plans_while(
     cloud: _Cloud, ask: collections.abc.Callable[[], int], found: int
 ) -> list[_Plan]:
-    """Ask, and return the plan of each SELECT that was sent, as it was run."""
+    """Call ``ask``; return the executed plan of each SELECT that it has sent."""
     _, engine = cloud
     sent: list[tuple[str, typing.Any]] = []
 
@@ -162,7 +161,7 @@ def nodes(plan: _Plan) -> collections.abc.Iterator[_Plan]:
 
 
 def rows_read(plan: _Plan) -> int:
-    """Count the rows that were read from tables, those that were left out too."""
+    """Count the rows read from tables, including filtered ones."""
     return sum(
         int(
             (node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
@@ -174,7 +173,7 @@ def rows_read(plan: _Plan) -> int:
 
 
 def rows_seen(plan: _Plan) -> int:
-    """Count the rows of all steps, and those that they left out."""
+    """Count the rows of all nodes, including filtered ones."""
     return sum(
         int(
             (
@@ -190,35 +189,37 @@ def rows_seen(plan: _Plan) -> int:
 
 AMOUNTS = {"VCPU": 10, "MEMORY_MB": 10, "DISK_GB": 10}
 
-# The first three of the standard traits are everywhere.
+# Every host has the first three standard traits.
 TRAITS = sorted(os_traits.get_traits())[:3]
 
 
 @pytest.mark.parametrize("limit", [10, LIMIT])
-def test_a_search_stops_at_its_limit(cloud: _Cloud, limit: int) -> None:
+def test_a_limited_search_reads_rows_in_proportion_to_its_limit(
+    cloud: _Cloud, limit: int
+) -> None:
     group = client.RequestGroup(resources=AMOUNTS)
 
-    # The first search reads hosts, the next ones only whether they have changed.
+    # The first search reads hosts, the next ones only their revisions.
     for most in (60, 5, 5):
         plans = plans_of(cloud, group, found=limit, limit=limit)
-        # Names of traits are read as well, and a bit of all to find what is rare.
+        # It also reads the names of traits, and samples to estimate selectivity.
         assert sum(map(rows_read, plans)) <= most * limit + 3000
 
 
-def test_a_search_in_an_aggregate_reads_that(cloud: _Cloud) -> None:
+def test_a_search_in_an_aggregate_reads_its_members(cloud: _Cloud) -> None:
     zone = str(uuid.UUID(int=5))
     group = client.RequestGroup(resources=AMOUNTS, member_of=[zone])
 
     for _ in range(2):
         plans = plans_of(cloud, group, found=100, limit=100)
-        # Without statistics PostgreSQL does not know that so many trees are few: the
-        # tables of providers and of their aggregates are read once, beside that.
+        # Without statistics PostgreSQL does not expect few trees: it also reads the
+        # tables of providers and of their aggregates once.
         assert sum(map(rows_read, plans)) <= 60 * HOSTS / 100 + 2 * HOSTS
 
 
 @pytest.mark.parametrize("required", [TRAITS[:2], [f"in:{','.join(TRAITS)}"]])
 @pytest.mark.parametrize("suffix", ["", "1"])
-def test_a_search_for_traits_stops_at_its_limit(
+def test_a_limited_search_for_traits_reads_rows_in_proportion_to_its_limit(
     cloud: _Cloud, required: list[str], suffix: str
 ) -> None:
     group = client.RequestGroup(resources=AMOUNTS, required=required, suffix=suffix)
@@ -238,7 +239,7 @@ def wanted_by(query: str) -> plan.Plan:
     return wanted
 
 
-def test_what_the_database_narrows_stops_at_its_limit(cloud: _Cloud) -> None:
+def test_the_statement_for_anchors_stops_at_its_limit(cloud: _Cloud) -> None:
     _, engine = cloud
     wanted = wanted_by("resources=VCPU:10,MEMORY_MB:10")
 
@@ -253,7 +254,9 @@ def test_what_the_database_narrows_stops_at_its_limit(cloud: _Cloud) -> None:
 
 
 @pytest.mark.parametrize("required", ["", f"&required1={','.join(TRAITS[:2])}"])
-def test_a_listing_reads_each_row_a_few_times(cloud: _Cloud, required: str) -> None:
+def test_a_listing_of_providers_reads_each_row_a_few_times(
+    cloud: _Cloud, required: str
+) -> None:
     _, engine = cloud
     wanted = wanted_by(f"resources1=VCPU:10,MEMORY_MB:10{required}")
 
@@ -268,7 +271,7 @@ def test_a_listing_reads_each_row_a_few_times(cloud: _Cloud, required: str) -> N
 
 
 @pytest.mark.parametrize("units", [10, 200])
-def test_no_search_looks_at_allocations(cloud: _Cloud, units: int) -> None:
+def test_no_search_reads_allocations(cloud: _Cloud, units: int) -> None:
     group = client.RequestGroup(resources=dict.fromkeys(AMOUNTS, units))
     found = LIMIT if units == 10 else 0
 
@@ -280,7 +283,7 @@ def test_no_search_looks_at_allocations(cloud: _Cloud, units: int) -> None:
 
 
 def plans_of_steps(engine: sa.Engine, steps: list[batch.Step]) -> list[_Plan]:
-    """Run a transaction that is sent at once, and return the plans; undo it."""
+    """Run the steps of a pipelined transaction and roll it back; return the plans."""
     plans = []
     with engine.connect() as conn, conn.connection.cursor() as cursor:
         cursor.execute(f"DEALLOCATE ALL; {batch.TRANSACTION}")
@@ -294,7 +297,7 @@ def plans_of_steps(engine: sa.Engine, steps: list[batch.Step]) -> list[_Plan]:
     return plans
 
 
-def test_who_claims_and_who_releases_reads_only_that(cloud: _Cloud) -> None:
+def test_a_claim_and_a_release_read_only_their_rows(cloud: _Cloud) -> None:
     _, engine = cloud
     with engine.connect() as conn:
         hosts, consumer = (

@@ -50,6 +50,10 @@ class Address:
         """
         self._run(self._point_at(target))
 
+    @property
+    def has_connections(self) -> bool:
+        return bool(self._tasks)
+
     def close(self) -> None:
         self._run(self._point_at(None))
         self._run(self._end())
