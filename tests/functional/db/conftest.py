@@ -1,4 +1,4 @@
-"""Transactions on a migrated database of a test's own."""
+"""Fixtures: contexts and transactions on the migrated database of a test."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.functional.db import contexts
 
 @pytest.fixture
 def context(database_url):
-    """What transactions want to know of a request."""
+    """The context of a request."""
     with contexts.context(database_url) as made:
         yield made
 

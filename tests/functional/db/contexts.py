@@ -1,4 +1,4 @@
-"""What transactions want to know of a request, on a database of a test."""
+"""Contexts for transactions on the database of a test."""
 
 import collections.abc
 import contextlib
@@ -12,7 +12,7 @@ from placement.db.names import Names
 
 @contextlib.contextmanager
 def context(url: str, retries: int = 10) -> collections.abc.Iterator[typing.Any]:
-    """Yield a context with an engine of its own, whose connections end with it."""
+    """Yield a context with its own engine, which is disposed afterwards."""
     database = engine.create_engine(DatabaseSettings(url))
     placement = types.SimpleNamespace(allocation_conflict_retry_count=retries)
     try:

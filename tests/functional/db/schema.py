@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 
 class Table(typing.NamedTuple):
-    """``columns`` with their type; a ``!`` after it means that it is never NULL."""
+    """``columns`` by name, with their type; a ``!`` after it means NOT NULL."""
 
     columns: dict[str, str]
     key: tuple[str, ...] = ("id",)
@@ -133,7 +133,7 @@ HEAD = {
     ),
 }
 
-# What ours adds: columns with a default for writers that do not know them.
+# Columns of the own chain, with defaults for other writers.
 OWN_COLUMNS = {
     "inventories": {"used": "bigint!"},
     "resource_providers": {"revision": "bigint!"},
@@ -143,7 +143,7 @@ OWN_TABLES = {
     "placement_name_changes": Table({"id": "integer!", "revision": "bigint!"})
 }
 
-# PostgreSQL's names, which clients of the schema rely on.
+# Names of constraints on PostgreSQL, as OpenStack's Placement has them.
 POSTGRESQL_REFERENCES = {
     "resource_providers_root_provider_id_fkey",
     "resource_providers_parent_provider_id_fkey",
@@ -161,7 +161,7 @@ _TYPES = {
 
 
 def found_in(engine: sa.Engine) -> dict[str, Table]:
-    """Return all tables of a database, but those that record revisions."""
+    """Return all tables of a database except the version tables."""
     inspector = sa.inspect(engine)
     names = set(inspector.get_table_names())
     names -= {"alembic_version", "placement_own_version"}
@@ -178,7 +178,7 @@ def _table(inspector: sa.Inspector, name: str) -> Table:
         {
             each["name"]: tuple(each["column_names"])
             for each in inspector.get_indexes(name)
-            # A unique constraint is kept by an index, which some databases show.
+            # Some databases list the index of a unique constraint as well.
             if each["name"] not in unique_names
         },
         {

@@ -1,4 +1,4 @@
-"""Statements with lists, and statements that are sent together."""
+"""``lists`` and ``batch``: statements with lists, and several in one round trip."""
 
 import pytest
 import sqlalchemy as sa
@@ -10,10 +10,10 @@ from tests.functional import statements
 _projects = tables.projects
 _consumers = tables.consumers
 
-# What a statement that is put together from text has to carry.
+# Values with characters that are special in SQL or for the driver.
 AWKWARD = ["it's", 'a "b"', "50%", "%(name)s", "a\\b", "a; b", ":now", "Ünï ☃", " a "]
 
-# None, within the places of a statement and beyond them.
+# Lengths: empty, within the places of a statement, and beyond.
 LENGTHS = [0, 1, 2, 3, 31, 32, 33, 97, 98]
 
 _BY_NAME = lists.Statement(
@@ -47,7 +47,7 @@ def renaming(old: str, new: str) -> Step:
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_a_list_of_any_length(read, write, length: int) -> None:
+def test_a_list_can_have_any_length(read, write, length: int) -> None:
     names = [f"project {number:03}" for number in range(length)]
     others = [f"other {number:03}" for number in range(3)]
     write(lambda conn: batch.run(conn, [adding(names + others)]) and None)
@@ -57,7 +57,7 @@ def test_a_list_of_any_length(read, write, length: int) -> None:
     assert found == names
 
 
-def test_statements_of_a_length_are_written_once(read) -> None:
+def test_a_statement_is_built_once_per_number_of_places(read) -> None:
     steps = [
         _BY_NAME.step({"names": [str(number) for number in range(length)]})
         for length in (3, 4, 5, 8, 33, 40)
@@ -71,7 +71,7 @@ def test_statements_of_a_length_are_written_once(read) -> None:
     assert [step.is_fixed for step in steps] == [True] * 4 + [False] * 2
 
 
-def test_what_rows_are_given(read, write) -> None:
+def test_rows_are_inserted_with_their_values_and_time(read, write) -> None:
     before = tables.utcnow()
     row = {"uuid": "a", "project_id": 1, "user_id": 2, "consumer_type_id": None}
     write(lambda conn: batch.run(conn, [lists.insert(_consumers, [row])]) and None)
@@ -84,7 +84,7 @@ def test_what_rows_are_given(read, write) -> None:
     assert found["updated_at"] is None
 
 
-def test_awkward_values_arrive_as_they_are(read, write) -> None:
+def test_values_with_special_characters_are_stored_unchanged(read, write) -> None:
     renamed = [f"{name}'" for name in AWKWARD]
     steps = [adding(AWKWARD), *map(renaming, AWKWARD[:2], renamed[:2])]
 
@@ -93,7 +93,7 @@ def test_awkward_values_arrive_as_they_are(read, write) -> None:
     assert names_in(read) == renamed[:2] + AWKWARD[2:]
 
 
-def test_the_last_step_tells_what_it_did(write) -> None:
+def test_the_result_is_that_of_the_last_step(write) -> None:
     steps = [adding(["a", "b"]), renaming("a", "c"), renaming("nobody", "d")]
 
     assert write(lambda conn: batch.run(conn, steps).rowcount) == 0
@@ -104,7 +104,7 @@ def test_the_last_step_tells_what_it_did(write) -> None:
 
 
 @pytest.mark.parametrize("bad", [0, 1, 2])
-def test_a_step_that_fails_leaves_nothing_behind(read, write, bad: int) -> None:
+def test_a_failed_step_rolls_back_the_others(read, write, bad: int) -> None:
     write(lambda conn: batch.run(conn, [adding(["taken"])]) and None)
     steps = [adding([str(number)]) for number in range(3)]
     steps[bad] = adding(["taken"])
@@ -119,7 +119,7 @@ def test_a_step_that_fails_leaves_nothing_behind(read, write, bad: int) -> None:
     assert names_in(read) == ["taken"]
 
 
-def test_what_has_to_be_expanded_keeps_its_place(read, write) -> None:
+def test_expanded_lists_run_in_order_with_other_steps(read, write) -> None:
     names = [str(number) for number in range(40)]
 
     steps = [adding(names), renaming("7", "seven"), _BY_NAME.step({"names": names})]
@@ -128,7 +128,7 @@ def test_what_has_to_be_expanded_keeps_its_place(read, write) -> None:
     assert found == [name for name in names if name != "7"]
 
 
-def test_how_often_the_database_is_asked(context, write) -> None:
+def test_the_number_of_round_trips(context, write) -> None:
     steps = [adding(["a"]), renaming("a", "b"), _BY_NAME.step({"names": ["b"]})]
     with statements.recorded() as sent:
         assert write(lambda conn: batch.run(conn, steps).all()) == [("b",)]

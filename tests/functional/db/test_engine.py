@@ -1,4 +1,4 @@
-"""What every connection of the service begins with."""
+"""The settings of the service's connections."""
 
 import socket
 
@@ -10,7 +10,7 @@ from placement.db import engine as engines
 from placement.db import mariadb
 from tests.functional.db.contexts import context
 
-# By database: what is asked, and what must come of it.
+# By dialect: queries of settings, and their expected results.
 BEGINNING = {
     "sqlite": {"PRAGMA journal_mode": "wal", "PRAGMA synchronous": 2},
     "postgresql": {
@@ -26,13 +26,13 @@ BEGINNING = {
 }
 
 
-def test_a_connection_is_set_up_for_short_questions_and_safe_writes(database_url):
+def test_connections_have_the_expected_session_settings(database_url):
     with context(database_url) as opened, opened.engine.connect() as conn:
         for question, expected in BEGINNING[conn.dialect.name].items():
             assert conn.scalar(sa.text(question)) == expected
 
 
-def test_mariadb_keeps_its_own_mode_where_none_is_configured(database_url) -> None:
+def test_without_a_configured_sql_mode_mariadb_keeps_its_own(database_url) -> None:
     settings = DatabaseSettings(database_url, mysql_sql_mode="")
     engine = engines.create_engine(settings)
     if engine.dialect.name != "mysql":
@@ -45,7 +45,7 @@ def test_mariadb_keeps_its_own_mode_where_none_is_configured(database_url) -> No
     assert set(session.split(",")) == {*of_server.split(","), "NO_AUTO_VALUE_ON_ZERO"}
 
 
-def test_a_silent_server_is_noticed(database_url) -> None:
+def test_connections_to_mariadb_have_tcp_keepalive(database_url) -> None:
     with context(database_url) as opened, opened.engine.connect() as conn:
         if conn.dialect.name != "mysql":
             pytest.skip("the library does it, or there is no server")

@@ -1,4 +1,4 @@
-"""Two names that a person tells apart are two names, on every database."""
+"""Names that differ in case, accents or trailing blanks are different names."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def add_hosts(api: client.Client) -> None:
         api.create_provider(name, provider(place))
 
 
-def test_names_of_providers(api: client.Client) -> None:
+def test_provider_names_are_compared_exactly(api: client.Client) -> None:
     add_hosts(api)
 
     for place, name in enumerate(ALIKE):
@@ -35,7 +35,7 @@ def test_names_of_providers(api: client.Client) -> None:
         assert [each.uuid for each in found] == [provider(place)]
 
 
-def test_projects_and_users(api: client.Client) -> None:
+def test_projects_and_users_are_compared_exactly(api: client.Client) -> None:
     host = provider(0)
     api.create_provider("host", host)
     api.replace_inventories(host, client.Inventories(0, {"VCPU": OFFER}))

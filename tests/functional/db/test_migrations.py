@@ -1,4 +1,4 @@
-"""A database of any age becomes one of today, with all that is in it."""
+"""Migrations upgrade a database of any revision and keep its content."""
 
 import concurrent.futures
 import pathlib
@@ -36,8 +36,8 @@ REDUNDANT = {
     },
 }
 
-# A database as another Placement may leave it: without times, and with a provider
-# that has no generation yet.
+# Rows that another service may leave: without timestamps, and with a provider that
+# has no generation.
 ROWS = (
     "INSERT INTO projects (id, external_id) VALUES (1, 'p')",
     "INSERT INTO users (id, external_id) VALUES (1, 'u')",
@@ -74,7 +74,7 @@ def fill(engine: sa.Engine, statements: tuple[str, ...] = ROWS) -> None:
 
 
 def leave_at(engine: sa.Engine, revision: str) -> None:
-    """Make what another Placement leaves at a revision; ours adds more to the head."""
+    """Create the schema of another service at a revision, without the own chain."""
     if revision != HEAD:
         migrations.sync(engine, revision)
         return
@@ -92,7 +92,7 @@ def leave_at(engine: sa.Engine, revision: str) -> None:
 
 
 def content(engine: sa.Engine) -> dict[str, list[tuple[object, ...]]]:
-    """Return all rows of the tables that every Placement has, without our columns."""
+    """Return all rows of the shared tables, without our columns."""
     with engine.connect() as conn:
         return {
             name: [
@@ -117,7 +117,7 @@ def expected() -> dict[str, schema.Table]:
     return tables_ | schema.OWN_TABLES
 
 
-def test_an_empty_database_gets_these_tables(engine) -> None:
+def test_migrations_create_the_expected_tables(engine) -> None:
     migrations.sync(engine)
 
     assert schema.found_in(engine) == expected()
@@ -125,13 +125,13 @@ def test_an_empty_database_gets_these_tables(engine) -> None:
     migrations.require_current(engine)
 
 
-def test_the_tables_that_the_service_knows_are_those(engine) -> None:
+def test_the_table_definitions_match_the_migrations(engine) -> None:
     tables.metadata.create_all(engine)
 
     assert schema.found_in(engine) == expected()
 
 
-def test_another_placement_finds_its_own_tables_up_to_its_head(engine) -> None:
+def test_the_base_chain_creates_the_tables_of_openstack_placement(engine) -> None:
     migrations.sync(engine, "b4ed3a175331")
     first = schema.found_in(engine)
 
@@ -142,7 +142,7 @@ def test_another_placement_finds_its_own_tables_up_to_its_head(engine) -> None:
         assert more == REDUNDANT.get(name, set())
 
 
-def test_postgresql_gives_the_names_that_it_always_gave(engine) -> None:
+def test_constraints_on_postgresql_keep_their_names(engine) -> None:
     if engine.dialect.name != "postgresql":
         pytest.skip("names of PostgreSQL")
     migrations.sync(engine)
@@ -158,7 +158,7 @@ def test_postgresql_gives_the_names_that_it_always_gave(engine) -> None:
         assert inspector.get_pk_constraint(table)["name"] == f"{table}_pkey"
 
 
-def test_mariadb_compares_exactly_what_another_placement_did_not(engine) -> None:
+def test_upgraded_tables_on_mariadb_compare_text_exactly(engine) -> None:
     if engine.dialect.name != "mysql":
         pytest.skip("others always do")
     leave_at(engine, HEAD)
@@ -183,8 +183,8 @@ def test_mariadb_compares_exactly_what_another_placement_did_not(engine) -> None
 RATIOS = (0.1, 0.3, 0.7, 0.9, 1.0, 1.1, 16.0, 123.456, 0.000001)
 
 
-def test_a_ratio_is_what_it_was_given_as(engine) -> None:
-    """MariaDB had it in single precision, where 10 times 0.9 is below 9."""
+def test_upgraded_ratios_are_those_that_clients_sent(engine) -> None:
+    """MariaDB stored it in single precision, where 10 * 0.9 is below 9."""
     leave_at(engine, HEAD)
     fill(
         engine,
@@ -207,7 +207,7 @@ def test_a_ratio_is_what_it_was_given_as(engine) -> None:
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
-def test_a_database_of_any_revision_becomes_one_of_today(engine, revision: str) -> None:
+def test_a_database_of_any_revision_is_upgraded(engine, revision: str) -> None:
     leave_at(engine, revision)
     assert migrations.version(engine) == revision
     fill(engine)
@@ -227,7 +227,7 @@ def test_a_database_of_any_revision_becomes_one_of_today(engine, revision: str) 
         assert list(conn.scalars(used)) == [5, 0, 5]
 
 
-def test_to_do_it_again_changes_nothing(engine) -> None:
+def test_a_second_upgrade_changes_nothing(engine) -> None:
     migrations.sync(engine)
     fill(engine)
     before = content(engine)
@@ -238,7 +238,9 @@ def test_to_do_it_again_changes_nothing(engine) -> None:
     assert schema.found_in(engine) == expected()
 
 
-def test_an_upgrade_that_was_ended_before_its_record_goes_on(engine) -> None:
+def test_an_upgrade_interrupted_before_its_version_is_recorded_can_be_repeated(
+    engine,
+) -> None:
     leave_at(engine, HEAD)
     fill(
         engine,
@@ -259,7 +261,7 @@ def test_an_upgrade_that_was_ended_before_its_record_goes_on(engine) -> None:
         assert conn.scalar(sa.select(tables.name_changes.c.revision)) > 10**15
 
 
-def test_writers_that_do_not_know_our_columns_go_on(engine) -> None:
+def test_writers_that_do_not_know_our_columns_can_write(engine) -> None:
     migrations.sync(engine)
 
     fill(engine)
@@ -269,7 +271,9 @@ def test_writers_that_do_not_know_our_columns_go_on(engine) -> None:
         assert set(conn.scalars(sa.select(tables.resource_providers.c.revision))) == {0}
 
 
-def test_several_processes_that_migrate_at_once(empty_database_url, tmp_path) -> None:
+def test_several_processes_can_migrate_at_the_same_time(
+    empty_database_url, tmp_path
+) -> None:
     def migrate(name: str) -> None:
         directory: pathlib.Path = tmp_path / name
         directory.mkdir()
@@ -302,7 +306,7 @@ def test_several_processes_that_migrate_at_once(empty_database_url, tmp_path) ->
         ),
     ],
 )
-def test_what_is_missing_is_told_and_can_be_mended(
+def test_missing_records_are_reported_and_can_be_migrated(
     engine, revision: str, broken: str, text: str
 ) -> None:
     migrations.sync(engine, revision)
@@ -316,12 +320,12 @@ def test_what_is_missing_is_told_and_can_be_mended(
     assert migrations.version(engine) == revision
     settings = typing.cast(conf_settings.Settings, None)
     for migration in data_migrations.MIGRATIONS[2:]:
-        # The columns that these are about do not exist yet.
+        # The columns that these migrations update do not exist yet.
         assert migration.run(engine, settings, 50) == (0, 0)
 
 
 @pytest.mark.parametrize("revision", [None, *REVISIONS[:-1]])
-def test_an_older_schema_is_told_with_the_way_to_mend_it(engine, revision) -> None:
+def test_an_older_schema_is_refused_with_advice(engine, revision) -> None:
     if revision is not None:
         migrations.sync(engine, revision)
 
@@ -333,7 +337,7 @@ def test_an_older_schema_is_told_with_the_way_to_mend_it(engine, revision) -> No
     assert "placement-manage db sync" in str(refused.value)
 
 
-def test_the_base_alone_is_not_enough(engine) -> None:
+def test_the_head_of_the_base_chain_alone_is_not_current(engine) -> None:
     migrations.sync(engine)
     with engine.begin() as conn:
         conn.execute(sa.text("DROP TABLE placement_own_version"))
@@ -342,7 +346,7 @@ def test_the_base_alone_is_not_enough(engine) -> None:
         migrations.require_current(engine)
 
 
-def test_a_revision_may_be_declared(engine) -> None:
+def test_stamp_records_a_revision(engine) -> None:
     migrations.stamp(engine, "422ece571366")
     assert migrations.version(engine) == "422ece571366"
 

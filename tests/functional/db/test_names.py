@@ -1,4 +1,4 @@
-"""What one process remembers of names holds when another changes them."""
+"""Cached names stay right when another process changes names."""
 
 import pytest
 import sqlalchemy as sa
@@ -18,7 +18,7 @@ def class_name(read, ours: Names, id_: int) -> str:
     return read(lambda conn: ours.resource_classes(conn, [id_]))[id_]
 
 
-def test_a_class_that_another_process_renames(read, write) -> None:
+def test_a_rename_by_another_process_is_seen(read, write) -> None:
     ours = Names()
     write(lambda conn: resource_class.ensure(conn, "CUSTOM_A"))
     id_ = class_id(read, ours, "CUSTOM_A")
@@ -31,7 +31,7 @@ def test_a_class_that_another_process_renames(read, write) -> None:
         class_id(read, ours, "CUSTOM_A")
 
 
-def test_a_class_whose_id_is_given_to_another(read, write) -> None:
+def test_a_class_id_that_is_reused_has_its_new_name(read, write) -> None:
     ours = Names()
     write(lambda conn: resource_class.ensure(conn, "CUSTOM_A"))
     id_ = class_id(read, ours, "CUSTOM_A")
@@ -45,7 +45,7 @@ def test_a_class_whose_id_is_given_to_another(read, write) -> None:
         class_id(read, ours, "CUSTOM_A")
 
 
-def test_a_trait_that_is_deleted_and_made_again(read, write) -> None:
+def test_a_trait_that_is_deleted_and_created_again_has_its_new_id(read, write) -> None:
     ours = Names()
     write(lambda conn: trait.ensure(conn, "CUSTOM_A"))
     read(lambda conn: ours.trait_ids(conn, ["CUSTOM_A"]))
@@ -65,7 +65,7 @@ def test_a_trait_that_is_deleted_and_made_again(read, write) -> None:
     }
 
 
-def test_a_name_that_another_process_adds_is_found(read, write) -> None:
+def test_a_name_created_by_another_process_is_found(read, write) -> None:
     ours = Names()
     with pytest.raises(exception.ResourceClassNotFound):
         class_id(read, ours, "CUSTOM_A")
@@ -75,7 +75,7 @@ def test_a_name_that_another_process_adds_is_found(read, write) -> None:
     assert class_id(read, ours, "CUSTOM_A") >= 10_000
 
 
-def test_the_unknown_are_named(read) -> None:
+def test_unknown_names_are_reported(read) -> None:
     wanted = ["CUSTOM_Z", "COMPUTE_NODE", "CUSTOM_A"]
 
     with pytest.raises(exception.TraitNotFound) as unknown:
@@ -92,7 +92,7 @@ def test_standard_classes_cost_no_statement(read) -> None:
     assert sent == []
 
 
-def test_traits_that_are_known_cost_one_statement(read) -> None:
+def test_cached_traits_cost_one_statement(read) -> None:
     ours = Names()
     read(lambda conn: ours.trait_ids(conn, ["COMPUTE_NODE"]))
     with statements.recorded() as sent:
@@ -102,7 +102,7 @@ def test_traits_that_are_known_cost_one_statement(read) -> None:
     assert len(sent) == 1
 
 
-def test_a_custom_name_that_is_known_costs_one_statement(read, write) -> None:
+def test_a_cached_custom_name_costs_one_statement(read, write) -> None:
     ours = Names()
     write(lambda conn: resource_class.ensure(conn, "CUSTOM_A"))
     class_id(read, ours, "CUSTOM_A")
@@ -113,9 +113,7 @@ def test_a_custom_name_that_is_known_costs_one_statement(read, write) -> None:
     assert "placement_name_changes" in statement
 
 
-def test_a_reader_of_an_earlier_moment_does_not_bring_old_names_back(
-    read, write
-) -> None:
+def test_a_reader_of_an_older_snapshot_does_not_restore_old_names(read, write) -> None:
     ours = Names()
     write(lambda conn: resource_class.ensure(conn, "CUSTOM_A"))
 
@@ -136,7 +134,7 @@ def revision_of(read) -> int:
 
 
 def restore(write, revision: int, *statements: str) -> None:
-    """Do what ``statements`` say, and give the names the revision of a backup."""
+    """Run statements, and set the revision of names to that of a backup."""
 
     def work(conn: sa.Connection) -> None:
         for statement in statements:
@@ -149,7 +147,7 @@ def restore(write, revision: int, *statements: str) -> None:
 WITHOUT_A = "DELETE FROM resource_classes WHERE name = 'CUSTOM_A'"
 
 
-def test_a_class_that_a_restore_has_taken_away(read, write) -> None:
+def test_a_class_that_a_restored_backup_lacks_is_unknown(read, write) -> None:
     ours = Names()
     before = revision_of(read)
     write(lambda conn: resource_class.ensure(conn, "CUSTOM_A"))
@@ -163,7 +161,7 @@ def test_a_class_that_a_restore_has_taken_away(read, write) -> None:
     assert class_name(read, ours, id_) == "CUSTOM_B"
 
 
-def test_what_a_restored_database_has_is_cached(read, write) -> None:
+def test_names_of_a_restored_backup_are_cached(read, write) -> None:
     ours = Names()
     write(lambda conn: resource_class.ensure(conn, "CUSTOM_B"))
     before = revision_of(read)
@@ -179,7 +177,7 @@ def test_what_a_restored_database_has_is_cached(read, write) -> None:
     assert len(sent) == 1
 
 
-def test_a_standard_trait_that_has_another_id_after_a_restore(read, write) -> None:
+def test_a_standard_trait_with_another_id_after_a_restore_is_found(read, write) -> None:
     ours = Names()
     name = "HW_CPU_X86_AVX2"
     before = revision_of(read)
@@ -198,7 +196,7 @@ def test_a_standard_trait_that_has_another_id_after_a_restore(read, write) -> No
 
 
 @pytest.mark.parametrize("kind", [resource_class, trait])
-def test_every_change_of_a_name_moves_the_revision(read, write, kind) -> None:
+def test_every_change_of_a_name_advances_the_revision(read, write, kind) -> None:
     revisions = [revision_of(read)]
     for change in (
         lambda conn: kind.ensure(conn, "CUSTOM_A"),

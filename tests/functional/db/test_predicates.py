@@ -1,4 +1,4 @@
-"""Conditions in SQL and their twins in Python agree, on every database."""
+"""SQL predicates and their Python twins agree on every database."""
 
 import itertools
 import uuid
@@ -19,7 +19,7 @@ CLASS_ID = 0
 
 
 def small_inventories() -> list[Inventory]:
-    """Return every small inventory whose rules could meet."""
+    """Return small inventories with every combination of rules."""
     sizes = ((1, 12, 1), (2, 5, 1), (1, 12, 3), (4, 3, 1), (1, predicates.MAX_INT, 2))
     totals = (1, 2, 7, 10, 90)
     return [
@@ -31,7 +31,6 @@ def small_inventories() -> list[Inventory]:
 
 
 INVENTORIES = small_inventories()
-# What claims and searches ask.
 OFFERS = [each.offer() for each in INVENTORIES]
 
 
@@ -46,7 +45,7 @@ def row(provider_id: int, offer: Inventory) -> dict[str, object]:
 
 @pytest.fixture
 def read(database_url):
-    """Ask of all inventories; one is known by its place among INVENTORIES."""
+    """Store INVENTORIES; each is identified by its index there."""
     with contexts.context(database_url) as context:
         rows = [row(place, offer) for place, offer in enumerate(INVENTORIES)]
 
@@ -70,8 +69,8 @@ def places_where(
     return set(conn.scalars(select, {"amount": amount}))
 
 
-# Searches write the amount into the statement; claims send it, as a parameter or, all
-# at once, as a column.
+# Searches have the amount in the statement; claims send it as a parameter, or as a
+# column of an array.
 _SENT = sa.select(
     sa.cast(sa.bindparam("amount", type_=sa.Integer), sa.Integer).label("amount")
 )
@@ -91,7 +90,7 @@ def places_of(rule) -> set[int]:
     return {place for place, offer in enumerate(OFFERS) if rule(offer)}
 
 
-def test_what_may_be_taken(read) -> None:
+def test_the_amounts_that_fit(read) -> None:
     for amount in AMOUNTS:
         condition = predicates.fits(tables.inventories, amount)
         found = read(
@@ -103,7 +102,7 @@ def test_what_may_be_taken(read) -> None:
         assert 0 < len(expected) < len(OFFERS)
 
 
-def test_which_sizes_are_allowed(read, form) -> None:
+def test_the_sizes_that_the_unit_rules_allow(read, form) -> None:
     for amount in AMOUNTS:
         condition = predicates.allows_amount(tables.inventories, form(amount))
         found = read(
@@ -114,7 +113,7 @@ def test_which_sizes_are_allowed(read, form) -> None:
         assert found == expected, f"amount {amount}"
 
 
-def test_where_there_is_room(read, form) -> None:
+def test_the_inventories_that_have_room(read, form) -> None:
     for amount in AMOUNTS:
         condition = predicates.has_room(tables.inventories, form(amount))
         found = read(
@@ -125,7 +124,7 @@ def test_where_there_is_room(read, form) -> None:
         assert found == expected, f"amount {amount}"
 
 
-def test_where_there_would_be_room_if_nothing_were_used(read) -> None:
+def test_the_inventories_that_have_room_when_empty(read) -> None:
     for amount in AMOUNTS:
         condition = predicates.fits_when_empty(tables.inventories, amount)
         found = read(
@@ -160,7 +159,7 @@ def test_searches_and_claims_agree_on_the_last_amount(
         assert (bool(found), bool(claimed)) == (fits, fits), f"amount {amount}"
 
 
-def test_what_is_stored_is_read_as_it_was(read) -> None:
+def test_stored_inventories_are_read_unchanged(read) -> None:
     column = tables.inventories.c.resource_provider_id
     select = sa.select(column, *inventory.COLUMNS).order_by(column)
     found = read(lambda conn: [Inventory(*each[1:]) for each in conn.execute(select)])
@@ -172,7 +171,7 @@ def test_what_is_stored_is_read_as_it_was(read) -> None:
     assert list(map(int, exact)) == [offer.capacity for offer in OFFERS]
 
 
-def test_an_amount_that_no_column_holds_fits_nowhere_and_is_not_sent(read) -> None:
+def test_an_amount_too_large_for_a_column_fits_nowhere_and_is_not_sent(read) -> None:
     for amount in (predicates.MAX_INT + 1, 2**63, 10**30):
         for condition in (
             predicates.fits(tables.inventories, amount),

@@ -1,4 +1,4 @@
-"""Statements that PostgreSQL keeps prepared, and what may become of them."""
+"""Prepared statements: when they are used, dropped, and turned off."""
 
 import collections.abc
 import logging
@@ -34,7 +34,7 @@ def server(context):
 
 
 def find(context: typing.Any, name: str) -> list[str]:
-    """Return the names found, by a statement that is run alone."""
+    """Return the names found by a single statement."""
     return transaction.read_one(
         context,
         lambda conn: [row[1] for row in batch.run_one(conn, _FIND, {"name": name})],
@@ -54,7 +54,7 @@ def rename(context: typing.Any, old: str, new: str) -> int:
 
 
 def often(do: collections.abc.Callable[[], object]) -> list[str]:
-    """Do it until its statements are prepared; return all that was sent."""
+    """Repeat it until its statements are prepared; return what was sent."""
     with statements.recorded() as sent:
         for _ in range(_ENOUGH):
             do()
@@ -67,13 +67,13 @@ def count_kept(context: typing.Any) -> int:
 
 
 def run_aside(context: typing.Any, text: str) -> None:
-    """Do something to the only connection that the service does not know of."""
+    """Run a statement on the only connection, behind the back of the service."""
     with context.engine.connect() as conn:
         conn.execute(sa.text(text))
         conn.commit()
 
 
-def test_what_is_run_often_is_prepared_once(server) -> None:
+def test_a_frequent_statement_is_prepared_once(server) -> None:
     add(server, "a")
 
     sent = often(lambda: find(server, "a"))
@@ -84,7 +84,7 @@ def test_what_is_run_often_is_prepared_once(server) -> None:
     assert count_kept(server) == 1
 
 
-def test_it_answers_as_ever(server) -> None:
+def test_a_prepared_statement_returns_the_same_result(server) -> None:
     awkward = ["it's", "50%", "%(name)s", "a\\b", "a; b", "$1", "Ünï ☃", " a "]
     for name in awkward:
         add(server, name)
@@ -97,7 +97,7 @@ def test_it_answers_as_ever(server) -> None:
     assert find(server, "50%") == []
 
 
-def test_a_number_that_no_column_can_hold_is_not_there(server) -> None:
+def test_a_number_too_large_for_a_column_matches_no_row(server) -> None:
     def look() -> list[object]:
         return transaction.read(
             server,
@@ -108,7 +108,7 @@ def test_a_number_that_no_column_can_hold_is_not_there(server) -> None:
     assert look() == []
 
 
-def test_a_refusal_while_it_is_prepared_leaves_it_usable(server) -> None:
+def test_a_failure_while_preparing_leaves_the_statement_usable(server) -> None:
     add(server, "taken")
     transaction.write(server, lambda conn: None)
 
@@ -127,7 +127,7 @@ def test_a_refusal_while_it_is_prepared_leaves_it_usable(server) -> None:
     assert find(server, "free") == ["free"]
 
 
-def test_plans_that_are_too_old_are_given_up(server, monkeypatch) -> None:
+def test_old_prepared_statements_are_dropped(server, monkeypatch) -> None:
     often(lambda: find(server, "a"))
     often(lambda: rename(server, "a", "b"))
     assert count_kept(server) == 2
@@ -140,7 +140,7 @@ def test_plans_that_are_too_old_are_given_up(server, monkeypatch) -> None:
     assert count_kept(server) == 0
 
 
-def test_of_many_statements_not_all_are_kept(server, monkeypatch) -> None:
+def test_the_number_of_prepared_statements_is_limited(server, monkeypatch) -> None:
     monkeypatch.setattr(prepared, "STATEMENTS_MAX", 5)
     kept = []
     for number in range(12):
@@ -160,7 +160,7 @@ def test_of_many_statements_not_all_are_kept(server, monkeypatch) -> None:
     assert 1 < max(kept) <= 5
 
 
-def test_a_pooler_that_shares_connections_ends_it(server, caplog) -> None:
+def test_a_pooler_that_shares_connections_turns_preparing_off(server, caplog) -> None:
     add(server, "a")
     often(lambda: find(server, "a"))
 
@@ -173,7 +173,7 @@ def test_a_pooler_that_shares_connections_ends_it(server, caplog) -> None:
     assert rename(server, "a", "b") == 1
 
 
-def test_a_writer_begins_anew_when_a_statement_is_gone(server) -> None:
+def test_a_write_is_retried_when_a_prepared_statement_is_missing(server) -> None:
     add(server, "a")
     often(lambda: rename(server, "nobody", "else"))
 
@@ -183,7 +183,7 @@ def test_a_writer_begins_anew_when_a_statement_is_gone(server) -> None:
     assert find(server, "b") == ["b"]
 
 
-def test_a_migration_changes_what_a_statement_returns(server) -> None:
+def test_a_read_is_retried_when_a_migration_changes_the_result_type(server) -> None:
     add(server, "a")
     often(lambda: find(server, "a"))
 

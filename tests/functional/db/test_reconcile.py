@@ -1,4 +1,4 @@
-"""Our columns are made right, whoever has written to the database before."""
+"""``used`` and revisions are reconciled with what other services wrote."""
 
 import collections.abc
 import concurrent.futures
@@ -21,7 +21,7 @@ from tests.functional.db import worlds
 from tests.servers import configuration, programs, server
 
 SECONDS = 60
-# Mending takes a small part of it, if nothing is in its way.
+# Reconciling takes a small part of this time, unless it waits for a lock.
 SECONDS_OF_PATIENCE = 1.5
 STARTS = 3
 PROVIDERS = 3 * reconcile.BATCH_PROVIDERS
@@ -29,7 +29,7 @@ PROVIDERS = 3 * reconcile.BATCH_PROVIDERS
 _inventories = tables.inventories
 _providers = tables.resource_providers
 
-# Ends itself as soon as it has told of half of the providers.
+# Ends itself when it has reported half of the providers.
 _KILLED_HALFWAY = """
 import os, signal, sys
 from placement.conf.settings import DatabaseSettings
@@ -45,7 +45,7 @@ migrations.sync(engine.create_engine(DatabaseSettings(sys.argv[1])), report=repo
 
 @pytest.fixture
 def uncounted(engine):
-    """As another Placement leaves it: many providers, and nothing is counted."""
+    """Many providers whose allocations are not counted in ``used``."""
     ids = range(1, PROVIDERS + 1)
     unit = {"min_unit": 1, "max_unit": 9, "step_size": 1, "allocation_ratio": 1.0}
     with engine.begin() as conn:
@@ -90,7 +90,7 @@ def uncounted(engine):
 
 
 def counted(engine: sa.Engine) -> int:
-    """Return how many inventories and providers have something in our columns."""
+    """Return how many inventories and providers have values in our columns."""
     with engine.connect() as conn:
         used = sa.select(sa.func.count()).where(_inventories.c.used > 0)
         return conn.scalar(used) or 0
@@ -108,20 +108,21 @@ def wrong(engine: sa.Engine) -> list[str]:
         return invariants.violations_in(conn)
 
 
-def test_what_nobody_has_counted_is_counted(uncounted) -> None:
-    told = []
+def test_uncounted_allocations_are_counted(uncounted) -> None:
+    progress = []
 
     assert (
-        reconcile.reconcile_all(uncounted, lambda *said: told.append(said)) == PROVIDERS
+        reconcile.reconcile_all(uncounted, lambda *numbers: progress.append(numbers))
+        == PROVIDERS
     )
 
     assert wrong(uncounted) == []
     assert min(revisions(uncounted).values()) > 10**15
     size = reconcile.BATCH_PROVIDERS
-    assert told == [(done, PROVIDERS) for done in range(size, PROVIDERS + 1, size)]
+    assert progress == [(done, PROVIDERS) for done in range(size, PROVIDERS + 1, size)]
 
 
-def test_where_all_is_right_nothing_is_written(world) -> None:
+def test_nothing_is_written_if_nothing_is_wrong(world) -> None:
     statements: list[str] = []
     before = revisions(world)
     sa.event.listen(
@@ -142,7 +143,7 @@ def test_where_all_is_right_nothing_is_written(world) -> None:
     assert statements
 
 
-def test_only_what_was_wrong_shows_a_change(world) -> None:
+def test_only_corrected_providers_get_a_new_revision(world) -> None:
     worlds.execute(
         world,
         "UPDATE inventories SET used = 5 WHERE id = 3",
@@ -159,7 +160,7 @@ def test_only_what_was_wrong_shows_a_change(world) -> None:
     assert after[3] > 10**15
 
 
-def test_times_of_change_stay(world) -> None:
+def test_reconciling_does_not_change_updated_at(world) -> None:
     long_ago = "UPDATE {} SET updated_at = '2001-02-03 04:05:06', {} = 0"
     worlds.execute(
         world,
@@ -184,7 +185,7 @@ def test_times_of_change_stay(world) -> None:
         "UPDATE allocations SET resource_provider_id = 2 WHERE id = 1",
     ],
 )
-def test_a_start_counts_what_something_else_has_written(
+def test_a_start_counts_what_another_service_has_written(
     world, statement, caplog
 ) -> None:
     worlds.execute(world, statement)
@@ -195,19 +196,19 @@ def test_a_start_counts_what_something_else_has_written(
     assert wrong(world) == []
     after = revisions(world)
     assert {id_ for id_ in after if after[id_] > before[id_]} <= {1, 2}
-    (line,) = mended(caplog)
-    assert re.search("counted [12] inventories anew, rewrote 0 uuids", line)
+    (line,) = repairs_logged(caplog)
+    assert re.search("usage of [12] inventories, rewrote 0 uuids", line)
 
 
-def test_a_start_where_all_is_right_locks_nothing(world, caplog) -> None:
+def test_a_start_locks_nothing_if_nothing_is_wrong(world, caplog) -> None:
     with locking() as statements:
         start(world)
 
     assert not statements
-    assert mended(caplog) == []
+    assert repairs_logged(caplog) == []
 
 
-def test_of_several_that_start_together_one_mends(
+def test_one_of_several_starting_processes_repairs(
     uncounted, caplog, monkeypatch
 ) -> None:
     if uncounted.dialect.name == "sqlite":
@@ -227,9 +228,9 @@ def test_of_several_that_start_together_one_mends(
             done.result()
 
     assert wrong(uncounted) == []
-    (line,) = mended(caplog)
-    assert f"counted {PROVIDERS} inventories" in line
-    # The others wait, and then find nothing to lock.
+    (line,) = repairs_logged(caplog)
+    assert f"usage of {PROVIDERS} inventories" in line
+    # The other processes wait, and then have nothing to lock.
     locks = [each for each in statements if "FOR UPDATE" in each]
     assert len(locks) == PROVIDERS / reconcile.BATCH_PROVIDERS
 
@@ -253,7 +254,7 @@ def test_a_start_beside_a_claim_counts_it_once(world) -> None:
         concurrent.futures.ThreadPoolExecutor(1) as pool,
         world.connect() as conn,
     ):
-        # What a claim of five units does, but for the COMMIT.
+        # The statements of a claim of five units, without COMMIT.
         for text in (
             "INSERT INTO allocations (resource_provider_id, consumer_id,"
             " resource_class_id, used) VALUES (1, 'c1', 1, 5)",
@@ -270,14 +271,14 @@ def test_a_start_beside_a_claim_counts_it_once(world) -> None:
     assert wrong(world) == []
 
 
-def mended(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return the lines about what was mended."""
+def repairs_logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the log lines about repairs."""
     return [r.message for r in caplog.records if "has written to" in r.message]
 
 
 @contextlib.contextmanager
 def locking() -> collections.abc.Iterator[list[str]]:
-    """Yield what becomes the list of statements that lock or write."""
+    """Yield a list that collects the statements that lock or write."""
     found: list[str] = []
 
     def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
@@ -297,7 +298,7 @@ def start(engine: sa.Engine) -> None:
         pass
 
 
-def test_a_sync_that_is_killed_between_two_steps_can_be_run_again(uncounted) -> None:
+def test_a_sync_killed_between_two_transactions_can_be_repeated(uncounted) -> None:
     url = uncounted.url.render_as_string(hide_password=False)
 
     done = subprocess.run(
@@ -310,11 +311,11 @@ def test_a_sync_that_is_killed_between_two_steps_can_be_run_again(uncounted) -> 
     assert wrong(uncounted) == []
 
 
-def test_a_sync_that_is_killed_in_a_transaction_can_be_run_again(
+def test_a_sync_killed_in_a_transaction_can_be_repeated(
     uncounted, tmp_path: pathlib.Path
 ) -> None:
     if uncounted.dialect.name == "sqlite":
-        pytest.skip("nobody can be in the middle of what a writer of SQLite waits for")
+        pytest.skip("on SQLite, no other transaction can hold a lock meanwhile")
     url = uncounted.url.render_as_string(hide_password=False)
     configuration.write(tmp_path, url)
 
@@ -338,7 +339,7 @@ def test_a_sync_that_is_killed_in_a_transaction_can_be_run_again(
 
 @contextlib.contextmanager
 def held(engine: sa.Engine, provider_id: int):
-    """Keep a provider to ourselves, so that who wants it waits."""
+    """Hold a lock on a provider, so that other writers wait."""
     with engine.connect() as conn:
         select = sa.select(_providers.c.id).where(_providers.c.id == provider_id)
         conn.execute(select.with_for_update())

@@ -1,4 +1,4 @@
-"""The next revision is greater than the last one, and the time if that is greater."""
+"""The next revision is the last one plus one or the time, whichever is greater."""
 
 import time
 
@@ -11,7 +11,7 @@ from placement.objects import tree
 
 _providers = tables.resource_providers
 
-# How far two clocks of one machine may be apart.
+# Maximum difference of two clocks of one machine.
 SECONDS = 5
 FUTURE = 2**60
 
@@ -43,7 +43,7 @@ def test_a_revision_beyond_the_time_grows_by_one(write) -> None:
     assert write(lambda conn: advanced(conn, FUTURE)) == FUTURE + 1
 
 
-def test_two_revisions_in_one_transaction_are_the_times_of_both(write) -> None:
+def test_two_revisions_in_one_transaction_have_different_times(write) -> None:
     def both(conn: sa.Connection) -> tuple[int, int]:
         before = advanced(conn, 0)
         time.sleep(0.01)
@@ -68,7 +68,7 @@ def test_the_time_zone_of_the_database_does_not_matter(engine) -> None:
         conn.invalidate()
 
 
-def test_a_new_provider_begins_with_the_time(write) -> None:
+def test_the_first_revision_of_a_provider_is_the_time(write) -> None:
     def create(conn: sa.Connection) -> int:
         tree.create(conn, "new", None, None)
         of_new = sa.select(_providers.c.revision).where(_providers.c.name == "new")

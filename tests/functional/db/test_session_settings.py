@@ -1,4 +1,4 @@
-"""The service works whatever a session of the database begins with."""
+"""The service works with any default settings of database sessions."""
 
 import collections.abc
 import pathlib
@@ -14,11 +14,11 @@ from placement.db import migrations
 from tests.servers import accounts, configuration, databases, programs, server
 from tests.servers.plugin import skip_missing
 
-# Characters of one to four bytes, and those that a dialect of SQL quotes with.
+# Characters of one to four bytes, and the quote characters of SQL dialects.
 NAME = "a\\b'c\"d`e%|\u00e9\u20ac\U0001f600"
 
-# What a session of MariaDB may begin with. A server has these as its defaults; here
-# they come with the URL, in which the driver sends them before anything else.
+# Settings with which a session of MariaDB can start. Here they come with the URL,
+# from which the driver sends them first; usually they are defaults of the server.
 MODES_OF_MARIADB = [
     "",
     "ANSI",
@@ -36,7 +36,7 @@ OF_MARIADB = [
     "time_zone = '+05:30'",
 ]
 
-# What the role, the database or the server of PostgreSQL may be set to.
+# Settings of a role, a database or a server of PostgreSQL.
 OF_POSTGRESQL = [
     "standard_conforming_strings = off",
     "client_encoding = latin1",
@@ -54,7 +54,7 @@ def mariadb_url(
     database_servers: collections.abc.Callable[[str], databases.Databases],
     pytestconfig: pytest.Config,
 ) -> collections.abc.Iterator[str]:
-    """A migrated database of the test's own on MariaDB."""
+    """A migrated database on MariaDB for one test."""
     if databases.MARIADB not in database_kinds:
         pytest.skip("about MariaDB")
     try:
@@ -69,13 +69,13 @@ def mariadb_url(
 def postgresql_url(
     postgresql_server: databases.Databases,
 ) -> collections.abc.Iterator[str]:
-    """A migrated database of the test's own on PostgreSQL."""
+    """A migrated database on PostgreSQL for one test."""
     with postgresql_server.new() as url:
         yield url
 
 
 def use(url: str, **options: object) -> None:
-    """Start the service on a database, and write, claim and search there."""
+    """Start the service on a database; write, claim and search."""
     group = {"max_retries": 0, **options}
     with server.in_process(url, {"placement_database": group}) as application:
         api = client.Client(client.WSGITransport(application))
@@ -102,7 +102,7 @@ def with_query(url: str, **query: str) -> str:
 
 @pytest.mark.parametrize("configured", ["TRADITIONAL", ""])
 @pytest.mark.parametrize("mode", MODES_OF_MARIADB)
-def test_whatever_mode_a_server_of_mariadb_has(
+def test_the_service_works_with_any_sql_mode_of_a_mariadb_server(
     mariadb_url: str, mode: str, configured: str
 ) -> None:
     url = with_query(mariadb_url, init_command=f"SET sql_mode = '{mode}'")
@@ -111,21 +111,25 @@ def test_whatever_mode_a_server_of_mariadb_has(
 
 
 @pytest.mark.parametrize("setting", OF_MARIADB)
-def test_whatever_a_server_of_mariadb_is_set_to(mariadb_url: str, setting: str) -> None:
+def test_the_service_works_with_any_setting_of_a_mariadb_server(
+    mariadb_url: str, setting: str
+) -> None:
     use(with_query(mariadb_url, init_command=f"SET {setting}"))
 
 
 @pytest.mark.parametrize("mode", ["ANSI", "traditional", "ORACLE, NO_ZERO_DATE"])
-def test_whatever_mode_of_mariadb_is_configured(mariadb_url: str, mode: str) -> None:
+def test_the_service_works_with_any_configured_sql_mode(
+    mariadb_url: str, mode: str
+) -> None:
     use(mariadb_url, mysql_sql_mode=mode)
 
 
-def test_a_mode_that_does_not_exist_is_an_error(mariadb_url: str) -> None:
+def test_an_unknown_sql_mode_is_an_error(mariadb_url: str) -> None:
     with pytest.raises(exception.ConfigurationError, match="pony"):
         use(mariadb_url, mysql_sql_mode="pony")
 
 
-def test_tables_of_mariadb_have_transactions(mariadb_url: str) -> None:
+def test_tables_on_mariadb_are_transactional(mariadb_url: str) -> None:
     name = f"{sa.make_url(mariadb_url).database}_empty"
     run(mariadb_url, f"CREATE DATABASE {name} CHARACTER SET latin1")
     url = sa.make_url(mariadb_url).set(database=name).render_as_string()
@@ -149,7 +153,7 @@ def test_tables_of_mariadb_have_transactions(mariadb_url: str) -> None:
 
 
 @pytest.mark.parametrize("setting", OF_POSTGRESQL)
-def test_whatever_a_database_of_postgresql_is_set_to(
+def test_the_service_works_with_any_setting_of_a_postgresql_database(
     postgresql_url: str, setting: str
 ) -> None:
     run(
@@ -161,7 +165,7 @@ def test_whatever_a_database_of_postgresql_is_set_to(
 
 
 def run(url: str, statement: str) -> None:
-    """Run one statement by a plain engine, outside a transaction."""
+    """Run one statement on a plain engine, outside a transaction."""
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as conn:
         conn.exec_driver_sql(statement)
@@ -177,13 +181,15 @@ def run(url: str, statement: str) -> None:
     ],
     ids=str,
 )
-def test_a_url_of_mariadb_does_not_narrow_what_is_stored(
+def test_a_mariadb_url_cannot_restrict_the_stored_characters(
     mariadb_url: str, query: dict[str, str]
 ) -> None:
     use(with_query(mariadb_url, **query))
 
 
-def test_parameters_of_mariadb_do_not_narrow_what_is_stored(mariadb_url: str) -> None:
+def test_mariadb_parameters_cannot_restrict_the_stored_characters(
+    mariadb_url: str,
+) -> None:
     use(mariadb_url, connection_parameters="charset=utf8")
 
 
@@ -196,13 +202,13 @@ def test_parameters_of_mariadb_do_not_narrow_what_is_stored(mariadb_url: str) ->
     ],
     ids=str,
 )
-def test_a_url_of_postgresql_does_not_narrow_what_is_stored(
+def test_a_postgresql_url_cannot_restrict_the_stored_characters(
     postgresql_url: str, query: dict[str, str]
 ) -> None:
     use(with_query(postgresql_url, **query))
 
 
-def test_a_parameter_that_the_driver_does_not_have_is_an_error(
+def test_an_unknown_driver_parameter_is_an_error(
     mariadb_url: str,
 ) -> None:
     with pytest.raises(exception.ConfigurationError, match="pony"):
@@ -210,7 +216,7 @@ def test_a_parameter_that_the_driver_does_not_have_is_an_error(
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1", "EUC_JP"])
-def test_a_database_of_postgresql_that_is_not_utf_8_is_refused(
+def test_a_postgresql_database_with_another_encoding_is_refused(
     postgresql_url: str, encoding: str, tmp_path: pathlib.Path
 ) -> None:
     name = f"not_utf_8_{encoding.lower()}"

@@ -1,4 +1,4 @@
-"""Uuids that another Placement stored as they were written are rewritten."""
+"""Uuids that another service stored in other spellings are rewritten."""
 
 import typing
 
@@ -21,14 +21,14 @@ SPELLINGS = (
     LOWER.format(1).upper(),
     LOWER.format(1).replace("-", ""),
     LOWER.format(1).upper().replace("-", ""),
-    # Of 36 characters, but with the dashes elsewhere or with something else.
+    # 36 characters, but with dashes elsewhere or other characters.
     "abcdef0-10000-4000-8000-000000000001",
     "urn:abcdef01000040008000000000000001",
     "{-abcdef01000040008000000000000001-}"[:36],
     "{abcdef01000040008000000000000001}",
     "-abcdef01000040008000000000000001",
     "a-b-c-d-ef01000040008000000000000001",
-    # Not uuids: too long, too short, not hexadecimal, and a line break.
+    # Not uuids: too long, too short, not hexadecimal, a line break.
     "abcdef01000040008000000000000001abcd",
     "abcdef01-0000-4000-8000-0000000001",
     "ghcdef01-0000-4000-8000-000000000001",
@@ -39,7 +39,7 @@ SPELLINGS = (
     " " + LOWER.format(1).replace("-", ""),
 )
 
-# As a former service leaves it: a tree, two consumers, and hosts in two aggregates.
+# Rows of another service: a tree, two consumers, and hosts in two aggregates.
 HOST, CHILD, OTHER = (LOWER.format(n) for n in (1, 2, 3))
 FIRST, SECOND = (LOWER.format(n) for n in (5, 6))
 RACK, ROW = (LOWER.format(n) for n in (8, 9))
@@ -87,7 +87,7 @@ def revisions(engine: sa.Engine) -> dict[int, int]:
     return dict(rows(engine, "SELECT id, revision FROM resource_providers"))
 
 
-def test_the_database_reads_spellings_as_the_service_does(engine) -> None:
+def test_sql_and_python_agree_on_the_canonical_form(engine) -> None:
     table = tables.projects
     column = table.c.external_id
     wanted = {}
@@ -112,7 +112,7 @@ def test_the_database_reads_spellings_as_the_service_does(engine) -> None:
     assert len(set(wanted.values())) > 1
 
 
-def test_what_is_misspelled_is_rewritten_with_all_that_refers_to_it(written) -> None:
+def test_misspelled_uuids_are_rewritten_with_their_references(written) -> None:
     before = revisions(written)
 
     assert spelling.canonicalize_all(written) == 1 + 1 + 3
@@ -131,7 +131,7 @@ def test_what_is_misspelled_is_rewritten_with_all_that_refers_to_it(written) -> 
         " FROM resource_provider_aggregates m"
         " JOIN placement_aggregates a ON a.id = m.aggregate_id ORDER BY 1, 2"
     )
-    # A provider that was in two spellings of one aggregate keeps one of them.
+    # A provider that was in both spellings of an aggregate keeps one membership.
     assert rows(written, memberships) == [
         (1, RACK, DIGITS),
         (1, ROW, None),
@@ -147,7 +147,7 @@ def test_what_is_misspelled_is_rewritten_with_all_that_refers_to_it(written) -> 
         assert str(first).startswith("2001-02-03 04:05:06")
 
 
-def test_mending_again_writes_nothing(written) -> None:
+def test_a_second_run_writes_nothing(written) -> None:
     spelling.canonicalize_all(written)
     before = revisions(written)
     statements: list[str] = []
@@ -172,7 +172,9 @@ def test_mending_again_writes_nothing(written) -> None:
         f"UPDATE allocations SET consumer_id = '{FIRST}' WHERE id = 2",
     ],
 )
-def test_a_consumer_whose_canonical_uuid_is_taken_stays(written, taken: str) -> None:
+def test_a_consumer_whose_canonical_uuid_is_taken_is_left_alone(
+    written, taken: str
+) -> None:
     worlds.execute(written, taken)
     consumers = "SELECT id, uuid FROM consumers ORDER BY id"
     allocations = "SELECT id, consumer_id FROM allocations ORDER BY id"
@@ -183,7 +185,7 @@ def test_a_consumer_whose_canonical_uuid_is_taken_stays(written, taken: str) -> 
     assert (rows(written, consumers), rows(written, allocations)) == before
 
 
-def test_a_provider_whose_canonical_uuid_is_taken_stays(written) -> None:
+def test_a_provider_whose_canonical_uuid_is_taken_is_left_alone(written) -> None:
     worlds.execute(written, f"UPDATE resource_providers SET uuid='{HOST}' WHERE id=3")
 
     spelling.canonicalize_all(written)
@@ -192,7 +194,7 @@ def test_a_provider_whose_canonical_uuid_is_taken_stays(written) -> None:
     assert rows(written, providers) == [(HOST.upper(),), (CHILD,), (HOST,)]
 
 
-def test_of_two_spellings_of_a_consumer_the_first_is_rewritten(written) -> None:
+def test_the_first_of_two_spellings_of_a_consumer_is_rewritten(written) -> None:
     digits = FIRST.replace("-", "")
     worlds.execute(written, f"UPDATE consumers SET uuid = '{digits}' WHERE id = 2")
 
@@ -202,7 +204,7 @@ def test_of_two_spellings_of_a_consumer_the_first_is_rewritten(written) -> None:
     assert rows(written, consumers) == [(FIRST,), (digits,)]
 
 
-def test_a_start_rewrites_them(written) -> None:
+def test_a_start_rewrites_misspelled_uuids(written) -> None:
     url = written.url.render_as_string(hide_password=False)
 
     with server.in_process(url):
@@ -215,7 +217,7 @@ def test_a_start_rewrites_them(written) -> None:
 @pytest.mark.parametrize(
     "command", [("sync",), ("online_data_migrations",), ("audit", "--fix")]
 )
-def test_a_command_mends_what_another_placement_has_written(
+def test_commands_rewrite_uuids_that_another_service_has_written(
     written, tmp_path, command: tuple[str, ...]
 ) -> None:
     worlds.execute(written, "UPDATE inventories SET used = 9 WHERE id = 1")
@@ -229,7 +231,7 @@ def test_a_command_mends_what_another_placement_has_written(
     assert rows(written, "SELECT used FROM inventories ORDER BY id") == [(5,), (0,)]
 
 
-def test_migrations_change_no_more_rows_than_asked_for(written) -> None:
+def test_data_migrations_change_at_most_max_count_rows(written) -> None:
     worlds.execute(
         written,
         "UPDATE inventories SET used = 9",

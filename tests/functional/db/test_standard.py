@@ -1,4 +1,4 @@
-"""The standard names are put in once, however many processes start together."""
+"""Standard names are inserted once, however many processes start together."""
 
 import concurrent.futures
 
@@ -31,7 +31,9 @@ def start(url: str) -> None:
     engine.dispose()
 
 
-def test_of_several_that_start_at_once_none_fails(empty_database_url: str) -> None:
+def test_several_processes_can_insert_standard_names_at_the_same_time(
+    empty_database_url: str,
+) -> None:
     engine = engines.create_engine(DatabaseSettings(empty_database_url))
     migrations.sync(engine)
     with concurrent.futures.ThreadPoolExecutor(STARTERS) as pool:
@@ -46,7 +48,7 @@ def test_of_several_that_start_at_once_none_fails(empty_database_url: str) -> No
     engine.dispose()
 
 
-def test_what_is_missing_is_put_in_and_nothing_is_taken_away(database_url: str) -> None:
+def test_missing_names_are_inserted_and_others_kept(database_url: str) -> None:
     engine = engines.create_engine(DatabaseSettings(database_url))
     with engine.begin() as conn:
         for table in (tables.traits, tables.resource_classes):

@@ -1,4 +1,4 @@
-"""Tables that were never analysed are found, and analysed."""
+"""Large tables without statistics are found and analyzed."""
 
 import collections.abc
 import contextlib
@@ -17,7 +17,7 @@ from tests.servers import databases, mariadb
 
 SETTINGS: typing.Any = types.SimpleNamespace()
 
-# PostgreSQL neither counts by itself nor knows what it has counted.
+# Turns autovacuum off and deletes the statistics.
 FORGET = (
     "ALTER TABLE traits SET (autovacuum_enabled = off)",
     "DELETE FROM pg_statistic WHERE starelid = 'traits'::regclass",
@@ -28,7 +28,7 @@ FORGET = (
 def large(
     database_kind: str, request: pytest.FixtureRequest
 ) -> collections.abc.Iterator[sa.Engine]:
-    """An engine on a database with a large table that was never analysed."""
+    """An engine on a database with a large table without statistics."""
     if database_kind == databases.MARIADB:
         with large_on_mariadb() as engine:
             yield engine
@@ -42,7 +42,7 @@ def large(
 
 @contextlib.contextmanager
 def large_on_mariadb() -> collections.abc.Iterator[sa.Engine]:
-    """Yield an engine on a server that knows the table from when it was empty."""
+    """Yield an engine on a server whose statistics are from an empty table."""
     with mariadb.running(options={"innodb-stats-auto-recalc": "OFF"}) as server:
         server.execute("CREATE DATABASE large")
         engine = engines.create_engine(DatabaseSettings(server.url("large")))
@@ -74,7 +74,7 @@ def test_small_tables_need_no_statistics(engine: sa.Engine) -> None:
     assert without(engine) == []
 
 
-def test_a_sync_analyses_a_table_that_never_was(large: sa.Engine) -> None:
+def test_a_sync_analyzes_a_large_table_without_statistics(large: sa.Engine) -> None:
     assert without(large) == expected(large)
 
     migrations.sync(large)
@@ -82,7 +82,7 @@ def test_a_sync_analyses_a_table_that_never_was(large: sa.Engine) -> None:
     assert without(large) == []
 
 
-def test_an_audit_finds_and_analyses_a_table_that_never_was(
+def test_an_audit_finds_and_analyzes_a_large_table_without_statistics(
     large: sa.Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if not expected(large):
@@ -94,7 +94,7 @@ def test_an_audit_finds_and_analyses_a_table_that_never_was(
     assert without(large) == []
 
 
-def test_a_database_that_refuses_is_left_as_it_is(
+def test_a_failure_to_analyze_is_logged_and_ignored(
     large: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(statistics._ANALYZE, large.dialect.name, "ANALYZE no {tables}")

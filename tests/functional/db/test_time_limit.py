@@ -1,4 +1,4 @@
-"""The database ends what takes a reader too long, and nothing else."""
+"""The database ends slow statements of readers, and no others."""
 
 import collections.abc
 import contextlib
@@ -15,10 +15,10 @@ from placement.db import postgresql, transaction
 
 SECONDS = 0.5
 
-# Counts some ten thousand million rows, which takes minutes.
+# Counts about ten billion rows, which takes minutes.
 SLOW = "SELECT count(*) FROM traits a, traits b, traits c, traits d"
 
-# What takes about a second, and is no failure; by the name of the dialect.
+# Takes about a second and succeeds; by dialect.
 LONG = {
     "sqlite": """
         WITH RECURSIVE numbers (n) AS (
@@ -46,7 +46,7 @@ def is_quick() -> collections.abc.Iterator[None]:
     assert SECONDS <= time.monotonic() - began < 20
 
 
-def test_a_slow_statement_is_ended_and_not_sent_again(context: typing.Any) -> None:
+def test_a_slow_statement_is_ended_and_not_retried(context: typing.Any) -> None:
     attempts = []
 
     def work(conn: sa.Connection) -> object:
@@ -76,7 +76,7 @@ def test_a_statement_outside_of_a_transaction_is_ended(context: typing.Any) -> N
         transaction.read_within(context, SECONDS, work)
 
 
-def test_postgresql_has_nothing_to_say_about_a_limit(context: typing.Any) -> None:
+def test_limits_on_postgresql_cause_no_notices(context: typing.Any) -> None:
     if context.engine.dialect.name != "postgresql":
         pytest.skip("is about PostgreSQL")
 
@@ -89,7 +89,7 @@ def test_postgresql_has_nothing_to_say_about_a_limit(context: typing.Any) -> Non
     assert transaction.read_within(context, SECONDS, work) == []
 
 
-def test_each_statement_has_the_limit_for_itself(context: typing.Any) -> None:
+def test_the_limit_applies_to_each_statement_separately(context: typing.Any) -> None:
     if context.engine.dialect.name == "sqlite":
         pytest.skip("cannot sleep")
 
@@ -99,7 +99,7 @@ def test_each_statement_has_the_limit_for_itself(context: typing.Any) -> None:
     assert len(transaction.read_within(context, 1.5, work)) == 2
 
 
-def test_whoever_has_the_connection_next_has_no_limit(database_url: str) -> None:
+def test_the_next_user_of_a_connection_has_no_limit(database_url: str) -> None:
     settings = DatabaseSettings(database_url, max_pool_size=1, max_overflow=0)
     engine = engines.create_engine(settings)
     context: typing.Any = type("Context", (), {"engine": engine, "replica": None})()
@@ -112,7 +112,7 @@ def test_whoever_has_the_connection_next_has_no_limit(database_url: str) -> None
     engine.dispose()
 
 
-def test_a_lower_limit_of_the_operator_stays(
+def test_a_lower_limit_of_the_operator_takes_precedence(
     database_kind: str, database_url: str
 ) -> None:
     own = {

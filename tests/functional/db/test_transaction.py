@@ -1,4 +1,4 @@
-"""Work is tried again when that helps, as often as it may, and told when not."""
+"""``transaction``: what is retried, how often, and what is reported."""
 
 import threading
 import typing
@@ -33,7 +33,7 @@ def has_trait(context: typing.Any, name: str) -> bool:
 
 
 def at_once(*works: typing.Callable[[], object]) -> list[object]:
-    """Run each in a thread of its own; return what each returned or raised."""
+    """Run each in its own thread; return what each returned or raised."""
     results: list[object] = [None] * len(works)
 
     def run(place: int) -> None:
@@ -50,7 +50,7 @@ def at_once(*works: typing.Callable[[], object]) -> list[object]:
     return results
 
 
-def test_what_is_written_is_there_and_what_is_refused_is_not(context) -> None:
+def test_work_is_committed_unless_it_raises(context) -> None:
     def refused(conn: sa.Connection) -> None:
         add_trait(conn, "CUSTOM_B")
         raise exception.Conflict(reason="no")
@@ -63,7 +63,7 @@ def test_what_is_written_is_there_and_what_is_refused_is_not(context) -> None:
     assert not has_trait(context, "CUSTOM_B")
 
 
-def test_again_begins_anew_after_everything_was_undone(context) -> None:
+def test_retry_rolls_back_and_runs_the_work_again(context) -> None:
     attempts = []
 
     def work(conn: sa.Connection) -> int:
@@ -78,7 +78,7 @@ def test_again_begins_anew_after_everything_was_undone(context) -> None:
 
 
 @pytest.mark.parametrize("retries", [0, 1, 4])
-def test_attempts_are_bounded(database_url, retries: int) -> None:
+def test_the_number_of_attempts_is_limited(database_url, retries: int) -> None:
     attempts = []
 
     def work(_conn: sa.Connection) -> None:
@@ -94,8 +94,8 @@ def test_attempts_are_bounded(database_url, retries: int) -> None:
     assert len(attempts) == retries + 1
 
 
-def test_a_key_that_another_took_first_is_found_the_second_time(context) -> None:
-    """Both look, both miss it, both add it; where only one may write, one waits."""
+def test_a_duplicate_key_is_found_at_the_second_attempt(context) -> None:
+    """Two writers miss the row and insert it; on SQLite, one waits for the other."""
     barrier = threading.Barrier(2)
     looked = []
 
@@ -116,14 +116,16 @@ def test_a_key_that_another_took_first_is_found_the_second_time(context) -> None
         assert len(looked) == 3
 
 
-def test_a_key_that_stays_taken_is_a_conflict_in_the_end(database_url) -> None:
+def test_a_duplicate_key_at_every_attempt_is_a_conflict(database_url) -> None:
     with contexts.context(database_url, retries=2) as context:
         transaction.write(context, lambda conn: add_trait(conn, "CUSTOM_A"))
         with pytest.raises(exception.ConcurrentUpdate, match="concurrently updated"):
             transaction.write(context, lambda conn: add_trait(conn, "CUSTOM_A"))
 
 
-def test_a_server_that_takes_no_work_is_asked_as_often_and_told(database_url) -> None:
+def test_a_server_that_is_not_ready_is_retried_and_then_unavailable(
+    database_url,
+) -> None:
     attempts = []
 
     def work(_conn: sa.Connection) -> None:
@@ -140,7 +142,7 @@ def test_a_server_that_takes_no_work_is_asked_as_often_and_told(database_url) ->
     assert len(attempts) == 3
 
 
-def test_our_own_mistake_is_not_tried_again(context) -> None:
+def test_a_faulty_statement_is_not_retried(context) -> None:
     attempts = []
 
     def work(conn: sa.Connection) -> None:
@@ -153,7 +155,7 @@ def test_our_own_mistake_is_not_tried_again(context) -> None:
     assert len(attempts) == 1
 
 
-def test_of_a_deadlock_one_goes_on_and_the_other_begins_anew(server) -> None:
+def test_the_victim_of_a_deadlock_is_retried(server) -> None:
     transaction.write(server, lambda conn: add_trait(conn, "CUSTOM_A"))
     transaction.write(server, lambda conn: add_trait(conn, "CUSTOM_B"))
     barrier = threading.Barrier(2)
@@ -190,7 +192,7 @@ def mariadb(context):
     return context
 
 
-def test_who_waits_for_a_lock_for_too_long_begins_anew(mariadb) -> None:
+def test_a_lock_wait_timeout_is_retried(mariadb) -> None:
     transaction.write(mariadb, add_provider)
     attempts = []
 
@@ -208,7 +210,7 @@ def test_who_waits_for_a_lock_for_too_long_begins_anew(mariadb) -> None:
     assert len(attempts) == 2
 
 
-def test_who_locks_what_has_changed_since_it_was_read_begins_anew(mariadb) -> None:
+def test_locking_a_row_that_has_changed_since_it_was_read_is_retried(mariadb) -> None:
     transaction.write(mariadb, add_provider)
     attempts = []
     step = sa.update(_providers).values(generation=_providers.c.generation + 1)
@@ -245,7 +247,7 @@ def test_a_connection_lost_before_commit_is_replaced(server, database_url) -> No
     assert has_trait(server, "CUSTOM_B")
 
 
-def test_a_connection_that_is_always_lost_makes_the_service_unavailable(
+def test_a_connection_that_is_lost_again_is_reported_as_unavailable(
     server, database_url
 ) -> None:
     numbers = []
@@ -262,7 +264,7 @@ def test_a_connection_that_is_always_lost_makes_the_service_unavailable(
     assert not has_trait(server, "CUSTOM_A")
 
 
-def test_a_connection_lost_in_commit_is_told_and_not_tried_again(
+def test_a_connection_lost_in_commit_is_reported_and_not_retried(
     server, database_url
 ) -> None:
     numbers = []
@@ -278,7 +280,7 @@ def test_a_connection_lost_in_commit_is_told_and_not_tried_again(
     assert len(numbers) == 1
 
 
-def test_a_reader_whose_connection_is_lost_reads_again(server, database_url) -> None:
+def test_a_read_is_repeated_when_its_connection_is_lost(server, database_url) -> None:
     numbers = []
 
     def work(conn: sa.Connection) -> int:
@@ -290,7 +292,7 @@ def test_a_reader_whose_connection_is_lost_reads_again(server, database_url) -> 
     assert transaction.read(server, work) == 2
 
 
-def test_a_reader_sees_one_moment(context) -> None:
+def test_a_reader_sees_one_snapshot(context) -> None:
     select = sa.select(sa.func.count()).select_from(tables.traits)
 
     def work(conn: sa.Connection) -> tuple[int, int]:
@@ -310,15 +312,15 @@ def test_a_reader_sees_one_moment(context) -> None:
 
 
 def test_a_reader_cannot_write(server) -> None:
-    # PostgreSQL says of a standby the same as of a transaction that only reads.
+    # PostgreSQL reports the same error as a standby does.
     with pytest.raises((exception.Unavailable, sa.exc.OperationalError)):
         transaction.read(server, lambda conn: add_trait(conn, "CUSTOM_A"))
 
     assert not has_trait(server, "CUSTOM_A")
 
 
-def test_a_writer_that_waited_sees_what_the_other_wrote(server) -> None:
-    """What decides is looked at once the lock is there; nobody's change is lost."""
+def test_a_writer_that_waited_for_a_lock_sees_the_committed_change(server) -> None:
+    """The value is read after the lock was granted, so no update is lost."""
     transaction.write(server, add_provider)
     barrier = threading.Barrier(4)
 
@@ -339,7 +341,7 @@ def add_provider(conn: sa.Connection) -> None:
     conn.execute(sa.insert(_providers).values(uuid="a", name="a", generation=0))
 
 
-# A limit that an operator sets for a role or a server, and a statement that exceeds it.
+# A limit set by an operator for a role or a server, and a statement that exceeds it.
 _LONG = {
     "postgresql": ("SET LOCAL statement_timeout = 100", "SELECT pg_sleep(20)"),
     "mysql": (
@@ -349,7 +351,7 @@ _LONG = {
 }
 
 
-def test_a_write_that_a_limit_of_the_database_ends_is_told_so(server) -> None:
+def test_a_write_ended_by_a_limit_of_the_database_is_unavailable(server) -> None:
     limit, long = _LONG[server.engine.dialect.name]
 
     def work(conn: sa.Connection) -> None:

@@ -1,10 +1,10 @@
-"""A small database that is right in all, written without the service."""
+"""A small consistent database, written without the service."""
 
 import sqlalchemy as sa
 
 from placement.db import reconcile
 
-# Two trees; what is used of the second provider's VCPUs is all that there is.
+# Two trees; all VCPUs of the second provider are used.
 ROWS = (
     "INSERT INTO projects (id, external_id) VALUES (1, 'p')",
     "INSERT INTO users (id, external_id) VALUES (1, 'u')",
@@ -25,7 +25,7 @@ ROWS = (
 
 
 def write(engine: sa.Engine) -> None:
-    """Write it into a migrated database that nobody has used."""
+    """Write it into a new, migrated database."""
     execute(engine, *ROWS)
     if engine.dialect.name == "postgresql":
         for table in ("inventories", "consumers", "allocations", "projects", "users"):
@@ -34,7 +34,7 @@ def write(engine: sa.Engine) -> None:
 
 
 def execute(engine: sa.Engine, *statements: str) -> None:
-    """Run statements in one transaction that keeps no references whole."""
+    """Run statements in one transaction, without checking foreign keys."""
     with engine.begin() as conn:
         if conn.dialect.name == "postgresql":
             conn.execute(sa.text("SET LOCAL session_replication_role = replica"))

@@ -14,7 +14,7 @@ def of(original):
 
 
 class Postgresql(psycopg2.Error):
-    """A failure with a code, which the library sets where nobody else can."""
+    """An error with a code, which psycopg2 does not let Python code set."""
 
     def __init__(self, code):
         super().__init__(code)
@@ -26,7 +26,7 @@ class Postgresql(psycopg2.Error):
 
 
 class Mariadb(Exception):
-    """A failure as PyMySQL makes it: number and text."""
+    """An error as PyMySQL raises it, with number and text."""
 
 
 @pytest.mark.parametrize(
@@ -44,11 +44,11 @@ class Mariadb(Exception):
         ("42P01", Meaning.BUG),  # undefined table
     ],
 )
-def test_what_postgresql_means(code, meaning):
+def test_the_meaning_of_postgresql_errors(code, meaning):
     assert of(Postgresql(code)) is meaning
 
 
-def test_libpq_without_a_server_has_no_code():
+def test_errors_without_a_code_come_from_libpq():
     assert of(psycopg2.OperationalError("connection refused")) is Meaning.LOST
     assert of(psycopg2.ProgrammingError("can't adapt")) is Meaning.BUG
 
@@ -65,7 +65,7 @@ def test_libpq_without_a_server_has_no_code():
         (Postgresql("57014"), False),  # query canceled
     ],
 )
-def test_only_an_answer_takes_doubt_away(original, is_doubtful):
+def test_the_outcome_is_unknown_without_an_answer(original, is_doubtful):
     failure = sa.exc.DBAPIError("SELECT", {}, original)
 
     assert conflicts.is_outcome_unknown(failure) is is_doubtful
@@ -90,7 +90,7 @@ def test_only_an_answer_takes_doubt_away(original, is_doubtful):
         (1064, Meaning.BUG),  # syntax error
     ],
 )
-def test_what_mariadb_means(number, meaning):
+def test_the_meaning_of_mariadb_errors(number, meaning):
     assert of(Mariadb(number, "text")) is meaning
 
 
@@ -117,11 +117,11 @@ def sqlite_failure(*statements):
         (["SELECT pony"], "bug"),
     ],
 )
-def test_what_sqlite_means(statements, meaning):
+def test_the_meaning_of_sqlite_errors(statements, meaning):
     assert of(sqlite_failure(*statements)) is Meaning(meaning)
 
 
-def test_a_locked_file_means_to_try_again(tmp_path):
+def test_a_locked_file_is_retried(tmp_path):
     path = tmp_path / "a.db"
     first = sqlite3.connect(path, isolation_level=None)
     second = sqlite3.connect(path, isolation_level=None, timeout=0)
@@ -134,21 +134,21 @@ def test_a_locked_file_means_to_try_again(tmp_path):
     first.close()
 
 
-def test_a_file_that_is_gone_is_lost(tmp_path):
+def test_a_missing_file_is_a_lost_connection(tmp_path):
     with pytest.raises(sqlite3.OperationalError) as failure:
         sqlite3.connect(tmp_path / "no" / "a.db")
 
     assert of(failure.value) is Meaning.LOST
 
 
-def test_a_connection_that_the_pool_gave_up_is_lost():
+def test_an_invalidated_connection_is_lost():
     failure = sa.exc.DBAPIError("SELECT", {}, Mariadb(0), connection_invalidated=True)
 
     assert conflicts.meaning(failure) is Meaning.LOST
     assert conflicts.meaning(sa.exc.TimeoutError()) is Meaning.LOST
 
 
-def test_a_node_that_is_not_ready_has_done_nothing_although_it_is_left():
+def test_a_node_that_is_not_ready_is_retried_on_a_new_connection():
     failure = sa.exc.DBAPIError(
         "COMMIT", {}, Mariadb(1047), connection_invalidated=True
     )
@@ -156,5 +156,5 @@ def test_a_node_that_is_not_ready_has_done_nothing_although_it_is_left():
     assert conflicts.meaning(failure) is Meaning.UNREADY
 
 
-def test_what_is_wrong_before_the_database_is_our_mistake():
+def test_errors_before_the_database_is_called_are_bugs():
     assert conflicts.meaning(sa.exc.InvalidRequestError()) is Meaning.BUG

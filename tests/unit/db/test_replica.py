@@ -17,12 +17,12 @@ def create(connection, slave_connection):
 
 @pytest.mark.parametrize("url", [None, ""])
 @pytest.mark.parametrize("connection", [PRIMARY, "sqlite://"])
-def test_there_is_none_if_none_is_configured(connection, url, caplog):
+def test_without_slave_connection_there_is_no_replica(connection, url, caplog):
     assert create(connection, url) is None
     assert caplog.messages == []
 
 
-def test_a_standby_of_postgresql_is_one(caplog):
+def test_a_standby_of_postgresql_is_a_replica(caplog):
     assert isinstance(create(PRIMARY, "postgresql://two/db"), replica.Replica)
     assert caplog.messages == []
 
@@ -35,7 +35,7 @@ def test_a_standby_of_postgresql_is_one(caplog):
         ("sqlite://", "pony"),
     ],
 )
-def test_that_it_is_not_used_is_said_in_one_line(connection, url, caplog):
+def test_an_unused_slave_connection_is_logged_in_one_line(connection, url, caplog):
     if "pymysql" in connection:
         pytest.importorskip("pymysql")
 
@@ -49,7 +49,7 @@ def test_that_it_is_not_used_is_said_in_one_line(connection, url, caplog):
 @pytest.mark.parametrize(
     "url", ["pony", "nothing://host/db", "postgresql://a:b/c", "sqlite://"]
 )
-def test_what_cannot_be_a_standby_is_an_error_of_configuration(url):
+def test_an_unusable_slave_connection_is_a_configuration_error(url):
     with pytest.raises(
         exception.ConfigurationError,
         match=r"\[placement_database\] slave_connection cannot be used",

@@ -1,4 +1,4 @@
-"""Every revision that is written comes from ``placement.db.revision``."""
+"""Only ``placement.db.revision`` creates the revisions that are written."""
 
 import ast
 import pathlib
@@ -20,7 +20,7 @@ FILES = {
 
 
 def written(tree: ast.AST) -> list[ast.expr]:
-    """Return what is given for a column called ``revision``, and what adds to it."""
+    """Return the values written to a column ``revision``, and additions to it."""
     found: list[ast.expr] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and not is_value(node):
@@ -59,7 +59,7 @@ def test_files_that_write_revisions_are_found() -> None:
     assert {"db/names.py", "db/reconcile.py", "objects/tree.py"} <= set(writing)
 
 
-def test_no_other_place_makes_a_revision() -> None:
+def test_no_other_module_creates_revisions() -> None:
     made = {
         name: [
             ast.unparse(value) for value in written(parsed(path)) if not is_given(value)
@@ -85,12 +85,12 @@ def parsed(path: pathlib.Path) -> ast.AST:
         "sa.text('UPDATE t SET revision = 7')",
     ],
 )
-def test_another_way_to_make_one_is_found(text: str) -> None:
+def test_other_ways_to_create_a_revision_are_found(text: str) -> None:
     assert not all(map(is_given, written(ast.parse(text))))
 
 
 @pytest.mark.parametrize("dialect", sql_files.DIALECTS)
-def test_the_statement(dialect: str) -> None:
+def test_the_sql_of_a_revision(dialect: str) -> None:
     changes = tables.name_changes
     advance = sa.update(changes).values(revision=revision.next_of(changes.c.revision))
     add = sa.insert(changes).values(id=1, revision=revision.first())
