@@ -20,9 +20,6 @@ _SERVERS = {
 }
 _FIXTURES = {"database_servers", "postgresql_server"}
 _DIRECTORY = pathlib.Path(__file__).parent
-
-# Its tests also run on the servers, until they are moved.
-_EXEMPT = _DIRECTORY / "candidates"
 _HINT = "a unit test starts no server; move the test to tests/functional"
 
 
@@ -44,7 +41,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> collections.abc.Iterator[None]
     A fixture would not do: fixtures of the session are set up before it. The hook is
     also called for other tests.
     """
-    if _DIRECTORY not in item.path.parents or _EXEMPT in item.path.parents:
+    if _DIRECTORY not in item.path.parents:
         return (yield)
     with mock.patch.object(subprocess, "Popen", _Popen):
         return (yield)
@@ -52,6 +49,5 @@ def pytest_runtest_protocol(item: pytest.Item) -> collections.abc.Iterator[None]
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Refuse the fixtures of servers, which another test may have started."""
-    is_exempt = _EXEMPT in item.path.parents
-    if not is_exempt and _FIXTURES & set(getattr(item, "fixturenames", ())):
+    if _FIXTURES & set(getattr(item, "fixturenames", ())):
         pytest.fail(_HINT, pytrace=False)
