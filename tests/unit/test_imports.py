@@ -165,6 +165,35 @@ def test_imports_have_no_circles():
     graphlib.TopologicalSorter(imports).prepare()
 
 
+# The packages and modules of the search, and what each may import of them. The rest
+# is what puts them together.
+ENGINE = {
+    "lru": set(),
+    "trait_bits": set(),
+    "model": set(),
+    "render": {"model"},
+    "query": {"model", "query", "sql", "trait_bits"},
+    "sql": {"lru", "model", "query", "sql"},
+    "source": {"lru", "model", "query", "source", "sql", "trait_bits"},
+    "solve": {"model", "query", "solve"},
+}
+
+
+@pytest.mark.parametrize("part", ENGINE)
+def test_the_parts_of_the_search_import_in_one_direction(part):
+    package = "placement.candidates"
+    modules = [name for name in MODULES if belongs(name, f"{package}.{part}")]
+    assert modules
+    for module in modules:
+        targets = set(imported(MODULES[module], is_for_types_too=True))
+        parts = {
+            target.removeprefix(f"{package}.").partition(".")[0]
+            for target in targets
+            if target.startswith(f"{package}.")
+        }
+        assert parts <= ENGINE[part], module
+
+
 def test_blueprints_do_not_import_handlers():
     of_web = [name for name in MODULES if belongs(name, "placement.web")]
     targets = {target for name in of_web for target in imported(MODULES[name], False)}

@@ -1,11 +1,17 @@
 """The document of each version, on both sides of every change."""
 
+import dataclasses
 import json
 
+import hypothesis
+import orjson
 import pytest
 
+from placement.api.microversion import Version
+from placement.candidates import render, search
 from tests.unit.candidates import worlds
-from tests.unit.candidates.model import Inventory, Provider
+from tests.unit.candidates.model import Inventory, Model, Provider
+from tests.unit.candidates.test_search import SEED, SEEDS, drawn_worlds
 
 A, B = worlds.uuid_of("a"), worlds.uuid_of("b")
 WORLD = [
@@ -81,8 +87,8 @@ def test_the_whole_inventory_is_shown_since_1_27(engine, version, classes):
 
     document = worlds.ask(worlds.context_of(engine), "resources=VCPU:1", version)
 
-    told = json.loads(document)["provider_summaries"]
-    assert set(told[B]["resources"]) == classes
+    summaries = json.loads(document)["provider_summaries"]
+    assert set(summaries[B]["resources"]) == classes
 
 
 def test_traits_ascend_by_id(engine):
@@ -90,8 +96,8 @@ def test_traits_ascend_by_id(engine):
 
     document = worlds.ask(worlds.context_of(engine), "resources=VCPU:2")
 
-    told = json.loads(document)["provider_summaries"]
-    assert told[A]["traits"] == ["CUSTOM_T2", "CUSTOM_T1"]
+    summaries = json.loads(document)["provider_summaries"]
+    assert summaries[A]["traits"] == ["CUSTOM_T2", "CUSTOM_T1"]
 
 
 @pytest.mark.parametrize("version", ["1.10", "1.12", "1.39"])
@@ -127,3 +133,69 @@ def test_candidates_and_mappings_of_groups(engine):
             "mappings": {"": [A], "_Z": [B], "_B": [A]},
         }
     ]
+
+
+VERSIONS = [Version(1, minor) for minor in range(10, 40)]
+
+
+def plain(found, version, model, names):
+    """The twin: build the whole document, and encode it."""
+    requests = []
+    for one in found.candidates():
+        resources = {
+            provider.uuid: {
+                "resources": {found.resource_classes[id_]: n for id_, n in amounts}
+            }
+            for provider, amounts in one.allocations
+        }
+        document = {"allocations": resources}
+        if not version.matches(Version(1, 12)):
+            document["allocations"] = [
+                {"resource_provider": {"uuid": uuid}, **given}
+                for uuid, given in resources.items()
+            ]
+        if version.matches(Version(1, 34)):
+            document["mappings"] = {
+                suffix: [provider.uuid for provider in of_group]
+                for suffix, of_group in zip(found.suffixes, one.mappings, strict=True)
+            }
+        requests.append(document)
+    summaries = {}
+    for provider in found.summarized:
+        whole = worlds.summary_of(model, names[provider.uuid])
+        # By id, as everything that a search shows.
+        classes = sorted(whole["resources"], key=worlds.CLASSES.__getitem__)
+        if not version.matches(Version(1, 27)):
+            asked = found.resource_classes.values()
+            classes = [name for name in classes if name in asked]
+        summary = {"resources": {name: whole["resources"][name] for name in classes}}
+        if version.matches(Version(1, 17)):
+            summary["traits"] = whole["traits"]
+        if version.matches(Version(1, 29)):
+            for name in ("parent_provider_uuid", "root_provider_uuid"):
+                summary[name] = whole[name]
+        summaries[provider.uuid] = summary
+    return orjson.dumps(
+        {"allocation_requests": requests, "provider_summaries": summaries}
+    )
+
+
+@drawn_worlds
+@hypothesis.seed(SEED)
+@hypothesis.given(seed=SEEDS, is_alike=hypothesis.strategies.booleans())
+def test_every_version_is_encoded_as_plain_json_is(engine, seed, is_alike):
+    draw = worlds.Drawn(seed)
+    providers = draw.alike_trees(5) if is_alike else draw.providers()
+    question = draw.question()
+    worlds.store(engine, providers)
+    context = worlds.context_of(engine, max_allocation_candidates=200)
+    names = {worlds.uuid_of(one.name): one.name for one in providers}
+    asked = worlds.parse(worlds.query_of(question), worlds.LATEST)
+    for nested_aware in (False, True):
+        request = dataclasses.replace(asked, nested_aware=nested_aware)
+        found = search.search(context, request)
+        for version in VERSIONS:
+            if version.matches(Version(1, 29)) is nested_aware:
+                expected = plain(found, version, Model(providers), names)
+                assert render.document(found, version) == expected
+    hypothesis.event(f"candidates: {bool(found.runs)}, shared: {bool(found.sharing)}")

@@ -49,10 +49,11 @@ def test_a_need_is_known_for_a_minute(clock, need, is_rare):
 def test_less_than_a_common_amount_is_common(clock):
     stats = NeedStats()
     stats.note(room(5), False)
-    stats.note(room(4), False)
+    stats.note(room(3), False)
     stats.note(room(8), True)
 
-    assert stats.is_rare(room(3)) is False
+    assert stats.is_rare(room(2)) is False
+    assert stats.is_rare(room(4)) is False
     assert stats.is_rare(room(6)) is None
     assert stats.is_rare(room(8)) is True
     assert stats.is_rare(room(3, class_id=1)) is None
