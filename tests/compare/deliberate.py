@@ -1,8 +1,8 @@
 """Where ours answers differently on purpose: each with its reason.
 
-A reason is a defect of the peer, or an order that the API leaves open. A difference
-counts as explained only in the aspects that the reason is about, and only where the
-answers differ in the way that it tells.
+A reason is a defect of the peer, an order that the API leaves open, or a choice of
+ours. A difference counts as explained only in the aspects that the reason is about, and
+only if the answers differ in the way that it says.
 """
 
 import collections.abc
@@ -14,6 +14,7 @@ import uuid
 
 from webob import acceptparse
 
+from placement import excerpt
 from tests.compare import aspects, searching, wording
 from tests.compare.aspects import Difference
 from tests.compare.exchange import Answer, Exchange
@@ -187,6 +188,7 @@ def _writes_uuid_otherwise(exchange: Exchange) -> bool:
     if peer.status == ours.status:
         is_negated = any(f"!{each}" in text or "!in:" in text for each in found)
         is_unknown = is_negated or peer.document() in _NOTHING
+        is_unknown = is_unknown or _says(peer, "parent provider UUID does not exist")
         is_told = any(each in peer.detail for each in found)
         is_same = _with_usual_uuids(peer) == _with_usual_uuids(ours)
         return is_unknown or is_told or is_same
@@ -267,6 +269,28 @@ _LISTED = (
     "Resourceless suffixed group request",
     "Found the following orphaned",
 )
+
+
+def _cuts_long_values(exchange: Exchange) -> bool:
+    """Tell whether ours repeats only the beginning of a value that the peer repeats."""
+    peer, ours = (
+        wording.phrases(answer.detail) for answer in (exchange.peer, exchange.ours)
+    )
+    return len(peer) == len(ours) and all(
+        one == other or _is_cut(one, other)
+        for one, other in zip(peer, ours, strict=True)
+    )
+
+
+def _is_cut(whole: str, cut: str) -> bool:
+    beginning, _, end = cut.partition("...")
+    is_long = len(beginning) >= excerpt.LENGTH_MAX
+    return is_long and whole.startswith(beginning) and whole.endswith(end)
+
+
+def _gives_one_role(exchange: Exchange) -> bool:
+    names = {name.lower() for name, _ in exchange.request.headers}
+    return "x-role" in names and "x-roles" not in names
 
 
 def _takes_name_and_uuid(exchange: Exchange) -> bool:
@@ -379,6 +403,15 @@ DELIBERATE: list[Deliberate] = [
             searching.has_unknown_name_in_both,
         ),
         _WORDING,
+    ),
+    Deliberate(
+        "chosen: an error of ours repeats at most 200 characters of a value",
+        _cuts_long_values,
+        _WORDING,
+    ),
+    Deliberate(
+        "specification: without X-Roles, X-Role has the roles; the peer ignores it",
+        _gives_one_role,
     ),
     Deliberate(
         "left open: which candidates are the first, where a limit cuts the others off",
