@@ -189,7 +189,7 @@ def test_a_pause_until_a_date_in_the_past_is_over():
 
 
 @pytest.mark.parametrize(
-    "text", [str(transaction._unready()), "Wait. Nothing was changed."]
+    "text", [str(transaction._not_ready()), "Wait. Nothing was changed."]
 )
 def test_a_text_of_the_service_says_that_nothing_was_changed(text):
     assert not failure(503, detail=text).is_outcome_unknown
@@ -198,7 +198,7 @@ def test_a_text_of_the_service_says_that_nothing_was_changed(text):
 @pytest.mark.parametrize(
     ("status", "text"),
     [
-        (503, str(transaction._not_known(Exception()))),
+        (503, str(transaction._outcome_unknown(Exception()))),
         (503, ""),
         (502, ""),
         (500, "The server met an error that it did not expect."),
@@ -215,7 +215,7 @@ def test_what_was_refused_was_not_done(status):
 
 
 def test_a_lost_race_is_told_by_the_text_of_the_service():
-    assert errors.LOST_RACE in str(transaction._raced())
+    assert errors.LOST_RACE in str(transaction._conflict())
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ DEFAULTS = {
         "max_allocation_candidates": -1,
         "allocation_candidates_generation_strategy": "depth-first",
         "candidates_search_seconds_max": 30.0,
+        "search_cache_megabytes": 64,
         "allocation_conflict_retry_count": 10,
         "incomplete_consumer_project_id": NOBODY,
         "incomplete_consumer_user_id": NOBODY,
