@@ -155,6 +155,16 @@ def test_a_batch_is_compiled_once_for_all_values(engine, monkeypatch):
 _batch_of = reader.batch_of
 
 
+def test_batches_of_other_reads_are_other_statements(engine):
+    worlds.store(engine, CLOUD)
+    batches = Batches()
+    with engine.connect() as conn:
+        for values in itertools.permutations(VALUES[:4], 2):
+            found = Reader(conn, Prefetch(values), batches)
+            for read in values:
+                assert found.value(read) == Reader(conn).value(read)
+
+
 def test_another_page_than_the_prefetched_one_is_read(engine):
     worlds.store(engine, CLOUD)
     other = statements.members_after(1, 10)
