@@ -1,4 +1,4 @@
-"""At level DEBUG an empty search logs the condition that left nobody."""
+"""At level DEBUG an empty search logs the condition that leaves no provider."""
 
 import logging
 import types
@@ -148,7 +148,7 @@ def log(cloud: client.Client, caplog: pytest.LogCaptureFixture) -> Log:
     return Log(cloud, caplog)
 
 
-def test_each_condition_is_named_that_leaves_nobody(log: Log) -> None:
+def test_the_condition_that_leaves_no_provider_is_logged(log: Log) -> None:
     logged = {query: log.reasons(query) for query in REASONS}
 
     assert logged == {query: [reason] for query, reason in REASONS.items()}
