@@ -50,6 +50,13 @@ class LRUCache(typing.Generic[_Key, _Value]):
         self._new[key] = value
         self._size += self._size_of(value)
 
+    def remove(self, key: _Key) -> None:
+        """Remove the value of ``key``, if there is one."""
+        self._old.pop(key, None)
+        removed = self._new.pop(key, None)
+        if removed is not None:
+            self._size -= self._size_of(removed)
+
     def _find_old(self, key: _Key) -> _Value | None:
         value = self._old.pop(key, None)
         if value is not None:

@@ -32,6 +32,7 @@ from placement.candidates.sql import statements
 from placement.candidates.sql.reader import (
     NAMES_REVISION,
     Prefetch,
+    Read,
     Reader,
     SnapshotRequiredError,
     has_fast_batches,
@@ -46,6 +47,9 @@ LOG = logging.getLogger(__name__)
 
 # The key of the cache in ``Service.kept``.
 _CACHE = "placement.candidates"
+
+# With more changed trees than this, reading them apart is cheaper than their details.
+_DETAILS_MAX = 40
 
 # The number of groups of a request by which it is told what to prefetch.
 _GROUPS_KEPT_MAX = 8
@@ -137,6 +141,9 @@ class _Search:
             hint = cache.first_pages.find(_prefetch_key(request))
             if hint is not None:
                 self._first_page, self.is_batch_enough = hint
+        self._unmet = cache.unmet.find(_amounts_key(request))
+        if self._unmet is not None:
+            self._first_page, self.is_batch_enough = None, True
 
     def run(self, conn: sa.Connection, only_batch: bool = False) -> Found:
         """Search in the snapshot of ``conn``, or only in what the batch reads.
@@ -170,7 +177,7 @@ class _Search:
         )
         pages = self._budget.outside(source.pages(self._chance))
         runs = self._take(solver.anchors(pages, source.note), sharing)
-        self._note(reader)
+        self._note(reader, source.unmet, trees.read_count)
         return Found(
             suffixes=tuple(group.suffix for group in plan.groups),
             resource_classes={id_: name for name, id_ in ids.resource_classes.items()},
@@ -189,18 +196,32 @@ class _Search:
         if self._cache.sharing_trait_id is not None:
             values.append(statements.any_sharing(self._cache.sharing_trait_id))
         page = self._first_page
+        if self._unmet is not None:
+            values.append(self._unmet)
         if page is None:
             return Prefetch(tuple(values))
         values.append(statements.any_nested())
         return Prefetch(tuple(values), page, self._cache.newest.find(page))
 
-    def _note(self, reader: Reader) -> None:
-        """Remember what a similar search should prefetch."""
-        page = reader.first_page
-        if page is not None and not page.is_large:
-            hint = page, not reader.has_read_more
-            self._cache.first_pages.add(_prefetch_key(self._request), hint)
-            self._cache.newest.add(page, reader.newest)
+    def _note(self, reader: Reader, unmet: Read | None, read_count: int) -> None:
+        """Remember what a similar search should prefetch.
+
+        ``read_count`` is the number of trees that had changed.
+        """
+        cache, page = self._cache, reader.first_page
+        if unmet is not None and not unmet.is_large:
+            cache.unmet.add(_amounts_key(self._request), unmet)
+        elif self._unmet is not None:
+            cache.unmet.remove(_amounts_key(self._request))
+        if page is None or page.is_large:
+            return
+        are_few = read_count <= _DETAILS_MAX
+        hint = page, are_few and not reader.has_read_more
+        cache.first_pages.add(_prefetch_key(self._request), hint)
+        if are_few:
+            cache.newest.add(page, reader.newest)
+        else:
+            cache.newest.remove(page)
 
     def _take(
         self, anchors: collections.abc.Iterator[Anchors], sharing: Sharing
@@ -269,6 +290,13 @@ def _prefetch_key(request: SearchRequest) -> object:
         (group.suffix, tuple(group.resources), bool(group.required), group.member_of)
         for group in groups
     )
+
+
+def _amounts_key(request: SearchRequest) -> object:
+    """Return ``_prefetch_key`` with the amounts."""
+    groups = request.groups[:_GROUPS_KEPT_MAX]
+    amounts = tuple(tuple(group.resources.items()) for group in groups)
+    return _prefetch_key(request), amounts
 
 
 def _strategy(settings: "PlacementSettings", wanted: int | None) -> Strategy:

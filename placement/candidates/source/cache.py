@@ -34,8 +34,11 @@ class TreeCache:
         self.first_pages: LRUCache[object, tuple[Read, bool]] = LRUCache(
             _HINTS_MAX, lambda hint: 1
         )
-        # The newest revision that a search has seen on a page.
+        # The newest revision that a search has seen on a page. A page of which many
+        # trees had changed is missing, as reading these apart is cheaper.
         self.newest: LRUCache[Read, int] = LRUCache(_HINTS_MAX, lambda hint: 1)
+        # The count of a need that no provider met, by the request.
+        self.unmet: LRUCache[object, Read] = LRUCache(_HINTS_MAX, lambda hint: 1)
         # The average number of providers in a tree, of the page that was read last.
         self.tree_size: int | None = None
         # The id of the trait of sharing providers, as it was read last.

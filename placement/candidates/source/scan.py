@@ -17,7 +17,7 @@ from placement.candidates.source.cache import TreeCache
 from placement.candidates.source.trees import Trees
 from placement.candidates.sql import statements
 from placement.candidates.sql.predicates import Select, Shared
-from placement.candidates.sql.reader import Reader
+from placement.candidates.sql.reader import Read, Reader
 from placement.candidates.sql.statements import Need
 
 # Trees of one page: the first has as many as are wanted, the next ones more.
@@ -91,6 +91,8 @@ class Scan:
         self._tree_size = cache.tree_size
         self._page = first_page(wanted, self._tree_size)
         self._able = 0
+        # The count of a need that no provider meets.
+        self.unmet: Read | None = None
 
     def note(self, able: int) -> None:
         """Say how many trees of the last page can serve the request."""
@@ -147,18 +149,19 @@ class Scan:
         if not unknown:
             return None
         few = self._few()
-        greatest_id = self._reader.value(statements.greatest_id()) or 0
-        most = math.ceil(greatest_id / self._tree_size / _RARE_FACTOR)
         counts = {}
         for need in unknown:
-            count = self._reader.value(statements.count(need, few + 1)) or 0
-            is_rare = count <= few and count < most
-            stats.note(need, is_rare)
-            if count == 0:
+            read = statements.count(need, few + 1)
+            counts[need] = self._reader.value(read) or 0
+            if not counts[need]:
+                self.unmet = read
                 raise _NoProviderError
-            if is_rare:
-                counts[need] = count
-        return min(counts, key=counts.__getitem__, default=None)
+        greatest_id = self._reader.value(statements.greatest_id()) or 0
+        most = math.ceil(greatest_id / self._tree_size / _RARE_FACTOR)
+        rare = [need for need, count in counts.items() if count < min(few + 1, most)]
+        for need in counts:
+            stats.note(need, need in rare)
+        return min(rare, key=counts.__getitem__, default=None)
 
     def _few(self) -> int:
         return max(RARE_MAX, _RARE_FACTOR * self._page.tree_count)

@@ -125,7 +125,8 @@ class Trees:
         # Most clouds have none, which a much shorter statement finds out.
         if self._reader.value(statements.any_sharing(sharing_trait_id)) is None:
             return []
-        return self.of(self._reader.page(statements.sharing_members(sharing_trait_id)))
+        sharing = statements.sharing_members(sharing_trait_id)
+        return self.of(self._reader.members(sharing))
 
 
 def page_after(root_id: int, provider_count: int) -> Read:

@@ -205,8 +205,13 @@ class Reader:
         """Return the revision of names, see ``db.names``."""
         return self.value(NAMES_REVISION) or 0
 
+    def members(self, read: Read) -> list[Row]:
+        """Return (root id, id, revision) of providers, ascending; not prefetched."""
+        self.has_read_more = True
+        return sorted(self._run(read))
+
     def page(self, read: Read) -> list[Row]:
-        """Return (root id, id, revision) of providers, ascending."""
+        """Return what ``members`` does; the first page can be prefetched."""
         found = self._page_rows if read == self._page else sorted(self._run(read))
         if self.first_page is None:
             self.first_page = read
