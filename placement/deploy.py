@@ -63,6 +63,7 @@ def loadapp(
     api = _wrapped(dispatch.application(routes.by_path()), _api_layers(), service)
     app = web.Application(api)
     # Flask's own way to put middleware around an application.
+    # Flask documents this assignment; its types have a method here.
     app.wsgi_app = _wrapped(  # type: ignore[assignment,method-assign]
         app.wsgi_app, _layers(config), service
     )

@@ -185,14 +185,6 @@ class Run(typing.NamedTuple):
     trees: collections.abc.Sequence[Tree]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class AllocationRequest:
-    """One candidate, with its providers instead of their positions."""
-
-    allocations: tuple[tuple[ProviderSnapshot, Amounts], ...]
-    mappings: tuple[tuple[ProviderSnapshot, ...], ...]
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Found:
     """The result of a search.
@@ -209,19 +201,3 @@ class Found:
     runs: tuple[Run, ...] = ()
     sharing: tuple[ProviderSnapshot, ...] = ()
     summarized: tuple[ProviderSnapshot, ...] = ()
-
-    def candidates(self) -> collections.abc.Iterator[AllocationRequest]:
-        """Yield the candidates one by one."""
-        for run in self.runs:
-            for placement, tree in zip(*run, strict=True):
-                providers = tree.providers + self.sharing
-                yield AllocationRequest(
-                    tuple(
-                        (providers[at], amounts)
-                        for at, amounts in placement.allocations
-                    ),
-                    tuple(
-                        tuple(providers[at] for at in group)
-                        for group in placement.mappings
-                    ),
-                )

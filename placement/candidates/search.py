@@ -103,7 +103,8 @@ def _by_batch(search: "_Search", conn: sa.Connection) -> Found | None:
         postgresql.autocommit(conn) as is_autocommit,
         contextlib.suppress(SnapshotRequiredError),
     ):
-        return search.run(conn, only_batch=True) if is_autocommit else None
+        if is_autocommit:
+            return search.run(conn, only_batch=True)
     return None
 
 

@@ -14,12 +14,11 @@ import dataclasses
 from placement.candidates.model import Placement, Tree
 from placement.candidates.query.plan import Plan, Slot
 from placement.candidates.solve.feasibility import (
-    Feasibility,
     Sharing,
     infeasible_reason,
     rules_of,
 )
-from placement.candidates.solve.patterns import Combiner, Placements
+from placement.candidates.solve.patterns import Placements
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -111,6 +110,8 @@ class FlatConditions:
 class SharedFlat:
     """The placements of trees of one provider that sharing providers may serve.
 
+    ``placements_of`` finds those of any tree.
+
     ``is_possible``: no slots share what they take or have together, so that amounts
     and traits matter to each slot alone.
     """
@@ -119,11 +120,9 @@ class SharedFlat:
         self,
         plan: Plan,
         sharing: Sharing,
-        feasibility: Feasibility,
-        combiner: Combiner,
+        placements_of: collections.abc.Callable[[Tree], Placements | None],
     ) -> None:
-        self._feasibility = feasibility
-        self._combiner = combiner
+        self._placements_of = placements_of
         self.is_possible = not plan.repeats and not any(
             group.is_collective and group.required_bits for group in plan.groups
         )
@@ -140,7 +139,7 @@ class SharedFlat:
         columns = [self._fits(slot, trees) for slot in self._slots]
         for tree, fits in zip(trees, zip(*columns, strict=True), strict=True):
             if tree.has_sharing:
-                yield self._general(tree)
+                yield self._placements_of(tree)
                 continue
             root = tree.root
             key = (
@@ -150,7 +149,7 @@ class SharedFlat:
                 root.traits & self._root_traits,
             )
             if key not in self._placements:
-                self._placements[key] = self._general(tree)
+                self._placements[key] = self._placements_of(tree)
             yield self._placements[key]
 
     def _fits(self, slot: Slot, trees: list[Tree]) -> list[bool]:
@@ -169,7 +168,3 @@ class SharedFlat:
             and infeasible_reason(slot, tree.root, rules) is None
             for tree in trees
         ]
-
-    def _general(self, tree: Tree) -> Placements | None:
-        choices = self._feasibility.choices(tree)
-        return None if choices is None else self._combiner.placements(tree, choices)

@@ -36,7 +36,7 @@ class Solver:
         self._flat_placements = Placements(
             iter([self._flat.placement] if self._flat else []), is_single=True
         )
-        self._shared_flat = SharedFlat(plan, sharing, self._feasibility, self._combiner)
+        self._shared_flat = SharedFlat(plan, sharing, self._placements)
         self._chance = chance
 
     def anchors(

@@ -61,15 +61,11 @@ def first_page(wanted: int | None, tree_size: int) -> Page:
     return Page(trees, min(trees * tree_size, _PROVIDERS_MAX))
 
 
-class _NoProviderError(Exception):
-    """No provider meets one of the needs."""
-
-
 class Scan:
     """Reads the trees of one search.
 
     The caller tells with ``note`` how many trees of each page can serve the request,
-    before it takes the next page.
+    before it takes the next page. ``wanted`` trees are likely to be taken; None: all.
     """
 
     def __init__(
@@ -108,9 +104,8 @@ class Scan:
         if bound is not None:
             yield from self._of_roots(bound, chance)
             return
-        try:
-            rarest = self._find_rarest()
-        except _NoProviderError:
+        rarest = self._find_rarest()
+        if self.unmet is not None:
             return
         if chance is not None:
             yield from self._random(chance, rarest)
@@ -133,9 +128,8 @@ class Scan:
     def _find_rarest(self) -> Need | None:
         """Return a need that few providers meet; None: each is common.
 
-        Needs that no earlier search has counted are counted, up to a bound.
-
-        Raises _NoProviderError if none meets one of them.
+        Needs that no earlier search has counted are counted, up to a bound. If no
+        provider meets one of them, its count becomes ``unmet``.
         """
         needs = statements.needs(self._plan, self._shared)
         stats = self._cache.needs
@@ -155,7 +149,7 @@ class Scan:
             counts[need] = self._reader.value(read) or 0
             if not counts[need]:
                 self.unmet = read
-                raise _NoProviderError
+                return None
         greatest_id = self._reader.value(statements.greatest_id()) or 0
         most = math.ceil(greatest_id / self._tree_size / _RARE_FACTOR)
         rare = [need for need, count in counts.items() if count < min(few + 1, most)]
@@ -255,4 +249,4 @@ class Scan:
             yield trees
 
     def _roots(self, select: Select) -> list[int]:
-        return list(self._reader.conn.scalars(select))
+        return [row[0] for row in self._reader.rows(select)]

@@ -54,9 +54,8 @@ class SnapshotReader:
     ) -> dict[int, ProviderSnapshot]:
         """Return the snapshots of the members of whole trees, by provider id.
 
-        A snapshot of ``known``, by id, is
-        returned if it is still current. The number of statements does not grow with
-        that of providers, up to 10,000.
+        A snapshot of ``known``, by id, is returned if it is still current. The number
+        of statements does not grow with that of providers, up to 10,000.
         """
         revisions = {id_: revision for _, id_, revision in members}
         found = {

@@ -4,16 +4,16 @@ import bisect
 import collections.abc
 import itertools
 import operator
+import typing
 
 from placement.candidates.model import Members, ProviderSnapshot, Tree
 from placement.candidates.source.cache import TreeCache
 from placement.candidates.source.snapshots import SnapshotReader
-from placement.candidates.sql import rows, statements
+from placement.candidates.sql import statements
 from placement.candidates.sql.reader import Read, Reader
 from placement.candidates.sql.rows import Row
 
 _root_of = operator.itemgetter(0)
-_first = operator.itemgetter(0)
 
 
 class Trees:
@@ -61,7 +61,8 @@ class Trees:
         if None in trees:
             missing = [at for at, tree in enumerate(trees) if tree is None]
             self._read(missing, members, cached, trees)
-        return trees  # type: ignore[return-value]
+        # None is left no more.
+        return typing.cast("list[Tree]", trees)
 
     def _read(
         self,
@@ -118,7 +119,7 @@ class Trees:
             return []
         if len(root_ids) == 1:
             return self._reader.page(statements.members_of_one(root_ids[0]))
-        return rows.read(self._reader.conn, statements.members_of(root_ids))
+        return self._reader.rows(statements.members_of(root_ids))
 
     def sharing(self, sharing_trait_id: int) -> list[Tree]:
         """Return the trees in which a provider with the trait may share."""

@@ -28,7 +28,7 @@ Select = sa.Select[typing.Any]
 
 
 class Read(typing.NamedTuple):
-    """A statement with the values of its parameters, in the order of their names."""
+    """A statement with the values of its parameters, by name."""
 
     select: Select
     parameters: tuple[tuple[str, typing.Any], ...] = ()
@@ -197,6 +197,7 @@ class Reader:
         The same read is run once.
         """
         if read not in self._values:
+            self.has_read_more = True
             found = self._run(read)
             self._values[read] = found[0][0] if found else None
         return self._values[read]
@@ -204,6 +205,11 @@ class Reader:
     def names_revision(self) -> int:
         """Return the revision of names, see ``db.names``."""
         return self.value(NAMES_REVISION) or 0
+
+    def rows(self, select: Select) -> list[Row]:
+        """Return the rows of a statement that is never prefetched."""
+        self.has_read_more = True
+        return rows.read(self.conn, select)
 
     def members(self, read: Read) -> list[Row]:
         """Return (root id, id, revision) of providers, ascending; not prefetched."""

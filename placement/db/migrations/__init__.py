@@ -158,4 +158,4 @@ def _config(chain: str, conn: sa.Connection | None = None) -> alembic.config.Con
 
 
 # For the output of Alembic commands; open as long as the process runs.
-_DEVNULL = open(os.devnull, "w")  # noqa: SIM115
+_DEVNULL = open(os.devnull, "w")  # noqa: SIM115 - never closed

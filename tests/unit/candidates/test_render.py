@@ -138,15 +138,26 @@ def test_candidates_and_mappings_of_groups(engine):
 VERSIONS = [Version(1, minor) for minor in range(10, 40)]
 
 
+def candidates_of(found):
+    """Yield the allocations and mappings of each candidate, with its providers."""
+    for run in found.runs:
+        for placement, tree in zip(*run, strict=True):
+            providers = tree.providers + found.sharing
+            yield (
+                [(providers[at], amounts) for at, amounts in placement.allocations],
+                [[providers[at] for at in group] for group in placement.mappings],
+            )
+
+
 def plain(found, version, model, names):
     """The twin: build the whole document, and encode it."""
     requests = []
-    for one in found.candidates():
+    for allocations, mappings in candidates_of(found):
         resources = {
             provider.uuid: {
                 "resources": {found.resource_classes[id_]: n for id_, n in amounts}
             }
-            for provider, amounts in one.allocations
+            for provider, amounts in allocations
         }
         document = {"allocations": resources}
         if not version.matches(Version(1, 12)):
@@ -157,7 +168,7 @@ def plain(found, version, model, names):
         if version.matches(Version(1, 34)):
             document["mappings"] = {
                 suffix: [provider.uuid for provider in of_group]
-                for suffix, of_group in zip(found.suffixes, one.mappings, strict=True)
+                for suffix, of_group in zip(found.suffixes, mappings, strict=True)
             }
         requests.append(document)
     summaries = {}

@@ -50,9 +50,7 @@ def test_conditions_on_all_trees_equal_the_general_way():
 def test_placements_with_sharing_providers_equal_the_general_way():
     compared = shared = 0
     for search in searches(shares=True):
-        short = SharedFlat(
-            search.plan, search.sharing, search.feasibility(), search.combiner()
-        )
+        short = SharedFlat(search.plan, search.sharing, search.placements_of())
         if not short.is_possible:
             continue
         found = list(short.placements(search.trees))
@@ -91,9 +89,7 @@ def test_the_short_way_with_sharing_is_not_taken_where_slots_depend_on_each_othe
 ):
     search = Search([Provider("p", None, {"VCPU": Inventory(4)})], query)
 
-    short = SharedFlat(
-        search.plan, search.sharing, search.feasibility(), search.combiner()
-    )
+    short = SharedFlat(search.plan, search.sharing, search.placements_of())
 
     assert short.is_possible is is_possible
 

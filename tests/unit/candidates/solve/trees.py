@@ -33,6 +33,16 @@ class Search:
     def feasibility(self, listener=None):
         return Feasibility(self.plan, self.sharing, listener)
 
+    def placements_of(self):
+        """Return what finds the placements in any tree."""
+        feasibility, combiner = self.feasibility(), self.combiner()
+
+        def find(tree):
+            choices = feasibility.choices(tree)
+            return None if choices is None else combiner.placements(tree, choices)
+
+        return find
+
     def combiner(self, tick=lambda: None):
         return Combiner(
             self.plan, self.sharing, self.sharing_trees, self.one_per_tree, tick
