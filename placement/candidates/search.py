@@ -137,12 +137,15 @@ class _Search:
         self._wanted = _fewest(request.limit, most)
         self._one_per_tree = not request.nested_aware and most is None
         self._budget = Budget(self._settings.candidates_search_seconds_max)
+        self._key = _prefetch_key(request)
+        amounts = [tuple(group.resources.items()) for group in request.groups]
+        self._amounts_key = self._key, tuple(amounts[:_GROUPS_KEPT_MAX])
         self._first_page, self.is_batch_enough = None, False
         if self._chance is None:
-            hint = cache.first_pages.find(_prefetch_key(request))
+            hint = cache.first_pages.find(self._key)
             if hint is not None:
                 self._first_page, self.is_batch_enough = hint
-        self._unmet = cache.unmet.find(_amounts_key(request))
+        self._unmet = cache.unmet.find(self._amounts_key)
         if self._unmet is not None:
             self._first_page, self.is_batch_enough = None, True
 
@@ -211,14 +214,14 @@ class _Search:
         """
         cache, page = self._cache, reader.first_page
         if unmet is not None and not unmet.is_large:
-            cache.unmet.add(_amounts_key(self._request), unmet)
+            cache.unmet.add(self._amounts_key, unmet)
         elif self._unmet is not None:
-            cache.unmet.remove(_amounts_key(self._request))
+            cache.unmet.remove(self._amounts_key)
         if page is None or page.is_large:
             return
         are_few = read_count <= _DETAILS_MAX
         hint = page, are_few and not reader.has_read_more
-        cache.first_pages.add(_prefetch_key(self._request), hint)
+        cache.first_pages.add(self._key, hint)
         if are_few:
             cache.newest.add(page, reader.newest)
         else:
@@ -291,13 +294,6 @@ def _prefetch_key(request: SearchRequest) -> object:
         (group.suffix, tuple(group.resources), bool(group.required), group.member_of)
         for group in groups
     )
-
-
-def _amounts_key(request: SearchRequest) -> object:
-    """Return ``_prefetch_key`` with the amounts."""
-    groups = request.groups[:_GROUPS_KEPT_MAX]
-    amounts = tuple(tuple(group.resources.items()) for group in groups)
-    return _prefetch_key(request), amounts
 
 
 def _strategy(settings: "PlacementSettings", wanted: int | None) -> Strategy:

@@ -8,15 +8,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 import typing
 
 import pymysql
 
-from tests.servers import accounts, ports
+from tests.servers import accounts, ports, startup
 
 USER = "placement"
-START_SECONDS = 60
 STOP_SECONDS = 20
 
 # Directories of server programs, which are not on the PATH of every user.
@@ -103,13 +101,12 @@ class Server:
 
         Raises RuntimeError if it ends, and after a minute.
         """
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self._process.poll() is None:
-            with contextlib.suppress(pymysql.OperationalError):
-                self.connect().close()
-                return
-            time.sleep(0.05)
-        raise RuntimeError("the private MariaDB did not start")
+        startup.wait_until_ready(
+            self._process,
+            lambda: self.connect().close(),
+            pymysql.OperationalError,
+            "MariaDB",
+        )
 
     def stop(self) -> None:
         """Stop it, and abort all transactions."""

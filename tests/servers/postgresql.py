@@ -13,10 +13,9 @@ import typing
 
 import psycopg2
 
-from tests.servers import accounts, ports
+from tests.servers import accounts, ports, startup
 
 USER = "placement"
-START_SECONDS = 60
 STOP_SECONDS = 20
 
 # Settings of a server, by name.
@@ -80,7 +79,7 @@ class Cluster:
 
         Raises RuntimeError after a minute.
         """
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + startup.SECONDS
         while not self.value(condition):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"still false after a minute: {condition}")
@@ -91,13 +90,12 @@ class Cluster:
 
         Raises RuntimeError if it ends, and after a minute.
         """
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self._process.poll() is None:
-            with contextlib.suppress(psycopg2.OperationalError):
-                self._connect().close()
-                return
-            time.sleep(0.05)
-        raise RuntimeError("the private PostgreSQL did not start")
+        startup.wait_until_ready(
+            self._process,
+            lambda: self._connect().close(),
+            psycopg2.OperationalError,
+            "PostgreSQL",
+        )
 
     def stop(self) -> None:
         """Stop it, and abort all transactions."""
