@@ -97,13 +97,18 @@ class CrashedPostgresql(Database):
         self._cluster.execute("CHECKPOINT")
 
     def lose(self) -> None:
-        conn = psycopg2.connect(self.url.replace("+psycopg2", ""))
-        os.kill(conn.info.backend_pid, signal.SIGKILL)
-        # The server ends all other backends and recovers.
-        with contextlib.suppress(psycopg2.OperationalError):
-            while True:
-                with conn.cursor() as cursor:
-                    cursor.execute("SELECT pg_sleep(0.01)")
+        url = self.url.replace("+psycopg2", "")
+        with (
+            contextlib.closing(psycopg2.connect(url)) as killed,
+            contextlib.closing(psycopg2.connect(url)) as other,
+        ):
+            os.kill(killed.info.backend_pid, signal.SIGKILL)
+            # The server accepts connections until it notices. It then ends all other
+            # backends and recovers.
+            with contextlib.suppress(psycopg2.OperationalError):
+                while True:
+                    with other.cursor() as cursor:
+                        cursor.execute("SELECT pg_sleep(0.01)")
         self._cluster.wait_until_ready()
 
 
