@@ -47,6 +47,9 @@ PATH_PARAMETERS = {
     "consumer_uuid": "The uuid of a consumer.",
 }
 
+_VERSION_HEADER = "OpenStack-API-Version"
+_VERSION_PARAMETER = {"$ref": "#/components/parameters/Version"}
+
 _GROUPS = (
     "The parameters of request groups. A name can end in the suffix of a group, such "
     "as `resources_NET` or `required1`."
@@ -60,19 +63,53 @@ def render(version: Version = MAX_VERSION, url: str = "/") -> bytes:
 
 def document(version: Version = MAX_VERSION, url: str = "/") -> _Json:
     """Return the document of one version of the API, served at ``url``."""
+    info = {
+        "title": "Placement",
+        "version": str(version),
+        "description": "The inventories of resource providers, the allocations of "
+        "consumers, and the search for providers that can serve a request. This is "
+        f"microversion {version} of {MIN_VERSION} to {MAX_VERSION}.",
+    }
+    return _document(info, url, _paths(version), version)
+
+
+def extensions_document(
+    rows: collections.abc.Iterable[Operation], url: str = "/"
+) -> _Json:
+    """Return the document of the extensions ``rows``, served at ``url``.
+
+    They have no versions.
+    """
+    info = {
+        "title": "Placement extensions",
+        "version": "1",
+        "description": "Health, metrics, and operations for operators and schedulers, "
+        "beside the versioned API. Microversions have no effect.",
+    }
+    paths = _paths_of(rows, MAX_VERSION)
+    found = _document(info, url, paths, MAX_VERSION)
+    components = found["components"]
+    del components["parameters"], components["headers"][_VERSION_HEADER]
+    for path in paths.values():
+        for described in path.values():
+            del described["x-placement-since"]
+            described["parameters"].remove(_VERSION_PARAMETER)
+            for response in described["responses"].values():
+                for name in (_VERSION_HEADER, "Vary"):
+                    response.get("headers", {}).pop(name, None)
+    return found
+
+
+def _document(info: _Json, url: str, paths: _Json, version: Version) -> _Json:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Placement",
-            "version": str(version),
-            "description": "The inventories of resource providers, the allocations of "
-            "consumers, and the search for providers that can serve a request. This is "
-            f"microversion {version} of {MIN_VERSION} to {MAX_VERSION}.",
+            **info,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": url}],
         "security": [{"token": []}],
-        "paths": _paths(version),
+        "paths": paths,
         "components": {
             "securitySchemes": {
                 "token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"}
@@ -94,9 +131,13 @@ def operations(version: Version) -> list[Operation]:
 
 
 def _paths(version: Version) -> _Json:
+    return _paths_of(operations(version), version)
+
+
+def _paths_of(rows: collections.abc.Iterable[Operation], version: Version) -> _Json:
     defaults = {rule.name: rule.check_str for rule in policies.list_rules()}
     paths: _Json = {}
-    for operation in operations(version):
+    for operation in rows:
         path = paths.setdefault(operation.path, {})
         path[operation.method.lower()] = _operation(operation, version, defaults)
     return paths
@@ -108,7 +149,7 @@ def _operation(
     text = operation.text.replace("``", "`")
     described: _Json = {
         "operationId": operation.handler.__name__,
-        "tags": [operation.path.split("/")[1] or "root"],
+        "tags": [_tag(operation.path)],
         "summary": " ".join(text.partition("\n\n")[0].split()),
         "description": text,
         "parameters": _parameters(operation, version),
@@ -120,14 +161,19 @@ def _operation(
             "required": True,
             "content": {_JSON: {"schema": _schema(operation.body, version)}},
         }
-    if operation.rule is None:
+    if Check.POLICY not in operation.checks:
         described["security"] = []
-    else:
+    if operation.rule is not None:
         described["x-placement-policy"] = {
             "rule": operation.rule,
             "default": defaults[operation.rule],
         }
     return described
+
+
+def _tag(path: str) -> str:
+    """Return the noun of the path, which follows ``/-/v1/`` in the extensions."""
+    return path.removeprefix("/-/v1").split("/")[1].partition(":")[0] or "root"
 
 
 def _schema(schemas: Schemas, version: Version) -> _Json:
@@ -150,7 +196,7 @@ def _parameters(operation: Operation, version: Version) -> list[_Json]:
     ]
     if operation.query is not None:
         parameters += _query_parameters(operation, _schema(operation.query, version))
-    return [*parameters, {"$ref": "#/components/parameters/Version"}]
+    return [*parameters, _VERSION_PARAMETER]
 
 
 def _query_parameters(operation: Operation, schema: _Json) -> list[_Json]:
@@ -196,7 +242,7 @@ def _query_parameter(
 
 def _version_parameter(version: Version) -> _Json:
     return {
-        "name": "OpenStack-API-Version",
+        "name": _VERSION_HEADER,
         "in": "header",
         # Without the header, a request has the first version.
         "required": version != MIN_VERSION,
@@ -211,7 +257,8 @@ def _responses(operation: Operation, version: Version) -> _Json:
         for answer in operation.answers_at(version)
     }
     for status in sorted(_ALWAYS | set(operation.refuses) | _refusals(operation)):
-        found[str(status)] = {"$ref": f"#/components/responses/{status}"}
+        # A success may have such a status: 503 is what a health check found.
+        found.setdefault(str(status), {"$ref": f"#/components/responses/{status}"})
     return found
 
 
@@ -228,7 +275,7 @@ def _refusals(operation: Operation) -> set[int]:
 
 
 def _success(answer: Answer, version: Version) -> _Json:
-    names = ["OpenStack-API-Version", "Vary", "X-Openstack-Request-Id"]
+    names = [_VERSION_HEADER, "Vary", "X-Openstack-Request-Id"]
     if answer.has_location:
         names.append("Location")
     if answer.has_cache_headers and version.matches((1, 15)):
@@ -237,14 +284,19 @@ def _success(answer: Answer, version: Version) -> _Json:
         "description": _TITLES[answer.status],
         "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
     }
+    content: _Json = {
+        media_type: {"schema": {"type": "string"}} for media_type in answer.media_types
+    }
     if answer.body is not None:
-        response["content"] = {_JSON: {"schema": _schema(answer.body, version)}}
+        content[_JSON] = {"schema": _schema(answer.body, version)}
+    if content:
+        response["content"] = content
     return response
 
 
 def _headers(version: Version) -> _Json:
     texts = {
-        "OpenStack-API-Version": "The microversion of the response.",
+        _VERSION_HEADER: "The microversion of the response.",
         "Vary": "The request headers that the response depends on.",
         "X-Openstack-Request-Id": "The id of the request, as in the log.",
         "Location": "The URL of the created resource.",
@@ -255,7 +307,7 @@ def _headers(version: Version) -> _Json:
         name: {"description": text, "required": True, "schema": {"type": "string"}}
         for name, text in texts.items()
     }
-    headers["OpenStack-API-Version"]["schema"]["enum"] = [f"placement {version}"]
+    headers[_VERSION_HEADER]["schema"]["enum"] = [f"placement {version}"]
     return headers
 
 

@@ -7,11 +7,11 @@ import inspect
 import typing
 
 from placement.api.microversion import MIN_VERSION, Version
-from placement.api.reply import Reply
 from placement.api.request import Request
 from placement.schemas.validation import Schemas
 
-Handler = collections.abc.Callable[..., Reply]
+# Views of the extensions are in rows, too, and return what Flask takes.
+Handler = collections.abc.Callable[..., typing.Any]
 Target = collections.abc.Callable[[Request], dict[str, str | None]]
 
 
@@ -26,13 +26,15 @@ class Check(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Answer:
-    """One success: its status, and the schemas of its body; None is no body.
+    """One success: its status, and the schemas of its body; None is no JSON.
 
-    ``until`` is the last version that answers so; None if the newest does.
+    ``media_types`` are those of a body that is not JSON. ``until`` is the last version
+    that answers so; None if the newest does.
     """
 
     status: int
     body: Schemas | None = None
+    media_types: tuple[str, ...] = ()
     since: Version = MIN_VERSION
     until: Version | None = None
     has_location: bool = False
@@ -41,10 +43,14 @@ class Answer:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Parameter:
-    """What a parameter of the query means, and a value that it may have."""
+    """What a parameter of the query means, and a value that it may have.
+
+    Only the extensions check ``is_repeatable``.
+    """
 
     text: str
     example: str | None = None
+    is_repeatable: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

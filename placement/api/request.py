@@ -56,18 +56,7 @@ class Request:
         Raises BadRequest for a body that is not JSON, and SchemaInvalid.
         """
         assert self.body_schemas is not None
-        try:
-            body = _parse(self.read_body())
-        except ValueError as malformed:
-            raise exception.BadRequest(
-                reason=f"Malformed JSON: {malformed}"
-            ) from malformed
-        try:
-            self.body_schemas.validate_body(body, self.version)
-        except RecursionError as too_deep:
-            # The validator fails while it formats the message, not while it checks.
-            raise exception.SchemaInvalid(reason="nested too deeply") from too_deep
-        return body
+        return parse_json(self.read_body(), self.body_schemas, self.version)
 
     def validated_query(self) -> Query:
         """Return the query, validated by the schema of the request's version.
@@ -77,6 +66,23 @@ class Request:
         assert self.query_schemas is not None
         self.query_schemas.validate_query(self.query.last_values(), self.version)
         return self.query
+
+
+def parse_json(body: bytes, schemas: "Schemas", version: "Version") -> typing.Any:
+    """Return the value of a JSON body, validated by the schema of ``version``.
+
+    Raises BadRequest for a body that is not JSON, and SchemaInvalid.
+    """
+    try:
+        value = _parse(body)
+    except ValueError as malformed:
+        raise exception.BadRequest(reason=f"Malformed JSON: {malformed}") from malformed
+    try:
+        schemas.validate_body(value, version)
+    except RecursionError as too_deep:
+        # The validator fails while it formats the message, not while it checks.
+        raise exception.SchemaInvalid(reason="nested too deeply") from too_deep
+    return value
 
 
 def _parse(body: bytes) -> typing.Any:

@@ -1,10 +1,20 @@
 """Schemas of the extensions, which have no versions."""
 
+import typing
+
 from placement.schemas.common import Schema, closed
 from placement.schemas.resource_provider import LIST_FILTERS
 from placement.schemas.validation import Schemas
 
 _TEXT: Schema = {"type": "string"}
+
+
+def _one(schema: typing.Any) -> Schemas:
+    """Return the schema of what has no versions."""
+    return Schemas({(1, 0): schema})
+
+
+OPENAPI_QUERY = _one(closed({"version": _TEXT}, required=()))
 
 PROVIDERS_QUERY = Schemas(
     {

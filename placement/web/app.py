@@ -1,11 +1,11 @@
 """The WSGI object of the service: blueprints, and the versioned API beside them.
 
-Operations below ``/-/`` are extensions: they ignore microversions, and their error
-documents are those of the newest version, with codes of their own.
+Operations of blueprints are extensions: they ignore microversions, and their error
+documents are those of the newest version, with codes of their own. The OpenAPI document
+of the API is no extension.
 """
 
 import collections.abc
-import re
 import typing
 
 import flask
@@ -15,40 +15,41 @@ from werkzeug import routing
 from placement import exception
 from placement.api.environ import VERSION
 from placement.api.microversion import MAX_VERSION
-from placement.web import openapi, providers
+from placement.web import openapi, providers, view
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from placement.api.operation import Operation
+
 # A new blueprint is a module beside this one and a name here.
 BLUEPRINTS: tuple[flask.Blueprint, ...] = (openapi.blueprint, providers.blueprint)
 
-# The first path segment of the extensions.
-_EXTENSIONS = "-"
+# The first path segment of what is not an extension.
+_OF_THE_API = "openapi.json"
+
+_OWN_CODE = "placement.ext."
 
 # The codes of extensions' failures without a code of their own, by kind.
 CODES: dict[type[exception.PlacementError], str] = {
-    exception.BadRequest: "placement.ext.bad_request",
-    exception.Forbidden: "placement.ext.forbidden",
-    exception.NotFound: "placement.ext.not_found",
-    exception.MethodNotAllowed: "placement.ext.method_not_allowed",
+    exception.BadRequest: f"{_OWN_CODE}bad_request",
+    exception.Forbidden: f"{_OWN_CODE}forbidden",
+    exception.NotFound: f"{_OWN_CODE}not_found",
+    exception.MethodNotAllowed: f"{_OWN_CODE}method_not_allowed",
+    exception.NotAcceptable: f"{_OWN_CODE}not_acceptable",
+    exception.Conflict: f"{_OWN_CODE}conflict",
+    exception.BodyTooLarge: f"{_OWN_CODE}body_too_large",
+    exception.UnsupportedMediaType: f"{_OWN_CODE}unsupported_media_type",
+    exception.Unavailable: f"{_OWN_CODE}unavailable",
 }
 
-# Methods that Werkzeug adds to a rule for GET.
-_ADDED = {"HEAD", "OPTIONS"}
 
+class _Rule(routing.Rule):
+    """A rule that serves HEAD only if that is one of the given methods."""
 
-class Operation(typing.NamedTuple):
-    """One method of one path of a blueprint, and its policy rule."""
-
-    method: str
-    path: str
-    rule: str | None
-
-    @property
-    def name(self) -> str:
-        """Return method and path, such as ``GET /openapi.json``."""
-        return f"{self.method} {self.path}"
+    def __init__(self, *args: typing.Any, **options: typing.Any) -> None:
+        super().__init__(*args, **options)
+        self.methods = set(options["methods"])
 
 
 class _UrlMap(routing.Map):
@@ -66,6 +67,7 @@ class Application(flask.Flask):
     """
 
     url_map_class: type[routing.Map] = _UrlMap
+    url_rule_class: type[routing.Rule] = _Rule
 
     def __init__(self, api: "WSGIApplication") -> None:
         super().__init__(__name__, static_folder=None)
@@ -79,6 +81,7 @@ class Application(flask.Flask):
         self.first_segments = frozenset(
             _first_segment(rule.rule) for rule in self.url_map.iter_rules()
         )
+        self.extensions[openapi.ROWS] = self.operations()
 
     def wsgi_app(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -88,16 +91,10 @@ class Application(flask.Flask):
             return super().wsgi_app(environ, start_response)
         return self._api(environ, start_response)
 
-    def operations(self) -> list[Operation]:
+    def operations(self) -> "list[Operation]":
         """Return the operations of all blueprints."""
-        return [
-            Operation(
-                method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), view.rule
-            )
-            for rule in self.url_map.iter_rules()
-            for view in [typing.cast(typing.Any, self.view_functions[rule.endpoint])]
-            for method in sorted((rule.methods or set()) - _ADDED)
-        ]
+        rules = self.url_map.iter_rules()
+        return [view.row_of(self.view_functions[rule.endpoint]) for rule in rules]
 
 
 def _first_segment(path: str) -> str:
@@ -105,21 +102,17 @@ def _first_segment(path: str) -> str:
 
 
 def _is_extension() -> bool:
-    return _first_segment(flask.request.path) == _EXTENSIONS
+    return _first_segment(flask.request.path) != _OF_THE_API
 
 
 def _prepare() -> None:
     if _is_extension():
         flask.request.environ[VERSION] = MAX_VERSION
-    rule = flask.request.url_rule
-    # The API does not support HEAD either.
-    if rule is not None and flask.request.method == "HEAD":
-        raise werkzeug.exceptions.MethodNotAllowed(rule.methods)
 
 
 def _fail(failure: exception.PlacementError) -> typing.NoReturn:
     """Raise ``failure``; if an extension has failed, with a code of the extensions."""
-    if _is_extension() and failure.code == exception.PlacementError.code:
+    if _is_extension() and not failure.code.startswith(_OWN_CODE):
         kinds = (CODES[kind] for kind in type(failure).__mro__ if kind in CODES)
         failure.code = next(kinds, failure.code)
     raise failure
@@ -128,9 +121,9 @@ def _fail(failure: exception.PlacementError) -> typing.NoReturn:
 def _fail_routing(failure: werkzeug.exceptions.HTTPException) -> typing.NoReturn:
     """Raise the failure that the API raises for an unknown path or method."""
     if isinstance(failure, werkzeug.exceptions.MethodNotAllowed):
-        allowed = sorted(set(failure.valid_methods or ()) - _ADDED)
+        allowed = ", ".join(sorted(failure.valid_methods or ()))
         method = flask.request.method
-        _fail(exception.MethodNotAllowed(method=method, allowed=", ".join(allowed)))
+        _fail(exception.MethodNotAllowed(method=method, allowed=allowed))
     if isinstance(failure, werkzeug.exceptions.NotFound):
         _fail(exception.PathNotFound())
     _fail(exception.BadRequest(reason=failure.description or failure.name))

@@ -1,35 +1,63 @@
-"""``GET /openapi.json``: the OpenAPI document of a version of the API."""
+"""The OpenAPI documents: of a version of the API, and of the extensions."""
+
+import typing
 
 import flask
+import orjson
 
-from placement import exception, excerpt
 from placement.api import microversion, openapi
-from placement.api.microversion import MAX_VERSION, Version
-from placement.api.querystring import Query
+from placement.api.microversion import MAX_VERSION
+from placement.api.operation import Answer, Parameter
+from placement.policies import extension as extension_policy
+from placement.schemas import extension as schema
+from placement.schemas import extension_responses as responses
 from placement.web import view
 
-_PARAMETER = "version"
+if typing.TYPE_CHECKING:
+    import collections.abc
+
+    from placement.api.operation import Operation
 
 blueprint = flask.Blueprint("openapi", __name__)
 
+# Key in ``flask.Flask.extensions`` of the rows of all blueprints.
+ROWS = "placement.operations"
 
-@blueprint.get("/openapi.json")
-@view.guarded(rule=None)
+
+@view.operation(
+    blueprint,
+    "GET /openapi.json",
+    Answer(200, responses.DOCUMENT),
+    rule=None,
+    query=schema.OPENAPI_QUERY,
+    parameters={
+        "version": Parameter(
+            "The microversion to describe, `1.N` or `latest`; by default the newest."
+        )
+    },
+)
 def show_document() -> flask.Response:
     """Show the document of the version that ``?version=`` names, or of the newest.
 
-    Raises QueryInvalid for another parameter, BadRequest and VersionNotAcceptable.
+    Raises BadRequest and VersionNotAcceptable.
     """
-    version = _version(view.query())
-    return view.json(openapi.render(version, flask.request.root_path or "/"))
+    given = view.query().last("version")
+    version = MAX_VERSION if given is None else microversion.parse(given)
+    return view.json(openapi.render(version, _mount_point()))
 
 
-def _version(query: Query) -> Version:
-    for name, _ in query:
-        if name != _PARAMETER:
-            raise exception.QueryInvalid(
-                reason=f"'{excerpt.of_text(name)}' is not a parameter; "
-                f"there is '{_PARAMETER}'"
-            )
-    given = query.last(_PARAMETER)
-    return MAX_VERSION if given is None else microversion.parse(given)
+@view.operation(
+    blueprint,
+    "GET /-/v1/openapi.json",
+    Answer(200, responses.DOCUMENT),
+    rule=extension_policy.READ,
+)
+def show_extensions_document() -> flask.Response:
+    """Show the document of the extensions."""
+    rows: collections.abc.Iterable[Operation] = flask.current_app.extensions[ROWS]
+    document = openapi.extensions_document(rows, _mount_point())
+    return view.json(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def _mount_point() -> str:
+    return flask.request.root_path or "/"

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from placement import exception
 from placement.api.microversion import MAX_VERSION
+from placement.api.operation import Answer, Parameter
 from placement.api.querystring import Query
 from placement.candidates import providers
 from placement.candidates.query import request as candidates_request
@@ -19,6 +20,7 @@ from placement.objects import inventory, provider_page
 from placement.objects.provider_page import ProviderDetails
 from placement.policies import extension as extension_policy
 from placement.schemas import extension as schema
+from placement.schemas import extension_responses as responses
 from placement.web import view
 
 blueprint = flask.Blueprint("providers", __name__)
@@ -36,14 +38,30 @@ _PARTS = (
     provider_page.ALLOCATIONS,
 )
 
-# Parameters that may be repeated; each adds a condition.
-_REPEATABLE = ("member_of", "required")
+_PARAMETERS = {
+    "name": Parameter("The name of the provider."),
+    "uuid": Parameter("The uuid of the provider."),
+    "in_tree": Parameter("Providers in the tree of this provider."),
+    "member_of": Parameter("Providers in these aggregates.", is_repeatable=True),
+    "resources": Parameter("Providers with room for these amounts.", "VCPU:1"),
+    "required": Parameter("Providers with these traits.", is_repeatable=True),
+    "roots": Parameter("`true`: only root providers."),
+    "include": Parameter("Parts to add, separated by commas.", "inventories,usages"),
+    "page_size": Parameter("Providers per page, at most 10000; by default 1000."),
+    "page_token": Parameter("`next_page_token` of the previous page."),
+}
 
 _DIGEST_BYTES = 12
 
 
-@blueprint.get("/-/v1/providers")
-@view.guarded(extension_policy.READ)
+@view.operation(
+    blueprint,
+    "GET /-/v1/providers",
+    Answer(200, responses.PROVIDERS),
+    rule=extension_policy.READ,
+    query=schema.PROVIDERS_QUERY,
+    parameters=_PARAMETERS,
+)
 def list_providers() -> flask.Response:
     """List one page of the providers that match all filters, in order of creation.
 
@@ -54,8 +72,6 @@ def list_providers() -> flask.Response:
     resource class or trait, and PageTokenInvalid.
     """
     context, query = view.context(), view.query()
-    schema.PROVIDERS_QUERY.validate_query(query.last_values(), MAX_VERSION)
-    _require_single_values(query)
     include = _parse_include(query.last("include"))
     size = _parse_page_size(query.last("page_size"))
     digest = _digest(query, include)
@@ -120,16 +136,6 @@ def _inventory_body(
     if _USAGES in include:
         body["used"] = stored.used
     return body
-
-
-def _require_single_values(query: Query) -> None:
-    seen = set()
-    for name, _ in query:
-        if name in seen and name not in _REPEATABLE:
-            raise exception.BadRequest(
-                reason=f"The parameter '{name}' may be given only once."
-            )
-        seen.add(name)
 
 
 def _parse_include(value: str | None) -> frozenset[str]:

@@ -1,50 +1,105 @@
-"""What the views of all blueprints have in common."""
+"""What the views of all blueprints have in common: their declaration and its checks."""
 
 import collections.abc
 import functools
+import re
 import typing
 
 import flask
 import orjson
 
+from placement import exception, excerpt
+from placement.api import body as api_body
+from placement.api import operation as api_operation
+from placement.api import request
 from placement.api.environ import CONTEXT
+from placement.api.microversion import MAX_VERSION
+from placement.api.operation import Answer, Check, Operation, Parameter
 from placement.api.querystring import Query
 from placement.api.reply import JSON
 from placement.context import RequestContext
+from placement.schemas import checks
+from placement.schemas.validation import Schemas
 
 View = collections.abc.Callable[..., flask.Response]
 
+# Set by ``operation`` on the function that Flask calls.
+_ROW = "operation"
 
-class Guarded(typing.Protocol):
-    """A view with a policy check; ``rule`` is None if any token is enough."""
-
-    rule: str | None
-    provide_automatic_options: bool
-
-    def __call__(self, **variables: str) -> flask.Response: ...
+# A variable of a path, in the notation of Flask.
+_VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
-def guarded(rule: str | None) -> collections.abc.Callable[[View], Guarded]:
-    """Check the policy before the decorated view.
+def operation(  # noqa: PLR0913 - a row has them all
+    blueprint: flask.Blueprint,
+    name: str,
+    *answers: Answer,
+    rule: str | None,
+    is_open: bool = False,
+    has_head: bool = False,
+    refuses: tuple[int, ...] = (),
+    query: Schemas | None = None,
+    parameters: collections.abc.Mapping[str, Parameter] | None = None,
+    body: Schemas | None = None,
+) -> collections.abc.Callable[[View], View]:
+    """Make the decorated view the operation ``name`` of the blueprint.
 
-    The view then raises PolicyNotAuthorized.
+    ``name`` is a method and a path in the notation of Flask, such as
+    ``GET /-/v1/things/<uuid>``. Before the view is called, its policy ``rule`` and the
+    query are checked; see ``query`` and ``json_body`` for what the view reads. Without
+    a rule, any token is enough; an operation that ``is_open`` needs none. ``has_head``
+    makes the view answer HEAD as well; the server leaves out the body. See
+    ``api.operation.Operation`` for the rest.
     """
+    method, path = name.split()
 
-    def guard(view: View) -> Guarded:
+    def declare(view: View) -> View:
+        row = api_operation.operation(
+            _VARIABLE.sub(r"{\1}", name),
+            *answers,
+            rule=rule,
+            checks="" if is_open else Check.POLICY.value,
+            refuses=refuses,
+            query=query,
+            parameters=parameters,
+            body=body,
+        )(view)
+
         @functools.wraps(view)
         def checked(**variables: str) -> flask.Response:
             if rule is not None:
-                asked = context()
-                asked.service.enforcer.authorize(asked.caller, rule)
+                authorize(rule)
+            flask.g.query = _checked_query(row)
+            flask.g.body_schemas = body
             return view(**variables)
 
-        found = typing.cast(Guarded, checked)
-        found.rule = rule
-        # Keeps Flask from answering OPTIONS.
-        found.provide_automatic_options = False
-        return found
+        setattr(checked, _ROW, row)
+        blueprint.add_url_rule(
+            path,
+            view.__name__,
+            checked,
+            methods=[method, "HEAD"] if has_head else [method],
+            # OPTIONS is answered by the middleware only.
+            provide_automatic_options=False,
+        )
+        return checked
 
-    return guard
+    return declare
+
+
+def row_of(view: collections.abc.Callable[..., typing.Any]) -> Operation:
+    """Return the row of a function that Flask calls."""
+    row: Operation = getattr(view, _ROW)
+    return row
+
+
+def authorize(rule: str) -> None:
+    """Check that ``rule`` allows the caller of the request.
+
+    Raises PolicyNotAuthorized and PolicyScopeNotAuthorized.
+    """
+    asked = context()
+    asked.service.enforcer.authorize(asked.caller, rule)
 
 
 def context() -> RequestContext:
@@ -54,11 +109,70 @@ def context() -> RequestContext:
 
 
 def query() -> Query:
-    """Return the query string of the request. Raises QueryInvalid."""
-    return Query.parse(flask.request.query_string)
+    """Return the query of the request.
+
+    It has only declared parameters, repeated only where that is declared, and the last
+    value of each conforms to the schema.
+    """
+    found: Query = flask.g.query
+    return found
 
 
-def json(body: typing.Any) -> flask.Response:
+def json_body() -> typing.Any:
+    """Return the body of the request, which conforms to the declared schema.
+
+    Raises UnsupportedMediaType, BadRequest for a body that is not JSON, SchemaInvalid
+    and BodyTooLarge.
+    """
+    environ = flask.request.environ
+    api_body.check_headers(environ)
+    given = environ.get("CONTENT_TYPE") or None
+    if flask.request.mimetype != JSON:
+        raise exception.UnsupportedMediaType(given=given, wanted=JSON)
+    return request.parse_json(api_body.read(environ), flask.g.body_schemas, MAX_VERSION)
+
+
+def json(body: typing.Any, status: int = 200) -> flask.Response:
     """Return a JSON response; bytes are already encoded."""
     encoded = body if isinstance(body, bytes) else orjson.dumps(body)
-    return flask.Response(encoded, mimetype=JSON)
+    return flask.Response(encoded, status, mimetype=JSON)
+
+
+def _checked_query(row: Operation) -> Query:
+    """Return the query if it conforms to the declaration.
+
+    Raises QueryInvalid for a parameter that is unknown, repeated or invalid, or if the
+    query string is not UTF-8.
+    """
+    found = Query.parse(flask.request.query_string)
+    schema = _query_schema(row)
+    known = schema.get("properties", {})
+    patterns = [checks.pattern(each) for each in schema.get("patternProperties", ())]
+    seen = set()
+    for name, _ in found:
+        if name not in known and not any(each.search(name) for each in patterns):
+            raise exception.QueryInvalid(reason=_unknown(name, known))
+        parameter = row.parameters.get(name)
+        if name in seen and parameter is not None and not parameter.is_repeatable:
+            raise exception.QueryInvalid(
+                reason=f"the parameter '{name}' may be given only once"
+            )
+        seen.add(name)
+    if row.query is not None:
+        row.query.validate_query(found.last_values(), MAX_VERSION)
+    return found
+
+
+def _query_schema(row: Operation) -> collections.abc.Mapping[str, typing.Any]:
+    if row.query is None:
+        return {}
+    schema = row.query.pick(MAX_VERSION).schema
+    # True and False are schemas too; none of ours is one.
+    assert isinstance(schema, collections.abc.Mapping)
+    return schema
+
+
+def _unknown(name: str, known: collections.abc.Iterable[str]) -> str:
+    names = ", ".join(f"'{each}'" for each in known)
+    allowed = f"the parameters are {names}" if names else "there are none"
+    return f"'{excerpt.of_text(name)}' is not a parameter; {allowed}"

@@ -33,9 +33,11 @@ def api(strategy, token_file=None):
     return settings.ApiSettings(auth_strategy=strategy, token_file=token_file)
 
 
-def ask(application, path="/", method="GET", environ=None, **headers):
+def ask(application, path="/", method="GET", environ=None, body=None, **headers):
     """Send a request; ``_`` in the name of a header becomes a dash."""
     request = webob.Request.blank(path, method=method, environ=environ)
+    if body is not None:
+        request.body = body
     for name, value in headers.items():
         request.headers[name.replace("_", "-")] = value
     return request.get_response(application)

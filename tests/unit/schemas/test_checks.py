@@ -32,7 +32,7 @@ FORMATS.checks("uuid")(lambda value: not isinstance(value, str) or value == UUID
 def every_body():
     for module in pkgutil.iter_modules(schemas.__path__, "placement.schemas."):
         for name, value in vars(importlib.import_module(module.name)).items():
-            is_body = module.name.split(".")[-1] != "responses"
+            is_body = not module.name.endswith("responses")
             if isinstance(value, Schemas) and is_body:
                 for since, validator in value.steps:
                     yield pytest.param(

@@ -6,7 +6,8 @@ import flask
 import pytest
 
 from placement import exception, policies
-from placement.api import routes
+from placement.api import operation, routes
+from placement.schemas import common, validation
 from placement.web import app, view
 from tests.unit import in_process
 from tests.unit.middleware.applications import ask
@@ -115,8 +116,7 @@ def broken(tmp_path, monkeypatch):
     def broken(failure):
         blueprint = flask.Blueprint("broken", __name__)
 
-        @blueprint.get("/-/v1/broken")
-        @view.guarded(rule=None)
+        @view.operation(blueprint, "GET /-/v1/broken", rule=None)
         def fail():
             raise failure
 
@@ -136,6 +136,26 @@ def test_an_unexpected_failure_of_a_view_is_an_error_document(broken, caplog):
     assert "inside" in str(record.exc_info[1])
 
 
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (exception.QueryBadValue(reason="bad"), "placement.ext.bad_request"),
+        (exception.ConcurrentUpdate(reason="moved"), "placement.ext.conflict"),
+        (exception.NotAcceptable(provided="a"), "placement.ext.not_acceptable"),
+        (exception.BodyTooLarge(limit=1), "placement.ext.body_too_large"),
+        (
+            exception.UnsupportedMediaType(given="a", wanted="b"),
+            "placement.ext.unsupported_media_type",
+        ),
+        (exception.Unavailable(reason="gone"), "placement.ext.unavailable"),
+    ],
+)
+def test_the_code_of_a_failure_is_one_of_the_extensions(broken, failure, code):
+    answer = ask(broken(failure), "/-/v1/broken", **HEADERS)
+
+    assert error_of(answer)["code"] == code
+
+
 def test_a_failure_with_a_code_of_its_own_keeps_it(broken):
     answer = ask(broken(exception.PageTokenInvalid()), "/-/v1/broken", **HEADERS)
 
@@ -148,11 +168,113 @@ def test_the_rule_of_every_view_exists():
     assert rules - {rule.name for rule in policies.list_rules()} == {None}
 
 
+BODY = validation.Schemas({(1, 0): common.closed({"name": {"type": "string"}})})
+COLOURS = validation.Schemas(
+    {
+        (1, 0): common.closed(
+            {"colour": {"type": "string"}, "size": {"type": "string"}}, required=()
+        )
+        | {"patternProperties": {"^colour_": {"type": "string"}}}
+    }
+)
+
+
+@pytest.fixture
+def echo(tmp_path, monkeypatch):
+    """A service whose views return the query and the body that they read."""
+    blueprint = flask.Blueprint("echo", __name__)
+
+    @view.operation(
+        blueprint,
+        "GET /-/v1/echo",
+        rule=None,
+        has_head=True,
+        query=COLOURS,
+        parameters={
+            "colour": operation.Parameter("A colour.", is_repeatable=True),
+            "size": operation.Parameter("A size."),
+        },
+    )
+    def echo_query():
+        return view.json(view.query().pairs)
+
+    @view.operation(blueprint, "POST /-/v1/echo", rule=None, body=BODY)
+    def echo_body():
+        return view.json(view.json_body())
+
+    monkeypatch.setattr(app, "BLUEPRINTS", (*app.BLUEPRINTS, blueprint))
+    return in_process.application(tmp_path)
+
+
+def test_declared_parameters_reach_the_view(echo):
+    answer = ask(echo, "/-/v1/echo?colour=a&colour=b&size=1&colour_2=c", **HEADERS)
+
+    assert json.loads(answer.body) == [
+        ["colour", "a"],
+        ["colour", "b"],
+        ["size", "1"],
+        ["colour_2", "c"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("shape=1", "'shape' is not a parameter; the parameters are 'colour', 'size'"),
+        ("size=1&size=2", "the parameter 'size' may be given only once"),
+        ("size=%FF", "invalid start byte"),
+    ],
+)
+def test_other_parameters_are_refused(echo, query, text):
+    answer = ask(echo, f"/-/v1/echo?{query}", **HEADERS)
+
+    assert answer.status_int == 400
+    assert error_of(answer)["code"] == "placement.ext.bad_request"
+    assert text in error_of(answer)["detail"]
+
+
+def test_an_operation_without_parameters_refuses_all(echo):
+    answer = ask(echo, "/-/v1/echo?a=1", "POST", **HEADERS)
+
+    assert answer.status_int == 400
+    assert "'a' is not a parameter; there are none" in error_of(answer)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "status", "text"),
+    [
+        (b'{"name": "a"}', "application/json", 200, ""),
+        (b'{"name": 1}', "application/json", 400, "1 is not of type 'string'"),
+        (b'{"name": "a", "b": 1}', "application/json", 400, "'b' was unexpected"),
+        (b"{", "application/json", 400, "Malformed JSON"),
+        (b'{"name": "a"}', "text/plain", 415, "text/plain"),
+    ],
+)
+def test_a_body_conforms_to_the_schema(echo, body, media_type, status, text):
+    answer = ask(
+        echo, "/-/v1/echo", "POST", body=body, Content_Type=media_type, **HEADERS
+    )
+
+    assert answer.status_int == status
+    assert text in answer.text
+
+
+def test_head_is_served_where_it_is_declared(echo):
+    answer = ask(echo, "/-/v1/echo", "HEAD", **HEADERS)
+
+    assert answer.status_int == 200
+    assert answer.body == b""
+    assert answer.headers["Content-Length"] == "2"
+    other = ask(echo, "/-/v1/echo", "PATCH", **HEADERS)
+    assert other.headers["Allow"] == "GET, HEAD, POST"
+
+
 def test_a_path_variable_is_shown_as_in_the_api(monkeypatch):
     blueprint = flask.Blueprint("one", __name__)
-    blueprint.get("/-/v1/things/<uuid>/<int:n>")(view.guarded(None)(unreachable))
+    declare = view.operation(blueprint, "GET /-/v1/things/<uuid>/<int:n>", rule=None)
+    declare(unreachable)
     monkeypatch.setattr(app, "BLUEPRINTS", (blueprint,))
 
-    operations = app.Application(unreachable).operations()
+    (found,) = app.Application(unreachable).operations()
 
-    assert operations == [("GET", "/-/v1/things/{uuid}/{n}", None)]
+    assert found.name == "GET /-/v1/things/{uuid}/{n}"

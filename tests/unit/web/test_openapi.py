@@ -1,0 +1,89 @@
+"""The OpenAPI document of the extensions."""
+
+import json
+
+import openapi_spec_validator
+import pytest
+
+from placement import policies
+from placement.api import dispatch
+from placement.policies import extension
+from placement.web import app
+from tests.unit import in_process
+from tests.unit.middleware.applications import ask
+
+OPERATIONS = {
+    each.name: each for each in app.Application(dispatch.application({})).operations()
+}
+RULES = {rule.name: rule.check_str for rule in policies.list_rules()}
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory):
+    application = in_process.application(tmp_path_factory.mktemp("service"))
+    answer = ask(
+        application, "/-/v1/openapi.json", X_Auth_Token="admin", X_Roles="auditor"
+    )
+    assert answer.content_type == "application/json"
+    return json.loads(answer.body)
+
+
+def test_the_document_is_valid_openapi_3_1(document):
+    assert document["openapi"].startswith("3.1.")
+    openapi_spec_validator.validate(
+        document, cls=openapi_spec_validator.OpenAPIV31SpecValidator
+    )
+
+
+def test_the_document_has_exactly_the_operations_of_the_blueprints(document):
+    described = {
+        f"{method.upper()} {path}"
+        for path, operations in document["paths"].items()
+        for method in operations
+    }
+
+    assert described == set(OPERATIONS)
+    assert "GET /-/v1/providers" in described
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_has_its_rule_and_its_parameters(document, name):
+    row = OPERATIONS[name]
+    described = document["paths"][row.path][row.method.lower()]
+    rule = described.get("x-placement-policy", {"rule": None})
+
+    assert rule["rule"] == row.rule
+    assert row.rule is None or rule["default"] == RULES[row.rule]
+    assert (described.get("security") == []) is (row.checks == ())
+    names = {one["name"] for one in described["parameters"] if one["in"] == "query"}
+    assert names - {"groups"} == set(row.parameters)
+
+
+def test_nothing_in_the_document_depends_on_a_version(document):
+    assert "OpenStack-API-Version" not in json.dumps(document)
+    assert "x-placement-since" not in json.dumps(document)
+
+
+@pytest.mark.parametrize("mount", ["", "/placement"])
+def test_the_document_names_the_mount_point(tmp_path, mount):
+    application = in_process.application(tmp_path)
+
+    answer = ask(
+        application,
+        "/-/v1/openapi.json",
+        environ={"SCRIPT_NAME": mount},
+        X_Auth_Token="admin",
+    )
+
+    assert json.loads(answer.body)["servers"] == [{"url": mount or "/"}]
+
+
+def test_a_caller_without_the_role_is_refused(tmp_path):
+    application = in_process.application(tmp_path)
+
+    answer = ask(
+        application, "/-/v1/openapi.json", X_Auth_Token="admin", X_Roles="member"
+    )
+
+    assert answer.status_int == 403
+    assert extension.READ in answer.text
