@@ -189,6 +189,8 @@ def _writes_uuid_otherwise(exchange: Exchange) -> bool:
         is_negated = any(f"!{each}" in text or "!in:" in text for each in found)
         is_unknown = is_negated or peer.document() in _NOTHING
         is_unknown = is_unknown or _says(peer, "parent provider UUID does not exist")
+        # It takes the consumer for a new one.
+        is_unknown = is_unknown or _says(peer, "expected null but got")
         is_told = any(each in peer.detail for each in found)
         is_same = _with_usual_uuids(peer) == _with_usual_uuids(ours)
         return is_unknown or is_told or is_same

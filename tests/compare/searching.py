@@ -120,8 +120,10 @@ def has_bare_group(exchange: Exchange) -> bool:
 
 def _has_wanted(group: dict[str, list[str]]) -> bool:
     """Tell whether the group wants a trait, or to be in an aggregate."""
-    values = [*group.get("required", []), *group.get("member_of", [])]
-    return any(not item.startswith("!") for each in values for item in each.split(","))
+    traits = [item for each in group.get("required", []) for item in each.split(",")]
+    # "!in:" forbids every aggregate of its list.
+    values = [*traits, *group.get("member_of", [])]
+    return any(not each.startswith("!") for each in values)
 
 
 def has_unchecked_value(exchange: Exchange) -> bool:
