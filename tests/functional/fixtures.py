@@ -1,25 +1,25 @@
-"""What a story in ``gabbits/`` may ask for under ``fixtures``, and names it may use.
+"""The fixtures and the names that the stories in ``gabbits/`` use.
 
-Every story has a new database. Tokens say who one is (noauth2): ``admin`` with
+Every story has a new database and authenticates by noauth2: the token ``admin`` with
 the header ``x-roles: admin,service`` may do everything.
 
 Fixtures that configure the service:
 
 ==============  ==============================================================
-NewDefaults     the policy without its deprecated half; what is so without asking
+NewDefaults     ``enforce_new_defaults = true``, as without a fixture
 OldDefaults     ``enforce_new_defaults = false``: an admin may also reshape
-OpenPolicy      every operation is for everybody
-CORS            ``http://valid.example.com`` may ask from a browser
+OpenPolicy      every user may do every operation
+CORS            ``http://valid.example.com`` is an allowed origin
 ==============  ==============================================================
 
-Fixtures that make something, over the API, before the story begins:
+Fixtures that send requests before the story begins:
 
 ==============  ==============================================================
-EmptyProvider   the provider RP_UUID, named RP_NAME, that has nothing
+EmptyProvider   creates the provider RP_UUID, named RP_NAME, without inventories
 ==============  ==============================================================
 
-Names for ``$ENVIRON['...']``: the keys of ``NAMES``. Nothing of them exists
-before the story or a fixture makes it.
+The keys of ``NAMES`` are available as ``$ENVIRON['...']``. None of these objects
+exists until the story or a fixture creates it.
 """
 
 import collections.abc
@@ -89,14 +89,14 @@ FIXTURES = {
 
 
 def publish_names() -> None:
-    """Put the names where gabbi looks for them: the environment."""
+    """Set ``NAMES`` as environment variables, for gabbi."""
     os.environ.update(NAMES)
 
 
 def merged(names: collections.abc.Iterable[str]) -> Fixture:
     """Return one fixture that does what all of ``names`` do, in their order.
 
-    Raises KeyError for a name that there is not.
+    Raises KeyError for an unknown name.
     """
     options: dict[str, dict[str, str]] = {}
     policy: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Every story of ``gabbits/`` is true, on every database."""
+"""Run every story of ``gabbits/`` on every database."""
 
 import json
 import pathlib
@@ -14,7 +14,7 @@ from tests.servers import server
 DIRECTORY = pathlib.Path(__file__).with_name("gabbits")
 STORIES = sorted(DIRECTORY.glob("*.yaml"))
 HOST = "placement.example.com"
-# Characters of a body that are shown when a step fails.
+# Characters of the response body to show if a step fails.
 MAX_SHOWN = 2000
 HEADERS = {
     "x-auth-token": "admin",
@@ -36,7 +36,7 @@ def test_story(path: pathlib.Path, database_url: str) -> None:
 
 
 def prepare(application: server.Application, wanted: fixtures.Fixture) -> None:
-    """Make over the API what the story wants to find."""
+    """Send the requests of the fixture."""
     with httpx.Client(
         transport=httpx.WSGITransport(app=application),
         base_url=f"http://{HOST}",
@@ -50,12 +50,12 @@ def prepare(application: server.Application, wanted: fixtures.Fixture) -> None:
 def steps_that_fail(
     application: server.Application, name: str, story: dict[str, object]
 ) -> list[str]:
-    """Run all steps in order; return what is wrong, a text for each that fails."""
+    """Run all steps in order; return a text for each step that fails."""
     fixtures.publish_names()
     suite = suitemaker.test_suite_from_dict(
         loader=unittest.TestLoader(),
         test_base_name=name,
-        # Fixtures are ours to apply; gabbi would want classes.
+        # Fixtures are applied by ``prepare``; gabbi would expect classes.
         suite_dict={key: value for key, value in story.items() if key != "fixtures"},
         test_directory=str(DIRECTORY),
         host=HOST,
@@ -68,12 +68,14 @@ def steps_that_fail(
     suite.run(result)
     failed = [*result.failures, *result.errors]
     texts = [describe(step, trace) for step, trace in failed]
-    texts += [f"{step}: was to fail and did not" for step in result.unexpectedSuccesses]
+    texts += [
+        f"{step}: expected to fail, but passed" for step in result.unexpectedSuccesses
+    ]
     return texts
 
 
 def describe(step: case.HTTPTestCase, trace: str) -> str:
-    """Return the step's sentence, what was expected, and what came instead."""
+    """Return the name of the step, the failed assertion and the response."""
     lines = [line for line in trace.splitlines() if line and not line.startswith("  ")]
     text = [f"{step.shortDescription()}", *lines[1:]]
     if hasattr(step, "response"):

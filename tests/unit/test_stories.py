@@ -12,7 +12,7 @@ HEADER = "openstack-api-version"
 
 
 def versions_of(path):
-    """Return all versions that the steps of a story request, and the default one."""
+    """Return the versions that the steps of a story request, and its default version."""
     story = yaml.safe_load(path.read_text())
     usual = story["defaults"]["request_headers"][HEADER]
     asked = {
@@ -22,7 +22,7 @@ def versions_of(path):
 
 
 @pytest.mark.parametrize("minor", range(1, MAX_VERSION.minor + 1))
-def test_a_version_has_a_story_with_the_version_before(minor):
+def test_a_version_has_a_story_that_also_tests_the_version_before(minor):
     (path,) = STORIES.glob(f"microversion-1.{minor}-*.yaml")
     asked, usual = versions_of(path)
 

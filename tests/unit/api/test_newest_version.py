@@ -16,7 +16,7 @@ HISTORY = (
 )
 STORY = (
     "tests/unit/test_stories.py::"
-    f"test_a_version_has_a_story_with_the_version_before[{NEXT}]"
+    f"test_a_version_has_a_story_that_also_tests_the_version_before[{NEXT}]"
 )
 
 # Compares with a process that does not have the new version.
