@@ -12,7 +12,7 @@ HEADER = "openstack-api-version"
 
 
 def versions_of(path):
-    """Return the versions that the steps of a story request, and its default version."""
+    """Return the versions that a story requests, and its default version."""
     story = yaml.safe_load(path.read_text())
     usual = story["defaults"]["request_headers"][HEADER]
     asked = {

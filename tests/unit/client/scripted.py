@@ -1,12 +1,12 @@
-"""A server that answers each connection from a script."""
+"""A server that sends scripted responses."""
 
 import contextlib
 import socket
 import threading
 
-# Instead of an answer: close the connection once the request has come.
+# Instead of a response: close the connection after reading the request.
 HANG_UP = object()
-# Instead of an answer: keep silent until the test is over.
+# Instead of a response: send nothing until the test ends.
 SILENCE = object()
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -14,9 +14,9 @@ NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 
 class ScriptedServer:
-    """Answers the n-th connection with the n-th list of answers, then closes it.
+    """Sends the n-th list of responses on the n-th connection, then closes it.
 
-    ``requests`` has what came, in order: (number of the connection, first line,
+    ``requests`` lists the requests in order: (number of the connection, first line,
     headers by lower-case name, body). ``tls`` is the context of an https server.
     """
 

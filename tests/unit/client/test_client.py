@@ -1,4 +1,4 @@
-"""Every operation, from plain values to plain values, against a whole service."""
+"""Every method of the client, against a service in this process."""
 
 import importlib.metadata
 import random
@@ -54,12 +54,12 @@ def claim(client, host):
 
 
 class TestProviders:
-    def test_the_version_document_is_there(self, client):
+    def test_get_versions_returns_the_version_document(self, client):
         [version] = client.get_versions()["versions"]
 
         assert version["max_version"] >= api.VERSION
 
-    def test_many_providers_are_read_with_what_belongs_to_them(
+    def test_read_providers_includes_inventories_usages_and_traits(
         self, client, claim, host
     ):
         claim(2)
@@ -87,14 +87,14 @@ class TestProviders:
         assert [each.provider.parent_uuid for each in of_tree] == [None, host.uuid]
         assert of_tree[0].inventories == {}
 
-    def test_providers_are_read_page_by_page(self, client):
+    def test_read_providers_reads_all_pages(self, client):
         uuids = [client.create_provider(f"host-{n}").uuid for n in range(1001)]
 
         found = [each.provider.uuid for each in client.read_providers()]
 
         assert found == uuids
 
-    def test_a_provider_is_created_and_found(self, client):
+    def test_a_created_provider_is_found_by_its_uuid(self, client):
         given = new_uuid()
 
         created = client.create_provider("a", given)
@@ -102,14 +102,14 @@ class TestProviders:
         assert created == api.Provider(given, "a", 0, None, given)
         assert client.get_provider(given) == created
 
-    def test_a_child_knows_its_parent_and_root(self, client):
+    def test_a_child_provider_has_its_parent_and_root(self, client):
         root = client.create_provider("root")
 
         child = client.create_provider("child", parent_uuid=root.uuid)
 
         assert (child.parent_uuid, child.root_uuid) == (root.uuid, root.uuid)
 
-    def test_filters_are_passed_on(self, client, host):
+    def test_get_providers_sends_every_filter(self, client, host):
         other = client.create_provider("other & more")
         client.replace_provider_traits(
             other.uuid, ProviderTraits(0, frozenset({"HW_CPU_X86_AVX"}))
@@ -130,7 +130,7 @@ class TestProviders:
         assert names(required=["!HW_CPU_X86_AVX"]) == {"host"}
         assert names(member_of=[f"!{aggregate}"]) == {"host"}
 
-    def test_a_new_name_leaves_the_parent(self, client):
+    def test_renaming_a_provider_keeps_its_parent(self, client):
         root = client.create_provider("root")
         child = client.create_provider("child", parent_uuid=root.uuid)
 
@@ -138,7 +138,7 @@ class TestProviders:
 
         assert (renamed.name, renamed.parent_uuid) == ("renamed", root.uuid)
 
-    def test_a_parent_of_none_makes_a_root(self, client):
+    def test_a_parent_of_none_makes_the_provider_a_root(self, client):
         root = client.create_provider("root")
         child = client.create_provider("child", parent_uuid=root.uuid)
 
@@ -146,7 +146,7 @@ class TestProviders:
 
         assert (moved.parent_uuid, moved.root_uuid) == (None, child.uuid)
 
-    def test_refusals_are_told_apart(self, client, host, claim):
+    def test_each_rejection_raises_an_exception_of_its_own(self, client, host, claim):
         with pytest.raises(api.DuplicateName):
             client.create_provider("host")
         client.create_provider("child", parent_uuid=host.uuid)
@@ -162,7 +162,7 @@ class TestProviders:
         with pytest.raises(api.BadRequest):
             client.create_provider("")
 
-    def test_a_provider_is_ensured_once(self, client):
+    def test_ensure_provider_creates_a_provider_only_once(self, client):
         given, root = new_uuid(), client.create_provider("root")
 
         made = client.ensure_provider("a", given, root.uuid)
@@ -172,7 +172,9 @@ class TestProviders:
         assert client.ensure_provider("a") == made
         assert client.ensure_provider("a", given.upper(), root.uuid) == made
 
-    def test_a_provider_that_is_another_is_not_ensured(self, client, host):
+    def test_ensure_provider_raises_if_the_name_or_uuid_belongs_to_another_provider(
+        self, client, host
+    ):
         child = client.create_provider("child", parent_uuid=host.uuid)
 
         for name, more in (
@@ -186,21 +188,21 @@ class TestProviders:
             assert refused.value.code == "placement.duplicate_name"
         assert len(client.get_providers()) == 2
 
-    def test_a_provider_that_another_creates_meanwhile_is_returned(
+    def test_ensure_provider_returns_a_provider_that_was_created_concurrently(
         self, client, monkeypatch
     ):
         create = client.create_provider
 
-        def another_is_first(name, *more):
+        def create_twice(name, *more):
             create(name)
             return create(name, *more)
 
-        monkeypatch.setattr(client, "create_provider", another_is_first)
+        monkeypatch.setattr(client, "create_provider", create_twice)
 
         assert client.ensure_provider("a").name == "a"
         assert len(client.get_providers()) == 1
 
-    def test_callers_at_the_same_time_get_one_provider(self, client):
+    def test_concurrent_calls_of_ensure_provider_create_one_provider(self, client):
         found, barrier = [], threading.Barrier(4)
 
         def ensure():
@@ -215,7 +217,7 @@ class TestProviders:
 
         assert found == client.get_providers() * 4
 
-    def test_a_deleted_provider_is_gone(self, client):
+    def test_a_deleted_provider_is_not_listed(self, client):
         provider = client.create_provider("a")
 
         client.delete_provider(provider.uuid)
@@ -223,15 +225,15 @@ class TestProviders:
         assert client.get_providers() == []
 
 
-class TestOffers:
-    def test_inventories_come_back_as_they_were_given(self, client, host):
+class TestInventories:
+    def test_inventories_are_returned_as_they_were_written(self, client, host):
         stored = client.get_inventories(host.uuid)
 
         assert stored == Inventories(
             1, {"VCPU": Inventory(4, max_unit=3), "DISK_GB": Inventory(8, step_size=2)}
         )
 
-    def test_one_inventory_is_added_changed_and_deleted(self, client, host):
+    def test_one_inventory_is_created_replaced_and_deleted(self, client, host):
         assert client.create_inventory(host.uuid, "MEMORY_MB", Inventory(64)) == 2
         changed = Inventory(64, reserved=4, allocation_ratio=1.5)
 
@@ -250,7 +252,7 @@ class TestOffers:
 
         assert client.get_inventory(host.uuid, "VCPU").total == 4
 
-    def test_an_offer_in_use_stays(self, client, host, claim):
+    def test_an_inventory_in_use_cannot_be_removed(self, client, host, claim):
         assert claim()
         generation = client.get_provider(host.uuid).generation
 
@@ -259,7 +261,7 @@ class TestOffers:
         with pytest.raises(api.InventoryInUse):
             client.delete_inventories(host.uuid)
 
-    def test_all_is_withdrawn_at_once(self, client, host):
+    def test_delete_inventories_deletes_all_of_them(self, client, host):
         client.delete_inventories(host.uuid)
 
         assert client.get_inventories(host.uuid).by_class == {}
@@ -283,7 +285,7 @@ class TestOffers:
 
 
 class TestNames:
-    def test_custom_classes_come_and_go(self, client):
+    def test_custom_resource_classes_are_created_and_deleted(self, client):
         client.create_resource_class("CUSTOM_A")
         with pytest.raises(api.Conflict):
             client.create_resource_class("CUSTOM_A")
@@ -296,7 +298,7 @@ class TestNames:
         assert client.has_resource_class("CUSTOM_A") is False
         assert client.has_resource_class("CUSTOM_B") is True
 
-    def test_custom_traits_come_and_go(self, client):
+    def test_custom_traits_are_created_and_deleted(self, client):
         assert client.ensure_trait("CUSTOM_A") is True
         assert client.ensure_trait("CUSTOM_A") is False
         assert client.has_trait("CUSTOM_A") is True
@@ -305,12 +307,12 @@ class TestNames:
 
         assert client.has_trait("CUSTOM_A") is False
 
-    def test_a_name_is_one_segment_of_the_path(self, client):
+    def test_a_name_is_quoted_in_the_path(self, client):
         assert client.has_trait("A?c") is False
         with pytest.raises(api.BadRequest, match="The trait is invalid"):
             client.ensure_trait("CUSTOM_A?c")
 
-    def test_traits_are_listed_by_name_prefix_and_use(self, client, host):
+    def test_traits_are_filtered_by_name_prefix_and_association(self, client, host):
         client.ensure_trait("CUSTOM_A")
         client.ensure_trait("CUSTOM_B")
         client.replace_provider_traits(
@@ -327,7 +329,7 @@ class TestNames:
 
 
 class TestClaims:
-    def test_a_claim_takes_what_a_candidate_offers(self, client, host):
+    def test_a_candidate_is_claimed(self, client, host):
         [request] = client.get_candidates([RequestGroup({"VCPU": 3})]).requests
         consumer = new_uuid()
 
@@ -338,7 +340,7 @@ class TestClaims:
         )
         assert client.get_usages(host.uuid).resources == {"VCPU": 3, "DISK_GB": 0}
 
-    def test_the_last_unit_goes_once(self, claim):
+    def test_a_claim_above_the_free_capacity_has_the_outcome_no_room(self, claim):
         assert claim(3)
         assert claim(1)
 
@@ -348,7 +350,9 @@ class TestClaims:
         assert late.outcome is Outcome.NO_ROOM
         assert "exceed the capacity" in late.detail
 
-    def test_a_consumer_that_holds_something_is_not_overwritten(self, client, claim):
+    def test_a_claim_does_not_overwrite_the_allocations_of_a_consumer(
+        self, client, claim
+    ):
         first = claim()
 
         again = claim(2, consumer=first.consumer)
@@ -358,19 +362,21 @@ class TestClaims:
         [resources] = client.get_allocations(first.consumer).by_provider.values()
         assert resources == {"VCPU": 1}
 
-    def test_a_claim_with_the_generation_read_replaces(self, client, claim):
+    def test_a_claim_with_the_current_generation_replaces_the_allocations(
+        self, client, claim
+    ):
         first = claim()
 
         assert claim(2, consumer=first.consumer, consumer_generation=1)
 
         assert client.get_allocations(first.consumer).generation == 2
 
-    def test_a_lost_race_for_a_provider_is_no_failure_of_the_request(self):
+    def test_a_conflict_of_the_provider_has_the_outcome_provider_changed(self):
         body = (
             b'{"errors": [{"code": "placement.concurrent_update", "detail": '
             b'"Another thread concurrently updated the resource provider data."}]}'
         )
-        client = Client(Answering(Response(409, {}, body)))
+        client = Client(FixedTransport(Response(409, {}, body)))
 
         lost = client.claim(new_uuid(), AllocationRequest({}), **OWNER)
 
@@ -388,13 +394,15 @@ class TestClaims:
             ({"name": "VGPU"}, api.InventoryInvalid),
         ],
     )
-    def test_a_wrong_request_raises(self, client, host, claim, given, failure):
+    def test_an_invalid_claim_raises(self, client, host, claim, given, failure):
         with pytest.raises(failure):
             claim(**given)
 
         assert client.get_provider_allocations(host.uuid).by_consumer == {}
 
-    def test_what_was_taken_is_given_back(self, client, host, claim):
+    def test_delete_allocations_deletes_all_allocations_of_a_consumer(
+        self, client, host, claim
+    ):
         consumer = claim(2).consumer
         held = client.get_provider_allocations(host.uuid)
         assert held.by_consumer == {consumer: api.ConsumerShare({"VCPU": 2}, 1)}
@@ -405,7 +413,7 @@ class TestClaims:
         with pytest.raises(api.NotFound):
             client.delete_allocations(consumer)
 
-    def test_several_consumers_are_written_together_or_not_at_all(self, client, host):
+    def test_replace_many_allocations_writes_all_consumers_or_none(self, client, host):
         one, two = new_uuid(), new_uuid()
 
         def taking(amount):
@@ -418,7 +426,7 @@ class TestClaims:
         client.replace_many_allocations({one: taking(3), two: taking(1)})
         assert client.get_usages(host.uuid).resources["VCPU"] == 4
 
-    def test_a_project_sees_what_it_uses(self, client, claim):
+    def test_project_usages_are_filtered_by_user_and_consumer_type(self, client, claim):
         assert claim(2)
         assert claim(1)
 
@@ -430,11 +438,11 @@ class TestClaims:
         assert set(client.get_project_usages("p", consumer_type="all")) == {"all"}
 
 
-class Losing:
-    """A transport that loses the answers to the first writes.
+class LosingTransport:
+    """A transport that loses the responses to the first writes.
 
-    ``losses`` has a failure for each: it is raised after the write was served, or
-    instead of it if ``is_served`` is false. None loses nothing.
+    ``losses`` has a failure for each of them. It is raised after the write was served,
+    or, if ``is_served`` is false, instead of it. None loses nothing.
     """
 
     def __init__(self, transport, losses, is_served=True):
@@ -471,13 +479,13 @@ IN_DOUBT = [
 ]
 
 
-class TestClaimsInDoubt:
+class TestClaimsWithUnknownOutcome:
     @pytest.fixture
     def losing(self, client, host):
-        """A client whose first writes lose their answers, and how to claim with it."""
+        """Return a client that loses responses to writes, and its transport."""
 
         def losing(losses, is_served=True, **more):
-            transport = Losing(client._transport, losses, is_served)
+            transport = LosingTransport(client._transport, losses, is_served)
             return Client(transport, **more), transport
 
         return losing
@@ -487,14 +495,18 @@ class TestClaimsInDoubt:
         return lambda amount: AllocationRequest({host.uuid: {"VCPU": amount}})
 
     @pytest.mark.parametrize("failure", IN_DOUBT)
-    def test_a_claim_that_was_served_is_found(self, losing, request_of, failure):
+    def test_a_claim_whose_response_is_lost_is_read_back(
+        self, losing, request_of, failure
+    ):
         lossy, transport = losing([failure])
 
         assert lossy.claim(new_uuid(), request_of(1), **OWNER)
         assert transport.methods == ["PUT", "GET"]
 
     @pytest.mark.parametrize("failure", IN_DOUBT)
-    def test_a_claim_that_was_not_served_raises(self, losing, request_of, failure):
+    def test_a_claim_that_is_not_found_afterwards_raises(
+        self, losing, request_of, failure
+    ):
         lossy, transport = losing([failure], is_served=False)
 
         with pytest.raises(api.ClientError) as raised:
@@ -502,7 +514,7 @@ class TestClaimsInDoubt:
         assert raised.value.is_outcome_unknown
         assert transport.methods == ["PUT", "GET"]
 
-    def test_a_claim_that_replaces_is_found_by_its_generation(
+    def test_a_replacing_claim_is_recognised_by_the_consumer_generation(
         self, client, losing, request_of
     ):
         consumer = new_uuid()
@@ -514,7 +526,7 @@ class TestClaimsInDoubt:
 
         assert client.get_allocations(consumer).generation == 2
 
-    def test_what_the_consumer_had_before_is_not_this_claim(
+    def test_equal_allocations_at_the_former_generation_are_not_this_claim(
         self, client, losing, request_of
     ):
         consumer = new_uuid()
@@ -534,7 +546,9 @@ class TestClaimsInDoubt:
             {"consumer_type": "OTHER"},
         ],
     )
-    def test_the_claim_of_another_is_told(self, client, losing, request_of, another):
+    def test_different_allocations_of_the_consumer_have_the_outcome_consumer_changed(
+        self, client, losing, request_of, another
+    ):
         consumer, amount = new_uuid(), another.get("amount", 1)
         owner = OWNER | {key: another[key] for key in another if key != "amount"}
         assert client.claim(consumer, request_of(amount), **owner)
@@ -544,7 +558,7 @@ class TestClaimsInDoubt:
 
         assert lost.outcome is Outcome.CONSUMER_CHANGED
 
-    def test_without_a_doubt_an_equal_claim_is_that_of_another(
+    def test_equal_allocations_are_a_conflict_if_no_response_was_lost(
         self, client, request_of
     ):
         consumer = new_uuid()
@@ -554,7 +568,9 @@ class TestClaimsInDoubt:
 
         assert again.outcome is Outcome.CONSUMER_CHANGED
 
-    def test_a_caller_may_say_that_it_sends_a_claim_again(self, client, request_of):
+    def test_a_repeated_claim_succeeds_if_its_allocations_are_stored(
+        self, client, request_of
+    ):
         consumer = new_uuid()
         assert client.claim(consumer, request_of(1), **OWNER)
         repeated = {"is_repeat": True, **OWNER}
@@ -563,14 +579,16 @@ class TestClaimsInDoubt:
         assert not client.claim(consumer, request_of(2), **repeated)
         assert client.get_allocations(consumer).generation == 1
 
-    def test_the_spelling_of_a_uuid_does_not_matter(self, client, host, losing):
+    def test_a_claim_is_recognised_by_any_spelling_of_a_uuid(
+        self, client, host, losing
+    ):
         request = AllocationRequest({host.uuid.upper(): {"VCPU": 1}})
         lossy, _ = losing([api.TimedOut("late")])
 
         assert lossy.claim(new_uuid(), request, **OWNER)
 
     @pytest.mark.parametrize("is_served", [True, False])
-    def test_with_retries_a_claim_is_sent_until_it_is_known(
+    def test_with_retries_a_claim_is_sent_until_its_outcome_is_known(
         self, client, host, losing, request_of, is_served
     ):
         lossy, _ = losing(IN_DOUBT[:2], is_served, retry=QUICK)
@@ -581,8 +599,10 @@ class TestClaimsInDoubt:
         assert client.get_allocations(consumer).generation == 1
         assert client.get_usages(host.uuid).resources["VCPU"] == 1
 
-    def test_a_claim_served_late_is_found_by_the_next_attempt(self, client, request_of):
-        """The service serves the first request after the client has read in vain."""
+    def test_a_claim_that_is_served_late_is_recognised_by_the_next_attempt(
+        self, client, request_of
+    ):
+        """The service serves the first PUT only after the GET of the client."""
         consumer, requests = new_uuid(), []
 
         class Late:
@@ -599,7 +619,9 @@ class TestClaimsInDoubt:
         assert [method for method, *_ in requests] == ["PUT", "GET", "PUT", "GET"]
         assert client.get_allocations(consumer).generation == 1
 
-    def test_what_cannot_be_read_stays_unknown(self, client, request_of):
+    def test_the_outcome_stays_unknown_if_the_allocations_cannot_be_read(
+        self, client, request_of
+    ):
         consumer = new_uuid()
         assert client.claim(consumer, request_of(1), **OWNER)
 
@@ -616,41 +638,39 @@ class TestClaimsInDoubt:
         assert raised.value.retry_after_seconds == 1
 
 
-class TestClaimsOfAny:
+class TestClaimAny:
     HOSTS = 30
 
     @pytest.fixture
     def candidates(self, client):
-        """The candidates of a search that all clients make: one unit on each host."""
+        """The candidates of one search: one VCPU on each of the hosts."""
         for number in range(self.HOSTS):
             provider = client.create_provider(f"host-{number}")
             offer = {"VCPU": Inventory(1)}
             client.replace_inventories(provider.uuid, Inventories(0, offer))
         return client.get_candidates([RequestGroup({"VCPU": 1})], limit=self.HOSTS)
 
-    def test_clients_with_the_same_candidates_rarely_meet(self, client, candidates):
-        refusals = counting_refusals(client)
+    def test_claims_of_the_same_candidates_rarely_conflict(self, client, candidates):
+        conflicts = record_conflicts(client)
         random.seed(19)
 
         for _ in range(8):
             assert client.claim_any(new_uuid(), candidates, **OWNER)
 
-        # In the order given, the n-th client would lose n - 1 races: 28 in all.
-        assert len(refusals) <= 3
+        # In the given order, the n-th claim would be rejected n - 1 times: 28 in all.
+        assert len(conflicts) <= 3
 
-    def test_the_first_candidate_differs_from_client_to_client(
-        self, client, candidates
-    ):
+    def test_the_first_candidate_tried_is_random(self, client, candidates):
         first = set()
         for seed in range(4):
             random.seed(seed)
-            transport = Answering(Response(204, {}, b""))
+            transport = FixedTransport(Response(204, {}, b""))
             claim = Client(transport).claim_any(new_uuid(), candidates, **OWNER)
             first.add(*claim.request.by_provider)
 
         assert len(first) > 1
 
-    def test_every_candidate_is_tried_before_giving_up(self, client, candidates):
+    def test_all_candidates_are_tried_before_no_room(self, client, candidates):
         for request in candidates.requests[:-1]:
             assert client.claim(new_uuid(), request, **OWNER)
 
@@ -663,48 +683,48 @@ class TestClaimsOfAny:
         assert late.outcome is Outcome.NO_ROOM
         assert late.detail
 
-    def test_an_order_may_be_kept(self, client, candidates):
+    def test_is_ordered_tries_the_candidates_in_their_order(self, client, candidates):
         for request in candidates.requests[:3]:
             claim = client.claim_any(new_uuid(), candidates, is_ordered=True, **OWNER)
 
             assert claim.request == request
 
-    def test_a_consumer_that_holds_something_ends_it(self, client, candidates):
-        refusals = counting_refusals(client)
+    def test_a_consumer_with_allocations_ends_the_attempts(self, client, candidates):
+        conflicts = record_conflicts(client)
         consumer = new_uuid()
         assert client.claim_any(consumer, candidates, **OWNER)
-        del refusals[:]
+        del conflicts[:]
 
         again = client.claim_any(consumer, candidates, **OWNER)
 
         assert again.outcome is Outcome.CONSUMER_CHANGED
-        assert len(refusals) == 1
+        assert len(conflicts) == 1
 
-    def test_without_candidates_there_is_no_room(self, client):
+    def test_an_empty_list_of_candidates_has_the_outcome_no_room(self, client):
         claim = client.claim_any(new_uuid(), [], **OWNER)
 
         assert not claim
         assert (claim.outcome, claim.request) == (Outcome.NO_ROOM, None)
 
 
-def counting_refusals(client):
-    """Return a list that gets every answer of 409 that the client receives."""
-    refusals, send = [], client._transport.send
+def record_conflicts(client):
+    """Return a list to which every 409 response to the client is appended."""
+    conflicts, send = [], client._transport.send
 
     def counting(*request):
         answer = send(*request)
         if answer.status == 409:
-            refusals.append(answer)
+            conflicts.append(answer)
         return answer
 
     client._transport.send = counting
-    return refusals
+    return conflicts
 
 
 class TestUUIDs:
-    """A uuid may be given as an object wherever it may be given as a string."""
+    """Every method accepts a uuid.UUID wherever it accepts a string."""
 
-    def test_of_providers(self, client):
+    def test_providers_accept_uuid_objects(self, client):
         root, child, aggregate = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
 
         created = client.create_provider("root", root)
@@ -728,7 +748,7 @@ class TestUUIDs:
         assert client.ensure_provider("child", child, root).uuid == str(child)
         assert client.update_provider(child, "child", parent_uuid=root)
 
-    def test_of_searches_and_consumers(self, client, host):
+    def test_searches_and_consumers_accept_uuid_objects(self, client, host):
         provider, consumer, aggregate = uuid.UUID(host.uuid), uuid.uuid4(), uuid.uuid4()
         project, user = uuid.uuid4(), uuid.uuid4()
         owner = {"project_id": project, "user_id": user, "consumer_type": "INSTANCE"}
@@ -750,21 +770,21 @@ class TestUUIDs:
         client.delete_allocations(consumer)
         assert client.get_usages(provider).resources["VCPU"] == 2
 
-    def test_of_reshapes(self):
-        transport = Answering(Response(204, {}, b""))
+    def test_reshape_accepts_uuid_objects(self):
+        transport = FixedTransport(Response(204, {}, b""))
         given = uuid.uuid4()
 
         Client(transport).reshape({given: Inventories(0, {})}, {given: Allocations({})})
 
         assert transport.sent[0][3].count(str(given).encode()) == 2
 
-    def test_other_objects_are_not_sent(self):
+    def test_other_objects_are_rejected(self):
         with pytest.raises(TypeError, match="object"):
-            Client(Answering(None)).request("PUT", "/x", {"a": object()})
+            Client(FixedTransport(None)).request("PUT", "/x", {"a": object()})
 
 
 @pytest.mark.parametrize(
-    "give",
+    "call",
     [
         lambda client: RequestGroup(required="HW_CPU_X86_AVX"),
         lambda client: RequestGroup(member_of=new_uuid()),
@@ -781,16 +801,16 @@ class TestUUIDs:
         lambda client: client.get_traits("CUSTOM_A"),
     ],
 )
-def test_one_string_is_not_a_list(give):
-    transport = Answering(Response(200, {}, b"{}"))
+def test_a_string_instead_of_a_list_is_rejected(call):
+    transport = FixedTransport(Response(200, {}, b"{}"))
 
     with pytest.raises(TypeError, match="must be a list"):
-        give(Client(transport))
+        call(Client(transport))
     assert transport.sent == []
 
 
 class TestSearches:
-    def test_a_search_says_what_and_where(self, client, host, claim):
+    def test_a_search_returns_requests_and_summaries(self, client, host, claim):
         assert claim(1)
 
         found = client.get_candidates([RequestGroup({"VCPU": 2})], limit=5)
@@ -802,12 +822,12 @@ class TestSearches:
         assert summary.by_class["VCPU"] == api.ClassSummary(capacity=4, used=1)
         assert (summary.parent_uuid, summary.root_uuid) == (None, host.uuid)
 
-    def test_nothing_fits(self, client, host):
+    def test_a_search_without_candidates_is_empty(self, client, host):
         found = client.get_candidates([RequestGroup({"VCPU": 5})])
 
         assert found == api.Candidates((), {})
 
-    def test_groups_may_have_names(self, client, host):
+    def test_suffixed_groups_have_mappings(self, client, host):
         groups = [
             RequestGroup({"VCPU": 1}, suffix="_A"),
             RequestGroup({"DISK_GB": 2}, suffix="_B"),
@@ -819,10 +839,10 @@ class TestSearches:
 
     @pytest.mark.usefixtures("host")
     @pytest.mark.parametrize("query", ["resources=VCPU:1", "resources=VCPU%3A1 "])
-    def test_a_search_may_be_a_query_string(self, client, query):
+    def test_get_candidates_by_query_accepts_a_query_string(self, client, query):
         assert len(client.get_candidates_by_query(query).requests) == 1
 
-    def test_names_that_do_not_exist_are_wrong(self, client):
+    def test_an_unknown_resource_class_raises_bad_request(self, client):
         with pytest.raises(api.BadRequest, match="No such resource class"):
             client.get_candidates([RequestGroup({"CUSTOM_NO_SUCH": 1})])
 
@@ -830,7 +850,7 @@ class TestSearches:
 class TestReshaping:
     @pytest.fixture
     def client(self, tmp_path):
-        """A client with the roles of a service: others may not reshape."""
+        """A client with the role service, which may reshape."""
         application = in_process.application(tmp_path)
 
         def as_service(environ, start_response):
@@ -839,7 +859,7 @@ class TestReshaping:
 
         return Client(WSGITransport(as_service))
 
-    def test_inventories_and_allocations_move_together(self, client, host, claim):
+    def test_reshape_moves_inventories_and_allocations(self, client, host, claim):
         consumer = claim(2).consumer
         child = client.create_provider("child", parent_uuid=host.uuid)
         generation = client.get_provider(host.uuid).generation
@@ -856,8 +876,8 @@ class TestReshaping:
         assert client.get_usages(child.uuid).resources == {"VCPU": 2}
 
 
-class Answering:
-    """A transport that has one answer for everything, and keeps what was sent."""
+class FixedTransport:
+    """A transport that records requests and always returns the same response."""
 
     def __init__(self, answer):
         self.sent = []
@@ -872,8 +892,8 @@ class Answering:
         self.is_closed = True
 
 
-def test_every_request_names_the_version_and_takes_json():
-    transport = Answering(Response(200, {}, b'{"traits": []}'))
+def test_every_request_has_the_version_accept_and_user_agent_headers():
+    transport = FixedTransport(Response(200, {}, b'{"traits": []}'))
     Client(transport).get_traits()
 
     [(method, path, headers, body)] = transport.sent
@@ -885,8 +905,8 @@ def test_every_request_names_the_version_and_takes_json():
     }
 
 
-def test_a_program_adds_its_name_to_the_user_agent():
-    transport = Answering(Response(200, {}, b'{"traits": []}'))
+def test_user_agent_is_put_before_that_of_the_client():
+    transport = FixedTransport(Response(200, {}, b'{"traits": []}'))
     Client(transport, user_agent="scheduler/2.1").get_traits()
 
     [(_, _, headers, _)] = transport.sent
@@ -894,13 +914,13 @@ def test_a_program_adds_its_name_to_the_user_agent():
 
 
 @pytest.mark.parametrize("name", ["a\r\nX-Roles: admin", "ü"])
-def test_a_user_agent_must_fit_a_header(name):
+def test_an_invalid_user_agent_is_rejected(name):
     with pytest.raises(ValueError, match="user_agent"):
-        Client(Answering(None), user_agent=name)
+        Client(FixedTransport(None), user_agent=name)
 
 
 def test_a_client_closes_its_transport():
-    transport = Answering(Response(200, {}, b'{"traits": []}'))
+    transport = FixedTransport(Response(200, {}, b'{"traits": []}'))
 
     with Client(transport) as client:
         client.get_traits()
@@ -909,15 +929,15 @@ def test_a_client_closes_its_transport():
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"traits": 1}', b"null"])
-def test_an_answer_of_another_shape_is_unexpected(body):
-    client = Client(Answering(Response(200, {}, body)))
+def test_a_response_of_another_form_is_unexpected(body):
+    client = Client(FixedTransport(Response(200, {}, body)))
 
     with pytest.raises(api.UnexpectedAnswer):
         client.get_traits()
 
 
-def test_a_redirection_is_no_answer():
-    client = Client(Answering(Response(302, {}, b"")))
+def test_a_redirect_is_unexpected():
+    client = Client(FixedTransport(Response(302, {}, b"")))
 
     with pytest.raises(api.UnexpectedAnswer):
         client.ensure_trait("CUSTOM_A")
@@ -949,7 +969,7 @@ def test_the_client_imports_only_the_standard_library():
     assert found.stdout.strip() == "['placement']"
 
 
-def test_a_service_may_be_started_in_this_process(tmp_path):
+def test_in_process_starts_a_service_in_this_process(tmp_path):
     from placement.client import direct  # noqa: PLC0415
 
     client = direct.in_process(in_process.configuration(tmp_path))

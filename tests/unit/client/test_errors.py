@@ -1,4 +1,4 @@
-"""An answer becomes the failure that callers can tell apart."""
+"""Error responses become exceptions by status, code and text."""
 
 import email.utils
 import json
@@ -41,7 +41,7 @@ def failure(status, code=None, detail="", **more):
         (503, errors.Unavailable),
     ],
 )
-def test_the_status_decides_the_kind(status, kind):
+def test_the_status_decides_the_exception(status, kind):
     found = failure(status)
 
     assert type(found) is kind
@@ -62,7 +62,7 @@ def test_the_status_decides_the_kind(status, kind):
         ("placement.undefined_code", errors.Conflict),
     ],
 )
-def test_the_code_of_a_conflict_decides_its_class(code, kind):
+def test_the_code_of_a_conflict_decides_the_exception(code, kind):
     found = failure(409, code)
 
     assert type(found) is kind
@@ -95,26 +95,28 @@ def test_the_code_of_a_conflict_decides_its_class(code, kind):
         ),
     ],
 )
-def test_conflicts_without_a_code_of_their_own_are_told_by_text(code, detail, kind):
+def test_the_text_of_a_conflict_without_a_code_of_its_own_decides_the_exception(
+    code, detail, kind
+):
     assert type(failure(409, code, detail)) is kind
 
 
-def test_the_texts_of_conflicts_mean_nothing_with_another_status():
+def test_the_text_of_a_conflict_is_ignored_at_another_status():
     assert type(failure(400, detail="exceed the capacity")) is errors.BadRequest
 
 
-def test_the_detail_is_the_line_that_says_what_happened():
+def test_the_detail_omits_the_generic_sentence():
     found = failure(409, "c", "The trait X is in use.  ", request_id="req-1")
 
     assert found.detail == str(found) == "The trait X is in use."
     assert found.request_id == "req-1"
 
 
-def test_a_generic_sentence_alone_is_the_detail():
+def test_the_detail_is_the_generic_sentence_if_there_is_no_other():
     assert failure(404).detail == GENERIC.strip()
 
 
-def test_an_error_without_code_has_the_undefined_one():
+def test_an_error_without_a_code_has_the_undefined_code():
     assert failure(400).code == "placement.undefined_code"
 
 
@@ -125,7 +127,7 @@ def test_an_error_without_code_has_the_undefined_one():
         {"error": {"code": 401, "title": "Unauthorized", "message": "No token"}},
     ],
 )
-def test_token_middleware_has_forms_of_its_own(document):
+def test_the_error_documents_of_token_middleware_are_understood(document):
     found = errors.from_response(401, {}, json.dumps(document).encode())
 
     assert type(found) is errors.Unauthorized
@@ -134,17 +136,17 @@ def test_token_middleware_has_forms_of_its_own(document):
 
 
 @pytest.mark.parametrize("code", ["placement.something_new", "401", 401, None, [1], {}])
-def test_a_code_that_is_not_documented_is_undefined(code):
+def test_an_undocumented_code_becomes_the_undefined_code(code):
     assert failure(409, code).code == "placement.undefined_code"
 
 
 @pytest.mark.parametrize("status", [401, 404, 413, 414, 500, 502, 503, 504])
 @pytest.mark.parametrize("body", [b"", b"<html>no</html>", b"{", b"[" * 100_000])
-def test_an_answer_that_is_no_error_document_has_the_undefined_code(status, body):
+def test_a_response_without_an_error_document_has_the_undefined_code(status, body):
     assert errors.from_response(status, {}, body).code == "placement.undefined_code"
 
 
-def test_the_codes_are_those_of_the_api_reference_and_of_the_service():
+def test_the_codes_equal_those_of_the_api_reference_and_of_the_service():
     pages = (API_REFERENCE, API_REFERENCE.with_name("extensions.md"))
     text = "\n".join(page.read_text() for page in pages)
     documented = re.findall(r"^\| `(placement\.\S+)` \|", text, re.M)
@@ -158,14 +160,14 @@ def test_the_codes_are_those_of_the_api_reference_and_of_the_service():
     assert {kind.code for kind in kinds} | set(app.CODES.values()) == errors.CODES
 
 
-def test_headers_and_the_pause_asked_for_are_kept():
+def test_the_exception_has_headers_and_retry_after_seconds():
     found = errors.from_response(503, {"retry-after": "7", "x": "y"}, b"")
 
     assert found.headers == {"retry-after": "7", "x": "y"}
     assert found.retry_after_seconds == 7
 
 
-def test_the_pause_may_be_a_date():
+def test_retry_after_may_be_a_date():
     date = email.utils.formatdate(time.time() + 100, usegmt=True)
     found = errors.from_response(503, {"retry-after": date}, b"")
 
@@ -173,14 +175,14 @@ def test_the_pause_may_be_a_date():
 
 
 @pytest.mark.parametrize("value", ["", "soon", "-1", "1.5", "²", "Mon, 99 Foo"])
-def test_a_pause_that_makes_no_sense_is_none(value):
+def test_an_invalid_retry_after_is_none(value):
     assert (
         errors.from_response(503, {"retry-after": value}, b"").retry_after_seconds
         is None
     )
 
 
-def test_a_pause_until_a_date_in_the_past_is_over():
+def test_a_retry_after_date_in_the_past_is_zero_seconds():
     past = "Wed, 21 Oct 2015 07:28:00 GMT"
 
     assert (
@@ -191,7 +193,7 @@ def test_a_pause_until_a_date_in_the_past_is_over():
 @pytest.mark.parametrize(
     "text", [str(transaction._not_ready()), "Wait. Nothing was changed."]
 )
-def test_a_text_of_the_service_says_that_nothing_was_changed(text):
+def test_the_outcome_is_known_if_the_text_says_that_nothing_was_changed(text):
     assert not failure(503, detail=text).is_outcome_unknown
 
 
@@ -205,23 +207,23 @@ def test_a_text_of_the_service_says_that_nothing_was_changed(text):
         (302, ""),
     ],
 )
-def test_without_that_text_the_outcome_of_a_write_is_unknown(status, text):
+def test_without_that_text_the_outcome_is_unknown(status, text):
     assert failure(status, detail=text).is_outcome_unknown
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413])
-def test_what_was_refused_was_not_done(status):
+def test_the_outcome_of_a_rejected_request_is_known(status):
     assert not failure(status).is_outcome_unknown
 
 
-def test_a_lost_race_is_told_by_the_text_of_the_service():
+def test_the_text_of_a_lost_race_equals_that_of_the_service():
     assert errors.LOST_RACE in str(transaction._conflict())
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"<html>Bad\ngateway</html>", b"[]", b'"x"', b'{"errors": [1]}']
 )
-def test_an_answer_that_is_no_error_document_is_quoted(body):
+def test_the_detail_of_a_response_without_an_error_document_has_the_status(body):
     found = errors.from_response(502, {"x-openstack-request-id": "req-2"}, body)
 
     assert type(found) is errors.Unavailable
@@ -244,20 +246,20 @@ def test_an_answer_that_is_no_error_document_is_quoted(body):
         (b"<html></html>", ""),
     ],
 )
-def test_a_page_is_quoted_without_its_markup(page, text):
+def test_an_html_page_is_quoted_without_markup(page, text):
     found = errors.from_response(414, {"content-type": "text/html"}, page)
 
     assert found.detail == f"HTTP status 414{text}"
 
 
-def test_control_characters_are_not_quoted():
+def test_control_characters_are_removed_from_the_detail():
     found = errors.from_response(502, {}, b"\x1b[31mred\x00")
 
     assert found.detail == "HTTP status 502: [31mred"
 
 
 @pytest.mark.parametrize("separator", [" ", "\n\n"])
-def test_a_message_about_a_schema_is_its_first_sentence_and_place(separator):
+def test_a_schema_error_is_shortened_to_its_first_sentence_and_path(separator):
     text = separator.join(
         [
             "JSON does not validate: 0 is less than the minimum of 1",
@@ -272,7 +274,7 @@ def test_a_message_about_a_schema_is_its_first_sentence_and_place(separator):
     )
 
 
-def test_a_message_about_a_whole_body_has_no_place():
+def test_a_schema_error_of_the_whole_body_has_no_path():
     text = "JSON does not validate: [] is not of type 'object' Failed validating "
     text += "'type' in schema:     {'type': 'object'} On instance:     []"
 
@@ -281,5 +283,5 @@ def test_a_message_about_a_whole_body_has_no_place():
     )
 
 
-def test_a_long_answer_is_shortened():
+def test_a_long_detail_is_shortened():
     assert len(errors.from_response(500, {}, b"x" * 5000).detail) < 300

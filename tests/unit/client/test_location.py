@@ -1,4 +1,4 @@
-"""The client finds the server of this machine, and shows its token to no other."""
+"""The client finds the server of this machine; only that server gets its token."""
 
 import os
 import pathlib
@@ -22,43 +22,43 @@ def running(tmp_path):
 
 
 @pytest.mark.usefixtures("running")
-def test_a_running_server_is_found(environ):
+def test_endpoint_and_token_are_read_from_the_state_directory(environ):
     assert locate(environ=environ) == (LOCAL, "secret")
 
 
 @pytest.mark.usefixtures("running")
-def test_the_environment_wins_over_files(environ):
+def test_environment_variables_override_files(environ):
     environ |= {"PLACEMENT_ENDPOINT": "http://far", "PLACEMENT_TOKEN": "mine"}
 
     assert locate(environ=environ) == ("http://far", "mine")
 
 
 @pytest.mark.usefixtures("running")
-def test_arguments_win_over_the_environment(environ):
+def test_arguments_override_environment_variables(environ):
     environ |= {"PLACEMENT_ENDPOINT": "http://far", "PLACEMENT_TOKEN": "mine"}
 
     assert locate("http://here", "this", environ) == ("http://here", "this")
 
 
 @pytest.mark.usefixtures("running")
-def test_the_local_token_is_for_the_local_server_only(environ):
+def test_the_local_token_is_not_used_for_another_server(environ):
     with pytest.raises(ServerNotLocated, match="No token for http://far"):
         locate("http://far", environ=environ)
 
 
 @pytest.mark.usefixtures("running")
-def test_a_token_may_be_given_for_the_local_server(environ):
+def test_a_token_argument_is_used_with_the_local_endpoint(environ):
     assert locate(token="mine", environ=environ) == (LOCAL, "mine")
 
 
-def test_no_server_was_started(environ, tmp_path):
+def test_a_missing_endpoint_file_is_reported_with_its_directory(environ, tmp_path):
     with pytest.raises(ServerNotLocated, match="placement serve") as failure:
         locate(token="mine", environ=environ)
 
     assert str(tmp_path) in str(failure.value)
 
 
-def test_an_empty_file_is_none(environ, tmp_path, running):
+def test_an_empty_token_file_counts_as_missing(environ, tmp_path, running):
     (tmp_path / "admin-token").write_text("")
 
     with pytest.raises(ServerNotLocated, match="No token"):
@@ -74,13 +74,15 @@ def test_an_empty_file_is_none(environ, tmp_path, running):
         (1000, {"PLACEMENT_STATE_DIR": "/s", "XDG_STATE_HOME": "/x"}, "/s"),
     ],
 )
-def test_where_the_state_is_kept(monkeypatch, user, environ, expected):
+def test_the_state_directory_depends_on_user_and_environment(
+    monkeypatch, user, environ, expected
+):
     monkeypatch.setattr(os, "geteuid", lambda: user)
 
     assert state_directory(environ) == pathlib.Path(expected)
 
 
-def test_the_state_of_a_person_is_in_the_home_directory(monkeypatch):
+def test_the_default_state_directory_of_a_user_is_in_the_home_directory(monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setenv("HOME", "/home/ada")
 

@@ -1,4 +1,4 @@
-"""A question for candidates becomes the query string that the API reads."""
+"""Request groups become the query string of GET /allocation_candidates."""
 
 import urllib.parse
 
@@ -9,7 +9,7 @@ def parameters(*groups, **rest):
     return urllib.parse.parse_qsl(candidates_query(groups, **rest))
 
 
-def test_the_unsuffixed_group_has_bare_names():
+def test_the_parameters_of_the_unsuffixed_group_have_no_suffix():
     group = RequestGroup({"VCPU": 1, "DISK_GB": 5}, ["A", "!B"], ["U"], in_tree="P")
 
     assert parameters(group) == [
@@ -20,7 +20,7 @@ def test_the_unsuffixed_group_has_bare_names():
     ]
 
 
-def test_a_suffix_is_put_after_each_name():
+def test_the_parameters_of_a_suffixed_group_have_its_suffix():
     group = RequestGroup({"VF": 1}, ["A"], ["U"], in_tree="P", suffix="_N")
 
     assert [name for name, _ in parameters(group)] == [
@@ -31,7 +31,7 @@ def test_a_suffix_is_put_after_each_name():
     ]
 
 
-def test_each_choice_of_traits_and_each_aggregate_expression_stands_alone():
+def test_any_of_traits_and_aggregate_expressions_are_separate_parameters():
     group = RequestGroup(
         required=["A", "in:B,C", "!D", "in:E,F"], member_of=["in:U,V", "!W"]
     )
@@ -45,7 +45,7 @@ def test_each_choice_of_traits_and_each_aggregate_expression_stands_alone():
     ]
 
 
-def test_what_concerns_all_groups_comes_last():
+def test_parameters_of_the_whole_request_come_last():
     found = parameters(
         RequestGroup({"VCPU": 1}),
         group_policy="isolate",
@@ -63,7 +63,7 @@ def test_what_concerns_all_groups_comes_last():
     ]
 
 
-def test_odd_characters_are_quoted():
+def test_reserved_characters_are_percent_encoded():
     group = RequestGroup({"VCPU": 1}, required=["A&limit=1"])
 
     assert parameters(group)[1] == ("required", "A&limit=1")

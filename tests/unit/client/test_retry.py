@@ -1,4 +1,4 @@
-"""What is sent again, what is not, and after which pauses."""
+"""Which requests are retried, and after which pauses."""
 
 import itertools
 import json
@@ -37,7 +37,7 @@ CONSUMER = answer(
 
 
 class Scripted:
-    """A transport that gives answers in turn, the last one for ever."""
+    """A transport that returns the given responses in order, then repeats the last."""
 
     def __init__(self, *answers):
         self.methods = []
@@ -56,7 +56,7 @@ class Scripted:
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
-    """A clock that pauses move on at once; ``pauses`` has them."""
+    """A fake clock that ``sleep`` advances; ``pauses`` lists the pauses."""
 
     class Clock:
         now = 0.0
@@ -74,7 +74,7 @@ def clock(monkeypatch):
     return clock
 
 
-def test_nothing_is_sent_again_by_default():
+def test_no_request_is_retried_by_default():
     transport = Scripted(NOT_NOW, OK)
 
     with pytest.raises(api.Unavailable):
@@ -83,7 +83,7 @@ def test_nothing_is_sent_again_by_default():
 
 
 @pytest.mark.parametrize("refusal", [NOT_NOW, UNKNOWN, Response(503, {}, b"<p>")])
-def test_a_read_is_sent_again_after_any_503(refusal):
+def test_a_read_is_retried_after_any_503(refusal):
     transport = Scripted(refusal, refusal, OK)
 
     assert Client(transport, retry=Retry()).get_traits() == []
@@ -92,7 +92,7 @@ def test_a_read_is_sent_again_after_any_503(refusal):
 
 @pytest.mark.parametrize("refusal", [NOT_NOW, RACE])
 @pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
-def test_a_write_that_changed_nothing_is_sent_again(method, refusal):
+def test_a_write_that_changed_nothing_is_retried(method, refusal):
     transport = Scripted(refusal, OK)
 
     Client(transport, retry=Retry()).request(method, "/x", {})
@@ -116,7 +116,7 @@ def test_a_write_that_changed_nothing_is_sent_again(method, refusal):
         api.Unreachable("gone"),
     ],
 )
-def test_a_write_is_not_sent_again_where_that_is_not_safe_or_no_use(method, refusal):
+def test_a_write_is_not_retried_if_a_retry_is_unsafe_or_useless(method, refusal):
     transport = Scripted(refusal, OK)
 
     with pytest.raises(api.ClientError):
@@ -124,7 +124,7 @@ def test_a_write_is_not_sent_again_where_that_is_not_safe_or_no_use(method, refu
     assert transport.methods == [method]
 
 
-def test_attempts_are_bounded(clock):
+def test_the_number_of_attempts_is_limited(clock):
     transport = Scripted(NOT_NOW)
 
     with pytest.raises(api.Unavailable):
@@ -134,7 +134,7 @@ def test_attempts_are_bounded(clock):
     assert clock.pauses == [1, 2, 4]
 
 
-def test_pauses_are_bounded(clock):
+def test_pause_seconds_max_limits_a_pause(clock):
     limits = Retry(attempts=5, pause_seconds=1, pause_seconds_max=3)
 
     with pytest.raises(api.Unavailable):
@@ -143,7 +143,7 @@ def test_pauses_are_bounded(clock):
     assert clock.pauses == [1, 2, 3, 3]
 
 
-def test_the_time_is_bounded(clock):
+def test_seconds_max_limits_the_total_time(clock):
     limits = Retry(attempts=100, seconds_max=10, pause_seconds=4, pause_seconds_max=4)
 
     with pytest.raises(api.Unavailable):
@@ -152,7 +152,7 @@ def test_the_time_is_bounded(clock):
     assert clock.now == 8
 
 
-def test_a_pause_comes_after_the_one_that_the_service_asks_for(clock):
+def test_the_pause_is_added_to_retry_after(clock):
     refusal = Response(503, {"retry-after": "7"}, b"")
 
     Client(Scripted(refusal, OK), retry=Retry(pause_seconds=0.5)).get_traits()
@@ -160,7 +160,7 @@ def test_a_pause_comes_after_the_one_that_the_service_asks_for(clock):
     assert clock.pauses == [7.5]
 
 
-def test_a_pause_that_is_too_long_is_not_taken(clock):
+def test_a_retry_after_beyond_the_total_time_ends_the_attempts(clock):
     refusal = Response(503, {"retry-after": "3600"}, b"")
 
     with pytest.raises(api.Unavailable):
@@ -179,12 +179,12 @@ def test_pauses_are_random(monkeypatch, clock):
     assert all(0 <= pause <= 1 for pause in clock.pauses)
 
 
-def test_there_is_at_least_one_attempt():
+def test_zero_attempts_are_rejected():
     with pytest.raises(ValueError, match="attempts"):
         Retry(attempts=0)
 
 
-def test_a_step_that_reads_is_begun_again_with_what_is_stored_now():
+def test_run_repeats_the_step_after_a_concurrent_update():
     generations = iter([1, 2, 3])
 
     def step():
@@ -196,7 +196,7 @@ def test_a_step_that_reads_is_begun_again_with_what_is_stored_now():
     assert Retry().run(step) == 3
 
 
-def test_a_step_is_not_begun_again_when_its_outcome_is_unknown():
+def test_run_does_not_repeat_a_step_whose_outcome_is_unknown():
     attempts = []
 
     def step():

@@ -1,4 +1,4 @@
-"""What the transports send, and what they do when a connection fails."""
+"""What the transports send, and how they handle failed connections."""
 
 import socket
 import ssl
@@ -36,7 +36,7 @@ def send(transport, method="GET", path="/traits", body=None):
     return transport.send(method, path, {"x-mine": "1"}, body)
 
 
-def test_the_answer_comes_whole_with_lower_case_header_names():
+def test_a_response_has_status_body_and_lower_case_header_names():
     answer = b"HTTP/1.1 404 Not Found\r\nX-Up: A\r\nContent-Length: 3\r\n\r\nabc"
     with ScriptedServer([answer]) as server:
         found = send(HTTPTransport(server.url))
@@ -44,7 +44,7 @@ def test_the_answer_comes_whole_with_lower_case_header_names():
     assert (found.status, found.headers["x-up"], found.body) == (404, "A", b"abc")
 
 
-def test_token_headers_body_and_the_path_of_the_endpoint_are_sent():
+def test_a_request_has_token_headers_body_and_the_path_of_the_endpoint():
     with ScriptedServer([OK]) as server:
         send(HTTPTransport(server.url + "/prefix/", "secret"), "PUT", "/x?a=b", b"{}")
 
@@ -53,7 +53,7 @@ def test_token_headers_body_and_the_path_of_the_endpoint_are_sent():
     assert (headers["x-auth-token"], headers["x-mine"], body) == ("secret", "1", b"{}")
 
 
-def test_one_thread_uses_one_connection():
+def test_a_thread_reuses_its_connection():
     with ScriptedServer([OK, NO_CONTENT, OK]) as server:
         transport = HTTPTransport(server.url)
         for _ in range(3):
@@ -74,7 +74,7 @@ def test_threads_do_not_share_a_connection():
     assert [number for number, *_ in server.requests] == [0, 1, 0]
 
 
-def test_close_ends_the_connections_of_all_threads():
+def test_close_closes_the_connections_of_all_threads():
     with ScriptedServer([OK, OK], [OK, OK], [OK]) as server:
         transport = HTTPTransport(server.url)
         send(transport)
@@ -100,7 +100,7 @@ def test_close_ends_the_connections_of_all_threads():
 
 @pytest.fixture
 def tls_server(tmp_path):
-    """A server with a certificate that nobody else has signed; gives its context."""
+    """A server with a self-signed certificate; the context ``trusting`` trusts it."""
     path = tmp_path / "certificate.pem"
     path.write_text(certificate.PEM)
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -110,7 +110,7 @@ def tls_server(tmp_path):
         yield server
 
 
-def test_an_unknown_certificate_is_refused(tls_server):
+def test_an_untrusted_certificate_is_rejected(tls_server):
     with pytest.raises(Unreachable, match="certificate"):
         send(HTTPTransport(tls_server.url))
 
@@ -129,7 +129,7 @@ def test_a_connected_client_uses_its_ssl_context(tls_server):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-def test_a_connection_that_was_closed_while_idle_is_opened_again(method):
+def test_a_connection_closed_while_idle_is_reopened(method):
     with ScriptedServer([OK], [OK]) as server:
         transport = HTTPTransport(server.url)
         send(transport)
@@ -138,7 +138,7 @@ def test_a_connection_that_was_closed_while_idle_is_opened_again(method):
         assert send(transport, method).status == 200
 
 
-def test_a_read_is_sent_again_when_a_kept_connection_closes_under_it():
+def test_a_read_is_retried_if_a_reused_connection_is_closed():
     with ScriptedServer([OK, HANG_UP], [OK]) as server:
         transport = HTTPTransport(server.url)
         send(transport)
@@ -148,7 +148,7 @@ def test_a_read_is_sent_again_when_a_kept_connection_closes_under_it():
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_a_write_that_may_have_been_served_is_never_sent_again(method):
+def test_a_write_that_may_have_been_served_is_not_retried(method):
     with ScriptedServer([OK, HANG_UP], [OK]) as server:
         transport = HTTPTransport(server.url)
         send(transport)
@@ -158,14 +158,14 @@ def test_a_write_that_may_have_been_served_is_never_sent_again(method):
     assert len(server.requests) == 2
 
 
-def test_a_new_connection_that_closes_is_not_tried_again():
+def test_a_request_on_a_new_connection_is_not_retried():
     with ScriptedServer([HANG_UP], [OK]) as server, pytest.raises(Unreachable):
         send(HTTPTransport(server.url))
 
     assert len(server.requests) == 1
 
 
-def test_silence_ends_after_the_timeout():
+def test_a_missing_response_raises_after_the_timeout():
     with ScriptedServer([SILENCE]) as server:
         transport = HTTPTransport(server.url, timeout_seconds=0.1)
 
@@ -173,7 +173,7 @@ def test_silence_ends_after_the_timeout():
             send(transport)
 
 
-def test_a_late_answer_is_not_taken_for_that_of_the_next_request():
+def test_the_next_request_after_a_timeout_uses_a_new_connection():
     with ScriptedServer([SILENCE], [OK]) as server:
         transport = HTTPTransport(server.url, timeout_seconds=0.1)
         with pytest.raises(TimedOut):
@@ -183,12 +183,12 @@ def test_a_late_answer_is_not_taken_for_that_of_the_next_request():
     assert [number for number, *_ in server.requests] == [0, 1]
 
 
-def test_nobody_listens():
+def test_a_refused_connection_is_unreachable():
     with pytest.raises(Unreachable, match="Connection refused"):
         send(HTTPTransport(unused_url()))
 
 
-def test_what_answers_does_not_speak_http():
+def test_a_server_that_does_not_speak_http_is_unreachable():
     with ScriptedServer([b"SSH-2.0-OpenSSH\r\n\r\n"]) as server:
         transport = HTTPTransport(server.url)
 
@@ -197,13 +197,13 @@ def test_what_answers_does_not_speak_http():
 
 
 @pytest.mark.parametrize("url", ["", "host:80", "ftp://host", "http://", "http://h:x"])
-def test_an_endpoint_must_be_a_url(url):
+def test_an_invalid_endpoint_url_is_rejected(url):
     with pytest.raises(ValueError, match=r"URL|[Pp]ort"):
         HTTPTransport(url)
 
 
 @pytest.mark.parametrize("token", ["two\nlines", "ü"])
-def test_a_token_must_fit_a_header(token):
+def test_an_invalid_token_is_rejected(token):
     with pytest.raises(ValueError, match="token"):
         HTTPTransport("http://host", token)
 
@@ -243,7 +243,7 @@ class TestSession:
 
         return lambda url: session.Session(token_endpoint.Token(url, "secret"))
 
-    def test_the_session_gives_endpoint_and_token(self, session_for):
+    def test_endpoint_and_token_come_from_the_session(self, session_for):
         with ScriptedServer([OK]) as server:
             transport = SessionTransport(session_for(server.url))
 
@@ -254,7 +254,7 @@ class TestSession:
         assert (headers["x-auth-token"], headers["x-mine"]) == ("secret", "1")
         assert body == b"{}"
 
-    def test_the_user_agent_is_that_of_the_client(self, session_for):
+    def test_the_user_agent_of_the_client_is_sent(self, session_for):
         with ScriptedServer([OK]) as server:
             transport = SessionTransport(session_for(server.url))
             Client(transport, user_agent="scheduler/2").get_versions()
@@ -262,18 +262,18 @@ class TestSession:
         [(_, _, headers, _)] = server.requests
         assert headers["user-agent"].startswith("scheduler/2 standalone-placement/")
 
-    def test_an_error_is_an_answer(self, session_for):
+    def test_an_error_status_is_returned_as_a_response(self, session_for):
         answer = b"HTTP/1.1 409 Conflict\r\nContent-Length: 2\r\n\r\n{}"
         with ScriptedServer([answer]) as server:
             found = send(SessionTransport(session_for(server.url)))
 
         assert found.status == 409
 
-    def test_nobody_listens(self, session_for):
+    def test_a_refused_connection_is_unreachable(self, session_for):
         with pytest.raises(Unreachable):
             send(SessionTransport(session_for(unused_url())))
 
-    def test_silence_ends_after_the_timeout(self, session_for):
+    def test_a_missing_response_raises_after_the_timeout(self, session_for):
         with ScriptedServer([SILENCE], [SILENCE]) as server:
             transport = SessionTransport(session_for(server.url), timeout_seconds=0.1)
 
@@ -288,7 +288,9 @@ class TestSession:
             ("Unauthorized", Unauthorized),
         ],
     )
-    def test_failures_of_the_library_are_told_by_name(self, keystoneauth, name, meant):
+    def test_exceptions_of_keystoneauth_become_those_of_the_client(
+        self, keystoneauth, name, meant
+    ):
         from keystoneauth1 import exceptions  # noqa: PLC0415
 
         class Failing:
@@ -298,7 +300,7 @@ class TestSession:
         with pytest.raises(meant):
             send(SessionTransport(Failing()))
 
-    def test_other_failures_are_left_alone(self):
+    def test_other_exceptions_are_not_converted(self):
         class Failing:
             def request(self, *args, **kwargs):
                 raise LookupError

@@ -76,7 +76,7 @@ def test_stamp_sets_the_revision_and_nothing_else(run, database):
     assert ("traits",) not in tables
 
 
-def test_stamp_refuses_an_unknown_revision(database, run, capsys):
+def test_stamp_rejects_an_unknown_revision(database, run, capsys):
     run("db", "sync")
 
     status = manage.main(
@@ -263,7 +263,7 @@ def test_an_audit_shows_findings_and_their_repair(run, audited):
     assert lines[-1] == "3 found. Run with --fix to repair 2 of them."
 
 
-def test_an_audit_repairs_and_shows_what_it_repaired(run, audited, database):
+def test_an_audit_with_fix_shows_what_it_repaired(run, audited, database):
     status, lines = run("db", "audit", "--fix")
 
     text = " ".join(" ".join(lines).replace("│", " ").split())
@@ -297,7 +297,7 @@ def test_an_audit_in_json_has_every_finding(run, audited):
     }
 
 
-def test_the_table_shows_some_of_many_findings(run, database):
+def test_the_table_shows_the_first_three_of_many_findings(run, database):
     run("db", "sync")
     database.execute(
         *(

@@ -94,7 +94,7 @@ class TestCandidates:
         assert command("claim", *given[option]).exit_code == 0
 
     @pytest.mark.parametrize("wanted", ["nobody", str(uuid.UUID(int=1))])
-    def test_in_tree_must_exist(self, command, hosts, wanted):
+    def test_an_unknown_in_tree_is_an_error(self, command, hosts, wanted):
         result = command("candidates", "VCPU=1", "--in-tree", wanted)
 
         assert f"No provider has the name or uuid {wanted}" in error(result, 1)
@@ -126,7 +126,7 @@ class TestCandidates:
     def test_resources_are_required(self, command):
         assert "Specify resources" in error(command("candidates"), 2)
 
-    def test_names_of_many_trees_are_read_with_one_list(
+    def test_the_names_of_many_trees_are_read_with_one_request(
         self, command, hosts, monkeypatch
     ):
         monkeypatch.setattr("placement.cmd.candidates._MANY_TREES", 2)
@@ -143,7 +143,9 @@ class TestCandidates:
 
 
 class TestClaim:
-    def test_it_prints_the_consumer_and_its_allocations(self, command, client, hosts):
+    def test_claim_prints_the_consumer_and_its_allocations(
+        self, command, client, hosts
+    ):
         result = command("claim", "VCPU=2")
 
         assert result.exit_code == 0
@@ -166,7 +168,7 @@ class TestClaim:
         assert (held.project_id, held.user_id) == ("p", "u")
         assert held.consumer_type == "VOLUME"
 
-    def test_claims_fail_when_nothing_is_left(self, command, hosts):
+    def test_claims_fail_if_no_capacity_is_free(self, command, hosts):
         for _ in range(3):
             assert command("claim", "VCPU=1").exit_code == 0
 
@@ -178,13 +180,13 @@ class TestClaim:
         taken = []
         claim = Client.claim
 
-        def somebody_is_faster(self, consumer, request, **owner):
+        def claim_first(self, consumer, request, **owner):
             if not taken:
                 taken.append(request)
                 assert claim(client, str(uuid.uuid4()), request, **owner)
             return claim(self, consumer, request, **owner)
 
-        monkeypatch.setattr(Client, "claim", somebody_is_faster)
+        monkeypatch.setattr(Client, "claim", claim_first)
 
         result = command("claim", "MEMORY_MB=64", "--json")
 
@@ -210,7 +212,7 @@ class TestClaim:
         for _ in range(8):
             assert command("claim", "VCPU=1").exit_code == 0
 
-        # In the order of the search it would be 1 + 2 + ... + 8 = 36.
+        # In the order of the search there would be 1 + 2 + ... + 8 = 36 attempts.
         assert len(tried) <= 8 + 3
 
     def test_candidates_of_a_file_are_claimed_in_order(self, command, client, tmp_path):
@@ -278,7 +280,7 @@ class TestClaim:
 
 
 class TestRelease:
-    def test_it_deletes_the_allocations(self, command, client, hosts):
+    def test_release_deletes_the_allocations(self, command, client, hosts):
         consumer = command("claim", "VCPU=2").stdout.split()[0]
 
         assert command("release", consumer).exit_code == 0
@@ -329,7 +331,9 @@ class TestShow:
 
         assert [tree["name"] for tree in trees] == ["two"]
 
-    def test_all_trees_cost_one_request(self, command, client, monkeypatch, hosts):
+    def test_all_trees_are_read_with_one_request(
+        self, command, client, monkeypatch, hosts
+    ):
         paths = []
         request = client.request
 
@@ -344,7 +348,7 @@ class TestShow:
         assert [tree["uuid"] for tree in trees] == [hosts.one, hosts.two]
         assert paths == ["/-/v1/providers"]
 
-    def test_the_provider_must_exist(self, command):
+    def test_an_unknown_provider_is_an_error(self, command):
         assert "nobody" in error(command("show", "nobody"), 1)
 
     def test_without_providers_it_prints_a_hint(self, command):
@@ -370,7 +374,7 @@ class TestHost:
     def machine(self, tmp_path, monkeypatch):
         monkeypatch.setattr(host, "_ROOT", machines.two_nodes(tmp_path / "machine"))
 
-    def test_it_prints_the_changes(self, command, client):
+    def test_report_prints_the_changes(self, command, client):
         result = command(
             *("host", "report", "--name", "h", "--vcpu-ratio", "4"),
             *("--trait", "CUSTOM_FAST"),
@@ -391,7 +395,7 @@ class TestHost:
         assert again.stdout == "h: nothing to change\n"
         assert command("host", "report", "--name", "h", "--json").stdout == "[]\n"
 
-    def test_numa_nodes_and_json(self, command):
+    def test_numa_reports_the_nodes(self, command):
         result = command("host", "report", "--name", "h", "--numa", "--json")
 
         changes = json.loads(result.stdout)

@@ -12,18 +12,18 @@ from placement.cmd import search_options
 
 @click.command()
 @search_options.options(limit=20)
-def ask(search):
+def search_command(search):
     click.echo(search.query(lambda name: f"uuid-of-{name}") if search else "")
 
 
-def asked(*arguments):
-    result = click.testing.CliRunner().invoke(ask, arguments)
+def query_of(*arguments):
+    result = click.testing.CliRunner().invoke(search_command, arguments)
     assert result.exit_code == 0, result.output
     return urllib.parse.parse_qsl(result.stdout.strip())
 
 
-def refusal(*arguments):
-    result = click.testing.CliRunner().invoke(ask, arguments)
+def usage_error(*arguments):
+    result = click.testing.CliRunner().invoke(search_command, arguments)
     assert result.exit_code == 2
     return result.stderr.splitlines()[-1]
 
@@ -39,11 +39,11 @@ def refusal(*arguments):
     ],
 )
 def test_resources_can_be_written_in_several_forms(arguments):
-    assert asked(*arguments) == [("resources", "VCPU:1,DISK_GB:5"), ("limit", "20")]
+    assert query_of(*arguments) == [("resources", "VCPU:1,DISK_GB:5"), ("limit", "20")]
 
 
 def test_all_options_are_in_the_query():
-    found = asked(
+    found = query_of(
         *("VCPU=1", "--required", "A,!B", "--required", "in:C,D"),
         *("--member-of", "U", "--in-tree", "P", "--group", "_N:resources=VF=1"),
         *("--group-policy", "none", "--root-required", "E,!F"),
@@ -65,32 +65,32 @@ def test_all_options_are_in_the_query():
 
 
 def test_in_tree_of_a_group_can_be_a_name():
-    found = asked("--group", "_N:resources=VF=1;in_tree=P")
+    found = query_of("--group", "_N:resources=VF=1;in_tree=P")
 
     assert ("in_tree_N", "uuid-of-P") in found
 
 
 def test_no_options_are_no_search():
-    assert asked() == asked("--limit", "3") == []
+    assert query_of() == query_of("--limit", "3") == []
 
 
 def test_a_raw_query_is_sent_unchanged():
-    assert asked("--query", "?resources=VCPU:1") == [("resources", "VCPU:1")]
+    assert query_of("--query", "?resources=VCPU:1") == [("resources", "VCPU:1")]
 
 
 def test_a_raw_query_excludes_other_options():
-    assert "--query" in refusal("--query", "resources=VCPU:1", "VCPU=1")
+    assert "--query" in usage_error("--query", "resources=VCPU:1", "VCPU=1")
 
 
 @pytest.mark.parametrize(
     "text", ["VCPU", "VCPU=", "=1", "VCPU=x", "VCPU=-1", "VCPU=1.5", "VCPU=1,", ""]
 )
 def test_malformed_resources_are_usage_errors(text):
-    assert "CLASS=AMOUNT" in refusal(text)
+    assert "CLASS=AMOUNT" in usage_error(text)
 
 
 def test_a_class_must_not_be_repeated():
-    assert "repeated" in refusal("VCPU=1", "VCPU=2")
+    assert "repeated" in usage_error("VCPU=1", "VCPU=2")
 
 
 def test_a_group_can_have_all_keys():
@@ -123,4 +123,4 @@ def test_a_group_needs_no_resources():
     ],
 )
 def test_malformed_groups_are_usage_errors(text, named):
-    assert named in refusal("--group", text)
+    assert named in usage_error("--group", text)

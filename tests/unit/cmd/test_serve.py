@@ -28,8 +28,8 @@ def home(tmp_path, monkeypatch):
     return home
 
 
-def refused(result, status):
-    """Return the last line of a command that ended with ``status``."""
+def last_error(result, status):
+    """Return the last error line of a command that exited with ``status``."""
     assert result.exit_code == status, result.output
     return result.stderr.strip().splitlines()[-1]
 
@@ -51,21 +51,25 @@ def refused(result, status):
     ],
 )
 def test_an_invalid_address_is_a_usage_error(bare_command, state, bind):
-    assert f"'{bind}' is not HOST:PORT" in refused(
+    assert f"'{bind}' is not HOST:PORT" in last_error(
         bare_command("serve", "--bind", bind), 2
     )
     assert not state.exists()
 
 
-def test_an_unknown_host_is_reported_first(bare_command, state):
+def test_an_unknown_host_is_reported_before_a_state_directory_is_created(
+    bare_command, state
+):
     result = bare_command("serve", "--bind=no-such-host.invalid:8778")
 
-    assert "Cannot listen on no-such-host.invalid:8778: " in refused(result, 1)
+    assert "Cannot listen on no-such-host.invalid:8778: " in last_error(result, 1)
     assert not state.exists()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
-def test_a_port_in_use_is_reported_first_in_one_sentence(bare_command, state, host):
+def test_a_port_in_use_is_reported_before_a_state_directory_is_created(
+    bare_command, state, host
+):
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = busy.getsockname()[1]
         result = bare_command("serve", f"--bind={host}:{port}")
@@ -85,7 +89,7 @@ def test_a_file_without_a_database_is_an_error(bare_command, state, tmp_path):
 
     result = bare_command("serve", FREE, "--config-file", str(path))
 
-    assert "No database is configured" in refused(result, 1)
+    assert "No database is configured" in last_error(result, 1)
     assert str(path) in result.stderr
     assert not (state / serve.DATABASE_FILE).exists()
 
@@ -96,14 +100,14 @@ def test_a_directory_of_files_without_a_database_is_an_error(
 ):
     result = bare_command("serve", FREE, "--config-dir", str(tmp_path))
 
-    assert "No database is configured" in refused(result, 1)
+    assert "No database is configured" in last_error(result, 1)
     assert not (state / serve.DATABASE_FILE).exists()
 
 
 def test_a_default_file_without_a_database_is_an_error(bare_command, home):
     (home / "placement.conf").write_text("[api]\nauth_strategy = noauth2\n")
 
-    assert "No database is configured" in refused(bare_command("serve", FREE), 1)
+    assert "No database is configured" in last_error(bare_command("serve", FREE), 1)
 
 
 def test_a_file_of_the_environment_without_a_database_is_an_error(
@@ -114,25 +118,25 @@ def test_a_file_of_the_environment_without_a_database_is_an_error(
     (directory / "placement.conf").write_text("")
     monkeypatch.setenv(find.DIRECTORY_VARIABLE, str(directory))
 
-    assert "No database is configured" in refused(bare_command("serve", FREE), 1)
+    assert "No database is configured" in last_error(bare_command("serve", FREE), 1)
 
 
 @pytest.mark.usefixtures("home")
 def test_a_log_configuration_that_is_missing_is_an_error(bare_command, monkeypatch):
     monkeypatch.setenv("OS_DEFAULT__LOG_CONFIG_APPEND", "/no/such/logging.ini")
 
-    assert "/no/such/logging.ini" in refused(bare_command("serve", FREE), 1)
+    assert "/no/such/logging.ini" in last_error(bare_command("serve", FREE), 1)
 
 
 @pytest.mark.usefixtures("home")
-def test_a_second_server_in_a_state_directory_is_refused(bare_command, state):
+def test_a_second_server_in_a_state_directory_is_rejected(bare_command, state):
     state.mkdir()
     (state / location.ENDPOINT_FILE).write_text("http://127.0.0.1:9\n")
     with open(state / serve.LOCK_FILE, "w") as held:
         held.write("4711\n")
         held.flush()
         fcntl.flock(held, fcntl.LOCK_EX)
-        text = refused(bare_command("serve", FREE), 1)
+        text = last_error(bare_command("serve", FREE), 1)
 
     assert "already running" in text
     assert "process 4711, http://127.0.0.1:9" in text
@@ -147,7 +151,7 @@ def test_a_full_disk_does_not_break_later_starts(bare_command, state):
     with full_disk():
         result = bare_command("serve", FREE)
 
-    assert "too large" in refused(result, 1)
+    assert "too large" in last_error(result, 1)
     assert not (state / location.TOKEN_FILE).exists()
 
 

@@ -104,7 +104,7 @@ def test_a_policy_file_in_json_is_a_failure(check, tmp_path):
     assert (code, results) == (2, ["Success", "Success", "Failure"])
 
 
-def test_a_policy_file_in_yaml_is_fine(check, tmp_path):
+def test_a_policy_file_in_yaml_is_a_success(check, tmp_path):
     (tmp_path / "policy.yaml").write_text('"placement:traits:list": "role:a"\n')
 
     assert check()[0] == 0

@@ -39,13 +39,13 @@ def test_the_service_reads_the_directory_of_the_environment(tmp_path, home):
     assert connection(config) == "sqlite:///named"
 
 
-def test_a_named_directory_must_have_the_file(tmp_path):
+def test_a_named_directory_without_the_file_is_an_error(tmp_path):
     with pytest.raises(exception.ConfigurationError, match=r"placement\.conf"):
         find.service_config({"OS_PLACEMENT_CONFIG_DIR": str(tmp_path)})
 
 
 @pytest.mark.parametrize("environ", [{}, {"OS_PLACEMENT_CONFIG_DIR": "  "}])
-def test_without_a_named_directory_the_default_places_are_read(home, environ):
+def test_without_a_named_directory_the_default_directories_are_read(home, environ):
     write(home, "sqlite:///home")
     assert connection(find.service_config(environ)) == "sqlite:///home"
 
@@ -59,7 +59,7 @@ def test_the_service_needs_no_file(monkeypatch):
     assert connection(find.service_config({})) == "sqlite:///environment"
 
 
-def test_the_environment_wins_over_the_file(tmp_path, monkeypatch):
+def test_the_environment_overrides_the_file(tmp_path, monkeypatch):
     write(tmp_path, "sqlite:///file")
     monkeypatch.setenv("OS_PLACEMENT_DATABASE__CONNECTION", "sqlite:///environment")
 
@@ -68,7 +68,7 @@ def test_the_environment_wins_over_the_file(tmp_path, monkeypatch):
     assert connection(config) == "sqlite:///environment"
 
 
-def test_a_command_line_option_wins_over_the_environment(monkeypatch):
+def test_a_command_line_option_overrides_the_environment(monkeypatch):
     monkeypatch.setenv("OS_DEFAULT__DEBUG", "true")
 
     assert find.command_config([]).debug
@@ -126,7 +126,7 @@ SOURCES = [
         (program, [*files], [], files[-1])
         for program in (SERVICE, MANAGE)
         for files in (
-            # Earlier places take precedence, and drop-in files over the main file.
+            # Earlier directories take precedence, and drop-in files over the main file.
             ("home/placement.conf", "home/.placement/placement.conf"),
             ("home/placement.conf.d/b.conf", "home/.placement/placement.conf.d/a.conf"),
             ("home/placement.conf.d/a.conf", "home/placement.conf.d/b.conf"),
@@ -190,9 +190,9 @@ SOURCES = [
 ]
 
 
-@pytest.mark.parametrize(("program", "files", "called_with", "winner"), SOURCES)
-def test_every_source_and_its_precedence(
-    tmp_path, monkeypatch, program, files, called_with, winner
+@pytest.mark.parametrize(("program", "files", "called_with", "expected_file"), SOURCES)
+def test_the_source_with_precedence_is_read(
+    tmp_path, monkeypatch, program, files, called_with, expected_file
 ):
     monkeypatch.setenv("SNAP_COMMON", str(tmp_path / "snap"))
     for name in files:
@@ -210,7 +210,7 @@ def test_every_source_and_its_precedence(
     else:
         config = find.command_config(options, prog=program)
 
-    expected = files[winner] if isinstance(winner, int) else winner
+    expected = files[expected_file] if isinstance(expected_file, int) else expected_file
     assert connection(config) == expected
     if expected is not None:
         assert str(tmp_path / expected) in find.files_read(config)
@@ -228,12 +228,12 @@ def test_a_file_named_after_the_program_is_read_only_for_our_programs(
     assert (connection(find.service_config({})) == program) is found
 
 
-def test_a_file_named_to_a_command_must_exist(tmp_path):
+def test_a_missing_file_of_a_command_is_an_error(tmp_path):
     with pytest.raises(exception.ConfigurationError, match=r"none\.conf"):
         find.command_config(["--config-file", str(tmp_path / "none.conf")])
 
 
-def test_a_file_that_is_not_ini_is_refused(tmp_path):
+def test_a_file_that_is_not_ini_is_rejected(tmp_path):
     path = tmp_path / "placement.conf"
     path.write_text("connection\n")
 

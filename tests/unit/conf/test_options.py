@@ -1,4 +1,4 @@
-"""Every option of existing configurations is known, with its default."""
+"""Every option of an existing configuration is known, and has its default."""
 
 import pytest
 from oslo_config import cfg, generator
@@ -91,7 +91,7 @@ def test_a_group_has_its_options_and_their_defaults(config, group):
 
 
 @pytest.mark.parametrize("group", sorted(DEFAULTS.keys() - OF_LIBRARIES))
-def test_a_group_of_ours_has_no_other_options(config, group):
+def test_a_group_has_no_other_options(config, group):
     assert set(config[group]) == DEFAULTS[group].keys()
 
 

@@ -1,4 +1,4 @@
-"""Settings have the values of the configuration."""
+"""Settings are loaded from the configuration."""
 
 import dataclasses
 
@@ -24,7 +24,7 @@ def load(tmp_path):
     return load
 
 
-def test_options_become_plain_values(load):
+def test_options_are_loaded_as_plain_values(load):
     loaded = load(
         URL
         + """

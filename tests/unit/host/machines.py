@@ -1,4 +1,4 @@
-"""Copies of the few files in which a kernel describes a machine."""
+"""Sample files of /proc and /sys that describe a machine."""
 
 import pathlib
 
@@ -30,7 +30,7 @@ def write(root: pathlib.Path, files: dict[str, str]) -> pathlib.Path:
 def cpuinfo(
     count=4, flags="fpu sse", vendor="GenuineIntel", siblings=4, cores=4, form=X86
 ) -> str:
-    """Return /proc/cpuinfo of processors that are all the same."""
+    """Return the text of /proc/cpuinfo for ``count`` equal processors."""
     return "\n".join(
         form.format(
             number=number, vendor=vendor, siblings=siblings, cores=cores, flags=flags
@@ -48,7 +48,7 @@ def meminfo(kib: int, prefix: str = "") -> str:
 
 
 def two_nodes(root: pathlib.Path) -> pathlib.Path:
-    """Write a machine of 4 CPUs and 8 GiB on two nodes; return its root."""
+    """Write a machine of 4 CPUs and 8 GiB on two NUMA nodes; return its root."""
     node = "sys/devices/system/node"
     return write(
         root,

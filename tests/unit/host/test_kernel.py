@@ -1,4 +1,4 @@
-"""The facts are read from the files of a kernel, and absent where it has none."""
+"""The machine is read from the files of the kernel; missing files are allowed."""
 
 import os
 import pathlib
@@ -11,7 +11,7 @@ from placement.host.kernel import Machine, Node, Processor
 from tests.unit.host import machines
 
 
-def test_a_whole_machine(tmp_path, monkeypatch):
+def test_read_machine_reads_cpus_memory_disk_and_nodes(tmp_path, monkeypatch):
     status = types.SimpleNamespace(f_blocks=3 * 2**18 + 1, f_frsize=4096)
     monkeypatch.setattr(os, "statvfs", lambda path: status)
 
@@ -26,14 +26,14 @@ def test_a_whole_machine(tmp_path, monkeypatch):
     )
 
 
-def test_a_kernel_that_says_nothing(tmp_path):
+def test_read_machine_without_kernel_files_finds_no_cpus_and_no_memory(tmp_path):
     machine = kernel.read_machine(tmp_path, pathlib.Path("/"))
 
     assert (machine.cpus, machine.memory_mb) == (0, None)
     assert (machine.processor, machine.nodes) == (Processor(), ())
 
 
-def test_the_machine_that_the_tests_run_on():
+def test_read_machine_of_the_machine_that_runs_the_tests():
     machine = kernel.read_machine(pathlib.Path("/"), pathlib.Path("/"))
 
     assert machine.cpus >= len(os.sched_getaffinity(0)) > 0
@@ -49,24 +49,24 @@ def test_the_machine_that_the_tests_run_on():
         ("\n", set()),
     ],
 )
-def test_lists_of_the_kernel(text, numbers):
+def test_cpu_lists_are_parsed(text, numbers):
     assert kernel.parse_cpu_list(text) == numbers
 
 
-def test_without_sysfs_the_processors_are_counted(tmp_path):
+def test_without_sysfs_the_cpus_are_those_of_cpuinfo(tmp_path):
     root = machines.write(tmp_path, {"proc/cpuinfo": machines.cpuinfo(count=3)})
 
     assert kernel.online_cpus(root) == {0, 1, 2}
 
 
-def test_a_cpu_that_is_offline_is_not_counted_at_its_node(tmp_path):
+def test_a_node_does_not_count_an_offline_cpu(tmp_path):
     root = machines.two_nodes(tmp_path)
     machines.write(root, {"sys/devices/system/cpu/online": "0-2\n"})
 
     assert [node.cpus for node in kernel.numa_nodes(root)] == [2, 1]
 
 
-def test_nodes_come_in_the_order_of_their_numbers(tmp_path):
+def test_nodes_are_sorted_by_number(tmp_path):
     nodes = "sys/devices/system/node"
     root = machines.write(
         tmp_path, {f"{nodes}/node{number}/cpulist": "\n" for number in (10, 9, 0)}
@@ -85,35 +85,37 @@ def test_a_node_may_have_memory_only(tmp_path):
 @pytest.mark.parametrize(
     ("siblings", "cores", "expected"), [(8, 4, True), (4, 4, False)]
 )
-def test_threads_are_more_siblings_than_cores(tmp_path, siblings, cores, expected):
+def test_a_processor_with_more_siblings_than_cores_has_threads(
+    tmp_path, siblings, cores, expected
+):
     info = machines.cpuinfo(siblings=siblings, cores=cores)
     root = machines.write(tmp_path, {"proc/cpuinfo": info})
 
     assert kernel.processor(root).has_threads is expected
 
 
-def test_a_flag_counts_when_all_processors_have_it(tmp_path):
+def test_the_flags_are_those_that_all_processors_have(tmp_path):
     info = machines.cpuinfo(1, "fpu sse avx") + "\n" + machines.cpuinfo(1, "fpu sse")
     root = machines.write(tmp_path, {"proc/cpuinfo": info})
 
     assert kernel.processor(root).flags == {"fpu", "sse"}
 
 
-def test_arm_calls_flags_features_and_names_no_vendor(tmp_path):
+def test_an_arm_processor_has_features_as_flags_and_no_vendor(tmp_path):
     info = machines.cpuinfo(flags="fp asimd", form=machines.ARM)
     root = machines.write(tmp_path, {"proc/cpuinfo": info})
 
     assert kernel.processor(root) == Processor(None, frozenset({"fp", "asimd"}), False)
 
 
-def test_a_processor_without_flags_has_none(tmp_path):
+def test_a_cpuinfo_without_flags_is_an_empty_processor(tmp_path):
     info = "processor\t: 0\nBogoMIPS\t: 50.00\n\nRevision\t: a020d3\n"
     root = machines.write(tmp_path, {"proc/cpuinfo": info})
 
     assert kernel.processor(root) == Processor()
 
 
-def test_a_directory_that_is_not_there_yet_counts_where_it_would_be(
+def test_the_disk_of_a_missing_directory_is_that_of_its_closest_parent(
     tmp_path, monkeypatch
 ):
     asked = []
@@ -128,7 +130,7 @@ def test_a_directory_that_is_not_there_yet_counts_where_it_would_be(
     assert asked == [tmp_path]
 
 
-def test_less_than_a_gibibyte_of_disk_is_no_disk(tmp_path, monkeypatch):
+def test_a_disk_of_less_than_1_gib_is_none(tmp_path, monkeypatch):
     status = types.SimpleNamespace(f_blocks=2**30 - 1, f_frsize=1)
     monkeypatch.setattr(os, "statvfs", lambda path: status)
 
@@ -146,7 +148,7 @@ def test_less_than_a_gibibyte_of_disk_is_no_disk(tmp_path, monkeypatch):
         ("sys/devices/system/node/node0/meminfo", "Node 0 MemTotal: kB\n"),
     ],
 )
-def test_a_file_that_is_not_understood_is_named(tmp_path, name, text):
+def test_a_malformed_file_is_reported_by_name(tmp_path, name, text):
     root = machines.two_nodes(tmp_path)
     machines.write(root, {name: text})
 
@@ -154,7 +156,7 @@ def test_a_file_that_is_not_understood_is_named(tmp_path, name, text):
         kernel.read_machine(root, tmp_path)
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path):
+def test_an_unreadable_file_is_reported_by_name(tmp_path):
     root = machines.two_nodes(tmp_path)
     (root / "proc/meminfo").unlink()
     (root / "proc/meminfo").mkdir()

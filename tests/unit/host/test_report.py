@@ -1,4 +1,4 @@
-"""Reporting makes what is stored equal to the facts, and touches nothing else."""
+"""A report stores the resources of the machine, and changes nothing else."""
 
 import dataclasses
 import uuid
@@ -70,13 +70,13 @@ def allocate(client, name, resource_class):
 
 
 class TestPlan:
-    def test_flat_the_root_offers_everything(self):
+    def test_a_flat_plan_has_all_resources_on_the_root(self):
         [root] = report.plan(MACHINE, "host", is_numa=False)
 
         assert root.totals == {"VCPU": 4, "MEMORY_MB": 8192, "DISK_GB": 100}
         assert root.traits == {AVX, SSE}
 
-    def test_nodes_offer_cpus_and_memory(self):
+    def test_a_numa_plan_has_cpus_and_memory_on_the_nodes(self):
         root, *nodes = report.plan(MACHINE, "host", is_numa=True)
 
         assert root.totals == {"DISK_GB": 100}
@@ -87,7 +87,7 @@ class TestPlan:
         assert root.traits == {AVX, SSE}
         assert nodes[0].traits == {AVX, SSE, "HW_NUMA_ROOT"}
 
-    def test_what_a_node_lacks_is_not_offered(self):
+    def test_a_node_without_cpus_or_memory_gets_no_inventory_of_them(self):
         nodes = (Node(0, 4, 0), Node(1, 0, 8192), Node(2, 0, 0))
         machine = dataclasses.replace(MACHINE, nodes=nodes)
 
@@ -110,17 +110,17 @@ class TestPlan:
         ("machine", "what"),
         [(Machine(0, 64, 1), "no CPUs"), (Machine(2, None, 1), "no memory")],
     )
-    def test_a_machine_without_cpus_or_memory_is_refused(self, machine, what):
+    def test_a_machine_without_cpus_or_memory_is_rejected(self, machine, what):
         with pytest.raises(report.ReportError, match=what):
             report.plan(machine, "host", is_numa=False)
 
-    def test_there_may_be_no_nodes_to_report(self):
+    def test_a_numa_plan_of_a_machine_without_nodes_is_rejected(self):
         with pytest.raises(report.ReportError, match="no NUMA nodes"):
             report.plan(Machine(2, 1024, 10), "host", is_numa=True)
 
 
 class TestFlat:
-    def test_a_new_machine_is_stored(self, client):
+    def test_a_new_machine_is_created_with_inventories_and_traits(self, client):
         changes = run(client, custom_traits=["CUSTOM_FAST"])
 
         assert totals(client, "host") == {
@@ -138,14 +138,14 @@ class TestFlat:
         ]
 
     @pytest.mark.parametrize("is_numa", [False, True])
-    def test_the_same_machine_again_writes_nothing(self, client, is_numa):
+    def test_reporting_the_same_machine_again_writes_nothing(self, client, is_numa):
         run(client, is_numa=is_numa, ratios={"VCPU": 4.0})
         before = snapshot(client)
 
         assert run(client, is_numa=is_numa, ratios={"VCPU": 4.0}) == []
         assert snapshot(client) == before
 
-    def test_only_what_differs_is_changed(self, client):
+    def test_only_differences_are_written(self, client):
         run(client)
         flags = Processor("GenuineIntel", frozenset({"sse", "avx2"}))
         grown = dataclasses.replace(MACHINE, cpus=8, processor=flags)
@@ -157,7 +157,7 @@ class TestFlat:
             ("host", f"traits removed: {AVX}"),
         ]
 
-    def test_what_operators_have_set_stays(self, client):
+    def test_the_settings_of_operators_are_kept(self, client):
         run(client)
         host = named(client, "host")
         stored = client.get_inventories(host.uuid)
@@ -183,7 +183,7 @@ class TestFlat:
         assert by_class["VGPU"] == Inventory(1)
         assert traits_of(client, "host") == mine.names
 
-    def test_a_maximum_that_nobody_set_follows_the_total(self, client):
+    def test_a_max_unit_equal_to_the_total_follows_the_total(self, client):
         host = client.create_provider("host")
         client.create_inventory(host.uuid, "VCPU", Inventory(2))
 
@@ -191,14 +191,14 @@ class TestFlat:
 
         assert client.get_inventory(host.uuid, "VCPU").max_unit == 4
 
-    def test_a_ratio_that_is_given_wins(self, client):
+    def test_a_given_ratio_overrides_the_stored_one(self, client):
         run(client, ratios={"VCPU": 4.0})
 
         assert run(client, ratios={"VCPU": 8.0}) == [
             ("host", "VCPU: allocation_ratio 4.0 -> 8.0")
         ]
 
-    def test_an_offer_in_use_may_change_its_size(self, client):
+    def test_the_total_of_an_inventory_in_use_is_changed(self, client):
         run(client)
         allocate(client, "host", "VCPU")
 
@@ -217,7 +217,7 @@ class TestFlat:
 
 
 class TestNUMA:
-    def test_nodes_are_children(self, client):
+    def test_nodes_are_children_of_the_host(self, client):
         run(client, is_numa=True)
 
         host = named(client, "host")
@@ -228,7 +228,9 @@ class TestNUMA:
         assert "HW_NUMA_ROOT" in traits_of(client, "host_NUMA_0")
         assert "HW_NUMA_ROOT" not in traits_of(client, "host")
 
-    def test_there_and_back_when_nothing_is_allocated(self, client):
+    def test_a_numa_report_and_then_a_flat_one_restore_the_flat_inventories(
+        self, client
+    ):
         run(client)
         flat = totals(client, "host")
 
@@ -239,13 +241,13 @@ class TestNUMA:
         assert [provider.name for provider in client.get_providers()] == ["host"]
         assert changes[:2] == [("host_NUMA_0", "deleted"), ("host_NUMA_1", "deleted")]
 
-    def test_a_node_that_is_gone_is_deleted(self, client):
+    def test_a_node_that_no_longer_exists_is_deleted(self, client):
         run(client, is_numa=True)
         smaller = dataclasses.replace(MACHINE, nodes=MACHINE.nodes[:1])
 
         assert run(client, smaller, is_numa=True) == [("host_NUMA_1", "deleted")]
 
-    def test_children_that_stand_for_something_else_stay(self, client):
+    def test_other_children_and_providers_are_kept(self, client):
         run(client, is_numa=True)
         host = named(client, "host")
         client.create_provider("host_NUMA_x", parent_uuid=host.uuid)
@@ -257,7 +259,7 @@ class TestNUMA:
         names = {provider.name for provider in client.get_providers()}
         assert names == {"host", "host_NUMA_x", "host_gpu", "host_NUMA_7"}
 
-    def test_nodes_do_not_come_while_the_host_is_allocated_from(self, client):
+    def test_a_numa_report_is_rejected_while_the_host_has_allocations(self, client):
         run(client)
         consumer = allocate(client, "host", "VCPU")
         before = snapshot(client)
@@ -269,7 +271,7 @@ class TestNUMA:
         client.delete_allocations(consumer)
         assert run(client, is_numa=True)
 
-    def test_what_stays_where_it_is_may_be_allocated(self, client):
+    def test_a_numa_report_is_accepted_if_only_the_disk_is_allocated(self, client):
         run(client)
         allocate(client, "host", "DISK_GB")
 
@@ -277,7 +279,7 @@ class TestNUMA:
 
         assert totals(client, "host") == {"DISK_GB": 100}
 
-    def test_nodes_do_not_go_while_one_is_allocated_from(self, client):
+    def test_a_flat_report_is_rejected_while_a_node_has_allocations(self, client):
         run(client, is_numa=True)
         allocate(client, "host_NUMA_1", "VCPU")
         before = snapshot(client)
@@ -287,7 +289,7 @@ class TestNUMA:
 
         assert snapshot(client) == before
 
-    def test_a_node_with_children_does_not_go(self, client):
+    def test_a_flat_report_is_rejected_while_a_node_has_children(self, client):
         run(client, is_numa=True)
         client.create_provider("pf", parent_uuid=named(client, "host_NUMA_1").uuid)
         before = snapshot(client)
@@ -297,15 +299,15 @@ class TestNUMA:
 
         assert snapshot(client) == before
 
-    def test_the_name_of_a_node_may_be_taken_elsewhere(self, client):
+    def test_a_node_name_in_another_tree_is_an_error(self, client):
         client.create_provider("host_NUMA_0")
 
         with pytest.raises(report.ReportError, match="not a child of host"):
             run(client, is_numa=True)
 
 
-class Interfering:
-    """A transport that writes to a provider before each of its first writes."""
+class InterferingTransport:
+    """A transport that updates the host before each of the first writes."""
 
     def __init__(self, transport, interfere, times):
         self._transport = transport
@@ -319,14 +321,14 @@ class Interfering:
         return self._transport.send(method, path, headers, body)
 
 
-class TestInterference:
+class TestConcurrentUpdates:
     @pytest.fixture
     def transport(self, tmp_path):
         return WSGITransport(in_process.application(tmp_path))
 
     @pytest.fixture
     def interfere(self, transport):
-        """Change the host as an operator would, and so move its generation."""
+        """Change an inventory of the host, which increments its generation."""
         client = Client(transport)
 
         def interfere():
@@ -340,9 +342,9 @@ class TestInterference:
 
         return interfere
 
-    def test_a_step_that_was_spoiled_is_begun_anew(self, transport, interfere):
+    def test_a_step_is_repeated_after_a_concurrent_update(self, transport, interfere):
         times = report.ATTEMPTS - 1
-        client = Client(Interfering(transport, interfere, times))
+        client = Client(InterferingTransport(transport, interfere, times))
 
         run(client)
 
@@ -354,17 +356,17 @@ class TestInterference:
         }
         assert traits_of(client, "host") == {AVX, SSE}
 
-    def test_it_is_not_begun_for_ever(self, transport, interfere):
-        client = Client(Interfering(transport, interfere, report.ATTEMPTS))
+    def test_the_number_of_attempts_is_limited(self, transport, interfere):
+        client = Client(InterferingTransport(transport, interfere, report.ATTEMPTS))
 
         with pytest.raises(ConcurrentUpdate):
             run(client)
 
-    def test_two_reports_at_once_may_both_find_nothing(self, transport):
+    def test_a_host_that_is_created_concurrently_is_used(self, transport):
         plain = Client(transport)
 
         class Racing:
-            """Has somebody else create the host just before."""
+            """Creates the host just before the client does."""
 
             def send(self, method, path, headers, body):
                 if method == "POST" and not plain.get_providers(name="host"):
@@ -377,7 +379,7 @@ class TestInterference:
         assert totals(plain, "host")["VCPU"] == 4
 
 
-def test_standard_traits_that_the_service_lacks_are_left_out(client, monkeypatch):
+def test_standard_traits_unknown_to_the_service_are_omitted(client, monkeypatch):
     known = client.get_traits
 
     def older(names=None, **filters):

@@ -1,4 +1,4 @@
-"""Flags of the kernel become the standard traits that mean the same."""
+"""The flags of the kernel are mapped to standard traits."""
 
 import os_traits
 import pytest
@@ -43,22 +43,22 @@ def found(flags, vendor=INTEL, has_threads=False):
         ("", INTEL, set()),
     ],
 )
-def test_flags(flags, vendor, expected):
+def test_flags_are_mapped_by_vendor(flags, vendor, expected):
     assert found(flags, vendor) == expected
 
 
-def test_instructions_in_256_bits_are_not_called_avx512():
+def test_avx512_traits_require_avx512f():
     wide = {"AVX512GFNI", "AVX512VAES", "AVX512VPCLMULQDQ"}
 
     assert found("gfni vaes vpclmulqdq avx2") == {"AVX2"}
     assert found("gfni vaes vpclmulqdq avx512f") == {*wide, "AVX512F"}
 
 
-def test_threads_have_a_trait():
+def test_threads_are_mapped_to_a_trait():
     assert found("", has_threads=True) == {"HW_CPU_HYPERTHREADING"}
 
 
-def test_arm_has_traits_of_its_own():
+def test_arm_features_are_mapped_to_aarch64_traits():
     assert found("fp asimd sha1 sse unknown", vendor=None) == {
         "HW_CPU_AARCH64_FP",
         "HW_CPU_AARCH64_ASIMD",
@@ -66,11 +66,11 @@ def test_arm_has_traits_of_its_own():
     }
 
 
-def test_a_machine_without_flags_has_no_traits():
+def test_a_processor_without_flags_has_no_traits():
     assert traits.processor_traits(Processor()) == frozenset()
 
 
-def test_what_os_traits_lacks_is_left_out(monkeypatch):
+def test_traits_unknown_to_os_traits_are_omitted(monkeypatch):
     monkeypatch.setattr(os_traits, "get_traits", lambda prefix: ["HW_CPU_X86_SSE"])
 
     assert found("sse avx") == {"SSE"}
@@ -80,7 +80,7 @@ def test_what_os_traits_lacks_is_left_out(monkeypatch):
     "table",
     ["_X86_BY_FLAG", "_AVX512_BY_FLAG", "_INTEL_BY_FLAG", "_AMD_BY_FLAG"],
 )
-def test_every_trait_of_the_tables_is_standard(table):
+def test_every_trait_of_the_tables_is_a_standard_trait(table):
     names = {
         "HW_CPU_X86_" + name
         for names in getattr(traits, table).values()
@@ -101,5 +101,5 @@ def test_every_trait_of_the_tables_is_standard(table):
         ("CUSTOM_HW_CPU_X86_SSE", False),
     ],
 )
-def test_which_traits_the_processor_decides(name, expected):
+def test_is_processor_trait(name, expected):
     assert traits.is_processor_trait(name) is expected
