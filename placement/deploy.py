@@ -65,7 +65,7 @@ def loadapp(
     # Flask's own way to put middleware around an application.
     # Flask documents this assignment; its types have a method here.
     app.wsgi_app = _wrapped(  # type: ignore[assignment,method-assign]
-        app.wsgi_app, _layers(config), service
+        app.wsgi_app, _layers(config, app.open_paths()), service
     )
     # After the middleware, because its libraries register options, too.
     _log_configuration(config, service.settings)
@@ -125,7 +125,9 @@ def _api_layers() -> tuple[_Wrap, ...]:
     return (microversion.wrap, fault_wrap.wrap)
 
 
-def _layers(config: cfg.ConfigOpts) -> tuple[_Wrap, ...]:
+def _layers(
+    config: cfg.ConfigOpts, open_paths: collections.abc.Set[str]
+) -> tuple[_Wrap, ...]:
     """Return the middleware of all requests, outermost first."""
     return (
         request_id.wrap,
@@ -136,7 +138,7 @@ def _layers(config: cfg.ConfigOpts) -> tuple[_Wrap, ...]:
         # Inside of the request log, which also logs failures.
         fault_wrap.wrap,
         cors.wrap,
-        functools.partial(auth.wrap, config=config),
+        functools.partial(auth.wrap, config=config, open_paths=open_paths),
     )
 
 

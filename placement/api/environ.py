@@ -2,4 +2,6 @@
 
 CONTEXT = "placement.context"
 VERSION = "placement.version"
+# The header Accept as the client sent it; HTTP_ACCEPT has our default.
+ACCEPT = "placement.accept"
 REQUEST_ID = "placement.request_id"

@@ -13,6 +13,7 @@ from placement.conf import (
     api,
     cors,
     database,
+    healthcheck,
     log,
     paths,
     placement,
@@ -20,7 +21,7 @@ from placement.conf import (
     workarounds,
 )
 
-_GROUPS = (api, database, placement, workarounds, cors, proxy)
+_GROUPS = (api, database, placement, workarounds, cors, proxy, healthcheck)
 
 
 def register_opts(config: cfg.ConfigOpts) -> None:

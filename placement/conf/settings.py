@@ -107,6 +107,13 @@ class ProxySettings:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class HealthcheckSettings:
+    """Group [healthcheck]."""
+
+    disable_by_file_path: str | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by group; ``log_options`` is in [DEFAULT]."""
 
@@ -116,6 +123,7 @@ class Settings:
     workarounds: WorkaroundsSettings
     cors: CorsSettings
     proxy: ProxySettings
+    healthcheck: HealthcheckSettings
     log_options: bool
 
 
@@ -137,6 +145,7 @@ def load(config: cfg.ConfigOpts) -> Settings:
             workarounds=_read(config, "workarounds", WorkaroundsSettings),
             cors=_read(config, "cors", CorsSettings),
             proxy=_read(config, "oslo_middleware", ProxySettings),
+            healthcheck=_read(config, "healthcheck", HealthcheckSettings),
             log_options=config.log_options,
         )
         _report_without_effect(config)

@@ -36,12 +36,25 @@ _DRIVERS = {
 }
 
 
+class _Kind(typing.NamedTuple):
+    """What an engine is for: driver arguments, and whether it keeps connections."""
+
+    to_postgresql: dict[str, typing.Any]
+    to_mariadb: dict[str, typing.Any] = {}
+    is_pooled: bool = True
+
+
+_PRIMARY = _Kind(postgresql.PRIMARY)
+_REPLICA = _Kind(postgresql.REPLICA)
+_PROBE = _Kind(postgresql.PROBE, mariadb.PROBE, is_pooled=False)
+
+
 def create_engine(database: "DatabaseSettings") -> sa.Engine:
     """Return an engine for the configured database, without connecting.
 
     Raises ConfigurationError when the URL is invalid or its driver is missing.
     """
-    return _create(database, "connection", postgresql.PRIMARY)
+    return _create(database, "connection", _PRIMARY)
 
 
 def create_replica_engine(database: "DatabaseSettings") -> sa.Engine:
@@ -52,15 +65,23 @@ def create_replica_engine(database: "DatabaseSettings") -> sa.Engine:
 
     Raises ConfigurationError when the URL is invalid or not of PostgreSQL.
     """
-    engine = _create(database, "slave_connection", postgresql.REPLICA)
+    engine = _create(database, "slave_connection", _REPLICA)
     if engine.dialect.name != "postgresql":
         raise _unusable("slave_connection", "it is not PostgreSQL, as connection is")
     return engine
 
 
-def _create(
-    database: "DatabaseSettings", option: str, to_postgresql: dict[str, typing.Any]
-) -> sa.Engine:
+def create_probe_engine(primary: sa.Engine, database: "DatabaseSettings") -> sa.Engine:
+    """Return an engine without a pool and with short timeouts, without connecting.
+
+    A database in memory exists only in the engine ``primary``, which is returned then.
+    """
+    if sqlite.is_in_memory(primary.url):
+        return primary
+    return _create(database, "connection", _PROBE)
+
+
+def _create(database: "DatabaseSettings", option: str, kind: _Kind) -> sa.Engine:
     # The level of the logger is read only when an engine is created.
     _log_statements(database.connection_debug)
     try:
@@ -69,7 +90,7 @@ def _create(
             _require_shared_memory(option)
             # The creator ignores the name in the URL.
             url = sa.make_url(f"{url.drivername}://")
-        engine = sa.create_engine(url, **_options(url, database, to_postgresql))
+        engine = sa.create_engine(url, **_options(url, database, kind))
     except (
         sa.exc.ArgumentError,
         sa.exc.NoSuchModuleError,
@@ -175,35 +196,43 @@ def _with_driver(url: sa.URL) -> sa.URL:
 
 
 def _options(
-    url: sa.URL, database: "DatabaseSettings", to_postgresql: dict[str, typing.Any]
+    url: sa.URL, database: "DatabaseSettings", kind: _Kind
 ) -> dict[str, typing.Any]:
     options: dict[str, typing.Any] = {
         "pool_recycle": database.connection_recycle_time,
     }
+    if not kind.is_pooled:
+        options["poolclass"] = sa.pool.NullPool
     if url.get_backend_name() == "sqlite":
         if sqlite.is_in_memory(url):
             options["creator"] = sqlite.memory_creator()
             options["poolclass"] = sa.pool.QueuePool
         return options
-    pool = {
-        "pool_size": database.max_pool_size,
-        "max_overflow": database.max_overflow,
-        "pool_timeout": database.pool_timeout,
-    }
-    options |= {name: value for name, value in pool.items() if value is not None}
-    if database.max_pool_size is None and database.max_overflow is None:
-        options |= _POOL_DEFAULTS
+    if kind.is_pooled:
+        options |= _pool_options(database)
     # Writers lock rows and then read them again, so each statement has to see what
     # was committed while it waited.
     options["isolation_level"] = "READ COMMITTED"
     if url.get_backend_name() == "postgresql":
         options["connect_args"] = _driver_arguments(
-            url, postgresql.CONNECT | to_postgresql, postgresql.ALWAYS
+            url, postgresql.CONNECT | kind.to_postgresql, postgresql.ALWAYS
         )
     else:
         options["connect_args"] = _driver_arguments(
-            url, mariadb.DEFAULTS, mariadb.ALWAYS
+            url, mariadb.DEFAULTS | kind.to_mariadb, mariadb.ALWAYS
         )
+    return options
+
+
+def _pool_options(database: "DatabaseSettings") -> dict[str, typing.Any]:
+    pool = {
+        "pool_size": database.max_pool_size,
+        "max_overflow": database.max_overflow,
+        "pool_timeout": database.pool_timeout,
+    }
+    options = {name: value for name, value in pool.items() if value is not None}
+    if database.max_pool_size is None and database.max_overflow is None:
+        options |= _POOL_DEFAULTS
     return options
 
 

@@ -13,6 +13,8 @@ DIALECTS = ("mysql", "mariadb")
 
 # Driver arguments, unless the URL sets them.
 DEFAULTS = {"connect_timeout": 10}
+# For a check of a server that must not take long.
+PROBE = {"connect_timeout": 1, "read_timeout": 2, "write_timeout": 2}
 # Driver arguments whatever the URL sets: names can have any characters.
 ALWAYS = {"charset": "utf8mb4", "use_unicode": True}
 

@@ -44,6 +44,14 @@ REPLICA = {
     "tcp_user_timeout": 5_000,
 }
 
+# For a check of a server that must not take long. Two seconds is the least for libpq.
+PROBE = PRIMARY | {
+    "connect_timeout": 2,
+    "keepalives_idle": 2,
+    "keepalives_interval": 1,
+    "tcp_user_timeout": 2_000,
+}
+
 # Key in ``Connection.info``: monotonic time of the last return to the pool.
 _RETURNED = "placement_returned"
 

@@ -1,7 +1,7 @@
 """Authentication: the caller of a request from its token.
 
-The context of the request is put into the environ. Only the version document is open to
-requests without a token.
+The context of the request is put into the environ. The version document, and the paths
+that the caller of ``wrap`` names, are open to requests without a token.
 """
 
 import collections.abc
@@ -42,7 +42,7 @@ _UNVERIFIED = (
 _CAUSE = "The header X-Auth-Token is missing or its value is not valid."
 
 # The version document.
-_OPEN_PATHS = ("", "/")
+_OPEN_PATHS = frozenset(("", "/"))
 
 # Our defaults for [keystone_authtoken]. Without a timeout, a Keystone that hangs blocks
 # every thread. The access rules of application credentials need the type of the
@@ -68,17 +68,22 @@ _Identify = collections.abc.Callable[["WSGIEnvironment"], Caller | None]
 
 
 def wrap(
-    app: "WSGIApplication", service: "Service", config: "cfg.ConfigOpts"
+    app: "WSGIApplication",
+    service: "Service",
+    config: "cfg.ConfigOpts",
+    open_paths: collections.abc.Set[str] = frozenset(),
 ) -> "WSGIApplication":
-    """Authenticate requests by the configured strategy."""
+    """Authenticate requests by the configured strategy, except for ``open_paths``."""
+    open_paths = open_paths | _OPEN_PATHS
     match service.settings.api.auth_strategy:
         case "noauth2":
-            return _identifying(app, service, _noauth2, _refuse)
+            return _identifying(app, service, _noauth2, _refuse, open_paths)
         case "token":
             token = _read_token(service.settings.api.token_file)
-            return _identifying(app, service, _by_token(token), _refuse)
+            identify = _by_token(token)
+            return _identifying(app, service, identify, _refuse, open_paths)
         case _:
-            return _keystone(app, service, config)
+            return _keystone(app, service, config, open_paths)
 
 
 def _identifying(
@@ -86,6 +91,7 @@ def _identifying(
     service: "Service",
     identify: _Identify,
     refuse: "WSGIApplication",
+    open_paths: collections.abc.Set[str] = _OPEN_PATHS,
 ) -> "WSGIApplication":
 
     def identified(
@@ -93,7 +99,7 @@ def _identifying(
     ) -> typing.Any:
         caller = identify(environ)
         if caller is None:
-            if environ.get("PATH_INFO", "") not in _OPEN_PATHS:
+            if environ.get("PATH_INFO", "") not in open_paths:
                 return refuse(environ, start_response)
             caller = NOBODY
         environ[CONTEXT] = RequestContext(service, caller)
@@ -200,7 +206,10 @@ def _read_token(path: str | None) -> str:
 
 
 def _keystone(
-    app: "WSGIApplication", service: "Service", config: "cfg.ConfigOpts"
+    app: "WSGIApplication",
+    service: "Service",
+    config: "cfg.ConfigOpts",
+    open_paths: collections.abc.Set[str],
 ) -> "WSGIApplication":
     """Authenticate with keystonemiddleware, which is an extra.
 
@@ -223,7 +232,7 @@ def _keystone(
     _require_memcached_library(config)
     try:
         verified: WSGIApplication = auth_token.AuthProtocol(
-            _identifying(app, service, _by_keystone, _refuse_for_keystone),
+            _identifying(app, service, _by_keystone, _refuse_for_keystone, open_paths),
             {"oslo_config_config": config, "delay_auth_decision": False},
         )
     except Exception as unusable:
@@ -231,12 +240,12 @@ def _keystone(
         raise exception.ConfigurationError(
             reason=f"[keystone_authtoken] cannot be used: {unusable}"
         ) from unusable
-    open_to_all = _identifying(app, service, _nobody, _refuse_for_keystone)
+    open_to_all = _identifying(app, service, _nobody, _refuse_for_keystone, open_paths)
 
     def guarded(
         environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> typing.Any:
-        if environ.get("PATH_INFO", "") in _OPEN_PATHS:
+        if environ.get("PATH_INFO", "") in open_paths:
             return open_to_all(environ, start_response)
         try:
             return verified(environ, start_response)

@@ -6,7 +6,7 @@ import uuid
 
 from oslo_context import context as log_context
 
-from placement.api.environ import REQUEST_ID
+from placement.api.environ import ACCEPT, REQUEST_ID
 from placement.middleware import changing_headers
 
 if typing.TYPE_CHECKING:
@@ -41,8 +41,9 @@ def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
         request_id = environ[REQUEST_ID] = new()
         given = environ.get("HTTP_X_OPENSTACK_REQUEST_ID", "")
         global_id = given if _FORM.fullmatch(given) else None
+        environ[ACCEPT] = environ.get("HTTP_ACCEPT", "")
         # JSON is the default for errors, too.
-        if environ.get("HTTP_ACCEPT", "") in ("", "*/*"):
+        if environ[ACCEPT] in ("", "*/*"):
             environ["HTTP_ACCEPT"] = "application/json"
         with_id = changing_headers(
             start_response, lambda _, headers: [*headers, (HEADER, request_id)]

@@ -16,6 +16,11 @@ def _one(schema: typing.Any) -> Schemas:
 
 OPENAPI_QUERY = _one(closed({"version": _TEXT}, required=()))
 
+_FLAG: Schema = {"type": "string", "enum": ["", "true", "1"]}
+
+LIVENESS_QUERY = _one(closed({"verbose": _FLAG}, required=()))
+READINESS_QUERY = _one(closed({"verbose": _FLAG, "exclude": _TEXT}, required=()))
+
 PROVIDERS_QUERY = Schemas(
     {
         (1, 0): closed(

@@ -22,6 +22,10 @@ def _one(schema: typing.Any) -> Schemas:
     return Schemas({(1, 0): schema})
 
 
+HEALTHCHECK = _one(
+    closed({"detailed": {"type": "boolean"}, "reasons": _list_of(_TEXT)})
+)
+
 DOCUMENT = _one({"type": "object"})
 
 _INVENTORY = closed(

@@ -15,7 +15,7 @@ from werkzeug import routing
 from placement import exception
 from placement.api.environ import VERSION
 from placement.api.microversion import MAX_VERSION
-from placement.web import openapi, providers, view
+from placement.web import health, openapi, providers, view
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -23,7 +23,11 @@ if typing.TYPE_CHECKING:
     from placement.api.operation import Operation
 
 # A new blueprint is a module beside this one and a name here.
-BLUEPRINTS: tuple[flask.Blueprint, ...] = (openapi.blueprint, providers.blueprint)
+BLUEPRINTS: tuple[flask.Blueprint, ...] = (
+    health.blueprint,
+    openapi.blueprint,
+    providers.blueprint,
+)
 
 # The first path segment of what is not an extension.
 _OF_THE_API = "openapi.json"
@@ -95,6 +99,10 @@ class Application(flask.Flask):
         """Return the operations of all blueprints."""
         rules = self.url_map.iter_rules()
         return [view.row_of(self.view_functions[rule.endpoint]) for rule in rules]
+
+    def open_paths(self) -> frozenset[str]:
+        """Return the paths that need no token."""
+        return frozenset(each.path for each in self.operations() if not each.checks)
 
 
 def _first_segment(path: str) -> str:

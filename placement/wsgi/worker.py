@@ -6,11 +6,15 @@ Schedulers send many requests over one connection. After each one, gunicorn's gt
 worker passes the connection to its main thread and then to another thread, which takes
 longer than most requests.
 
+After SIGTERM, a worker that has requests in progress still accepts others until these
+are finished, so that probes learn from ``/readyz`` that the server is stopping.
+
 A search may name hundreds of aggregates, so the request line may have 64 KiB. Gunicorn
 allows 4,094 bytes by default and 8,190 at most.
 """
 
 import select
+import signal
 import threading
 import typing
 
@@ -23,6 +27,7 @@ from gunicorn.workers import gthread
 from placement.api import errors
 from placement.exception import PlacementError
 from placement.middleware import request_id
+from placement.web import shutdown
 
 # How long a thread waits for the next request before it returns the connection.
 WAIT_MS = 10
@@ -66,6 +71,9 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
         super().__init__(*args, **kwargs)
         self._count = threading.Lock()
         self._busy = 0
+        # Requests in progress, and those of them that SIGTERM waits for.
+        self._requests: set[object] = set()
+        self._awaited: set[object] | None = None
 
     def init_process(self) -> None:
         parser.RequestParser.mesg_class = _Request
@@ -98,6 +106,43 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
         finally:
             with self._count:
                 self._busy -= 1
+
+    def handle_exit(self, sig: typing.Any, frame: typing.Any) -> None:
+        """Stop after the requests in progress, for which half the grace period is left.
+
+        The other half is for requests that come meanwhile. Runs in the main thread,
+        which never holds the lock.
+        """
+        shutdown.draining.set()
+        with self._count:
+            self._awaited = set(self._requests)
+        if not self._awaited:
+            super().handle_exit(sig, frame)
+            return
+        end = threading.Timer(
+            self.cfg.graceful_timeout / 2, super().handle_exit, (sig, frame)
+        )
+        end.daemon = True
+        end.start()
+
+    def handle_request(self, req: typing.Any, conn: typing.Any) -> typing.Any:
+        """Answer one request; return whether to keep the connection open."""
+        with self._count:
+            self._requests.add(conn)
+        try:
+            return super().handle_request(req, conn)
+        finally:
+            self._finish(conn)
+
+    def _finish(self, conn: object) -> None:
+        with self._count:
+            self._requests.discard(conn)
+            if self._awaited is None or conn not in self._awaited:
+                return
+            self._awaited.discard(conn)
+            is_last = not self._awaited
+        if is_last:
+            super().handle_exit(signal.SIGTERM, None)
 
     def _may_wait(self, conn: typing.Any) -> bool:
         # Gunicorn handles a request that has been read ahead.

@@ -15,6 +15,9 @@ import sqlalchemy as sa
 import webob
 
 from placement import client
+from placement.conf.settings import DatabaseSettings
+from placement.db import engine as engines
+from placement.db import readiness
 from tests.functional import invariants
 from tests.functional.connection import Connection
 from tests.servers import accounts, databases, galera, mariadb, server
@@ -186,10 +189,19 @@ def test_an_isolated_node_is_unavailable_until_it_is_synced(
             for ask in (lambda: api.has_trait("CUSTOM_A"), _ensures(api, "CUSTOM_B")):
                 with pytest.raises(client.Unavailable):
                     ask()
+            checks = readiness_of(urls[2])
+            assert checks["galera"] == "the node is not synced with its cluster"
+            assert checks["database"] is None
 
+        assert set(readiness_of(urls[2]).values()) == {None}
         assert api.has_trait("CUSTOM_A")
         assert not api.has_trait("CUSTOM_B")
         assert api.ensure_trait("CUSTOM_B")
+
+
+def readiness_of(url: str) -> readiness.Findings:
+    settings = DatabaseSettings(url)
+    return readiness.Readiness(engines.create_engine(settings), settings).check()
 
 
 def _ensures(api: client.Client, name: str) -> collections.abc.Callable[[], bool]:

@@ -7,6 +7,7 @@ so that the other service still knows the revision in ``alembic_version``.
 
 import collections.abc
 import contextlib
+import functools
 import os
 import pathlib
 import typing
@@ -141,6 +142,7 @@ def _current(chain: str, conn: sa.Connection) -> str | None:
     return context.get_current_revision()
 
 
+@functools.cache
 def _head(chain: str) -> str | None:
     scripts = alembic.script.ScriptDirectory.from_config(_config(chain))
     return scripts.get_current_head()

@@ -257,6 +257,22 @@ def test_the_version_document_does_not_use_keystone(keystone):
     assert ask(keystone, "/").status_int == 200
 
 
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/healthz", "/healthcheck"])
+def test_health_does_not_use_keystone(keystone, path):
+    assert ask(keystone, path).status_int == 200
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/healthz", "/healthcheck"])
+def test_health_needs_no_generated_token(below, tmp_path, path):
+    (tmp_path / "token").write_text("secret")
+    settings = service(api=api("token", str(tmp_path / "token")))
+    application = auth.wrap(below, settings, None, open_paths={path})
+
+    assert caller_of(application, below, path) == NOBODY
+    assert ask(application, f"{path}/").status_int == 401
+    assert ask(application, "/traits").status_int == 401
+
+
 def configured_keystone(directory, *lines):
     pytest.importorskip("keystonemiddleware")
     text = KEYSTONE.format(directory=directory) + "\n".join(lines)
