@@ -154,6 +154,12 @@ class ResourceProviderNotFound(NotFound):
     template = "No resource provider with uuid {uuid} found"
 
 
+class ProviderNotFound(NotFound):
+    """``wanted`` is neither the uuid nor the name of a provider."""
+
+    template = "No resource provider has the uuid or name {wanted}."
+
+
 class ResourceProviderNotFoundForDelete(NotFound):
     template = "No resource provider with uuid {uuid} found for delete"
 

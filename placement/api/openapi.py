@@ -24,6 +24,7 @@ _TITLES = {
     200: "OK",
     201: "Created",
     204: "Done; the response has no body.",
+    304: "Not modified: the client has this response, as `If-None-Match` says.",
     400: "The request is invalid.",
     401: "The token is missing or invalid.",
     403: "The policy does not allow the caller this operation.",
@@ -42,6 +43,7 @@ _ALWAYS = {400, 405, 406, 413, 500, 503}
 
 PATH_PARAMETERS = {
     "uuid": "The uuid of a resource provider.",
+    "provider": "The uuid or the name of a resource provider.",
     "resource_class": "The name of a resource class.",
     "name": "The name of a resource class or trait.",
     "consumer_uuid": "The uuid of a consumer.",

@@ -28,10 +28,15 @@ CODES = frozenset(
         "placement.query.bad_value",
         "placement.query.missing_value",
         "placement.ext.bad_request",
+        "placement.ext.body_too_large",
+        "placement.ext.conflict",
         "placement.ext.forbidden",
         "placement.ext.method_not_allowed",
+        "placement.ext.not_acceptable",
         "placement.ext.not_found",
         "placement.ext.page_token",
+        "placement.ext.unavailable",
+        "placement.ext.unsupported_media_type",
     }
 )
 

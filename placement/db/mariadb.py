@@ -45,14 +45,15 @@ KEEPALIVE = {
 }
 
 # A session starts with the settings of the server and the URL. Some of them would
-# commit more than one transaction, hide rows, refuse statements, skip checks, or
-# create tables without transactions.
+# commit more than one transaction, hide rows, truncate lists, refuse statements, skip
+# checks, or create tables without transactions.
 _SET_SESSION = """
 SET NAMES utf8mb4,
     SESSION sql_mode = %s,
     completion_type = 'NO_CHAIN',
     default_storage_engine = InnoDB,
     foreign_key_checks = 1,
+    group_concat_max_len = 4294967295,
     unique_checks = 1,
     sql_big_selects = 1,
     sql_safe_updates = 0,

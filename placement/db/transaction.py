@@ -3,6 +3,7 @@
 import collections.abc
 import contextlib
 import functools
+import itertools
 import logging
 import random
 import time
@@ -182,6 +183,57 @@ def read_before_write(context: "RequestContext", work: _Work[_Result]) -> _Resul
     )
 
 
+class Stream(typing.Generic[_Result]):
+    """An iterator over items that are read from one snapshot while iterating.
+
+    It holds a connection until it ends, fails or is closed. Its user must close it.
+    """
+
+    def __init__(
+        self,
+        first: list[_Result],
+        more: collections.abc.Iterator[_Result],
+        resources: contextlib.ExitStack,
+    ) -> None:
+        self._items = itertools.chain(first, more)
+        self._resources = resources
+
+    def __iter__(self) -> collections.abc.Iterator[_Result]:
+        return self
+
+    def __next__(self) -> _Result:
+        try:
+            return next(self._items)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the snapshot and release its connection; more than once has no effect."""
+        self._resources.close()
+
+
+def stream(
+    context: "RequestContext", work: _Work[collections.abc.Iterator[_Result]]
+) -> Stream[_Result]:
+    """Return the items that ``work`` yields, read from one snapshot of the database.
+
+    The first item is read now. Until then ``work`` runs again if the connection was
+    lost; later failures of the database are raised by the iterator.
+
+    Raises what ``work`` raises, and Unavailable when the database cannot be reached.
+    """
+
+    def start() -> Stream[_Result]:
+        with contextlib.ExitStack() as stack:
+            conn = stack.enter_context(context.engine.connect())
+            items = work(engine.for_reading(conn))
+            first = list(itertools.islice(items, 1))
+            return Stream(first, items, stack.pop_all())
+
+    return _repeat(start, _ATTEMPTS_WHEN_LOST)
+
+
 @contextlib.contextmanager
 def snapshot(database: sa.Engine) -> collections.abc.Iterator[sa.Connection]:
     """Yield a connection that reads one snapshot of the database; never retried.
@@ -218,12 +270,21 @@ def _run(
     attempts: int,
 ) -> _Result:
     """Call ``turn`` with a connection from the pool until it succeeds."""
+
+    def connected() -> _Result:
+        with database.connect() as conn:
+            return turn(conn)
+
+    return _repeat(connected, attempts)
+
+
+def _repeat(turn: collections.abc.Callable[[], _Result], attempts: int) -> _Result:
+    """Call ``turn`` until it succeeds; see ``write`` for how often."""
     attempt = lost = 0
     deadline = time.monotonic() + _SECONDS_MAX
     while True:
         try:
-            with database.connect() as conn:
-                return turn(conn)
+            return turn()
         except Retry as retry:
             attempt += 1
             _give_up_after(attempts, attempt, deadline, retry.failure, retry)

@@ -15,6 +15,14 @@ from placement.objects.resource_provider import ProviderChildren, ResourceProvid
 _inventories = tables.inventories
 
 
+def capacity_of(total: int, reserved: int, allocation_ratio: float) -> int:
+    """Return the units that can be allocated in total; twin of ``predicates.capacity``.
+
+    Rounding toward zero does not affect comparisons with whole amounts.
+    """
+    return int((total - reserved) * allocation_ratio)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Inventory:
     """One provider's inventory of one resource class.
@@ -36,11 +44,8 @@ class Inventory:
 
     @property
     def capacity(self) -> int:
-        """Units that can be allocated in total; twin of ``predicates.capacity``.
-
-        Rounding toward zero does not affect comparisons with whole amounts.
-        """
-        return int((self.total - self.reserved) * self.allocation_ratio)
+        """Units that can be allocated in total; see ``capacity_of``."""
+        return capacity_of(self.total, self.reserved, self.allocation_ratio)
 
     def offer(self) -> "Offer":
         """Return the values that decide whether an amount fits."""

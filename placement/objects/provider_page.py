@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from placement.db import names, tables
 from placement.objects import aggregate, inventory
-from placement.objects.inventory import Inventory
 
 _providers = tables.resource_providers
 _inventories = tables.inventories
@@ -29,17 +28,22 @@ ALLOCATIONS = "allocations"
 # SQLite allows 32,766 parameters per statement.
 _IDS_PER_STATEMENT = 1000
 
+# The most ids of a range that are read for each provider of the page in it.
+_RANGE_FACTOR = 2
+
 _Rows = collections.abc.Iterable[tuple[typing.Any, ...]]
 _Amounts = dict[str, int]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class ProviderDetails:
     """One provider with the requested details; the others are empty.
 
-    ``inventories`` are by resource class, ``allocations`` by consumer and then by
-    resource class. Traits and aggregates are ordered by their stored ids; uuids of
-    aggregates are as clients wrote them.
+    ``inventories`` are by resource class, and then by ``inventory.CLIENT_FIELDS``,
+    ``capacity`` and ``used``. ``allocations`` are by consumer and then by resource
+    class. Traits and aggregates are ordered by their stored ids; uuids of aggregates
+    are as clients wrote them. Providers of one page with the same traits share the
+    tuple.
     """
 
     id: int
@@ -48,49 +52,110 @@ class ProviderDetails:
     generation: int
     parent_provider_uuid: str | None
     root_provider_uuid: str
-    inventories: dict[str, Inventory] = dataclasses.field(default_factory=dict)
-    traits: list[str] = dataclasses.field(default_factory=list)
+    inventories: dict[str, dict[str, int | float]] = dataclasses.field(
+        default_factory=dict
+    )
+    traits: tuple[str, ...] = ()
     aggregates: list[str] = dataclasses.field(default_factory=list)
     allocations: dict[str, _Amounts] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Selection:
+    """Which providers are read, in order of their ids.
+
+    ``ids`` selects the ids of those that match; None: nothing matches. ``uuids`` are
+    canonical, and no filter if None.
+    """
+
+    ids: "sa.Select[tuple[int]] | None"
+    uuids: collections.abc.Collection[str] | None = None
+    is_only_roots: bool = False
 
 
 def get_page(
     conn: sa.Connection,
     known_names: names.Names,
-    ids: "sa.Select[tuple[int]]",
+    selection: Selection,
     include: collections.abc.Container[str],
     *,
-    is_only_roots: bool,
     after_id: int,
     size: int,
 ) -> list[ProviderDetails]:
-    """Return the next ``size`` providers that ``ids`` selects, ordered by id.
+    """Return the next ``size`` providers of ``selection``, from the id ``after_id`` on.
 
-    The page starts after the id ``after_id``; with ``is_only_roots`` it has roots
-    only. Runs one statement for the providers, and per 1,000 of them one for each
-    member of ``include``, plus those that read names that are not cached. The caller
-    provides a snapshot.
+    Runs one statement for the providers, and one for each member of ``include``, plus
+    those that read names that are not cached. If the providers are few of many, one
+    for each member per 1,000 of them. The caller provides a snapshot.
     """
-    select = _PROVIDERS.where(_providers.c.id.in_(ids))
-    if is_only_roots:
+    if selection.ids is None or selection.uuids == ():
+        return []
+    select = _PROVIDERS
+    if selection.ids.whereclause is not None:
+        select = select.where(_providers.c.id.in_(selection.ids))
+    if selection.uuids is not None:
+        select = select.where(_providers.c.uuid.in_(selection.uuids))
+    if selection.is_only_roots:
         select = select.where(_providers.c.parent_provider_id.is_(None))
     found = conn.execute(select, {"after_id": after_id, "size": size})
     page = [ProviderDetails(*row) for row in found]
-    for start in range(0, len(page), _IDS_PER_STATEMENT):
-        some = {each.id: each for each in page[start : start + _IDS_PER_STATEMENT]}
-        for name, (statement, attach) in _PARTS.items():
-            if name in include:
-                attach(conn, known_names, some, _rows(conn, statement, some))
+    _attach(conn, known_names, page, include)
     return page
 
 
-def _rows(
+def each_page(
     conn: sa.Connection,
-    statement: "sa.Select[typing.Any]",
-    providers: collections.abc.Iterable[int],
-) -> list[tuple[typing.Any, ...]]:
-    found = conn.execute(statement, {"providers": list(providers)})
-    return [tuple(row) for row in found]
+    known_names: names.Names,
+    selection: Selection,
+    include: collections.abc.Container[str],
+    size: int,
+) -> collections.abc.Iterator[list[ProviderDetails]]:
+    """Yield all pages of ``selection`` that are not empty; see ``get_page``."""
+    after_id = BEFORE_ALL
+    while True:
+        page = get_page(
+            conn, known_names, selection, include, after_id=after_id, size=size
+        )
+        if page:
+            yield page
+        if len(page) < size:
+            return
+        after_id = page[-1].id
+
+
+# The ``after_id`` of the first page.
+BEFORE_ALL = -1
+
+
+def find(
+    conn: sa.Connection,
+    known_names: names.Names,
+    wanted: str,
+    uuid: str | None,
+    include: collections.abc.Container[str],
+) -> ProviderDetails | None:
+    """Return the provider with this canonical uuid, or else the one named ``wanted``.
+
+    The caller provides a snapshot.
+    """
+    rows = conn.execute(_FIND, {"name": wanted, "uuid": uuid}).all()
+    # At most two: of one the name is the uuid of the other.
+    found = sorted(rows, key=lambda row: row[1] != uuid)[:1]
+    page = [ProviderDetails(*row) for row in found]
+    _attach(conn, known_names, page, include)
+    return page[0] if page else None
+
+
+def _attach(
+    conn: sa.Connection,
+    known_names: names.Names,
+    page: list[ProviderDetails],
+    include: collections.abc.Container[str],
+) -> None:
+    by_id = {each.id: each for each in page}
+    for name, part in _PARTS.items():
+        if name in include and page:
+            part.attach(conn, known_names, by_id, part.rows(conn, list(by_id)))
 
 
 _ByID = dict[int, ProviderDetails]
@@ -99,48 +164,98 @@ _ByID = dict[int, ProviderDetails]
 def _attach_inventories(
     conn: sa.Connection, known_names: names.Names, providers: _ByID, rows: _Rows
 ) -> None:
-    found = [(provider_id, Inventory(*columns)) for provider_id, *columns in rows]
-    classes = known_names.resource_classes(
-        conn, {each.resource_class_id for _, each in found}
-    )
-    for provider_id, each in found:
-        name = classes[each.resource_class_id]
-        providers[provider_id].inventories[name] = each
+    found = [row for row in rows if row[0] in providers]
+    classes = known_names.resource_classes(conn, {row[1] for row in found})
+    capacity_of = inventory.capacity_of
+    for id_, class_id, total, reserved, minimum, maximum, step, ratio, used in found:
+        providers[id_].inventories[classes[class_id]] = {
+            "total": total,
+            "reserved": reserved,
+            "min_unit": minimum,
+            "max_unit": maximum,
+            "step_size": step,
+            "allocation_ratio": ratio,
+            "capacity": capacity_of(total, reserved, ratio),
+            "used": used,
+        }
 
 
 def _attach_traits(
     conn: sa.Connection, known_names: names.Names, providers: _ByID, rows: _Rows
 ) -> None:
-    found = list(rows)
-    traits = known_names.traits(conn, {trait_id for _, trait_id in found})
-    for provider_id, trait_id in found:
-        providers[provider_id].traits.append(traits[trait_id])
+    found = [row for row in rows if row[0] in providers]
+    lists = {text: sorted(map(int, text.split(","))) for _, text in found}
+    traits = known_names.traits(conn, {id_ for ids in lists.values() for id_ in ids})
+    named = {text: tuple(traits[id_] for id_ in ids) for text, ids in lists.items()}
+    for provider_id, text in found:
+        providers[provider_id].traits = named[text]
 
 
 def _attach_aggregates(
     _conn: sa.Connection, _names: names.Names, providers: _ByID, rows: _Rows
 ) -> None:
     for provider_id, uuid in rows:
-        providers[provider_id].aggregates.append(uuid)
+        if provider_id in providers:
+            providers[provider_id].aggregates.append(uuid)
 
 
 def _attach_allocations(
     conn: sa.Connection, known_names: names.Names, providers: _ByID, rows: _Rows
 ) -> None:
-    found = list(rows)
-    classes = known_names.resource_classes(
-        conn, {class_id for _, _, class_id, _ in found}
-    )
+    found = [row for row in rows if row[0] in providers]
+    classes = known_names.resource_classes(conn, {row[2] for row in found})
     for provider_id, consumer, class_id, used in found:
         amounts = providers[provider_id].allocations.setdefault(consumer, {})
         # The schema allows several rows for the same consumer and class.
         amounts[classes[class_id]] = amounts.get(classes[class_id], 0) + used
 
 
-def _of_providers(
-    select: "sa.Select[typing.Any]", provider_id: sa.ColumnElement[int]
-) -> "sa.Select[typing.Any]":
-    return select.where(provider_id.in_(sa.bindparam("providers", expanding=True)))
+class _Part:
+    """What a member of ``include`` adds to providers.
+
+    ``select`` selects an id of a provider, which is the column ``owner``, and values.
+    """
+
+    def __init__(
+        self,
+        select: "sa.Select[typing.Any]",
+        owner: sa.ColumnElement[int],
+        attach: collections.abc.Callable[
+            [sa.Connection, names.Names, _ByID, _Rows], None
+        ],
+    ) -> None:
+        self.attach = attach
+        self._in_range = select.where(
+            owner.between(sa.bindparam("first"), sa.bindparam("last"))
+        )
+        self._in_list = select.where(
+            owner.in_(sa.bindparam("providers", expanding=True))
+        )
+
+    def rows(self, conn: sa.Connection, ids: list[int]) -> _Rows:
+        """Yield the rows of the providers with these ascending ids, and of others.
+
+        The other providers have ids between these.
+        """
+        first, last = ids[0], ids[-1]
+        # A range is a short statement, however many providers there are.
+        if last - first < _RANGE_FACTOR * len(ids):
+            yield from _rows(conn, self._in_range, {"first": first, "last": last})
+            return
+        for start in range(0, len(ids), _IDS_PER_STATEMENT):
+            some = ids[start : start + _IDS_PER_STATEMENT]
+            yield from _rows(conn, self._in_list, {"providers": some})
+
+
+def _rows(
+    conn: sa.Connection,
+    statement: "sa.Select[typing.Any]",
+    parameters: dict[str, typing.Any],
+) -> list[tuple[typing.Any, ...]]:
+    """Return rows as the driver makes them; SQLAlchemy's would take twice the time."""
+    with conn.execute(statement, parameters) as result:
+        assert result.cursor is not None
+        return list(result.cursor.fetchall())
 
 
 def _uuid_of(alias: sa.FromClause) -> sa.ColumnElement[str]:
@@ -150,7 +265,7 @@ def _uuid_of(alias: sa.FromClause) -> sa.ColumnElement[str]:
 
 _parents = _providers.alias("parents")
 _roots = _providers.alias("roots")
-_PROVIDERS = (
+_PLACES = (
     sa.select(
         _providers.c.id,
         _providers.c.uuid,
@@ -161,50 +276,56 @@ _PROVIDERS = (
     )
     .outerjoin_from(_providers, _roots, _roots.c.id == _providers.c.root_provider_id)
     .outerjoin(_parents, _parents.c.id == _providers.c.parent_provider_id)
-    .where(_providers.c.id > sa.bindparam("after_id"))
+)
+_PROVIDERS = (
+    _PLACES.where(_providers.c.id > sa.bindparam("after_id"))
     .order_by(_providers.c.id)
     .limit(sa.bindparam("size"))
 )
+_FIND = _PLACES.where(
+    sa.or_(
+        _providers.c.name == sa.bindparam("name"),
+        _providers.c.uuid == sa.bindparam("uuid"),
+    )
+)
 
-# For each member of ``include``: its statement, and what adds the rows to providers.
 _PARTS = {
-    INVENTORIES: (
-        _of_providers(
-            sa.select(_inventories.c.resource_provider_id, *inventory.COLUMNS).order_by(
-                _inventories.c.resource_class_id
-            ),
+    INVENTORIES: _Part(
+        sa.select(
             _inventories.c.resource_provider_id,
-        ),
+            _inventories.c.resource_class_id,
+            *(_inventories.c[name] for name in inventory.CLIENT_FIELDS),
+            _inventories.c.used,
+        ).order_by(_inventories.c.resource_class_id),
+        _inventories.c.resource_provider_id,
         _attach_inventories,
     ),
-    TRAITS: (
-        _of_providers(
-            sa.select(
-                _provider_traits.c.resource_provider_id, _provider_traits.c.trait_id
-            ).order_by(_provider_traits.c.trait_id),
+    # One row per provider, because most providers have many traits.
+    TRAITS: _Part(
+        sa.select(
             _provider_traits.c.resource_provider_id,
-        ),
+            sa.func.aggregate_strings(
+                sa.cast(_provider_traits.c.trait_id, sa.String), ","
+            ),
+        ).group_by(_provider_traits.c.resource_provider_id),
+        _provider_traits.c.resource_provider_id,
         _attach_traits,
     ),
-    AGGREGATES: (
-        _of_providers(
-            sa.select(_provider_aggregates.c.resource_provider_id, aggregate.AS_WRITTEN)
-            .join(_aggregates, _aggregates.c.id == _provider_aggregates.c.aggregate_id)
-            .order_by(_aggregates.c.id),
-            _provider_aggregates.c.resource_provider_id,
-        ),
+    AGGREGATES: _Part(
+        sa.select(_provider_aggregates.c.resource_provider_id, aggregate.AS_WRITTEN)
+        .join(_aggregates, _aggregates.c.id == _provider_aggregates.c.aggregate_id)
+        .order_by(_aggregates.c.id),
+        _provider_aggregates.c.resource_provider_id,
         _attach_aggregates,
     ),
-    ALLOCATIONS: (
-        _of_providers(
-            sa.select(
-                _allocations.c.resource_provider_id,
-                _allocations.c.consumer_id,
-                _allocations.c.resource_class_id,
-                _allocations.c.used,
-            ).order_by(_allocations.c.id),
+    ALLOCATIONS: _Part(
+        sa.select(
             _allocations.c.resource_provider_id,
-        ),
+            _allocations.c.consumer_id,
+            _allocations.c.resource_class_id,
+            _allocations.c.used,
+        ).order_by(_allocations.c.id),
+        _allocations.c.resource_provider_id,
         _attach_allocations,
     ),
 }

@@ -72,13 +72,54 @@ def compiled(schema: Schema, formats: jsonschema.FormatChecker) -> Check:
     if "anyOf" in schema:
         return _any_of(schema, formats)
     types = schema.get("type")
-    if types == "object":
-        return _object(schema, formats)
-    if types == "array":
-        return _array(schema, formats)
-    if types == "string":
-        return _string(schema, formats)
-    return _number(schema)
+    if types == "boolean":
+        return _boolean(schema)
+    if isinstance(types, list) and not _OF_TYPE.keys().isdisjoint(types):
+        return _one_of_types(schema, formats)
+    of_type = _OF_TYPE.get(types) if isinstance(types, str) else None
+    return of_type(schema, formats) if of_type else _number(schema)
+
+
+# The keywords that apply to values of each type in a list of types.
+_KEYWORDS: dict[str, tuple[str, ...]] = {
+    "string": ("minLength", "maxLength", "pattern", "format", "enum"),
+    "array": ("items", "minItems", "maxItems", "uniqueItems"),
+    "object": ("minProperties", "patternProperties", "additionalProperties"),
+    "null": (),
+}
+_KINDS = {"string": str, "array": list, "object": dict, "null": type(None)}
+
+
+def _one_of_types(schema: Schema, formats: jsonschema.FormatChecker) -> Check:
+    types = schema["type"]
+    if not _KEYWORDS.keys() >= set(types):
+        raise Unsupported(f"type {types}")
+    _require_known(schema, *(name for each in types for name in _KEYWORDS[each]))
+    by_kind = {
+        _KINDS[each]: compiled(
+            {"type": each}
+            | {name: schema[name] for name in _KEYWORDS[each] if name in schema},
+            formats,
+        )
+        for each in types
+    }
+
+    def check(value: typing.Any) -> Failure | None:
+        of_kind = by_kind.get(type(value))
+        if of_kind is None:
+            return Failure(value, schema, ["type"], value)
+        return of_kind(value)
+
+    return check
+
+
+def _boolean(schema: Schema) -> Check:
+    _require_known(schema)
+
+    def check(value: typing.Any) -> Failure | None:
+        return None if type(value) is bool else Failure(value, schema, ["type"], value)
+
+    return check
 
 
 def _require_known(schema: Schema, *keywords: str) -> None:
@@ -195,12 +236,12 @@ def _frame(schema: Schema) -> Check:
 
 
 def _array(schema: Schema, formats: jsonschema.FormatChecker) -> Check:
-    _require_known(schema, "items", "minItems", "uniqueItems")
+    _require_known(schema, "items", "minItems", "maxItems", "uniqueItems")
     of_items = schema.get("items")
     if of_items is None:
         raise Unsupported("an array of anything")
     first_failure = _items(of_items, formats)
-    at_least = schema.get("minItems", 0)
+    at_least, at_most = schema.get("minItems", 0), schema.get("maxItems", math.inf)
     is_set = schema.get("uniqueItems", False)
     if is_set and of_items.get("type") != "string":
         raise Unsupported("uniqueItems of other things than strings")
@@ -210,6 +251,8 @@ def _array(schema: Schema, formats: jsonschema.FormatChecker) -> Check:
             return Failure(value, schema, ["type"], value)
         if len(value) < at_least:
             return Failure(value, schema, ["minItems"], value)
+        if len(value) > at_most:
+            return Failure(value, schema, ["maxItems"], value)
         failure = first_failure(value)
         if failure is not None:
             return failure
@@ -317,3 +360,8 @@ def _number(schema: Schema) -> Check:
         return Failure(value, schema, schema, value)
 
     return check
+
+
+_OF_TYPE: dict[
+    str, collections.abc.Callable[[Schema, jsonschema.FormatChecker], Check]
+] = {"object": _object, "array": _array, "string": _string}

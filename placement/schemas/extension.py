@@ -2,7 +2,14 @@
 
 import typing
 
-from placement.schemas.common import Schema, closed
+from placement.schemas.common import (
+    MAX_INT,
+    RESOURCE_CLASS_PATTERN,
+    UUID,
+    Schema,
+    closed,
+    keyed,
+)
 from placement.schemas.resource_provider import LIST_FILTERS
 from placement.schemas.validation import Schemas
 
@@ -21,18 +28,65 @@ _FLAG: Schema = {"type": "string", "enum": ["", "true", "1"]}
 LIVENESS_QUERY = _one(closed({"verbose": _FLAG}, required=()))
 READINESS_QUERY = _one(closed({"verbose": _FLAG, "exclude": _TEXT}, required=()))
 
+_PART: Schema = {
+    "type": "string",
+    "enum": ["inventories", "usages", "traits", "aggregates", "allocations"],
+}
+# No provider has another state.
+_STATE: Schema = {"type": "string", "enum": ["in_service", "any"]}
+
+# The maximum number of uuids, and of conditions of one kind, in a body.
+UUIDS_MAX = 10_000
+_CONDITIONS_MAX = 100
+
+
+def _one_or_many(one: Schema, most: int) -> Schema:
+    """Return the schema of a string, or of a list of at most so many of them."""
+    return one | {"type": ["string", "array"], "items": one, "maxItems": most}
+
+
 PROVIDERS_QUERY = Schemas(
     {
         (1, 0): closed(
             {
                 **LIST_FILTERS,
                 "roots": {"type": "string", "enum": ["true", "false"]},
+                "state": _STATE,
                 "include": _TEXT,
                 "page_size": {"type": "string", "pattern": "^[1-9][0-9]*$"},
-                "page_token": {"type": "string", "maxLength": 200},
+                "page_token": _TEXT,
             },
             required=(),
         ),
     },
     strict_uuids=True,
 )
+
+PROVIDERS_BODY = Schemas(
+    {
+        (1, 0): closed(
+            {
+                "name": _TEXT,
+                "uuid": _one_or_many(UUID, UUIDS_MAX),
+                "in_tree": UUID,
+                "member_of": _one_or_many(_TEXT, _CONDITIONS_MAX),
+                "resources": keyed(
+                    RESOURCE_CLASS_PATTERN,
+                    {"type": "integer", "minimum": 1, "maximum": MAX_INT},
+                    at_least=1,
+                )
+                | {"type": ["string", "object"]},
+                "required": _one_or_many(_TEXT, _CONDITIONS_MAX),
+                "roots": {"type": "boolean"},
+                "state": _STATE,
+                "include": {"type": ["string", "array"], "items": _PART},
+                "page_size": {"type": "integer", "minimum": 1, "maximum": 10_000},
+                "page_token": {"type": ["string", "null"]},
+            },
+            required=(),
+        ),
+    },
+    strict_uuids=True,
+)
+
+PROVIDER_QUERY = _one(closed({"include": _TEXT}, required=()))

@@ -52,13 +52,14 @@ PROVIDER = closed(
         "generation": _INTEGER,
         "parent_provider_uuid": {"type": ["string", "null"]},
         "root_provider_uuid": _TEXT,
+        "state": {"enum": ["in_service"]},
         "inventories": _by_name(_INVENTORY),
         "traits": _list_of(_TEXT),
         "aggregates": _list_of(_TEXT),
         "allocations": _by_name(_by_name(_INTEGER)),
     },
     required=(
-        *("uuid", "name", "generation"),
+        *("uuid", "name", "generation", "state"),
         *("parent_provider_uuid", "root_provider_uuid"),
     ),
 )
@@ -70,3 +71,5 @@ PROVIDERS = _one(
         }
     )
 )
+
+PROVIDER_DETAILS = _one(PROVIDER)

@@ -308,6 +308,12 @@ _Validator = validators.extend(  # type: ignore[no-untyped-call]
             ),
             lambda longest: "is too long" if longest else "is expected to be empty",
         ),
+        "maxItems": _worded(
+            lambda _, most, instance: (
+                isinstance(instance, list) and len(instance) > most
+            ),
+            lambda most: f"has more than {most} items",
+        ),
         "minimum": _worded(
             lambda _, lowest, instance: _is_number(instance) and instance < lowest,
             lambda lowest: f"is less than the minimum of {lowest!r}",

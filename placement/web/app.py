@@ -15,6 +15,7 @@ from werkzeug import routing
 from placement import exception
 from placement.api.environ import VERSION
 from placement.api.microversion import MAX_VERSION
+from placement.api.reply import JSON
 from placement.web import health, openapi, providers, view
 
 if typing.TYPE_CHECKING:
@@ -115,7 +116,12 @@ def _is_extension() -> bool:
 
 def _prepare() -> None:
     if _is_extension():
-        flask.request.environ[VERSION] = MAX_VERSION
+        environ = flask.request.environ
+        environ[VERSION] = MAX_VERSION
+        # Clients that read lines of JSON get error documents in JSON, too.
+        wanted = environ.get("HTTP_ACCEPT", "")
+        if view.NDJSON in wanted:
+            environ["HTTP_ACCEPT"] = f"{wanted}, {JSON};q=0.001"
 
 
 def _fail(failure: exception.PlacementError) -> typing.NoReturn:

@@ -21,6 +21,9 @@ from placement.context import RequestContext
 from placement.schemas import checks
 from placement.schemas.validation import Schemas
 
+# The media type of one JSON document per line.
+NDJSON = "application/x-ndjson"
+
 View = collections.abc.Callable[..., flask.Response]
 
 # Set by ``operation`` on the function that Flask calls.

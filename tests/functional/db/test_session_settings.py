@@ -33,6 +33,7 @@ OF_MARIADB = [
     "completion_type = 'CHAIN'",
     "sql_select_limit = 1",
     "max_join_size = 1",
+    "group_concat_max_len = 4",
     "time_zone = '+05:30'",
 ]
 
@@ -82,6 +83,8 @@ def use(url: str, **options: object) -> None:
         host = api.create_provider(NAME)
         offer = client.Inventory(total=10, allocation_ratio=0.9)
         api.replace_inventories(host.uuid, client.Inventories(0, {"VCPU": offer}))
+        traits = frozenset(("COMPUTE_NODE", "HW_NUMA_ROOT"))
+        api.replace_provider_traits(host.uuid, client.ProviderTraits(1, traits))
         asked = [client.RequestGroup(resources={"VCPU": 9})]
         (found,) = api.get_candidates(asked, limit=5).requests
         consumer = str(uuid.uuid4())
@@ -93,6 +96,8 @@ def use(url: str, **options: object) -> None:
         assert api.get_allocations(consumer).project_id == NAME
         assert not api.get_candidates(asked, limit=5).requests
         assert len(api.get_traits()) > 100
+        (details,) = api.read_providers(["traits"])
+        assert set(details.traits) == traits
 
 
 def with_query(url: str, **query: str) -> str:

@@ -51,7 +51,8 @@ def test_every_request_schema_has_a_check(schema):
         {"const": 1},
         {},
         {"type": "integer", "multipleOf": 2},
-        {"type": "boolean"},
+        {"type": ["string", "integer"]},
+        {"type": ["string", "null"], "minimum": 1},
         {"type": "array"},
         {"type": "array", "items": {"type": "integer"}, "uniqueItems": True},
         {"type": "object", "additionalProperties": {"type": "integer"}},
@@ -72,6 +73,20 @@ LEAVES = [
     {"type": "string", "pattern": "^a"},
     {"type": "string", "enum": ["a", "b"]},
     {"type": "string", "format": "uuid"},
+    {"type": "boolean"},
+    {"type": ["string", "null"], "maxLength": 2},
+    {
+        "type": ["string", "array"],
+        "format": "uuid",
+        "items": {"type": "string", "format": "uuid"},
+        "maxItems": 1,
+    },
+    {
+        "type": ["string", "object"],
+        "minProperties": 1,
+        "patternProperties": {"^a": {"type": "integer"}},
+        "additionalProperties": False,
+    },
     {"anyOf": [{"type": "string", "format": "uuid"}, {"type": "null"}]},
 ]
 VALUES = [

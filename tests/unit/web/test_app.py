@@ -78,15 +78,22 @@ def test_an_unknown_path_below_the_document_is_not_found(application):
     assert error_of(answer)["title"] == "Not Found"
 
 
-@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "POST", "PATCH"])
-@pytest.mark.parametrize("path", ["/-/v1/providers", "/openapi.json"])
+@pytest.mark.parametrize(
+    ("path", "method", "allowed"),
+    [
+        *(("/openapi.json", each, "GET") for each in ("HEAD", "OPTIONS", "POST")),
+        *(("/-/v1/providers", each, "GET, HEAD") for each in ("OPTIONS", "POST")),
+        ("/-/v1/providers:query", "GET", "POST"),
+        ("/-/v1/providers/a", "PATCH", "GET, HEAD"),
+    ],
+)
 def test_an_unsupported_method_is_405_with_the_allowed_methods(
-    application, path, method
+    application, path, method, allowed
 ):
     answer = ask(application, path, method, **HEADERS)
 
     assert answer.status_int == 405
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == allowed
     if method != "HEAD":
         text = f"The method {method} is not allowed for this resource."
         assert text in error_of(answer)["detail"]

@@ -1,0 +1,163 @@
+"""What a request for many providers asks for, from its query string or its body."""
+
+import base64
+import binascii
+import collections.abc
+import dataclasses
+import hashlib
+import typing
+
+import orjson
+
+from placement import exception, excerpt, uuids
+from placement.api.querystring import Query
+from placement.objects import provider_page
+from placement.web import provider_documents
+
+PAGE_SIZE = 1000
+PAGE_SIZE_MAX = 10_000
+
+# Parameters that are no filters of ``GET /resource_providers``.
+_OWN = ("uuid", "roots", "state", "include", "page_size", "page_token")
+
+_DIGEST_BYTES = 12
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProviderQuery:
+    """The parameters of a request; those of the page are None if they are not given.
+
+    ``filters`` are those of ``GET /resource_providers`` without ``uuid``. ``uuids`` are
+    canonical and sorted; None is no filter.
+    """
+
+    filters: Query
+    uuids: tuple[str, ...] | None
+    is_only_roots: bool
+    include: provider_documents.Include
+    page_size: int | None
+    page_token: str | None
+
+    def page_after(self) -> int:
+        """Return the id after which the page starts.
+
+        Raises PageTokenInvalid for a token that is not one of this query.
+        """
+        if self.page_token is None:
+            return provider_page.BEFORE_ALL
+        try:
+            decoded = orjson.loads(
+                base64.b64decode(self.page_token, altchars=b"-_", validate=True)
+            )
+        except (binascii.Error, ValueError):
+            decoded = None
+        match decoded:
+            case [str() as digest, int() as last_id] if (
+                0 <= last_id < 2** 31 and digest == self._digest(last_id)
+            ):
+                return last_id
+        raise exception.PageTokenInvalid()
+
+    def next_page_token(self, last_id: int) -> str:
+        """Return the token of the page after the provider with the id ``last_id``."""
+        token = orjson.dumps([self._digest(last_id), last_id])
+        return base64.urlsafe_b64encode(token).decode()
+
+    def _digest(self, last_id: int) -> str:
+        text = orjson.dumps(
+            [
+                sorted(self.filters),
+                self.uuids,
+                self.is_only_roots,
+                sorted(self.include),
+                last_id,
+            ]
+        )
+        return hashlib.blake2b(text, digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def of_query(query: Query) -> ProviderQuery:
+    """Return what a query string asks for; it has passed its schema.
+
+    Raises BadRequest.
+    """
+    uuid, size = query.last("uuid"), query.last("page_size")
+    return ProviderQuery(
+        filters=Query(tuple(pair for pair in query if pair[0] not in _OWN)),
+        uuids=None if uuid is None else _canonical([uuid]),
+        is_only_roots=query.last("roots") == "true",
+        include=parse_include(query.last("include")),
+        page_size=None if size is None else _parse_page_size(size),
+        page_token=query.last("page_token"),
+    )
+
+
+def of_body(body: dict[str, typing.Any]) -> ProviderQuery:
+    """Return what a body asks for; it has passed its schema.
+
+    Raises BadRequest.
+    """
+    wanted = body.get("uuid")
+    include = body.get("include", ())
+    return ProviderQuery(
+        filters=Query(tuple(_pairs(body))),
+        uuids=None if wanted is None else _canonical(_listed(wanted)),
+        is_only_roots=body.get("roots", False),
+        include=parse_include(
+            include if isinstance(include, str) else ",".join(include)
+        ),
+        page_size=body.get("page_size"),
+        page_token=body.get("page_token"),
+    )
+
+
+def parse_include(value: str | None) -> provider_documents.Include:
+    """Return the parts to include. Raises BadRequest."""
+    include = frozenset(value.split(",") if value else ())
+    unknown = sorted(include - set(provider_documents.PARTS))
+    if unknown:
+        raise exception.BadRequest(
+            reason=f"The parameter 'include' takes a comma-separated list of "
+            f"{', '.join(provider_documents.PARTS)}. "
+            f"Got: {excerpt.of_text(unknown[0])}"
+        )
+    if provider_documents.USAGES in include and (
+        provider_page.INVENTORIES not in include
+    ):
+        raise exception.BadRequest(
+            reason="The parameter 'include' may have 'usages' only together with "
+            "'inventories', to which they are added."
+        )
+    return include
+
+
+def _pairs(
+    body: dict[str, typing.Any],
+) -> collections.abc.Iterator[tuple[str, str]]:
+    """Yield the filters in the notation of a query string."""
+    for name, value in body.items():
+        if name in _OWN:
+            continue
+        if isinstance(value, dict):
+            yield name, ",".join(f"{key}:{amount}" for key, amount in value.items())
+        else:
+            for each in _listed(value):
+                yield name, each
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def _canonical(given: collections.abc.Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({uuids.canonical_or_same(each) for each in given}))
+
+
+def _parse_page_size(value: str) -> int:
+    # The schema allows digits only, but int() refuses thousands of them.
+    if len(value) > len(str(PAGE_SIZE_MAX)) or int(value) > PAGE_SIZE_MAX:
+        raise exception.BadRequest(
+            reason=f"The parameter 'page_size' must be from 1 to {PAGE_SIZE_MAX}. "
+            f"Got: {excerpt.of_text(value)}"
+        )
+    return int(value)
