@@ -1,7 +1,6 @@
 """Create databases for tests, as copies of a migrated template.
 
-The template of a kind is migrated once, by the program of the service, and has the
-standard names.
+The template of a kind is migrated once per process, and has the standard names.
 """
 
 import abc
@@ -12,7 +11,10 @@ import pathlib
 import sqlite3
 import tempfile
 
-from tests.servers import configuration, mariadb, postgresql, programs
+from placement.conf.settings import DatabaseSettings
+from placement.db import engine as engines
+from placement.db import migrations
+from tests.servers import mariadb, postgresql, server
 
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
@@ -66,12 +68,12 @@ class Databases(abc.ABC):
     def _make_template(self) -> str:
         name = "template_migrated"
         self._create(name)
-        with tempfile.TemporaryDirectory(dir=self._directory) as made:
-            config_dir = pathlib.Path(made)
-            configuration.write(config_dir, self.url(name))
-            programs.migrate(config_dir)
-            programs.start_once(config_dir)
-        return name
+        engine = engines.create_engine(DatabaseSettings(self.url(name)))
+        migrations.sync(engine)
+        engine.dispose()
+        with server.in_process(self.url(name)):
+            # Building the application inserted the standard names.
+            return name
 
 
 class SqliteFiles(Databases):
@@ -106,15 +108,20 @@ class PostgresqlCluster(Databases):
     def __init__(self, directory: pathlib.Path, cluster: postgresql.Cluster) -> None:
         super().__init__(directory)
         self._cluster = cluster
+        # Older servers always copy the files, which is faster than logging the pages.
+        version = int(cluster.value("current_setting('server_version_num')"))
+        self._options = " STRATEGY FILE_COPY" if version >= 150000 else ""
 
     def url(self, name: str) -> str:
         return self._cluster.url(name)
 
     def _create(self, name: str) -> None:
-        self._cluster.execute(f"CREATE DATABASE {name}")
+        self._cluster.execute(f"CREATE DATABASE {name}{self._options}")
 
     def _copy(self, source: str, name: str) -> None:
-        self._cluster.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
+        self._cluster.execute(
+            f"CREATE DATABASE {name} TEMPLATE {source}{self._options}"
+        )
 
     def _drop(self, name: str) -> None:
         # Connections of a pool may still be open.
@@ -124,9 +131,9 @@ class PostgresqlCluster(Databases):
 class MariadbDatabases(Databases):
     """The databases of one private server."""
 
-    def __init__(self, directory: pathlib.Path, server: mariadb.Server) -> None:
+    def __init__(self, directory: pathlib.Path, running: mariadb.Server) -> None:
         super().__init__(directory)
-        self._server = server
+        self._server = running
         # Statements that copy a template, which does not change.
         self._copies: dict[str, list[str]] = {}
 
@@ -180,5 +187,5 @@ def opened(kind: str) -> collections.abc.Iterator[Databases]:
             cluster = stack.enter_context(postgresql.running())
             yield PostgresqlCluster(directory, cluster)
         else:
-            server = stack.enter_context(mariadb.running())
-            yield MariadbDatabases(directory, server)
+            running = stack.enter_context(mariadb.running())
+            yield MariadbDatabases(directory, running)

@@ -65,7 +65,10 @@ class Server:
         return self._process.pid
 
     def url(self, database: str) -> str:
-        return f"mysql+pymysql://{USER}@{ports.HOST}:{self.port}/{database}"
+        place = f"{USER}@{ports.HOST}:{self.port}/{database}"
+        # The server has no certificate, and for each connection PyMySQL would load
+        # those of the system.
+        return f"mysql+pymysql://{place}?ssl_disabled=true"
 
     def execute(self, *statements: str) -> None:
         """Run the statements in order on a new connection."""
@@ -93,7 +96,12 @@ class Server:
     def connect(self, **options: typing.Any) -> "pymysql.Connection[typing.Any]":
         """Return a connection in autocommit mode; ``options`` are those of PyMySQL."""
         return pymysql.connect(
-            host=ports.HOST, port=self.port, user=USER, autocommit=True, **options
+            host=ports.HOST,
+            port=self.port,
+            user=USER,
+            autocommit=True,
+            ssl_disabled=True,
+            **options,
         )
 
     def wait_until_ready(self) -> None:

@@ -116,12 +116,13 @@ def test_a_lower_limit_of_the_operator_takes_precedence(
     database_kind: str, database_url: str
 ) -> None:
     own = {
-        "postgresql": "?options=-c%20statement_timeout%3D500",
-        "mariadb": "?init_command=SET%20max_statement_time%3D0.5",
+        "postgresql": {"options": "-c statement_timeout=500"},
+        "mariadb": {"init_command": "SET max_statement_time=0.5"},
     }
     if database_kind not in own:
-        pytest.skip("has no such thing")
-    engine = engines.create_engine(DatabaseSettings(database_url + own[database_kind]))
+        pytest.skip("has no limit of the time of a statement")
+    url = sa.make_url(database_url).update_query_dict(own[database_kind])
+    engine = engines.create_engine(DatabaseSettings(url.render_as_string()))
     context: typing.Any = type("Context", (), {"engine": engine, "replica": None})()
 
     with is_quick(), pytest.raises(exception.DatabaseTooSlow):
