@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from placement.db import reconcile
+from placement.db import reconcile, tables
 
 # Two trees; all VCPUs of the second provider are used.
 ROWS = (
@@ -24,12 +24,27 @@ ROWS = (
 )
 
 
+# Their rows are inserted once, at the start of the service.
+_STANDARD = {tables.resource_classes, tables.traits, tables.name_changes}
+_CLEARED = [
+    table for table in reversed(tables.metadata.sorted_tables) if table not in _STANDARD
+]
+
+
+def clear(engine: sa.Engine) -> None:
+    """Delete all rows except names of classes and traits."""
+    execute(engine, *(f"DELETE FROM {table.name}" for table in _CLEARED))
+
+
 def write(engine: sa.Engine) -> None:
-    """Write it into a new, migrated database."""
-    execute(engine, *ROWS)
+    """Write it into a migrated database without providers."""
+    statements = list(ROWS)
     if engine.dialect.name == "postgresql":
-        for table in ("inventories", "consumers", "allocations", "projects", "users"):
-            execute(engine, f"ALTER SEQUENCE {table}_id_seq RESTART WITH 100")
+        numbered = ("inventories", "consumers", "allocations", "projects", "users")
+        statements += [
+            f"ALTER SEQUENCE {table}_id_seq RESTART WITH 100" for table in numbered
+        ]
+    execute(engine, *statements)
     reconcile.reconcile_all(engine)
 
 
