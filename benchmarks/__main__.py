@@ -14,6 +14,7 @@ import click
 
 from benchmarks import claims as claiming
 from benchmarks import costs as costing
+from benchmarks import extensions as extending
 from benchmarks import report, rows, turns
 from benchmarks import search as searching
 from benchmarks import stage as stages
@@ -74,6 +75,14 @@ def search(**options: typing.Any) -> None:
 def claims(**options: typing.Any) -> None:
     """Print how long writes take, as a table in Markdown."""
     _measure(claiming.measurements, **options)
+
+
+@benchmarks.command()
+@_table_options
+@click.option("--workers", default=1, show_default=True, help="Processes of each.")
+def extensions(**options: typing.Any) -> None:
+    """Print how long the extensions take, as a table in Markdown."""
+    _measure(extending.measurements, **options)
 
 
 def _measure(

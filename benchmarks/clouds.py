@@ -71,6 +71,30 @@ def flat(hosts: int, consumers: int = 10) -> Cloud:
     )
 
 
+def varied(hosts: int, consumers: int = 10) -> Cloud:
+    """Return flat hosts of 70 kinds, which differ in their 30 traits; 3 aggregates."""
+    known = os_traits.get_traits(prefix="HW_CPU_")[:70]
+    return Cloud(
+        f"{hosts} hosts, {len(HOST)} classes, 30 traits, 3 aggregates and {consumers} "
+        "consumers each",
+        [
+            Provider(
+                host_uuid(number),
+                f"host-{number}",
+                HOST,
+                [known[(number + 2 * each) % len(known)] for each in range(30)],
+                [
+                    zone(number % ZONES),
+                    tenant(number // ZONES % ZONES),
+                    uuid_of("rack", number // 40),
+                ],
+            )
+            for number in _numbers(hosts)
+        ],
+        consumers,
+    )
+
+
 def nested(hosts: int) -> Cloud:
     """Return trees of 8: a host, 2 NUMA nodes with a GPU each, an agent of 2 ports.
 

@@ -17,7 +17,7 @@ class Sample(typing.NamedTuple):
     wall: float
     processor: float
 
-    def per(self, operations: int) -> "Sample":
+    def per(self, operations: float) -> "Sample":
         return Sample(self.wall / operations, self.processor / operations)
 
 

@@ -20,9 +20,9 @@ T = typing.TypeVar("T")
 
 
 class Done(typing.NamedTuple, typing.Generic[T]):
-    """Operations done, and what came back."""
+    """Operations done, or the part of one, and what came back."""
 
-    operations: int
+    operations: float
     answers: T
 
 
