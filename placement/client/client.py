@@ -6,16 +6,11 @@ import urllib.parse
 from collections.abc import Iterable, Sequence
 
 from placement.client import location, query, retry, transport, values
-from placement.client.allocations import AllocationOperations
+from placement.client.bulk import BulkReads
 from placement.client.exchange import documents
-from placement.client.inventories import InventoryOperations
-from placement.client.names import NameOperations
-from placement.client.providers import ProviderOperations
 
 
-class Client(
-    ProviderOperations, InventoryOperations, NameOperations, AllocationOperations
-):
+class Client(BulkReads):
     """The Placement API over a transport.
 
     Every method raises the classes of ``errors``: the one for the status and code of an

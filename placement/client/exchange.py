@@ -12,6 +12,8 @@ from placement.client import errors, query, retry, transport, values
 # The microversion of requests and values.
 VERSION = "1.39"
 
+JSON = "application/json"
+
 _DISTRIBUTION = "standalone-placement"
 
 _T = typing.TypeVar("_T")
@@ -59,14 +61,16 @@ class Exchange:
         path: str,
         body: object = None,
         version: str = VERSION,
+        accept: str = JSON,
     ) -> transport.Response:
         """Send any request and return its successful response.
 
-        ``body`` is sent as JSON unless it is None.
+        ``body`` is sent as JSON unless it is None; ``accept`` is the media type of the
+        response.
         Raises ClientError for any other response, or none.
         """
         return self._retry.run(
-            lambda: self._send(method, path, body, version),
+            lambda: self._send(method, path, body, version, accept),
             functools.partial(retry.may_send_again, method),
         )
 
@@ -76,16 +80,17 @@ class Exchange:
         path: str,
         body: object = None,
         version: str = VERSION,
+        accept: str = JSON,
     ) -> transport.Response:
         """Send a request once."""
         headers = {
-            "accept": "application/json",
+            "accept": accept,
             "openstack-api-version": f"placement {version}",
             "user-agent": " ".join(filter(None, (self._user_agent, own_name()))),
         }
         content = None
         if body is not None:
-            headers["content-type"] = "application/json"
+            headers["content-type"] = JSON
             content = json.dumps(body, default=_plain).encode()
         response = self._transport.send(method, path, headers, content)
         if not 200 <= response.status < 300:

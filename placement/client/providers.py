@@ -1,7 +1,7 @@
 """Operations on resource providers."""
 
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from placement.client import errors, query, values
 from placement.client.exchange import Exchange, provider_path, read, with_query
@@ -34,16 +34,9 @@ class ProviderOperations(Exchange):
         ``required`` and ``member_of`` have the form of ``RequestGroup``.
         Source: API reference, "List resource providers".
         """
-        given = {"name": name, "uuid": uuid, "in_tree": in_tree}
-        parameters = [
-            (key, str(value)) for key, value in given.items() if value is not None
-        ]
-        if resources:
-            parameters.append(("resources", query.render_resources(resources)))
-        parameters += [("required", each) for each in query.render_required(required)]
-        parameters += [
-            ("member_of", str(each)) for each in values.several("member_of", member_of)
-        ]
+        parameters = query.provider_filters(
+            name, uuid, in_tree, resources, required, member_of
+        )
         return self._get(
             with_query("/resource_providers", parameters),
             lambda document: [
@@ -51,31 +44,6 @@ class ProviderOperations(Exchange):
                 for each in document["resource_providers"]
             ],
         )
-
-    def read_providers(
-        self, include: Sequence[str] = (), in_tree: values.AnyUUID | None = None
-    ) -> Iterator[values.ProviderDetails]:
-        """Yield all providers, or those of one tree, in order of creation.
-
-        ``include`` selects their details: ``inventories``, ``usages`` (requires
-        inventories), ``traits``, ``aggregates``. Costs one request per 1,000 providers,
-        sent while iterating; each page is one snapshot. OpenStack Placement does not
-        have this operation.
-        Source: API reference, "Extensions".
-        """
-        parameters = []
-        if values.several("include", include):
-            parameters.append(("include", ",".join(include)))
-        if in_tree is not None:
-            parameters.append(("in_tree", str(in_tree)))
-        page_token: str | None = None
-        while True:
-            token = [("page_token", page_token)] if page_token is not None else []
-            path = with_query("/-/v1/providers", parameters + token)
-            page, page_token = self._get(path, _provider_page)
-            yield from page
-            if page_token is None:
-                return
 
     def create_provider(
         self,
@@ -145,15 +113,6 @@ class ProviderOperations(Exchange):
         Raises ProviderHasChildren, ProviderInUse.
         """
         self.request("DELETE", provider_path(uuid))
-
-
-def _provider_page(
-    document: values.Document,
-) -> tuple[list[values.ProviderDetails], str | None]:
-    page = [
-        values.ProviderDetails.from_document(each) for each in document["providers"]
-    ]
-    return page, document["next_page_token"]
 
 
 def _require_same(

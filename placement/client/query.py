@@ -73,6 +73,26 @@ def candidates_query(
     return encode(parameters)
 
 
+def provider_filters(
+    name: str | None,
+    uuid: AnyUUID | None,
+    in_tree: AnyUUID | None,
+    resources: Resources | None,
+    required: Sequence[str],
+    member_of: Sequence[AnyUUID],
+) -> list[tuple[str, str]]:
+    """Return the parameters of a list of providers."""
+    given = {"name": name, "uuid": uuid, "in_tree": in_tree}
+    parameters = [
+        (key, str(value)) for key, value in given.items() if value is not None
+    ]
+    if resources:
+        parameters.append(("resources", render_resources(resources)))
+    parameters += [("required", each) for each in render_required(required)]
+    parameters += [("member_of", str(each)) for each in several("member_of", member_of)]
+    return parameters
+
+
 def render_resources(resources: Mapping[str, int]) -> str:
     """Return units by class as ``CLASS:units,...``."""
     return ",".join(f"{name}:{amount}" for name, amount in resources.items())

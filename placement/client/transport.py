@@ -10,7 +10,7 @@ import threading
 import typing
 import urllib.parse
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from placement.client import errors
 
@@ -49,6 +49,11 @@ class Response:
                 self.status,
                 headers=self.headers,
             ) from failure
+
+    def lines(self) -> Iterator["Response"]:
+        """Yield each line of the body as a response of its own."""
+        for line in self.body.splitlines():
+            yield dataclasses.replace(self, body=line)
 
 
 class Transport(typing.Protocol):

@@ -14,9 +14,6 @@ from placement.cmd.naming import find_provider
 if typing.TYPE_CHECKING:
     from placement.client import AllocationRequest, Candidates, Client
 
-# With this many trees, one list of all providers is cheaper than one list per tree.
-_MANY_TREES = 30
-
 
 @click.command()
 @search_options.options(limit=20)
@@ -49,17 +46,10 @@ def run_search(client: "Client", search: search_options.Search) -> "Candidates":
 
 def provider_names(client: "Client", found: "Candidates") -> Mapping[str, str]:
     """Return the names of the providers in the candidates, by uuid."""
-    roots = {
-        found.summaries[uuid].root_uuid
-        for request in found.requests
-        for uuid in request.by_provider
-    }
-    if len(roots) >= _MANY_TREES:
-        return {provider.uuid: provider.name for provider in client.get_providers()}
+    uuids = {uuid for request in found.requests for uuid in request.by_provider}
     return {
-        provider.uuid: provider.name
-        for root in roots
-        for provider in client.get_providers(in_tree=root)
+        each.provider.uuid: each.provider.name
+        for each in client.read_providers(uuids=sorted(uuids))
     }
 
 

@@ -1,7 +1,6 @@
-"""Find providers by the name or uuid on the command line."""
+"""Find providers by the uuid or name on the command line."""
 
 import typing
-import uuid
 
 from placement.cmd.failures import NotPossibleNow
 
@@ -10,21 +9,13 @@ if typing.TYPE_CHECKING:
 
 
 def find_provider(client: "Client", wanted: str) -> "Provider":
-    """Return the provider with this name, or else with this uuid.
+    """Return the provider with this uuid, or else with this name.
 
     Raises NotPossibleNow when there is none.
     """
-    found = client.get_providers(name=wanted)
-    if not found and _is_uuid(wanted):
-        found = client.get_providers(uuid=wanted)
-    if not found:
-        raise NotPossibleNow(f"No provider has the name or uuid {wanted}.")
-    return found[0]
+    from placement.client import NotFound  # noqa: PLC0415 - slow
 
-
-def _is_uuid(text: str) -> bool:
     try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True
+        return client.get_provider_details(wanted).provider
+    except NotFound as failure:
+        raise NotPossibleNow(f"No provider has the name or uuid {wanted}.") from failure

@@ -22,6 +22,10 @@ _COMMANDS = {
     "claim": ("placement.cmd.claim:claim", "Claim resources for a consumer."),
     "host": ("placement.cmd.host:host", "Register this machine."),
     "openapi": ("placement.cmd.openapi:openapi", "Print the OpenAPI document."),
+    "providers": (
+        "placement.cmd.providers:providers",
+        "Show all providers and their usage.",
+    ),
     "release": (
         "placement.cmd.release:release",
         "Release the allocations of a consumer.",

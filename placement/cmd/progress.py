@@ -11,7 +11,8 @@ if typing.TYPE_CHECKING:
 # Minimum time between lines, without a terminal.
 LINE_SECONDS = 5
 
-Report = collections.abc.Callable[[int, int], None]
+# Takes the number that is done, and the total if it is known.
+Report = collections.abc.Callable[[int, int | None], None]
 
 
 @contextlib.contextmanager
@@ -48,7 +49,7 @@ def _bar(console: "Console", what: str) -> collections.abc.Iterator[Report]:
     ) as bar:
         task = bar.add_task(what, total=None, visible=False)
 
-        def report(done: int, total: int) -> None:
+        def report(done: int, total: int | None) -> None:
             bar.update(task, completed=done, total=total, visible=True)
 
         yield report
@@ -57,10 +58,11 @@ def _bar(console: "Console", what: str) -> collections.abc.Iterator[Report]:
 def _lines(console: "Console", what: str) -> Report:
     printed = time.monotonic()
 
-    def report(done: int, total: int) -> None:
+    def report(done: int, total: int | None) -> None:
         nonlocal printed
         if time.monotonic() - printed >= LINE_SECONDS:
             printed = time.monotonic()
-            console.print(f"{what}: {done} of {total}", soft_wrap=True)
+            of_total = "" if total is None else f" of {total}"
+            console.print(f"{what}: {done}{of_total}", soft_wrap=True)
 
     return report

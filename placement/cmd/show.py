@@ -8,14 +8,13 @@ import click
 
 from placement.client import Client, Inventory, ProviderDetails
 from placement.cmd import output
+from placement.cmd.bars import bar
 from placement.cmd.connection import Connection, pass_connection
 from placement.cmd.naming import find_provider
 
 if typing.TYPE_CHECKING:
     import rich.tree
     from rich.console import Console
-
-_BAR_CELLS = 24
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,19 +62,6 @@ def read_trees(client: Client, wanted: str | None, *, has_traits: bool) -> list[
     for details in client.read_providers(include, in_tree):
         below.setdefault(details.provider.parent_uuid, []).append(details)
     return _trees(None, below)
-
-
-def bar(used: int, capacity: int, is_ascii: bool) -> str:
-    """Return a bar of ``_BAR_CELLS`` cells for the usage.
-
-    At least one cell is full if anything is used, and all if ``capacity`` is reached or
-    exceeded.
-    """
-    full, empty = ("#", "-") if is_ascii else ("█", "░")
-    cells = _BAR_CELLS if used else 0
-    if used and used < capacity:
-        cells = max(1, _BAR_CELLS * used // capacity)
-    return full * cells + empty * (_BAR_CELLS - cells)
 
 
 def _trees(

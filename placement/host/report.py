@@ -14,6 +14,9 @@ from placement.host.kernel import Machine
 VCPU, MEMORY_MB, DISK_GB = "VCPU", "MEMORY_MB", "DISK_GB"
 CLASSES = (VCPU, MEMORY_MB, DISK_GB)
 
+# What is compared with the wanted state.
+_DETAILS = ("inventories", "traits")
+
 # Attempts of a step if other writers change the same provider.
 ATTEMPTS = 8
 
@@ -103,6 +106,8 @@ class Report:
         self._client = client
         self._ratios = ratios or {}
         self._known_traits: frozenset[str] = frozenset()
+        # Providers of the tree, by uuid, as they were read before any change.
+        self._unchanged: dict[str, values.ProviderDetails] = {}
 
     def run(self, wanted: list[WantedProvider]) -> list[Change]:
         """Create and update the providers; the first of ``wanted`` is the root.
@@ -116,7 +121,11 @@ class Report:
         root_wanted, *nodes_wanted = wanted
         self._known_traits = self._ensure_traits(wanted)
         root = self._ensure_provider(root_wanted.name, None)
-        tree = self._client.get_providers(in_tree=root.uuid)
+        self._unchanged = {
+            each.provider.uuid: each
+            for each in self._client.read_providers(_DETAILS, root.uuid)
+        }
+        tree = [each.provider for each in self._unchanged.values()]
         stale = _stale_nodes(tree, root, {node.name for node in nodes_wanted})
         # Check everything before removing anything.
         self._require_removable(stale, tree)
@@ -124,7 +133,8 @@ class Report:
         for node in stale:
             self._delete(node)
         for node_wanted in nodes_wanted:
-            node = self._ensure_provider(node_wanted.name, root)
+            found = [each for each in tree if _is_child(each, node_wanted.name, root)]
+            node = found[0] if found else self._ensure_provider(node_wanted.name, root)
             self._update_provider(node, node_wanted)
         self._update_provider(root, root_wanted)
         return self.changes
@@ -206,25 +216,26 @@ class Report:
         wanted: WantedProvider,
         is_removing_only: bool,
     ) -> None:
-        stored = self._client.get_inventories(provider.uuid)
+        stored = self._details(provider)
         kept = {
             name: inventory
-            for name, inventory in stored.by_class.items()
+            for name, inventory in stored.inventories.items()
             if name not in CLASSES or name in wanted.totals
         }
         by_class = dict(kept)
         if not is_removing_only:
             for name, total in wanted.totals.items():
                 by_class[name] = self._offer(name, total, kept.get(name))
-        if by_class == stored.by_class:
+        if by_class == stored.inventories:
+            self._unchanged[provider.uuid] = stored
             return
         try:
             self._client.replace_inventories(
-                provider.uuid, values.Inventories(stored.generation, by_class)
+                provider.uuid, values.Inventories(stored.provider.generation, by_class)
             )
         except errors.InventoryInUse as failure:
             raise _in_use(provider.name) from failure
-        for text in _differences(stored.by_class, by_class):
+        for text in _differences(stored.inventories, by_class):
             self._note(provider.name, text)
 
     def _offer(
@@ -242,21 +253,24 @@ class Report:
         return offer
 
     def _update_traits(self, provider: values.Provider, wanted: WantedProvider) -> None:
-        stored = self._client.get_provider_traits(provider.uuid)
-        kept = {name for name in stored.names if not traits.is_processor_trait(name)}
+        details = self._details(provider)
+        stored = frozenset(details.traits)
+        kept = {name for name in stored if not traits.is_processor_trait(name)}
         names = frozenset(kept | (wanted.traits & self._known_traits))
-        if names == stored.names:
+        if names == stored:
             return
         self._client.replace_provider_traits(
-            provider.uuid, values.ProviderTraits(stored.generation, names)
+            provider.uuid, values.ProviderTraits(details.provider.generation, names)
         )
-        for what, changed in (
-            ("added", names - stored.names),
-            ("removed", stored.names - names),
-        ):
+        for what, changed in (("added", names - stored), ("removed", stored - names)):
             if changed:
                 listed = ", ".join(sorted(changed))
                 self._note(provider.name, f"traits {what}: {listed}")
+
+    def _details(self, provider: values.Provider) -> values.ProviderDetails:
+        """Return the details of a provider, read again after a change or a conflict."""
+        known = self._unchanged.pop(provider.uuid, None)
+        return known or self._client.get_provider_details(provider.uuid, _DETAILS)
 
     def _note(self, provider_name: str, what: str) -> None:
         self.changes.append(Change(provider_name, what))
@@ -290,6 +304,10 @@ def _stale_nodes(
         ),
         key=lambda child: child.name,
     )
+
+
+def _is_child(provider: values.Provider, name: str, root: values.Provider) -> bool:
+    return provider.name == name and provider.parent_uuid == root.uuid
 
 
 def _require_shown(cpus: int, memory_mb: int | None, where: str) -> None:

@@ -31,6 +31,18 @@ def application(directory: pathlib.Path) -> typing.Any:
     return deploy.loadapp(configuration(directory))
 
 
+def without_extensions(app: typing.Any) -> typing.Any:
+    """Return an application that answers as OpenStack Placement does below ``/-/``."""
+
+    def answer(environ: typing.Any, start_response: typing.Any) -> typing.Any:
+        if environ["PATH_INFO"].startswith("/-/"):
+            start_response("404 Not Found", [("Content-Type", "application/json")])
+            return [b'{"errors": [{"status": 404, "title": "Not Found"}]}']
+        return app(environ, start_response)
+
+    return answer
+
+
 @contextlib.contextmanager
 def serving(app: typing.Any) -> Iterator[str]:
     """Serve a WSGI application over HTTP; gives its URL."""

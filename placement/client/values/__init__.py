@@ -17,6 +17,7 @@ from placement.client.values.base import (
     Resources,
     ResourcesByProvider,
     canonical_uuid,
+    is_uuid,
     several,
 )
 from placement.client.values.candidate import (
@@ -63,5 +64,6 @@ __all__ = [
     "ResourcesByProvider",
     "Usages",
     "canonical_uuid",
+    "is_uuid",
     "several",
 ]

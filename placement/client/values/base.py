@@ -27,6 +27,15 @@ def canonical_uuid(given: AnyUUID) -> str:
         return str(given)
 
 
+def is_uuid(text: str) -> bool:
+    """Return whether a text is a uuid, in any notation."""
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
 def several(name: str, given: Iterable[_T]) -> Iterable[_T]:
     """Return ``given``. Raises TypeError when it is a single string or uuid."""
     if isinstance(given, str | bytes | uuid.UUID):

@@ -93,14 +93,17 @@ class Inventories:
 class ProviderDetails:
     """A provider with its details; those that were not requested are empty.
 
-    ``inventories`` and ``used`` are by resource class.
+    ``inventories`` and ``used`` are by resource class, ``allocations`` by consumer and
+    then by resource class.
     """
 
     provider: Provider
-    inventories: Mapping[str, Inventory]
-    used: Resources
-    traits: tuple[str, ...]
-    aggregates: tuple[str, ...]
+    inventories: Mapping[str, Inventory] = dataclasses.field(default_factory=dict)
+    used: Resources = dataclasses.field(default_factory=dict)
+    traits: tuple[str, ...] = ()
+    aggregates: tuple[str, ...] = ()
+    allocations: Mapping[str, Resources] = dataclasses.field(default_factory=dict)
+    state: str = "in_service"
 
     @classmethod
     def from_document(cls, document: Document) -> typing.Self:
@@ -118,6 +121,8 @@ class ProviderDetails:
             },
             traits=tuple(document.get("traits", ())),
             aggregates=tuple(document.get("aggregates", ())),
+            allocations=document.get("allocations", {}),
+            state=document["state"],
         )
 
 

@@ -67,3 +67,16 @@ def add_host(client, name, vcpus):
     offer = {"VCPU": Inventory(total=vcpus), "MEMORY_MB": Inventory(total=64)}
     client.replace_inventories(provider.uuid, Inventories(provider.generation, offer))
     return provider.uuid
+
+
+def recorded_requests(client, monkeypatch):
+    """Return a list that each request of the client is added to, without its query."""
+    requests = []
+    request = client.request
+
+    def recorded(method, path, *more, **options):
+        requests.append(f"{method} {path.partition('?')[0]}")
+        return request(method, path, *more, **options)
+
+    monkeypatch.setattr(client, "request", recorded)
+    return requests

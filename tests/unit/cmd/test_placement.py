@@ -12,9 +12,8 @@ import pytest
 from placement.client import CODES, AllocationRequest, Client, Inventories, Inventory
 from placement.cmd import host
 from placement.cmd.candidates import groups_served
-from placement.cmd.show import bar
 from tests.unit import in_process
-from tests.unit.cmd.conftest import add_host
+from tests.unit.cmd.conftest import add_host, recorded_requests
 from tests.unit.host import machines
 
 
@@ -126,15 +125,16 @@ class TestCandidates:
     def test_resources_are_required(self, command):
         assert "Specify resources" in error(command("candidates"), 2)
 
-    def test_the_names_of_many_trees_are_read_with_one_request(
-        self, command, hosts, monkeypatch
+    def test_the_names_of_all_providers_are_read_with_one_request(
+        self, command, client, monkeypatch, hosts
     ):
-        monkeypatch.setattr("placement.cmd.candidates._MANY_TREES", 2)
+        requests = recorded_requests(client, monkeypatch)
 
         result = command("candidates", "VCPU=1")
 
         assert "one" in result.stdout
         assert "two" in result.stdout
+        assert requests[1:] == ["POST /-/v1/providers:query"]
 
     def test_the_unsuffixed_group_is_displayed_by_a_name(self):
         request = AllocationRequest({}, {"": ("p",), "_A": ("p",), "_B": ("q",)})
@@ -334,19 +334,12 @@ class TestShow:
     def test_all_trees_are_read_with_one_request(
         self, command, client, monkeypatch, hosts
     ):
-        paths = []
-        request = client.request
-
-        def counted(method, path, *more, **options):
-            paths.append(path.partition("?")[0])
-            return request(method, path, *more, **options)
-
-        monkeypatch.setattr(client, "request", counted)
+        requests = recorded_requests(client, monkeypatch)
 
         trees = json.loads(command("show", "--json").stdout)
 
         assert [tree["uuid"] for tree in trees] == [hosts.one, hosts.two]
-        assert paths == ["/-/v1/providers"]
+        assert requests == ["GET /-/v1/providers"]
 
     def test_an_unknown_provider_is_an_error(self, command):
         assert "nobody" in error(command("show", "nobody"), 1)
@@ -356,17 +349,6 @@ class TestShow:
 
         assert result.exit_code == 0
         assert "no providers yet" in result.stdout
-
-    @pytest.mark.parametrize(
-        ("used", "capacity", "cells"),
-        [(0, 8, 0), (1, 1000, 1), (4, 8, 12), (7, 8, 21), (8, 8, 24), (9, 8, 24)],
-    )
-    def test_bars_show_the_share_of_the_capacity(self, used, capacity, cells):
-        assert bar(used, capacity, is_ascii=True) == "#" * cells + "-" * (24 - cells)
-
-    def test_bars_without_capacity(self):
-        assert bar(0, 0, is_ascii=False) == "░" * 24
-        assert bar(1, 0, is_ascii=False) == "█" * 24
 
 
 class TestHost:

@@ -17,6 +17,7 @@ from placement.client import (
 from placement.host import report
 from placement.host.kernel import Machine, Node, Processor
 from tests.unit import in_process
+from tests.unit.cmd.conftest import recorded_requests
 
 AVX, SSE = "HW_CPU_X86_AVX", "HW_CPU_X86_SSE"
 
@@ -144,6 +145,36 @@ class TestFlat:
 
         assert run(client, is_numa=is_numa, ratios={"VCPU": 4.0}) == []
         assert snapshot(client) == before
+
+    @pytest.mark.parametrize("is_numa", [False, True])
+    def test_an_unchanged_machine_is_read_with_three_requests(
+        self, client, monkeypatch, is_numa
+    ):
+        run(client, is_numa=is_numa)
+        requests = recorded_requests(client, monkeypatch)
+
+        run(client, is_numa=is_numa)
+
+        assert requests == [
+            "GET /traits",
+            "GET /resource_providers",
+            "GET /-/v1/providers",
+        ]
+
+    @pytest.mark.parametrize("is_numa", [False, True])
+    def test_a_service_without_bulk_reads_gets_the_same_report(
+        self, client, tmp_path, is_numa
+    ):
+        (tmp_path / "other").mkdir()
+        app = in_process.application(tmp_path / "other")
+        other = Client(WSGITransport(in_process.without_extensions(app)))
+
+        for each in (client, other):
+            run(each, is_numa=not is_numa)
+        changes = [run(each, is_numa=is_numa) for each in (client, other)]
+
+        assert changes[0] == changes[1] != []
+        assert run(other, is_numa=is_numa) == []
 
     def test_only_differences_are_written(self, client):
         run(client)
