@@ -29,11 +29,13 @@ from placement.middleware import (
     cors,
     fault_wrap,
     http_proxy,
+    measure,
     microversion,
     request_id,
     requestlog,
 )
 from placement.web import app as web
+from placement.web import metrics as web_metrics
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -60,12 +62,13 @@ def loadapp(
     """
     started = time.monotonic()
     service = _service(config)
+    web_metrics.prepare(service)
     api = _wrapped(dispatch.application(routes.by_path()), _api_layers(), service)
     app = web.Application(api)
     # Flask's own way to put middleware around an application.
     # Flask documents this assignment; its types have a method here.
     app.wsgi_app = _wrapped(  # type: ignore[assignment,method-assign]
-        app.wsgi_app, _layers(config, app.open_paths()), service
+        app.wsgi_app, _layers(config, app.open_paths(service.settings)), service
     )
     # After the middleware, because its libraries register options, too.
     _log_configuration(config, service.settings)
@@ -131,6 +134,7 @@ def _layers(
     """Return the middleware of all requests, outermost first."""
     return (
         request_id.wrap,
+        measure.wrap,
         # Inside of request_id, so that every error document has an id.
         fault_wrap.wrap,
         http_proxy.wrap,

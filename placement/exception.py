@@ -49,6 +49,16 @@ class DatabaseTooSlow(BadRequest):
     )
 
 
+class SearchGivenUp(BadRequest):
+    """The search takes too long here, or its answer would be too large."""
+
+
+class Unauthorized(PlacementError):
+    """The request has no valid credentials for this operation."""
+
+    template = "The bearer token in the header Authorization is missing or not valid."
+
+
 class Forbidden(PlacementError):
     """The caller is authenticated but lacks permission."""
 

@@ -13,7 +13,7 @@ from werkzeug.http import http_date
 
 from placement import exception
 from placement.api import accept, body, host
-from placement.api.environ import CONTEXT, VERSION
+from placement.api.environ import CONTEXT, ROUTE, VERSION
 from placement.api.operation import Check, Operation
 from placement.api.reply import JSON, Parts, Reply
 from placement.api.request import Request
@@ -51,6 +51,7 @@ def application(
     ) -> collections.abc.Iterable[bytes]:
         body.check_headers(environ)
         path, path_params = _find(adapter, environ)
+        environ[ROUTE] = path
         reply, req = _reply(paths[path], environ, path_params)
         status, headers, parts = _response(reply, req, environ)
         start_response(status, headers)

@@ -5,10 +5,12 @@ import contextlib
 import itertools
 import logging
 import random
+import time
 import typing
 
 import sqlalchemy as sa
 
+from placement import exception, metrics
 from placement.candidates import explain
 from placement.candidates.model import (
     Found,
@@ -85,7 +87,26 @@ def search(
             LOG.debug("No allocation candidates: %s", reason)
         return found
 
-    return transaction.read_within(context, seconds_max, read)
+    began = time.perf_counter()
+    try:
+        found = transaction.read_within(context, seconds_max, read)
+    except (exception.DatabaseTooSlow, exception.SearchGivenUp):
+        metrics.SEARCHES.inc(metrics.GAVE_UP)
+        metrics.SEARCH_SECONDS.observe(time.perf_counter() - began)
+        raise
+    metrics.SEARCH_SECONDS.observe(time.perf_counter() - began)
+    count = sum([len(run.placements) for run in found.runs])
+    limit = _fewest(request.limit, _most(context.settings.placement))
+    metrics.CANDIDATES.observe(count)
+    metrics.SEARCHES.inc(_result(count, limit))
+    return found
+
+
+def _result(count: int, limit: int | None) -> str:
+    if not count:
+        return metrics.EMPTY
+    is_cut = limit is not None and count >= limit
+    return metrics.CUT if is_cut else metrics.FOUND
 
 
 def _is_explained(found: Found) -> bool:
@@ -182,6 +203,10 @@ class _Search:
         pages = self._budget.outside(source.pages(self._chance))
         runs = self._take(solver.anchors(pages, source.note), sharing)
         self._note(reader, source.unmet, trees.read_count)
+        if trees.hit_count:
+            metrics.SEARCH_CACHE.inc(metrics.HIT, by=trees.hit_count)
+        if trees.read_count:
+            metrics.SEARCH_CACHE.inc(metrics.MISS, by=trees.read_count)
         return Found(
             suffixes=tuple(group.suffix for group in plan.groups),
             resource_classes={id_: name for name, id_ in ids.resource_classes.items()},

@@ -35,6 +35,7 @@ CODES = frozenset(
         "placement.ext.not_acceptable",
         "placement.ext.not_found",
         "placement.ext.page_token",
+        "placement.ext.unauthorized",
         "placement.ext.unavailable",
         "placement.ext.unsupported_media_type",
     }

@@ -1,11 +1,14 @@
 """``placement serve``: run a server, with or without configuration."""
 
+import atexit
 import fcntl
 import os
 import pathlib
 import secrets
+import shutil
 import socket
 import sys
+import tempfile
 import typing
 
 import click
@@ -16,6 +19,7 @@ from placement import deploy, distribution, exception
 from placement.client import location
 from placement.cmd import atomic, failures, listener
 from placement.conf import find, log
+from placement.metrics import store
 from placement.wsgi import worker
 
 if typing.TYPE_CHECKING:
@@ -23,6 +27,7 @@ if typing.TYPE_CHECKING:
 
 DATABASE_FILE = "placement.db"
 LOCK_FILE = "lock"
+METRICS_DIRECTORY = "metrics"
 
 _DEFAULT_BIND = "127.0.0.1:8778"
 _GRACE_SECONDS = 30
@@ -89,6 +94,7 @@ def serve(
         if is_unconfigured:
             _set_standalone_defaults(config, directory)
         log.setup(config)
+        _share_metrics(directory / METRICS_DIRECTORY if is_locked else None)
         application = deploy.loadapp(config)
     except (exception.ConfigurationError, cfg.Error, OSError) as failure:
         raise failures.NotPossibleNow(str(failure)) from failure
@@ -128,6 +134,25 @@ def _set_standalone_defaults(config: cfg.ConfigOpts, directory: pathlib.Path) ->
     config.set_default("token_file", str(token_file), "api")
     if config.api.auth_strategy == "token" and config.api.token_file == str(token_file):
         _ensure_token(token_file)
+
+
+def _share_metrics(directory: pathlib.Path | None) -> None:
+    """Let the workers share their metrics in an empty directory; None: a new one.
+
+    A directory in the environment takes precedence.
+    """
+    given = os.environ.get(store.DIRECTORY_VARIABLE)
+    if not given and directory is None:
+        made = tempfile.mkdtemp(prefix="placement-metrics-")
+        atexit.register(_remove, made, os.getpid())
+        given = made
+    store.prepare(given or str(directory))
+
+
+def _remove(directory: str, pid: int) -> None:
+    # Workers are forks, and end before their master.
+    if os.getpid() == pid:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _ensure_token(path: pathlib.Path) -> None:

@@ -15,13 +15,17 @@ from placement.conf import (
     database,
     healthcheck,
     log,
+    metrics,
     paths,
     placement,
     proxy,
     workarounds,
 )
 
-_GROUPS = (api, database, placement, workarounds, cors, proxy, healthcheck)
+_GROUPS = (
+    *(api, database, placement, workarounds, cors, proxy),
+    *(healthcheck, metrics),
+)
 
 
 def register_opts(config: cfg.ConfigOpts) -> None:

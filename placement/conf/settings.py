@@ -114,6 +114,15 @@ class HealthcheckSettings:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """Group [metrics]; ``token_file`` is required with ``access`` ``token``."""
+
+    access: str
+    token_file: str | None
+    allocations: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by group; ``log_options`` is in [DEFAULT]."""
 
@@ -124,6 +133,7 @@ class Settings:
     cors: CorsSettings
     proxy: ProxySettings
     healthcheck: HealthcheckSettings
+    metrics: MetricsSettings
     log_options: bool
 
 
@@ -146,6 +156,7 @@ def load(config: cfg.ConfigOpts) -> Settings:
             cors=_read(config, "cors", CorsSettings),
             proxy=_read(config, "oslo_middleware", ProxySettings),
             healthcheck=_read(config, "healthcheck", HealthcheckSettings),
+            metrics=_read(config, "metrics", MetricsSettings),
             log_options=config.log_options,
         )
         _report_without_effect(config)

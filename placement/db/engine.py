@@ -3,6 +3,7 @@
 ``sqlite``, ``mariadb`` and ``postgresql`` set up the connections of their kind.
 """
 
+import collections.abc
 import logging
 import sqlite3
 import time
@@ -11,7 +12,7 @@ import typing
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from placement import exception
+from placement import exception, metrics
 from placement.db import conflicts, mariadb, postgresql, sqlite, time_limit
 
 if typing.TYPE_CHECKING:
@@ -246,6 +247,8 @@ def _driver_arguments(
 
 def _listen(engine: sa.Engine, database: "DatabaseSettings") -> None:
     event.listen(engine, "handle_error", conflicts.mark_lost_connection)
+    if not isinstance(engine.pool, sa.pool.NullPool):
+        _count_connections(engine)
     if engine.dialect.name == "sqlite":
         sqlite.listen(engine, database.sqlite_synchronous)
     elif engine.dialect.name == "postgresql":
@@ -253,3 +256,14 @@ def _listen(engine: sa.Engine, database: "DatabaseSettings") -> None:
     elif engine.dialect.name in mariadb.DIALECTS:
         mariadb.listen(engine, database.mysql_sql_mode)
     time_limit.listen(engine)
+
+
+def _count_connections(engine: sa.Engine) -> None:
+    """Count the open connections of the pool."""
+
+    def add(number: int) -> collections.abc.Callable[..., None]:
+        return lambda *_: metrics.CONNECTIONS.inc(metrics.OPEN, by=number)
+
+    event.listen(engine, "connect", add(1))
+    event.listen(engine, "close", add(-1))
+    event.listen(engine, "detach", add(-1))

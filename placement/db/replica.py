@@ -13,6 +13,7 @@ import typing
 
 import sqlalchemy as sa
 
+from placement import metrics
 from placement.db import conflicts, engine
 
 if typing.TYPE_CHECKING:
@@ -102,9 +103,13 @@ class Replica:
             try:
                 with standby:
                     if self._has_all(standby, position):
-                        return work(engine.for_reading(standby))
+                        result = work(engine.for_reading(standby))
+                        metrics.STANDBY_READS.inc(metrics.STANDBY_USED)
+                        return result
             except sa.exc.SQLAlchemyError as failure:
                 self._note(failure)
+        reason = metrics.STANDBY_BEHIND if self._is_behind else metrics.STANDBY_FAILED
+        metrics.STANDBY_READS.inc(reason)
         return work(engine.for_reading(primary))
 
     def _is_enabled(self) -> bool:

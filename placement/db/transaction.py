@@ -11,8 +11,9 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception
+from placement import exception, metrics
 from placement.db import batch, conflicts, engine, postgresql, prepared, time_limit
+from placement.db.attempts import ATTEMPTS_WHEN_LOST, Attempts
 from placement.db.batch import Step
 
 if typing.TYPE_CHECKING:
@@ -23,10 +24,6 @@ LOG = logging.getLogger(__name__)
 _Result = typing.TypeVar("_Result")
 _Work = collections.abc.Callable[[sa.Connection], _Result]
 _Plan = collections.abc.Callable[[sa.Connection], collections.abc.Sequence[Step] | None]
-
-# One more attempt on a new connection; a server that is down does not come back within
-# a request.
-_ATTEMPTS_WHEN_LOST = 2
 
 _PAUSE_SECONDS_MAX = 0.5
 
@@ -42,9 +39,6 @@ REFUSED_KEYS_MAX = 10_000
 
 # Of a streamed result.
 _ROWS_PER_FETCH = 1000
-
-# No attempt starts after this time, so that the client gets an answer.
-_SECONDS_MAX = 30
 
 
 class Retry(Exception):
@@ -115,7 +109,7 @@ def write_pipelined(
             _write_once(conn, work)
             refused.difference_update(keys)
 
-    _run(context.engine, turn, _attempts(context))
+    _run(context.engine, metrics.WRITE, turn, _attempts(context))
 
 
 def _add_refused(refused: set[str], keys: collections.abc.Collection[str]) -> None:
@@ -129,7 +123,8 @@ def write_to(
     database: sa.Engine, work: _Work[_Result], attempts: int = _ATTEMPTS
 ) -> _Result:
     """Do what ``write`` does, for programs that serve no request."""
-    return _run(database, functools.partial(_write_once, work=work), attempts)
+    once = functools.partial(_write_once, work=work)
+    return _run(database, metrics.WRITE, once, attempts)
 
 
 def read(context: "RequestContext", work: _Work[_Result]) -> _Result:
@@ -143,7 +138,7 @@ def read(context: "RequestContext", work: _Work[_Result]) -> _Result:
     if context.replica is None:
         return read_before_write(context, work)
     read_replica = functools.partial(context.replica.read, work=work)
-    return _run(context.engine, read_replica, _ATTEMPTS_WHEN_LOST)
+    return _run(context.engine, metrics.READ, read_replica, ATTEMPTS_WHEN_LOST)
 
 
 def read_within(
@@ -179,7 +174,10 @@ def read_one(context: "RequestContext", work: _Work[_Result]) -> _Result:
 def read_before_write(context: "RequestContext", work: _Work[_Result]) -> _Result:
     """Do what ``read`` does, on the primary, for a request that writes afterwards."""
     return _run(
-        context.engine, lambda conn: work(engine.for_reading(conn)), _ATTEMPTS_WHEN_LOST
+        context.engine,
+        metrics.READ,
+        lambda conn: work(engine.for_reading(conn)),
+        ATTEMPTS_WHEN_LOST,
     )
 
 
@@ -227,11 +225,13 @@ def stream(
     def start() -> Stream[_Result]:
         with contextlib.ExitStack() as stack:
             conn = stack.enter_context(context.engine.connect())
+            metrics.CONNECTIONS.inc(metrics.USED)
+            stack.callback(metrics.CONNECTIONS.inc, metrics.USED, by=-1)
             items = work(engine.for_reading(conn))
             first = list(itertools.islice(items, 1))
             return Stream(first, items, stack.pop_all())
 
-    return _repeat(start, _ATTEMPTS_WHEN_LOST)
+    return _repeat(metrics.READ, start, ATTEMPTS_WHEN_LOST)
 
 
 @contextlib.contextmanager
@@ -266,44 +266,57 @@ def _try_pipeline(conn: sa.Connection, steps: collections.abc.Sequence[Step]) ->
 
 def _run(
     database: sa.Engine,
+    operation: str,
     turn: collections.abc.Callable[[sa.Connection], _Result],
     attempts: int,
 ) -> _Result:
     """Call ``turn`` with a connection from the pool until it succeeds."""
-
-    def connected() -> _Result:
-        with database.connect() as conn:
-            return turn(conn)
-
-    return _repeat(connected, attempts)
+    once = functools.partial(_attempt, database, operation, turn)
+    return _repeat(operation, once, attempts)
 
 
-def _repeat(turn: collections.abc.Callable[[], _Result], attempts: int) -> _Result:
+def _repeat(
+    operation: str, turn: collections.abc.Callable[[], _Result], attempts: int
+) -> _Result:
     """Call ``turn`` until it succeeds; see ``write`` for how often."""
-    attempt = lost = 0
-    deadline = time.monotonic() + _SECONDS_MAX
+    done = Attempts(operation, attempts)
     while True:
         try:
             return turn()
         except Retry as retry:
-            attempt += 1
-            _give_up_after(attempts, attempt, deadline, retry.failure, retry)
+            done.note(metrics.STALE, retry.failure, retry)
         except sa.exc.SQLAlchemyError as failure:
             match conflicts.meaning(failure):
                 case conflicts.Meaning.RETRY:
-                    attempt += 1
-                    _give_up_after(attempts, attempt, deadline, _conflict(), failure)
+                    done.note(metrics.CONFLICT, _conflict(), failure)
                 case conflicts.Meaning.UNREADY:
-                    attempt += 1
-                    _give_up_after(attempts, attempt, deadline, _not_ready(), failure)
+                    done.note(metrics.UNREADY, _not_ready(), failure)
                 case conflicts.Meaning.LOST:
-                    lost += 1
-                    _give_up_when_lost(lost, failure)
+                    done.note_lost(failure)
                 case conflicts.Meaning.BUG:
                     if conflicts.is_timed_out(failure):
                         raise _ended_by_limit(failure) from failure
                     raise
-        time.sleep(random.uniform(0, min(_PAUSE_SECONDS_MAX, 0.005 * 2**attempt)))
+        pause_max = min(_PAUSE_SECONDS_MAX, 0.005 * 2**done.count)
+        time.sleep(random.uniform(0, pause_max))
+
+
+def _attempt(
+    database: sa.Engine,
+    operation: str,
+    turn: collections.abc.Callable[[sa.Connection], _Result],
+) -> _Result:
+    asked = time.perf_counter()
+    with database.connect() as conn:
+        began = time.perf_counter()
+        metrics.CONNECTION_WAITS.observe(began - asked)
+        metrics.CONNECTIONS.inc(metrics.USED)
+        try:
+            return turn(conn)
+        finally:
+            seconds = time.perf_counter() - began
+            metrics.CONNECTIONS.inc(metrics.USED, by=-1)
+            metrics.DATABASE_OPERATIONS.observe(seconds, operation)
 
 
 def _commit(conn: sa.Connection) -> None:
@@ -322,26 +335,11 @@ def _commit(conn: sa.Connection) -> None:
 
 def _outcome_unknown(failure: Exception) -> exception.Unavailable:
     LOG.warning("The connection to the database was lost in COMMIT: %s", failure)
+    metrics.GIVEN_UP.inc(metrics.WRITE, metrics.LOST)
     return exception.Unavailable(
         reason="The database connection was lost while the change was being "
         "committed; whether it was is not known. Read again before you repeat it."
     )
-
-
-def _give_up_after(
-    attempts: int,
-    attempt: int,
-    deadline: float,
-    failure: exception.PlacementError,
-    cause: Exception,
-) -> None:
-    LOG.debug("Attempt %s of %s met a conflict: %s", attempt, attempts, cause)
-    if attempt >= attempts:
-        raise failure from cause
-    if time.monotonic() > deadline:
-        raise exception.Unavailable(
-            reason="The database is too busy at the moment. Nothing was changed."
-        ) from cause
 
 
 def _conflict() -> exception.ConcurrentUpdate:
@@ -362,11 +360,3 @@ def _ended_by_limit(failure: Exception) -> exception.Unavailable:
         reason="The database has ended a statement that took longer than it allows. "
         "Nothing was changed."
     )
-
-
-def _give_up_when_lost(lost: int, failure: Exception) -> None:
-    LOG.warning("The connection to the database was lost: %s", failure)
-    if lost >= _ATTEMPTS_WHEN_LOST:
-        raise exception.Unavailable(
-            reason="The database cannot be reached at the moment. Nothing was changed."
-        ) from failure

@@ -11,6 +11,7 @@ from placement.api.operation import NO_CONTENT, operation, shows
 from placement.api.reply import Reply
 from placement.api.request import Request
 from placement.db import transaction
+from placement.handlers import counted
 from placement.objects import allocation, claim, consumer
 from placement.objects.allocation import ConsumerAllocation
 from placement.objects.claim_request import Amount, Claim
@@ -127,6 +128,7 @@ def set_allocations(req: Request, consumer_uuid: str) -> Reply:
     body = req.json()
     _write(
         req,
+        "put",
         [claim_from_body(req, uuid, body)],
         f"Unable to allocate inventory for consumer {uuid}: ",
     )
@@ -149,7 +151,7 @@ def set_allocations_of_several(req: Request) -> Reply:
     for one consumer, with each kind checked for all consumers before the next.
     """
     body = req.json()
-    _write(req, claims_from_body(req, body), "Unable to allocate inventory ")
+    _write(req, "post", claims_from_body(req, body), "Unable to allocate inventory ")
     return reply.no_content()
 
 
@@ -167,15 +169,22 @@ def delete_allocations(req: Request, consumer_uuid: str) -> Reply:
     """
     uuid = uuids.canonical_or_same(consumer_uuid)
     try:
-        claim.release(req.context, uuid)
+        with counted.claims("release"):
+            claim.release(req.context, uuid)
     except exception.ConsumerNotFound as unknown:
         raise exception.ConsumerNotFound(uuid=consumer_uuid) from unknown
     return reply.no_content()
 
 
-def _write(req: Request, claims: collections.abc.Sequence[Claim], refused: str) -> None:
+def _write(
+    req: Request,
+    name: str,
+    claims: collections.abc.Sequence[Claim],
+    refused: str,
+) -> None:
     try:
-        claim.write(req.context, claims)
+        with counted.claims(name):
+            claim.write(req.context, claims)
     except exception.ResourceClassNotFound as unknown:
         raise exception.BadRequest(reason=f"{refused}{unknown}") from unknown
 

@@ -6,7 +6,7 @@ from placement.api.operation import NO_CONTENT, operation
 from placement.api.reply import Reply
 from placement.api.request import Request
 from placement.db import transaction
-from placement.handlers import allocation, inventory
+from placement.handlers import allocation, counted, inventory
 from placement.objects import reshape
 from placement.objects.reshape import Shape
 from placement.policies import reshaper as policy
@@ -44,8 +44,9 @@ def reshape_providers(req: Request) -> Reply:
         for provider_uuid, one in body["inventories"].items()
     ]
     claims = allocation.claims_from_body(req, body["allocations"])
-    transaction.write(
-        req.context,
-        lambda conn: reshape.reshape(conn, req.context.names, shapes, claims),
-    )
+    with counted.claims("reshape"):
+        transaction.write(
+            req.context,
+            lambda conn: reshape.reshape(conn, req.context.names, shapes, claims),
+        )
     return reply.no_content()

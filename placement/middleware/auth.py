@@ -19,6 +19,7 @@ from placement.api.environ import CONTEXT
 from placement.api.errors import Document
 from placement.api.reply import JSON
 from placement.caller import NOBODY, Caller
+from placement.conf import secret
 from placement.context import RequestContext
 from placement.middleware.request_id import add_to_log
 
@@ -79,7 +80,11 @@ def wrap(
         case "noauth2":
             return _identifying(app, service, _noauth2, _refuse, open_paths)
         case "token":
-            token = _read_token(service.settings.api.token_file)
+            token = secret.read(
+                service.settings.api.token_file,
+                "[api] token_file",
+                "auth_strategy is token",
+            )
             identify = _by_token(token)
             return _identifying(app, service, identify, _refuse, open_paths)
         case _:
@@ -179,30 +184,6 @@ def _by_token(token: str) -> _Identify:
         return Caller(_TOKEN_USER, _TOKEN_USER, _TOKEN_ROLES)
 
     return identify
-
-
-def _read_token(path: str | None) -> str:
-    """Return the token in the file.
-
-    Raises ConfigurationError when it is missing, or empty, which would match requests
-    without a token.
-    """
-    if path is None:
-        raise exception.ConfigurationError(
-            reason="auth_strategy is token, which needs [api] token_file."
-        )
-    try:
-        with open(path, encoding="ascii") as file:
-            token = file.read().strip()
-    except (OSError, UnicodeDecodeError) as unreadable:
-        raise exception.ConfigurationError(
-            reason=f"The token cannot be read from [api] token_file: {unreadable}"
-        ) from unreadable
-    if not token:
-        raise exception.ConfigurationError(
-            reason=f"[api] token_file {path} is empty; it must contain the token."
-        )
-    return token
 
 
 def _keystone(

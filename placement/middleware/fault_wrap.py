@@ -17,6 +17,7 @@ LOG = logging.getLogger(__name__)
 # The status of each kind of failure.
 STATUS: dict[type[exception.PlacementError], int] = {
     exception.BadRequest: 400,
+    exception.Unauthorized: 401,
     exception.Forbidden: 403,
     exception.NotFound: 404,
     exception.MethodNotAllowed: 405,
@@ -78,6 +79,8 @@ def _respond(
     ]
     if failure.details.get("allowed"):
         headers.append(("allow", failure.details["allowed"]))
+    if status == 401:
+        headers.append(("www-authenticate", "Bearer"))
     if status == 503:
         headers.append(("retry-after", _RETRY_AFTER_SECONDS))
     start_response(f"{status} {errors.title(status)}", headers)

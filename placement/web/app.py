@@ -16,16 +16,18 @@ from placement import exception
 from placement.api.environ import VERSION
 from placement.api.microversion import MAX_VERSION
 from placement.api.reply import JSON
-from placement.web import health, openapi, providers, view
+from placement.web import health, metrics, openapi, providers, view
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     from placement.api.operation import Operation
+    from placement.conf.settings import Settings
 
 # A new blueprint is a module beside this one and a name here.
 BLUEPRINTS: tuple[flask.Blueprint, ...] = (
     health.blueprint,
+    metrics.blueprint,
     openapi.blueprint,
     providers.blueprint,
 )
@@ -38,6 +40,7 @@ _OWN_CODE = "placement.ext."
 # The codes of extensions' failures without a code of their own, by kind.
 CODES: dict[type[exception.PlacementError], str] = {
     exception.BadRequest: f"{_OWN_CODE}bad_request",
+    exception.Unauthorized: f"{_OWN_CODE}unauthorized",
     exception.Forbidden: f"{_OWN_CODE}forbidden",
     exception.NotFound: f"{_OWN_CODE}not_found",
     exception.MethodNotAllowed: f"{_OWN_CODE}method_not_allowed",
@@ -101,9 +104,10 @@ class Application(flask.Flask):
         rules = self.url_map.iter_rules()
         return [view.row_of(self.view_functions[rule.endpoint]) for rule in rules]
 
-    def open_paths(self) -> frozenset[str]:
-        """Return the paths that need no token."""
-        return frozenset(each.path for each in self.operations() if not each.checks)
+    def open_paths(self, settings: "Settings") -> frozenset[str]:
+        """Return the paths that need no token, or another one."""
+        unguarded = (each.path for each in self.operations() if not each.checks)
+        return metrics.open_paths(settings).union(unguarded)
 
 
 def _first_segment(path: str) -> str:

@@ -12,7 +12,7 @@ from placement import exception, excerpt
 from placement.api import body as api_body
 from placement.api import operation as api_operation
 from placement.api import request
-from placement.api.environ import CONTEXT
+from placement.api.environ import CONTEXT, ROUTE
 from placement.api.microversion import MAX_VERSION
 from placement.api.operation import Answer, Check, Operation, Parameter
 from placement.api.querystring import Query
@@ -39,6 +39,7 @@ def operation(  # noqa: PLR0913 - a row has them all
     *answers: Answer,
     rule: str | None,
     is_open: bool = False,
+    authorized: collections.abc.Callable[[], None] | None = None,
     has_head: bool = False,
     refuses: tuple[int, ...] = (),
     query: Schemas | None = None,
@@ -50,7 +51,8 @@ def operation(  # noqa: PLR0913 - a row has them all
     ``name`` is a method and a path in the notation of Flask, such as
     ``GET /-/v1/things/<uuid>``. Before the view is called, its policy ``rule`` and the
     query are checked; see ``query`` and ``json_body`` for what the view reads. Without
-    a rule, any token is enough; an operation that ``is_open`` needs none. ``has_head``
+    a rule, any token is enough; an operation that ``is_open`` needs none. The function
+    ``authorized`` is called in place of the check of the rule. ``has_head``
     makes the view answer HEAD as well; the server leaves out the body. See
     ``api.operation.Operation`` for the rest.
     """
@@ -70,7 +72,10 @@ def operation(  # noqa: PLR0913 - a row has them all
 
         @functools.wraps(view)
         def checked(**variables: str) -> flask.Response:
-            if rule is not None:
+            flask.request.environ[ROUTE] = row.path
+            if authorized is not None:
+                authorized()
+            elif rule is not None:
                 authorize(rule)
             flask.g.query = _checked_query(row)
             flask.g.body_schemas = body

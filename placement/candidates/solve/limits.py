@@ -62,7 +62,7 @@ class Budget:
         """
         self._steps += 1
         if self._steps % _STEPS_PER_LOOK == 0 and self._clock() > self._end:
-            raise exception.BadRequest(
+            raise exception.SearchGivenUp(
                 reason="The search was given up after "
                 f"{self._seconds_max:g} seconds: the groups of this request can be "
                 "combined in too many ways. Ask for fewer groups, give a 'limit', or "
@@ -80,7 +80,7 @@ class Budget:
         for run in runs:
             left -= sum([len(each.allocations) or 1 for each in run.placements])
             if left < 0:
-                raise exception.BadRequest(
+                raise exception.SearchGivenUp(
                     reason="The answer would be too large: its candidates would name "
                     f"more than {self._providers_named_max} providers. Give a "
                     "'limit', or set [placement] max_allocation_candidates."

@@ -29,7 +29,8 @@ class Trees:
         self._reader = reader
         self._snapshots = snapshots
         self._cache = cache
-        self.read_count = 0
+        # Trees from the cache, and those that were read.
+        self.hit_count = self.read_count = 0
 
     def of(self, found: collections.abc.Sequence[Row]) -> list[Tree]:
         """Return the trees whose members are ``found``, in their order.
@@ -58,8 +59,10 @@ class Trees:
             else None
             for tree, now in zip(cached, members, strict=True)
         ]
+        self.hit_count += len(trees)
         if None in trees:
             missing = [at for at, tree in enumerate(trees) if tree is None]
+            self.hit_count -= len(missing)
             self._read(missing, members, cached, trees)
         # None is left no more.
         return typing.cast("list[Tree]", trees)

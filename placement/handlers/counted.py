@@ -1,0 +1,26 @@
+"""Count what came of requests that change allocations."""
+
+import collections.abc
+import contextlib
+
+from placement import exception, metrics
+
+_RESULTS: tuple[tuple[type[exception.PlacementError], str], ...] = (
+    (exception.CapacityExceeded, "capacity"),
+    (exception.InventoryConstraintsViolated, "unit_rule"),
+    (exception.InvalidInventory, "no_inventory"),
+    (exception.ConcurrentUpdate, "generation"),
+)
+
+
+@contextlib.contextmanager
+def claims(operation: str) -> collections.abc.Iterator[None]:
+    """Count the request of the block; other failures than refusals do not count."""
+    try:
+        yield
+    except exception.Conflict as refusal:
+        for kind, result in _RESULTS:
+            if isinstance(refusal, kind):
+                metrics.CLAIMS.inc(operation, result)
+        raise
+    metrics.CLAIMS.inc(operation, "ok")
