@@ -231,11 +231,6 @@ def test_identity_headers_of_a_client_are_ignored(place: Place) -> None:
     assert place.send(method, path, reader, **claimed).status_code == 403
 
 
-def expired(cloud: Cloud) -> str:
-    admin = cloud.callers["admin"]
-    return cloud.keystone.expired_token(admin.identity, keystone.project(cloud.project))
-
-
 def revoked(cloud: Cloud) -> str:
     token = cloud.token("admin")
     cloud.keystone.revoke(token)
@@ -244,7 +239,13 @@ def revoked(cloud: Cloud) -> str:
 
 @pytest.mark.parametrize(
     "make_token",
-    [lambda _: None, lambda _: "", lambda _: "no-token", expired, revoked],
+    [
+        lambda _: None,
+        lambda _: "",
+        lambda _: "no-token",
+        lambda cloud: cloud.keystone.expired_token,
+        revoked,
+    ],
     ids=["missing", "empty", "bad", "expired", "revoked"],
 )
 def test_a_request_without_a_valid_token_is_401(

@@ -8,7 +8,6 @@ import json
 import os
 import pathlib
 import secrets
-import subprocess
 import tempfile
 import typing
 
@@ -22,13 +21,27 @@ REQUEST_SECONDS = 30
 DOMAIN = "default"
 ADMIN = "admin"
 ADMIN_PROJECT = "admin"
+_ADMIN_SCOPE = {"project": {"name": ADMIN_PROJECT, "domain": {"id": DOMAIN}}}
 
-# Requests a token from the application without a server, with a lifetime of zero.
-_EXPIRED_TOKEN = """
-import json, sys
+# Runs commands of keystone-manage, and then requests a token with a lifetime of zero
+# from the application. The processes are forks, because imports take seconds.
+_PREPARE = """
+import json, os, sys
+from keystone.cmd import cli
+from keystone.server.flask import core
+config, commands, request = sys.argv[1:]
+for command in json.loads(commands):
+    child = os.fork()
+    if not child:
+        cli.main(argv=["keystone-manage", "--config-file", config, *command])
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0, command
+os.environ["OS_TOKEN__EXPIRATION"] = "0"
+# The application parses the command line of its process.
+del sys.argv[1:]
 from keystone.wsgi.api import application
 from werkzeug.test import Client
-answer = Client(application).post("/v3/auth/tokens", json=json.load(sys.stdin))
+answer = Client(application).post("/v3/auth/tokens", json=json.loads(request))
 assert answer.status_code == 201, answer.text
 print(answer.headers["X-Subject-Token"])
 """
@@ -56,45 +69,28 @@ class User:
 
 
 class Keystone:
-    """A Keystone at ``url``, managed with the token of its administrator."""
+    """A Keystone at ``url``, managed with the token of its administrator.
 
-    def __init__(
-        self, url: str, directory: pathlib.Path, python: pathlib.Path, password: str
-    ) -> None:
+    ``expired_token`` is another token of the administrator.
+    """
+
+    def __init__(self, url: str, password: str, expired_token: str) -> None:
         self.url = url
         self.password = password
-        self._directory = directory
-        self._python = python
+        self.expired_token = expired_token
         self._token = ""
-        self._token = self.token(self.admin_identity(), _project_by_name())
+        self._token = self.token(self.admin_identity(), _ADMIN_SCOPE)
         listed = self._request("GET", "/roles").json()["roles"]
         self._roles: dict[str, str] = {role["name"]: role["id"] for role in listed}
 
     def admin_identity(self) -> Document:
         """Return the ``identity`` object of a token request of the administrator."""
-        user = {"name": ADMIN, "domain": {"id": DOMAIN}, "password": self.password}
-        return {"methods": ["password"], "password": {"user": user}}
+        return _admin_identity(self.password)
 
     def token(self, identity: Document, scope: Document | None = None) -> str:
         """Return a new token; ``scope`` is an object of the Identity API."""
         answer = self._request("POST", "/auth/tokens", _asked(identity, scope))
         return answer.headers["X-Subject-Token"]
-
-    def expired_token(self, identity: Document, scope: Document) -> str:
-        """Return a token that has expired."""
-        done = subprocess.run(
-            [self._python, "-c", _EXPIRED_TOKEN],
-            cwd=self._directory,
-            env=_environment(self._directory) | {"OS_TOKEN__EXPIRATION": "0"},
-            input=json.dumps(_asked(identity, scope)),
-            capture_output=True,
-            text=True,
-            timeout=programs.SECONDS,
-            check=False,
-        )
-        if done.returncode:
-            raise Refused(done.stderr)
-        return done.stdout.split()[-1]
 
     def revoke(self, token: str) -> None:
         """Revoke a token."""
@@ -184,8 +180,9 @@ def project(project_id: str) -> Document:
     return {"project": {"id": project_id}}
 
 
-def _project_by_name() -> Document:
-    return {"project": {"name": ADMIN_PROJECT, "domain": {"id": DOMAIN}}}
+def _admin_identity(password: str) -> Document:
+    user = {"name": ADMIN, "domain": {"id": DOMAIN}, "password": password}
+    return {"methods": ["password"], "password": {"user": user}}
 
 
 def _asked(identity: Document, scope: Document | None) -> Document:
@@ -207,16 +204,7 @@ def running() -> collections.abc.Iterator[Keystone]:
         url = f"http://{ports.HOST}:{port}"
         password = secrets.token_hex()
         _configure(directory)
-        _manage(directory, python, "db_sync")
-        _manage(directory, python, "fernet_setup", *_account())
-        _manage(
-            directory,
-            python,
-            "bootstrap",
-            *("--bootstrap-password", password),
-            *("--bootstrap-public-url", f"{url}/v3"),
-            *("--bootstrap-internal-url", f"{url}/v3"),
-        )
+        expired = _prepare(directory, python, url, password)
         # In a file, because Keystone parses the command line of gunicorn as its own.
         (directory / "gunicorn.conf.py").write_text(
             f"wsgi_app = 'keystone.wsgi.api:application'\n"
@@ -227,7 +215,7 @@ def running() -> collections.abc.Iterator[Keystone]:
         command = (python, "-m", "gunicorn")
         # The version document at / has the status 300, which urllib treats as an error.
         with server.listening(command, directory, _environment(directory), f"{url}/v3"):
-            yield Keystone(url, directory, python, password)
+            yield Keystone(url, password, expired)
 
 
 def _configure(directory: pathlib.Path) -> None:
@@ -236,8 +224,11 @@ def _configure(directory: pathlib.Path) -> None:
         {
             "DEFAULT": {"use_stderr": "true"},
             "database": {"connection": f"sqlite:///{directory}/keystone.db"},
+            # Without a cache, each request sends a hundred queries.
+            "cache": {"enabled": "true", "backend": "oslo_cache.dict"},
             # A cache would delay revocations.
-            "cache": {"enabled": "false"},
+            "token": {"caching": "false"},
+            "revoke": {"caching": "false"},
             "fernet_tokens": {"key_repository": str(directory / "fernet")},
             "credential": {"key_repository": str(directory / "credential")},
             # The minimum, for speed.
@@ -257,14 +248,31 @@ def _account() -> tuple[str, ...]:
     return "--keystone-user", "root", "--keystone-group", "root"
 
 
-def _manage(directory: pathlib.Path, python: pathlib.Path, *command: str) -> None:
-    programs.run(
+def _prepare(
+    directory: pathlib.Path, python: pathlib.Path, url: str, password: str
+) -> str:
+    """Create the database, the keys and the administrator; return an expired token."""
+    commands = [
+        ["db_sync"],
+        ["fernet_setup", *_account()],
+        [
+            "bootstrap",
+            *("--bootstrap-password", password),
+            *("--bootstrap-public-url", f"{url}/v3"),
+            *("--bootstrap-internal-url", f"{url}/v3"),
+        ],
+    ]
+    output = programs.run(
         directory,
-        python.with_name("keystone-manage"),
-        *("--config-file", directory / "keystone.conf"),
-        *command,
+        python,
+        *("-c", _PREPARE, directory / "keystone.conf"),
+        *(
+            json.dumps(commands),
+            json.dumps(_asked(_admin_identity(password), _ADMIN_SCOPE)),
+        ),
         variables=_variables(directory),
     )
+    return output.split()[-1]
 
 
 def _environment(directory: pathlib.Path) -> dict[str, str]:
