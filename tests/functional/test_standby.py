@@ -778,7 +778,12 @@ def test_a_fail_over_loses_no_acknowledged_write(
             Claims(service.url, host) as other,
         ):
             figures = crashes.run_on(
-                FailsOver(pair), FAILOVERS, FAILOVERS, seed=1, options=options(pair)
+                FailsOver(pair),
+                FAILOVERS,
+                FAILOVERS,
+                seed=1,
+                preload=True,
+                options=options(pair),
             )
         acknowledged = one.acknowledged | other.acknowledged
         statuses = one.statuses + other.statuses

@@ -100,7 +100,7 @@ def running() -> collections.abc.Iterator[Cluster]:
                 os.chown(own / "data", account.user, account.group)
             # The other nodes copy the data of the first when they join.
             if not nodes:
-                mariadb.initialise(found, own, account)
+                mariadb.initialise(own, account)
             options = _options(place, places if nodes else [], provider)
             nodes.append(mariadb.start(found, own, account, place.clients, options))
             nodes[-1].wait_until_ready()
