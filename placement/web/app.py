@@ -16,7 +16,7 @@ from placement import exception
 from placement.api.environ import VERSION
 from placement.api.microversion import MAX_VERSION
 from placement.api.reply import JSON
-from placement.web import health, metrics, openapi, providers, view
+from placement.web import health, metrics, openapi, provider_metrics, providers, view
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -29,6 +29,7 @@ BLUEPRINTS: tuple[flask.Blueprint, ...] = (
     health.blueprint,
     metrics.blueprint,
     openapi.blueprint,
+    provider_metrics.blueprint,
     providers.blueprint,
 )
 

@@ -37,6 +37,7 @@ _TOKEN = "metrics.token"
 _SCHEME = "Bearer "
 
 SERVICE_PATH = "/metrics"
+PROVIDERS_PATH = "/metrics/providers"
 
 
 def prepare(service: "Service") -> None:
@@ -58,7 +59,7 @@ def open_paths(settings: "Settings") -> frozenset[str]:
     """Return the paths that check access themselves."""
     if settings.metrics.access == _BY_RULE:
         return frozenset()
-    return frozenset((SERVICE_PATH,))
+    return frozenset((SERVICE_PATH, PROVIDERS_PATH))
 
 
 def authorize() -> None:

@@ -1,0 +1,159 @@
+"""``/metrics/providers``: the cloud, under the names that dashboards already use.
+
+The names of openstack-exporter and of os-capacity, and two of our own.
+"""
+
+import collections.abc
+import itertools
+import typing
+
+import flask
+import sqlalchemy as sa
+
+from placement.api.operation import Answer
+from placement.db import tables, transaction
+from placement.objects import project_usage, provider_page
+from placement.objects.provider_page import ProviderDetails, Selection
+from placement.policies import extension as extension_policy
+from placement.web import metrics, view
+
+blueprint = flask.Blueprint("provider_metrics", __name__)
+
+_TEXT = "text/plain"
+_CONTENT_TYPE = f"{_TEXT}; version=0.0.4; charset=utf-8"
+
+_PROVIDERS_PER_PAGE = 1000
+
+# The name and the help text of each gauge, in their order.
+GAUGES = {
+    "openstack_placement_up": "Whether Placement answers.",
+    "openstack_placement_resource_total": "Units of an inventory.",
+    "openstack_placement_resource_reserved": "Units that are not for consumers.",
+    "openstack_placement_resource_allocation_ratio": "The allocation ratio.",
+    "openstack_placement_resource_usage": "Units that are allocated.",
+    "openstack_placement_resource_generation": "The generation of the provider.",
+    "openstack_placement_resource_provider_allocations": (
+        "Units that a consumer holds; uuid is the consumer's."
+    ),
+    "openstack_hypervisor_placement_allocated": "Units that are allocated.",
+    "openstack_hypervisor_placement_allocatable_capacity": (
+        "Units that can be allocated in all."
+    ),
+    "openstack_project_usage": "Units that a project holds.",
+    "placement_provider_over_capacity": (
+        "Units that are allocated beyond the capacity."
+    ),
+    "placement_provider_state": "The state of a provider; always 1.",
+}
+_PREFIX = "openstack_placement_resource_"
+_STATE = "in_service"
+
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+
+
+@view.operation(
+    blueprint,
+    f"GET {metrics.PROVIDERS_PATH}",
+    Answer(200, media_types=(_TEXT,)),
+    rule=extension_policy.READ,
+    authorized=metrics.authorize,
+)
+def show_provider_metrics() -> flask.Response:
+    """Show inventories, usage and capacity of all providers, from one snapshot.
+
+    Access is that of ``/metrics``. With ``[metrics] allocations`` every allocation is
+    shown, too.
+    """
+    context = view.context()
+    include = {provider_page.INVENTORIES}
+    if context.settings.metrics.allocations:
+        include.add(provider_page.ALLOCATIONS)
+    everything = Selection(sa.select(tables.resource_providers.c.id))
+
+    def read(conn: sa.Connection) -> bytes:
+        names = context.names
+        pages = provider_page.each_page(
+            conn, names, everything, include, _PROVIDERS_PER_PAGE
+        )
+        lines = _Lines()
+        for provider in itertools.chain.from_iterable(pages):
+            lines.add_provider(provider)
+        lines.add_projects(project_usage.get_all(conn, names))
+        return lines.text()
+
+    return flask.Response(transaction.read(context, read), content_type=_CONTENT_TYPE)
+
+
+class _Lines:
+    """The lines of each gauge, which belong together in the format."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, list[str]] = {name: [] for name in GAUGES}
+        self._lines["openstack_placement_up"].append("openstack_placement_up 1\n")
+
+    def text(self) -> bytes:
+        parts: list[str] = []
+        for name, text in GAUGES.items():
+            if self._lines[name]:
+                parts.append(f"# HELP {name} {text}\n# TYPE {name} gauge\n")
+                parts += self._lines[name]
+        return "".join(parts).encode()
+
+    def add_provider(self, provider: ProviderDetails) -> None:
+        name = _escaped(provider.name)
+        own = f'hostname="{name}",uuid="{provider.uuid}"'
+        for resource_class, offer in provider.inventories.items():
+            self._add_inventory(name, own, provider.generation, resource_class, offer)
+        for consumer, amounts in provider.allocations.items():
+            of_consumer = f'hostname="{name}",uuid="{_escaped(consumer)}"'
+            for resource_class, amount in amounts.items():
+                self._add(
+                    f"{_PREFIX}provider_allocations",
+                    f'{of_consumer},resourcetype="{resource_class}"',
+                    amount,
+                )
+        self._add("placement_provider_state", f'{own},state="{_STATE}"', 1)
+
+    def add_projects(
+        self, usages: collections.abc.Iterable[tuple[str, str, int]]
+    ) -> None:
+        for project, resource_class, units in usages:
+            self._add(
+                "openstack_project_usage",
+                f'project_id="{_escaped(project)}",project_name="",'
+                f'placement_resource="{resource_class}"',
+                units,
+            )
+
+    def _add_inventory(
+        self,
+        name: str,
+        own: str,
+        generation: int,
+        resource_class: str,
+        offer: dict[str, typing.Any],
+    ) -> None:
+        labels = f'hostname="{name}",resourcetype="{resource_class}"'
+        used, capacity = offer["used"], offer["capacity"]
+        self._add(f"{_PREFIX}total", labels, offer["total"])
+        self._add(f"{_PREFIX}reserved", labels, offer["reserved"])
+        self._add(f"{_PREFIX}allocation_ratio", labels, offer["allocation_ratio"])
+        self._add(f"{_PREFIX}usage", labels, used)
+        self._add(f"{_PREFIX}generation", labels, generation)
+        labels = f'hypervisor="{name}",resource="{resource_class}"'
+        self._add("openstack_hypervisor_placement_allocated", labels, used)
+        self._add(
+            "openstack_hypervisor_placement_allocatable_capacity", labels, capacity
+        )
+        self._add(
+            "placement_provider_over_capacity",
+            f'{own},resourcetype="{resource_class}"',
+            max(0, used - capacity),
+        )
+
+    def _add(self, name: str, labels: str, value: float) -> None:
+        self._lines[name].append(f"{name}{{{labels}}} {value}\n")
+
+
+def _escaped(value: str) -> str:
+    return value.translate(_ESCAPES)
