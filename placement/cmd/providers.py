@@ -10,7 +10,8 @@ from placement.cmd import output, progress
 from placement.cmd.bars import bar
 from placement.cmd.connection import Connection, pass_connection
 
-_INCLUDE = ("inventories", "usages", "traits", "aggregates")
+_INCLUDE = ("inventories", "usages")
+_INCLUDE_IN_JSON = (*_INCLUDE, "traits", "aggregates")
 _NAME, _FULLNESS = "name", "fullness"
 _BAR_CELLS = 10
 
@@ -65,7 +66,7 @@ def providers(  # noqa: PLR0913
     found = []
     with progress.shown("Read providers") as report:
         for details in connection.client().read_providers(
-            _INCLUDE,
+            _INCLUDE_IN_JSON if is_json else _INCLUDE,
             required=required,
             member_of=member_of,
             is_only_roots=is_only_roots,
@@ -119,26 +120,30 @@ def _share(details: ProviderDetails, name: str) -> float:
 
 def _print_lines(found: list[ProviderDetails], only: tuple[str, ...]) -> None:
     from rich import cells  # noqa: PLC0415 - slow
-    from rich.text import Text  # noqa: PLC0415 - slow
 
     console = output.console()
+    # Each of these takes the console a while.
+    width_max, is_ascii = console.width, console.options.ascii_only
     names = sorted({name for each in found for name in each.inventories})
     columns = [name for name in names if not only or name in only]
     rows = [
-        [each.provider.name]
-        + [_cell(each, name, console.options.ascii_only) for name in columns]
+        [each.provider.name] + [_cell(each, name, is_ascii) for name in columns]
         for each in found
     ]
-    head = ["provider", *columns]
-    table = [head, *rows]
+    table = [["provider", *columns], *rows]
     widths = [max(map(cells.cell_len, column)) for column in zip(*table, strict=True)]
-    for number, row in enumerate(table):
+    lines = []
+    for row in table:
         padded = (
             text + " " * (width - cells.cell_len(text))
             for text, width in zip(row, widths, strict=True)
         )
-        line = Text("  ".join(padded).rstrip(), "bold" if number == 0 else "")
-        console.print(line, no_wrap=True, overflow="ellipsis")
+        line = "  ".join(padded).rstrip()
+        # The console itself would take seconds for thousands of lines.
+        if cells.cell_len(line) > width_max:
+            line = cells.set_cell_size(line, width_max - 1) + "…"
+        lines.append(line)
+    click.echo("\n".join(lines))
 
 
 def _cell(details: ProviderDetails, name: str, is_ascii: bool) -> str:

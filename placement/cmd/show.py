@@ -14,7 +14,6 @@ from placement.cmd.naming import find_provider
 
 if typing.TYPE_CHECKING:
     import rich.tree
-    from rich.console import Console
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,8 +39,10 @@ def show(
         click.echo(json.dumps([_document(tree) for tree in trees], indent=2))
         return
     console = output.console()
+    # The console takes a while to find out.
+    is_ascii = console.options.ascii_only
     for tree in trees:
-        console.print(_rendered(console, tree, has_traits))
+        console.print(_rendered(tree, has_traits, is_ascii))
     if not trees:
         click.echo(
             "There are no providers yet. Add this machine with `placement host report`."
@@ -73,7 +74,7 @@ def _trees(
     return [Tree(child, _trees(child.provider.uuid, below)) for child in children]
 
 
-def _rendered(console: "Console", tree: Tree, has_traits: bool) -> "rich.tree.Tree":
+def _rendered(tree: Tree, has_traits: bool, is_ascii: bool) -> "rich.tree.Tree":
     from rich.text import Text  # noqa: PLC0415 - slow
     from rich.tree import Tree as RichTree  # noqa: PLC0415 - slow
 
@@ -84,7 +85,7 @@ def _rendered(console: "Console", tree: Tree, has_traits: bool) -> "rich.tree.Tr
     width = max((len(name) for name in shown.inventories), default=0)
     for name, inventory in sorted(shown.inventories.items()):
         used = shown.used.get(name, 0)
-        line = bar(used, inventory.capacity, console.options.ascii_only)
+        line = bar(used, inventory.capacity, is_ascii)
         text = f"{name:<{width}}  {line}  {used} of {inventory.capacity}"
         rendered.add(
             Text(text + _remarks(inventory), no_wrap=True, overflow="ellipsis")
@@ -92,7 +93,7 @@ def _rendered(console: "Console", tree: Tree, has_traits: bool) -> "rich.tree.Tr
     if has_traits and shown.traits:
         rendered.add(Text(" ".join(sorted(shown.traits)), "dim"))
     for child in tree.children:
-        rendered.add(_rendered(console, child, has_traits))
+        rendered.add(_rendered(child, has_traits, is_ascii))
     return rendered
 
 

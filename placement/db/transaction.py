@@ -12,7 +12,15 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception, metrics
-from placement.db import batch, conflicts, engine, postgresql, prepared, time_limit
+from placement.db import (
+    batch,
+    conflicts,
+    engine,
+    postgresql,
+    prepared,
+    sqlite,
+    time_limit,
+)
 from placement.db.attempts import ATTEMPTS_WHEN_LOST, Attempts
 from placement.db.batch import Step
 
@@ -217,7 +225,8 @@ def stream(
     """Return the items that ``work`` yields, read from one snapshot of the database.
 
     The first item is read now. Until then ``work`` runs again if the connection was
-    lost; later failures of the database are raised by the iterator.
+    lost; later failures of the database are raised by the iterator. All items of a
+    database in memory are read now.
 
     Raises what ``work`` raises, and Unavailable when the database cannot be reached.
     """
@@ -228,6 +237,9 @@ def stream(
             metrics.CONNECTIONS.inc(metrics.USED)
             stack.callback(metrics.CONNECTIONS.inc, metrics.USED, by=-1)
             items = work(engine.for_reading(conn))
+            if sqlite.is_in_memory(context.engine.url):
+                # Its readers lock out writers, and clients can be slow.
+                return Stream(list(items), iter(()), contextlib.ExitStack())
             first = list(itertools.islice(items, 1))
             return Stream(first, items, stack.pop_all())
 

@@ -4,8 +4,10 @@ import concurrent.futures
 import uuid
 
 import pytest
+import webob
 
 from placement import client
+from placement.web import providers
 from tests.servers import server
 
 THREADS = 8
@@ -41,3 +43,22 @@ def test_a_worker_that_is_forked_serves_what_it_stores() -> None:
         api.create_provider("host")
 
         assert [each.name for each in api.get_providers()] == ["host"]
+
+
+def test_a_client_that_reads_lines_slowly_does_not_lock_out_writers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(providers, "_PROVIDERS_PER_CHUNK", 1)
+    headers = {"x-auth-token": "admin", "accept": "application/x-ndjson"}
+    request = webob.Request.blank("/-/v1/providers", headers=headers)
+    with server.in_process("sqlite://") as application:
+        api = client.Client(client.WSGITransport(application))
+        for name in ("first", "second"):
+            api.create_provider(name)
+        _, _, lines = request.call_application(application)
+        chunks = iter(lines)
+        next(chunks)
+
+        api.create_provider("third")
+
+        assert len(list(chunks)) == 1

@@ -3,9 +3,10 @@
 import json
 
 import pytest
+from rich.console import Console
 
 from placement.client import Inventories, Inventory, ProviderTraits
-from placement.cmd import progress
+from placement.cmd import output, progress
 from tests.unit.cmd.conftest import add_host, recorded_requests
 
 
@@ -63,6 +64,16 @@ def test_providers_are_filtered(command, client, hosts):
         "child",
         "one",
     ]
+
+
+def test_a_line_is_cut_on_a_narrow_terminal(command, client, monkeypatch):
+    narrow = Console(width=20)
+    monkeypatch.setattr(output, "console", lambda: narrow)
+    client.create_provider("long-" * 10)
+
+    lines = command("providers").stdout.splitlines()
+
+    assert lines == ["provider", "long-long-long-long…"]
 
 
 def test_only_the_wanted_classes_are_shown(command, hosts):
