@@ -130,14 +130,32 @@ ensure_mariadb() {
             "install it with: sudo apt-get install ${packages[*]}"
         return 0
     fi
-    # Install only the programs: this policy prevents Debian from starting a server.
+    install_programs "to test on MariaDB" "${packages[@]}"
+}
+
+# ensure_prometheus: install the programs that check and scrape the metrics.
+ensure_prometheus() {
+    if command -v prometheus >/dev/null && command -v promtool >/dev/null; then
+        return 0
+    fi
+    if ! may_install; then
+        say "Prometheus is missing and its tests will be skipped;" \
+            "install it with: sudo apt-get install prometheus"
+        return 0
+    fi
+    install_programs "to test the metrics" prometheus
+}
+
+# install_programs REASON PACKAGE...: install packages without starting their servers.
+install_programs() {
+    # This policy prevents Debian from starting a server.
     local policy=/usr/sbin/policy-rc.d is_ours='' failed=0
     if [ ! -e "$policy" ]; then
         is_ours=1
         printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
         as_root chmod +x "$policy"
     fi
-    install_packages "to test on MariaDB" "${packages[@]}" || failed=$?
+    install_packages "$@" || failed=$?
     [ -z "$is_ours" ] || as_root rm "$policy"
     return "$failed"
 }
