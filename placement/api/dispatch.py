@@ -13,6 +13,7 @@ from werkzeug.http import http_date
 
 from placement import exception
 from placement.api import accept, body, host
+from placement.api.afterwards import Afterwards
 from placement.api.environ import CONTEXT, ROUTE, VERSION
 from placement.api.operation import Check, Operation
 from placement.api.reply import JSON, Parts, Reply
@@ -55,7 +56,7 @@ def application(
         reply, req = _reply(paths[path], environ, path_params)
         status, headers, parts = _response(reply, req, environ)
         start_response(status, headers)
-        return parts
+        return parts if reply.after is None else Afterwards(parts, reply.after)
 
     return serve
 

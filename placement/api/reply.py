@@ -20,13 +20,15 @@ class Reply:
 
     ``body`` is encoded as JSON, except bytes and ``Parts``, which already are; None is
     no body. ``location`` is a path below the mount point. ``modified``, in UTC, becomes
-    the cache headers, which are sent since 1.15; None sends none.
+    the cache headers, which are sent since 1.15; None sends none. ``after`` is called
+    when the response has been sent, and must not raise.
     """
 
     status: int
     body: typing.Any = None
     location: str | None = None
     modified: datetime.datetime | None = None
+    after: collections.abc.Callable[[], None] | None = None
 
 
 def ok(

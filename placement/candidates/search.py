@@ -3,7 +3,6 @@
 import collections.abc
 import contextlib
 import itertools
-import logging
 import random
 import time
 import typing
@@ -11,7 +10,6 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception, metrics
-from placement.candidates import explain
 from placement.candidates.model import (
     Found,
     ProviderSnapshot,
@@ -45,8 +43,6 @@ if typing.TYPE_CHECKING:
     from placement.conf.settings import PlacementSettings
     from placement.context import RequestContext
 
-LOG = logging.getLogger(__name__)
-
 # The key of the cache in ``Service.kept``.
 _CACHE = "placement.candidates"
 
@@ -68,8 +64,6 @@ def search(
     database gives the same answer in the same order, unless the configuration asks
     for a random one, which is drawn from ``chance``.
 
-    At level DEBUG, a search that finds nothing logs the reason.
-
     Raises BadRequest for an unknown resource class or trait, if the search takes too
     long here or in the database, and if the answer is too large.
     """
@@ -78,13 +72,8 @@ def search(
 
     def read(conn: sa.Connection) -> Found:
         found = _by_batch(_Search(context, cache, request, chance), conn)
-        if found is None or _is_explained(found):
+        if found is None:
             found = _Search(context, cache, request, chance).run(conn)
-        if _is_explained(found):
-            reason = explain.why_empty(
-                conn, context.names, cache.bits, request, seconds_max
-            )
-            LOG.debug("No allocation candidates: %s", reason)
         return found
 
     began = time.perf_counter()
@@ -107,10 +96,6 @@ def _result(count: int, limit: int | None) -> str:
         return metrics.EMPTY
     is_cut = limit is not None and count >= limit
     return metrics.CUT if is_cut else metrics.FOUND
-
-
-def _is_explained(found: Found) -> bool:
-    return not found.runs and LOG.isEnabledFor(logging.DEBUG)
 
 
 def _by_batch(search: "_Search", conn: sa.Connection) -> Found | None:

@@ -54,11 +54,6 @@ def has_room(
     return inventory.c.used + amount <= capacity(inventory)
 
 
-def fits_when_empty(inventory: sa.FromClause, amount: int) -> sa.ColumnElement[bool]:
-    """``amount`` is within the capacity, whatever is used."""
-    return capacity(inventory) >= amount
-
-
 def fits(
     inventory: sa.FromClause, amount: int | sa.ColumnElement[int]
 ) -> sa.ColumnElement[bool]:

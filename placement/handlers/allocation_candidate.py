@@ -1,15 +1,14 @@
 """Handler for /allocation_candidates."""
 
+import dataclasses
 import functools
 
 from placement.api import reply
-from placement.api.microversion import Version
 from placement.api.operation import Parameter, operation, shows
-from placement.api.querystring import Query
 from placement.api.reply import Reply
 from placement.api.request import Request
 from placement.candidates import render, search
-from placement.candidates.model import SearchRequest
+from placement.candidates.explain.empty import empty_searches_of
 from placement.candidates.query import request
 from placement.policies import allocation_candidate as policy
 from placement.schemas import allocation_candidate as schema
@@ -57,15 +56,16 @@ def get_allocation_candidates(req: Request) -> Reply:
     combinations or takes the database too long.
     """
     is_kept = len(req.query_string) <= _KEPT_LENGTH_MAX
-    parse = _parse_once if is_kept else _parse
-    found = search.search(req.context, parse(req.query_string, req.version))
-    return reply.ok(render.document(found, req.version), reply.now())
+    parse = _parse_once if is_kept else request.parse_query_string
+    asked = parse(req.query_string, req.version)
+    found = search.search(req.context, asked)
+    answer = reply.ok(render.document(found, req.version), reply.now())
+    if found.runs:
+        return answer
+    empty = empty_searches_of(req.context)
+    return dataclasses.replace(
+        answer, after=functools.partial(empty.explain, req.context, asked)
+    )
 
 
-def _parse(query_string: bytes, version: Version) -> SearchRequest:
-    query = Query.parse(query_string)
-    schema.LIST_QUERY.validate_query(query.last_values(), version)
-    return request.parse(query, version)
-
-
-_parse_once = functools.lru_cache(_KEPT_MAX)(_parse)
+_parse_once = functools.lru_cache(_KEPT_MAX)(request.parse_query_string)

@@ -87,6 +87,15 @@ SEARCHES = Counter(
     ("result",),
     [(each,) for each in (FOUND, EMPTY, CUT, GAVE_UP)],
 )
+# The causes of an explanation. Only some empty searches are explained.
+CAUSES = ("not_offered", "excluded", "too_large", "does_not_combine", "full")
+UNEXPLAINED = "unexplained"
+EMPTY_SEARCHES = Counter(
+    "placement_searches_empty_total",
+    "Searches that found nothing, by cause.",
+    ("cause",),
+    [(each,) for each in (*CAUSES, UNEXPLAINED)],
+)
 SEARCH_SECONDS = Histogram(
     "placement_search_duration_seconds",
     "Seconds that a search for candidates took.",
@@ -114,7 +123,15 @@ STANDBY_READS = Counter(
 
 INSTRUMENTS = (
     *(REQUESTS, DATABASE_OPERATIONS, CONNECTIONS, CONNECTION_WAITS, RETRIES, GIVEN_UP),
-    *(CLAIMS, SEARCHES, SEARCH_SECONDS, CANDIDATES, SEARCH_CACHE, STANDBY_READS),
+    *(
+        CLAIMS,
+        SEARCHES,
+        EMPTY_SEARCHES,
+        SEARCH_SECONDS,
+        CANDIDATES,
+        SEARCH_CACHE,
+        STANDBY_READS,
+    ),
 )
 
 # Shown with the value 1.

@@ -27,6 +27,11 @@ _SHARED_1_35 = _SHARED_1_25 | {"root_required": _TEXT}
 _SHARED_1_36 = _SHARED_1_35 | {"same_subtree": _TEXT}
 
 
+# The names of the newest version.
+NEWEST_NAMES = (*_SHARED_1_36, *_OF_GROUPS_1_31)
+NEWEST_PATTERNS = tuple(f"^{name}({_NAMED})?$" for name in _OF_GROUPS_1_31)
+
+
 def _ungrouped(parameters: dict[str, Schema]) -> Schema:
     return closed(parameters, required=("resources",))
 

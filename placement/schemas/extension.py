@@ -2,6 +2,7 @@
 
 import typing
 
+from placement.schemas import allocation_candidate
 from placement.schemas.common import (
     MAX_INT,
     RESOURCE_CLASS_PATTERN,
@@ -87,6 +88,35 @@ PROVIDERS_BODY = Schemas(
         ),
     },
     strict_uuids=True,
+)
+
+# The maximum number of nearest hosts that an explanation lists.
+HOSTS_MAX = 1000
+
+# The names of the parameters of a search at the newest version; an explanation checks
+# them, at the version that it names, as a search does.
+EXPLAIN_QUERY = _one(
+    closed(
+        {
+            **dict.fromkeys(allocation_candidate.NEWEST_NAMES, _TEXT),
+            "version": _TEXT,
+            "hosts": {"type": "string", "pattern": "^[0-9]+$"},
+            "provider": _TEXT,
+        },
+        required=(),
+    )
+    | {"patternProperties": dict.fromkeys(allocation_candidate.NEWEST_PATTERNS, _TEXT)}
+)
+EXPLAIN_BODY = _one(
+    closed(
+        {
+            "query": _TEXT,
+            "version": _TEXT,
+            "hosts": {"type": "integer", "minimum": 0, "maximum": HOSTS_MAX},
+            "provider": _TEXT,
+        },
+        required=("query",),
+    )
 )
 
 PROVIDER_QUERY = _one(closed({"include": _TEXT}, required=()))

@@ -63,6 +63,83 @@ PROVIDER = closed(
         *("parent_provider_uuid", "root_provider_uuid"),
     ),
 )
+_NAMES = _list_of(_TEXT)
+_NAME_OR_NULL: Schema = {"type": ["string", "null"]}
+_COUNTS = {"left": _INTEGER, "pass": _INTEGER, "only": _INTEGER}
+_STEP = closed(
+    {"condition": _TEXT, "value": _NAMES, **_COUNTS}, required=("condition", *_COUNTS)
+)
+_GROUP = closed(
+    {
+        "suffix": _TEXT,
+        "resource_class": _NAME_OR_NULL,
+        "amount": _INTEGER,
+        "resources": _by_name(_INTEGER),
+        "steps": _list_of(_STEP),
+    },
+    required=("suffix", "resource_class", "steps"),
+)
+# A condition on the anchor has no suffix; a rule of combining has only its name.
+_FAILURE = closed(
+    {
+        "rule": _TEXT,
+        "suffix": _TEXT,
+        "resource_class": _NAME_OR_NULL,
+        "condition": _TEXT,
+        "value": _NAMES,
+        "provider": _TEXT,
+        **dict.fromkeys(
+            ("asked", "used", "capacity", "free", "short", "min_unit", "max_unit"),
+            _INTEGER,
+        ),
+        "step_size": _INTEGER,
+    },
+    required=(),
+)
+_CHANGE = closed(
+    {
+        "rule": _TEXT,
+        "suffix": _TEXT,
+        "resource_class": _NAME_OR_NULL,
+        "condition": _TEXT,
+        "value": _NAMES,
+        "to": _INTEGER,
+    },
+    required=(),
+)
+EXPLANATION = _one(
+    closed(
+        {
+            "fits": _INTEGER,
+            "cause": {
+                "type": "string",
+                "enum": [
+                    *("fits", "not_offered", "excluded", "too_large"),
+                    *("does_not_combine", "full"),
+                ],
+            },
+            "complete": {"type": "boolean"},
+            "roots": _INTEGER,
+            "summary": _TEXT,
+            "anchor": _list_of(_STEP),
+            "groups": _list_of(_GROUP),
+            "combine": _list_of(closed({"rule": _TEXT, "roots": _INTEGER})),
+            "nearest": _list_of(
+                closed({"root": _TEXT, "name": _TEXT, "failed": _list_of(_FAILURE)})
+            ),
+            "relax": _list_of(
+                closed(
+                    {
+                        "change": _list_of(_CHANGE),
+                        "roots": _INTEGER,
+                        "verified": {"type": "boolean"},
+                    }
+                )
+            ),
+        }
+    )
+)
+
 PROVIDERS = _one(
     closed(
         {

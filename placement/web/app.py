@@ -16,7 +16,15 @@ from placement import exception
 from placement.api.environ import VERSION
 from placement.api.microversion import MAX_VERSION
 from placement.api.reply import JSON
-from placement.web import health, metrics, openapi, provider_metrics, providers, view
+from placement.web import (
+    explain,
+    health,
+    metrics,
+    openapi,
+    provider_metrics,
+    providers,
+    view,
+)
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -26,6 +34,7 @@ if typing.TYPE_CHECKING:
 
 # A new blueprint is a module beside this one and a name here.
 BLUEPRINTS: tuple[flask.Blueprint, ...] = (
+    explain.blueprint,
     health.blueprint,
     metrics.blueprint,
     openapi.blueprint,

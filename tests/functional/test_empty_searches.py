@@ -1,16 +1,21 @@
-"""At level DEBUG an empty search logs the condition that leaves no provider."""
+"""An empty search logs its cause and what to relax, after the answer is sent."""
 
 import logging
+import re
 import types
+import typing
 
 import pytest
+import sqlalchemy as sa
+import webob
+from oslo_context import context as log_context
 
-from placement import client
-from placement.candidates import explain
+from placement import client, metrics
+from placement.candidates.explain import empty
 from placement.client import Inventory
+from placement.metrics import text
 from tests.servers import server
 
-LOGGER = "placement.candidates.search"
 PREFIX = "No allocation candidates: "
 
 HOST, NIC, GPU, OTHER, POOL, CONSUMER, ZONE, ELSEWHERE, UNKNOWN = (
@@ -33,66 +38,88 @@ CLOUD = {
 }
 HELD = {HOST: {"VCPU": 6}, POOL: {"DISK_GB": 8}}
 
-ALONE = "unsuffixed group, "
-LEFT_OF_ONE = "(0 of 1 root providers left)"
-VCPU = f"{ALONE}VCPU:2: "
+ONE = "1 host can serve it "
 
+# The cause and the best relaxation of each query.
 REASONS = {
-    "resources=VGPU:1": f"{ALONE}VGPU:1: offers VGPU (0 of 3 root providers left)",
-    f"resources=VCPU:2&in_tree={OTHER}": f"{VCPU}in_tree={OTHER} {LEFT_OF_ONE}",
-    f"resources=VCPU:2&in_tree={UNKNOWN}": (
-        f"unsuffixed group: in_tree={UNKNOWN} is no provider"
+    "resources=VGPU:1": ("not_offered", "no small change helps"),
+    f"resources=VCPU:2&in_tree={OTHER}": (
+        "excluded",
+        f"{ONE}without in_tree={OTHER} for VCPU:2",
     ),
-    f"resources=VCPU:2&member_of=!{ZONE}": f"{VCPU}member_of=!{ZONE} {LEFT_OF_ONE}",
+    f"resources=VCPU:2&in_tree={UNKNOWN}": (
+        "excluded",
+        f"{ONE}without in_tree={UNKNOWN} for VCPU:2",
+    ),
+    f"resources=VCPU:2&member_of=!{ZONE}": (
+        "excluded",
+        f"{ONE}without not_member_of={ZONE} for VCPU:2",
+    ),
     f"resources=VCPU:2&member_of={ELSEWHERE}": (
-        f"{VCPU}member_of={ELSEWHERE} {LEFT_OF_ONE}"
+        "excluded",
+        f"{ONE}without member_of={ELSEWHERE} for VCPU:2",
     ),
     f"resources=VCPU:2&member_of={UNKNOWN}": (
-        f"unsuffixed group: member_of={UNKNOWN} has no provider"
+        "not_offered",
+        f"{ONE}without member_of={UNKNOWN} for VCPU:2",
     ),
-    f"resources=VCPU:2&required=!{FAST}": f"{VCPU}required=!{FAST} {LEFT_OF_ONE}",
-    f"resources=VCPU:2&required={FAST},{SLOW}": f"{VCPU}required={SLOW} {LEFT_OF_ONE}",
-    "resources=VCPU:1": f"{ALONE}VCPU:1: min_unit for VCPU:1 {LEFT_OF_ONE}",
-    "resources=VCPU:3": f"{ALONE}VCPU:3: step_size for VCPU:3 {LEFT_OF_ONE}",
-    "resources=VCPU:8": f"{ALONE}VCPU:8: max_unit for VCPU:8 {LEFT_OF_ONE}",
+    f"resources=VCPU:2&required=!{FAST}": (
+        "excluded",
+        f"{ONE}without forbidden={FAST} for VCPU:2",
+    ),
+    f"resources=VCPU:2&required={FAST},{SLOW}": (
+        "not_offered",
+        f"{ONE}without required={SLOW} for VCPU:2",
+    ),
+    "resources=VCPU:1": ("too_large", f"{ONE}with VCPU:2 instead of 1"),
+    "resources=VCPU:3": ("too_large", f"{ONE}with VCPU:2 instead of 3"),
+    "resources=VCPU:8": ("too_large", f"{ONE}with VCPU:2 instead of 8"),
     "resources=VCPU:3000000000": (
-        "unsuffixed group: no inventory can have max_unit for VCPU:3000000000"
+        "too_large",
+        f"{ONE}with VCPU:2 instead of 3000000000",
     ),
     "resources=MEMORY_MB:2048": (
-        f"{ALONE}MEMORY_MB:2048: size for MEMORY_MB:2048 {LEFT_OF_ONE}"
+        "too_large",
+        f"{ONE}with MEMORY_MB:1024 instead of 2048",
     ),
-    "resources_A=VCPU:4": f"group '_A', VCPU:4: room for VCPU:4 {LEFT_OF_ONE}",
+    "resources_A=VCPU:4": ("full", f"{ONE}with VCPU:2 instead of 4"),
     # The host has disks through the pool, which is full.
-    "resources=VCPU:2,DISK_GB:5": (
-        f"{ALONE}DISK_GB:5: room for DISK_GB:5 (0 of 2 root providers left)"
-    ),
+    "resources=VCPU:2,DISK_GB:5": ("full", f"{ONE}with DISK_GB:2 instead of 5"),
     f"resources=DISK_GB:2&in_tree={HOST}": (
-        f"{ALONE}DISK_GB:2: in_tree={HOST} (0 of 2 root providers left)"
+        "excluded",
+        f"2 hosts can serve it without in_tree={HOST} for DISK_GB:2",
     ),
     f"resources=VCPU:2&root_required={SLOW}": (
-        f"root_required={SLOW} after the conditions before it "
-        "(0 of 3 root providers left)"
+        "not_offered",
+        f"{ONE}without root_required={SLOW}",
     ),
     f"resources=VCPU:2&root_required=!{FAST}": (
-        f"{ALONE}VCPU:2 after the conditions before it (0 of 2 root providers left)"
+        "excluded",
+        f"{ONE}without root_forbidden={FAST}",
     ),
-    "resources=VCPU:2,MEMORY_MB:16": (
-        f"{ALONE}MEMORY_MB:16 after the conditions before it {LEFT_OF_ONE}"
-    ),
+    "resources=VCPU:2,MEMORY_MB:16": ("excluded", "no small change helps"),
     # Forbidden of the root, so of all of its tree in the unsuffixed group.
     f"resources=PGPU:1&member_of=!{ZONE}": (
-        f"{ALONE}PGPU:1 after the conditions before it {LEFT_OF_ONE}"
+        "excluded",
+        f"{ONE}without not_member_of={ZONE} for PGPU:1",
     ),
     "resources_A=PGPU:1&resources_B=SRIOV_NET_VF:1&same_subtree=_A,_B"
-    "&group_policy=none": f"combining the groups by same_subtree {LEFT_OF_ONE}",
+    "&group_policy=none": ("does_not_combine", f"{ONE}without same_subtree"),
     "resources_A=PGPU:1&resources_B=PGPU:1&group_policy=isolate": (
-        f"combining the groups by sum, isolate {LEFT_OF_ONE}"
+        "does_not_combine",
+        f"{ONE}without isolate",
     ),
     "resources_A=PGPU:2&resources_B=PGPU:2&group_policy=none": (
-        f"combining the groups by sum {LEFT_OF_ONE}"
+        "too_large",
+        "no small change helps",
+    ),
+    "resources_A=PGPU:2&resources_B=PGPU:1&group_policy=none": (
+        "too_large",
+        f"{ONE}with PGPU:1 instead of 2",
     ),
     f"resources=PGPU:1,SRIOV_NET_VF:1&required={SLOW}": (
-        "combining the groups by required traits of several providers " + LEFT_OF_ONE
+        "not_offered",
+        f"{ONE}without collective_traits",
     ),
 }
 
@@ -126,66 +153,172 @@ def cloud(api: client.Client) -> client.Client:
 class Log:
     """What searches log while this is in use."""
 
-    def __init__(self, api: client.Client, caplog: pytest.LogCaptureFixture) -> None:
-        self._api = api
+    def __init__(
+        self, application: server.Application, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        self._application = application
         self._caplog = caplog
+        self.request_id = ""
 
-    def reasons(self, query: str, found: int = 0) -> list[str]:
-        """Search, and return the reasons that were logged."""
+    def lines(self, query: str) -> list[str]:
+        """Search, and return the lines that were logged."""
         self._caplog.clear()
-        candidates = self._api.get_candidates_by_query(query)
-        assert len(candidates.requests) == found, query
-        logged = [
-            each.getMessage() for each in self._caplog.records if each.name == LOGGER
+        self.answer(query)()
+        return [
+            each.getMessage().removeprefix(PREFIX)
+            for each in self._caplog.records
+            if each.name == empty.LOG.name
         ]
-        assert all(each.startswith(PREFIX) for each in logged)
-        return [each.removeprefix(PREFIX) for each in logged]
+
+    def answer(self, query: str) -> typing.Any:
+        """Read the answer, and return what closes it."""
+        headers = {"x-auth-token": "admin", "openstack-api-version": "placement 1.39"}
+        path = f"/allocation_candidates?{query}"
+        environ = webob.Request.blank(path, headers=headers).environ
+
+        def start(
+            status: str, headers: list[tuple[str, str]], *_: object
+        ) -> typing.Any:
+            assert status == "200 OK"
+            self.request_id = dict(headers)["x-openstack-request-id"]
+
+        body = self._application(environ, start)
+        assert b"".join(body)
+        return getattr(body, "close", lambda: None)
 
 
 @pytest.fixture
-def log(cloud: client.Client, caplog: pytest.LogCaptureFixture) -> Log:
-    caplog.set_level(logging.DEBUG, LOGGER)
-    return Log(cloud, caplog)
+def log(
+    application: server.Application,
+    cloud: client.Client,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Log:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(empty, "_SECONDS_BETWEEN", 0)
+    monkeypatch.setattr(empty, "_PARTS_OF_TIME", 1)
+    return Log(application, caplog)
 
 
-def test_the_condition_that_leaves_no_provider_is_logged(log: Log) -> None:
-    logged = {query: log.reasons(query) for query in REASONS}
-
-    assert logged == {query: [reason] for query, reason in REASONS.items()}
-
-
-def test_only_empty_searches_are_explained_each_time_they_are_asked(log: Log) -> None:
-    assert log.reasons("resources=VCPU:2", found=1) == []
-    for _ in range(4):
-        assert log.reasons("resources=VCPU:4") == [
-            f"{ALONE}VCPU:4: room for VCPU:4 {LEFT_OF_ONE}"
-        ]
-
-
-def test_nothing_is_counted_unless_the_level_is_debug(
-    log: Log, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def test_the_cause_and_the_best_relaxation_of_an_empty_search_are_logged(
+    log: Log,
 ) -> None:
-    caplog.set_level(logging.INFO, LOGGER)
-    monkeypatch.setattr(explain, "why_empty", None)
+    logged = {query: log.lines(query) for query in REASONS}
 
-    assert log.reasons("resources=VCPU:4") == []
+    found = {
+        query: (line.partition(":")[0], line.rpartition("; ")[2])
+        for query, (line,) in logged.items()
+    }
+    assert found == REASONS
 
 
-def test_counting_ends_with_the_time_of_a_search(
+def counted() -> dict[str, float]:
+    """Return the numbers of empty searches by cause."""
+    shown = text.render(is_openmetrics=False).decode()
+    found = re.findall(r'placement_searches_empty_total{cause="(\w+)"} (\S+)', shown)
+    return {cause: float(number) for cause, number in found}
+
+
+def test_empty_searches_are_counted_by_cause(
     log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seconds = iter((0, 29, 31))
-    clock = types.SimpleNamespace(monotonic=lambda: next(seconds))
-    monkeypatch.setattr(explain, "time", clock)
+    before = counted()
+    for query in ("VCPU:4", "VGPU:1", "VCPU:2"):
+        log.lines(f"resources={query}")
+    monkeypatch.setattr(empty, "_SECONDS_BETWEEN", 60)
+    for _ in range(3):
+        log.lines("resources=VCPU:4")
 
-    assert log.reasons("resources=VCPU:4") == [
-        "the reason was not found within 30 seconds"
+    added = {cause: count - before[cause] for cause, count in counted().items()}
+    expected = dict.fromkeys(before, 0) | {"full": 2, "not_offered": 1}
+    assert added == expected | {metrics.UNEXPLAINED: 2}
+
+
+def test_the_line_names_what_most_hosts_lack(log: Log) -> None:
+    assert log.lines("resources=VCPU:4") == [
+        "full: 1 host lacks only VCPU; the most that any of them has free is 2; "
+        "1 host can serve it with VCPU:2 instead of 4"
     ]
+
+
+def test_a_search_with_candidates_is_not_explained(log: Log) -> None:
+    assert log.lines("resources=VCPU:2") == []
+
+
+def test_the_line_is_logged_after_the_answer_and_under_its_request_id(
+    log: Log, caplog: pytest.LogCaptureFixture
+) -> None:
+    close = log.answer("resources=VCPU:4")
+    request_id = log.request_id
+    assert not [one for one in caplog.records if one.name == empty.LOG.name]
+    log.lines("resources=VCPU:2")
+    ids = []
+
+    def note(record: logging.LogRecord) -> bool:
+        ids.append(log_context.get_current().request_id)
+        return True
+
+    caplog.handler.addFilter(note)
+    close()
+    caplog.handler.removeFilter(note)
+
+    assert ids == [request_id]
+    assert request_id != log.request_id
+
+
+def test_one_line_a_second_is_logged_at_most(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(empty, "_SECONDS_BETWEEN", 1.0)
+    now = [1000.0]
+    clock = types.SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr(empty, "time", clock)
+
+    assert len(log.lines("resources=VCPU:4")) == 1
+    now[0] += 0.9
+    assert log.lines("resources=VCPU:4") == []
+    now[0] += 0.2
+    assert len(log.lines("resources=VCPU:4")) == 1
+
+
+def test_a_slow_explanation_is_followed_by_a_longer_pause(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(empty, "_PARTS_OF_TIME", 20)
+    # Each explanation takes two seconds by this clock.
+    times = iter((1000, 1002, 1039, 1041, 1043))
+    clock = types.SimpleNamespace(monotonic=lambda: next(times))
+    monkeypatch.setattr(empty, "time", clock)
+
+    assert len(log.lines("resources=VCPU:4")) == 1
+    assert log.lines("resources=VCPU:4") == []
+    assert len(log.lines("resources=VCPU:4")) == 1
+
+
+def test_nothing_is_explained_above_the_level_info(
+    log: Log, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.WARNING, empty.LOG.name)
+    monkeypatch.setattr(empty, "explain", None)
+
+    assert log.lines("resources=VCPU:4") == []
+
+
+def test_a_failure_of_the_database_is_logged(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise sa.exc.OperationalError("SELECT 1", {}, Exception("gone"))
+
+    monkeypatch.setattr(empty, "explain", fail)
+
+    (line,) = log.lines("resources=VCPU:4")
+    assert line.startswith("not explained: ")
 
 
 def test_long_values_are_cut(log: Log) -> None:
     many = ",".join(f"00000000-0000-4000-9000-{number:012}" for number in range(100))
 
-    [reason] = log.reasons(f"resources=VCPU:2&member_of=in:{many}")
+    [line] = log.lines(f"resources=VCPU:2&member_of=in:{many}")
 
-    assert len(reason) < 300
+    assert len(line) < 1000

@@ -176,6 +176,7 @@ ENGINE = {
     "sql": {"lru", "model", "query", "sql"},
     "source": {"lru", "model", "query", "source", "sql", "trait_bits"},
     "solve": {"model", "query", "solve"},
+    "explain": {"explain", "model", "query", "search", "solve", "source", "sql"},
 }
 
 

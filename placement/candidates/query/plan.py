@@ -9,6 +9,9 @@ from placement.candidates.query.resolve import Ids
 from placement.candidates.trait_bits import TraitBits
 from placement.db import predicates
 
+# No provider has this id.
+_NOWHERE = 0
+
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Group:
@@ -74,17 +77,24 @@ class Plan:
 
 def plan(request: SearchRequest, ids: Ids, bits: TraitBits) -> Plan | None:
     """Turn a request into slots. None: nothing that is stored can match it."""
-    groups = [plan_group(group, ids, bits) for group in request.groups]
-    possible = tuple(group for group in groups if group is not None)
-    if len(possible) < len(groups):
+    if any(mismatch(group, ids) is not None for group in request.groups):
         return None
-    slots = _slots(possible)
+    return plan_all(request, ids, bits)
+
+
+def plan_all(request: SearchRequest, ids: Ids, bits: TraitBits) -> Plan:
+    """Turn a request into slots, also one that nothing stored can match.
+
+    What is unknown becomes a condition that no provider meets.
+    """
+    groups = tuple(_group(group, ids, bits) for group in request.groups)
+    slots = _slots(_parts(groups))
     of_suffix = {slot.group.suffix: slot.index for slot in slots}
     total = _sum(slots)
     root_required = _known(request.root_required, ids.traits)
     root_forbidden = _known(request.root_forbidden, ids.traits)
     return Plan(
-        groups=possible,
+        groups=groups,
         slots=slots,
         isolates=request.isolates,
         subtrees=tuple(
@@ -97,7 +107,25 @@ def plan(request: SearchRequest, ids: Ids, bits: TraitBits) -> Plan | None:
         root_required_bits=bits.of(root_required),
         root_forbidden_bits=bits.of(root_forbidden),
         total=total,
-        repeats=len(total) < sum(len(slot.amounts) for slot in slots),
+        repeats=_repeats(slots, total),
+    )
+
+
+def with_parts(
+    plan: Plan, parts: collections.abc.Iterable[tuple[Group, Amounts]]
+) -> Plan:
+    """Return the plan with other slots: a group and amounts for each.
+
+    The slots of one group may have different conditions then. ``subtrees`` stay.
+    """
+    slots = _slots(parts)
+    total = _sum(slots)
+    return dataclasses.replace(
+        plan,
+        groups=tuple(dict.fromkeys(slot.group for slot in slots)),
+        slots=slots,
+        total=total,
+        repeats=_repeats(slots, total),
     )
 
 
@@ -106,8 +134,10 @@ def plan_group(group: RequestGroup, ids: Ids, bits: TraitBits) -> Group | None:
 
     ``mismatch`` returns the reason.
     """
-    if mismatch(group, ids) is not None:
-        return None
+    return None if mismatch(group, ids) is not None else _group(group, ids, bits)
+
+
+def _group(group: RequestGroup, ids: Ids, bits: TraitBits) -> Group:
     member_of = tuple(_known(uuids, ids.aggregates) for uuids in group.member_of)
     required = tuple(_known(names, ids.traits) for names in group.required)
     forbidden = _known(group.forbidden, ids.traits)
@@ -123,7 +153,9 @@ def plan_group(group: RequestGroup, ids: Ids, bits: TraitBits) -> Group | None:
         forbidden=forbidden,
         member_of=member_of,
         not_member_of=_known(group.not_member_of, ids.aggregates),
-        root_id=None if group.in_tree is None else ids.trees[group.in_tree],
+        root_id=(
+            None if group.in_tree is None else ids.trees.get(group.in_tree, _NOWHERE)
+        ),
         required_bits=tuple(bits.of(traits) for traits in required),
         forbidden_bits=bits.of(forbidden),
         is_spread=group.suffix == "",
@@ -162,21 +194,31 @@ def _known(names: collections.abc.Iterable[str], ids: dict[str, int]) -> frozens
     return frozenset(ids[name] for name in names if name in ids)
 
 
-def _slots(groups: collections.abc.Iterable[Group]) -> tuple[Slot, ...]:
+def _parts(
+    groups: collections.abc.Iterable[Group],
+) -> collections.abc.Iterator[tuple[Group, Amounts]]:
+    """Cut groups into what one provider each has to give."""
+    for group in groups:
+        if group.is_spread:
+            for amount in group.amounts:
+                yield group, (amount,)
+        else:
+            yield group, group.amounts
+
+
+def _slots(
+    parts: collections.abc.Iterable[tuple[Group, Amounts]],
+) -> tuple[Slot, ...]:
     slots: list[Slot] = []
     kinds: dict[tuple[object, ...], int] = {}
-    for group in groups:
+    for group, amounts in parts:
         wanted = () if group.is_collective else group.required_bits
         all_of = 0
         for bits in wanted:
             all_of |= bits if _is_single(bits) else 0
         any_of = tuple(bits for bits in wanted if not _is_single(bits))
-        parts = (
-            [(one,) for one in group.amounts] if group.is_spread else [group.amounts]
-        )
-        for amounts in parts:
-            kind = kinds.setdefault((amounts, _conditions_of(group)), len(kinds))
-            slots.append(Slot(len(slots), kind, group, amounts, all_of, any_of))
+        kind = kinds.setdefault((amounts, _conditions_of(group)), len(kinds))
+        slots.append(Slot(len(slots), kind, group, amounts, all_of, any_of))
     return tuple(slots)
 
 
@@ -194,6 +236,10 @@ def _conditions_of(group: Group) -> tuple[object, ...]:
 
 def _is_single(bits: int) -> bool:
     return bits & (bits - 1) == 0
+
+
+def _repeats(slots: tuple[Slot, ...], total: Amounts) -> bool:
+    return len(total) < sum(len(slot.amounts) for slot in slots)
 
 
 def _sum(slots: collections.abc.Iterable[Slot]) -> Amounts:

@@ -16,6 +16,7 @@ from placement.api.querystring import Query
 from placement.candidates.model import ProviderFilters, RequestGroup, SearchRequest
 from placement.candidates.query import parameters
 from placement.candidates.query.parameters import Wanted
+from placement.schemas import allocation_candidate as schema
 
 # The most request groups of one search.
 GROUPS_MAX = 100
@@ -31,6 +32,21 @@ _LIMIT = re.compile("[1-9][0-9]*", re.ASCII)
 _POLICIES = ("none", "isolate")
 
 _Suffixes = collections.abc.Collection[str]
+
+
+def parse_query_string(query_string: bytes, version: Version) -> SearchRequest:
+    """Return what the query string of a search asks for, at a version.
+
+    Raises QueryInvalid for a query string that does not match the schema, and what
+    ``parse`` raises.
+    """
+    return parse_unchecked(Query.parse(query_string), version)
+
+
+def parse_unchecked(query: Query, version: Version) -> SearchRequest:
+    """Return what a query asks for that has not passed the schema; raises the same."""
+    schema.LIST_QUERY.validate_query(query.last_values(), version)
+    return parse(query, version)
 
 
 def parse(query: Query, version: Version) -> SearchRequest:

@@ -5,7 +5,6 @@ import typing
 
 from placement.candidates.model import ProviderSnapshot
 from placement.candidates.query.plan import Plan, Slot
-from placement.candidates.solve.feasibility import Listener
 from placement.candidates.solve.matching import (
     Choices,
     Matcher,
@@ -13,14 +12,17 @@ from placement.candidates.solve.matching import (
     Reservations,
 )
 
-# The rules between the slots of a candidate, by name, with what they say.
+# The rules between the slots of a candidate, by name, with what they say, in the order
+# in which they are reported.
 RULES = {
+    "sum": "the amounts that one provider of the tree serves fit together",
     "isolate": "no two suffixed groups share a provider",
-    "room": "the amounts that one provider serves fit together",
-    "one_per_tree": "only one provider of each tree gives resources (before 1.29)",
-    "required": "the providers of the unsuffixed group have its traits together",
     "same_subtree": "one of the providers of a subtree is the ancestor of the others",
-    "matching": "every remaining group still finds a provider",
+    "collective_traits": (
+        "the providers of the unsuffixed group have its traits together"
+    ),
+    "one_per_tree": "only one provider of each tree gives resources (before 1.29)",
+    "shared_pool": "the amounts that one sharing provider serves fit together",
 }
 
 # The ids of a provider and of its ancestors.
@@ -40,7 +42,6 @@ def combinations(
     ancestors: Ancestors,
     one_per_tree: bool = False,
     tick: collections.abc.Callable[[], None] = _count_nothing,
-    listener: Listener | None = None,
 ) -> collections.abc.Iterator[Combination]:
     """Yield one provider per slot for every way that the slots fit together.
 
@@ -53,7 +54,7 @@ def combinations(
     cost follows what the caller takes. ``tick`` is called once per provider that is
     tried, and may raise.
     """
-    return _Search(plan, choices, ancestors, one_per_tree, tick, listener).run()
+    return _Search(plan, choices, ancestors, one_per_tree, tick).run()
 
 
 class _Partial(typing.NamedTuple):
@@ -80,14 +81,12 @@ class _Search:
         ancestors: Ancestors,
         one_per_tree: bool,
         tick: collections.abc.Callable[[], None],
-        listener: Listener | None,
     ) -> None:
         self._plan = plan
         self._choices = choices
         self._ancestors = ancestors
         self._one_per_tree = one_per_tree
         self._tick = tick
-        self._listener = listener
         self._reservations = Reservations()
         self._chosen: list[ProviderSnapshot | None] = [None] * len(plan.slots)
 
@@ -115,37 +114,31 @@ class _Search:
         slot = self._plan.slots[self._order[depth]]
         for provider in self._choices[slot.index]:
             self._tick()
-            rule = self._broken_rule(slot, provider, partial)
-            if rule is None:
-                self._assign(slot, provider)
-                extended = self._extended(depth, slot, provider, partial)
-                if isinstance(extended, _Partial):
-                    yield from self._extend(depth + 1, extended)
-                else:
-                    rule = extended
-                self._unassign(slot, provider)
-            if rule is not None and self._listener is not None:
-                self._listener.drop(rule, slot, provider)
+            if self._breaks_rule(slot, provider, partial):
+                continue
+            self._assign(slot, provider)
+            extended = self._extended(depth, slot, provider, partial)
+            if extended is not None:
+                yield from self._extend(depth + 1, extended)
+            self._unassign(slot, provider)
 
-    def _broken_rule(
+    def _breaks_rule(
         self, slot: Slot, provider: ProviderSnapshot, partial: _Partial
-    ) -> str | None:
-        """Return the rule that the provider breaks beside those chosen already."""
-        if (
-            self._plan.isolates
-            and not slot.group.is_spread
-            and provider.id in self._reservations.isolated
-        ):
-            return "isolate"
-        if self._reservations.lacks_room(slot, provider):
-            return "room"
-        if (
-            self._one_per_tree
-            and slot.amounts
-            and partial.givers.get(provider.root_id, provider.id) != provider.id
-        ):
-            return "one_per_tree"
-        return None
+    ) -> bool:
+        """The provider breaks a rule beside those chosen already."""
+        return (
+            (
+                self._plan.isolates
+                and not slot.group.is_spread
+                and provider.id in self._reservations.isolated
+            )
+            or self._reservations.lacks_room(slot, provider)
+            or (
+                self._one_per_tree
+                and bool(slot.amounts)
+                and partial.givers.get(provider.root_id, provider.id) != provider.id
+            )
+        )
 
     def _assign(self, slot: Slot, provider: ProviderSnapshot) -> None:
         self._chosen[slot.index] = provider
@@ -161,24 +154,24 @@ class _Search:
 
     def _extended(
         self, depth: int, slot: Slot, provider: ProviderSnapshot, partial: _Partial
-    ) -> _Partial | str:
-        """Return the state with the slot assigned, or the rule that it breaks."""
+    ) -> _Partial | None:
+        """Return the state with the slot assigned; None: that breaks a rule."""
         held, tops, givers, matching = partial
         if slot.group.is_collective and slot.group.required_bits:
             held |= held_traits(slot, provider)
             if held | self._traits_to_come[depth + 1] != _all_sets(slot):
-                return "required"
+                return None
         if tops:
             below = self._tops_after(slot, provider, tops)
             if below is None:
-                return "same_subtree"
+                return None
             tops = below
         if self._one_per_tree and slot.amounts:
             givers = {**givers, provider.root_id: provider.id}
         if matching:
             repaired = self._matcher.after(slot.index, provider, matching)
             if repaired is None:
-                return "matching"
+                return None
             matching = repaired
         return _Partial(held, tops, givers, matching)
 

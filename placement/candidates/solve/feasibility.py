@@ -1,7 +1,7 @@
 """Which providers can fill each slot, in one tree.
 
-``RULES`` are the conditions that a slot puts on a single provider, in the order in
-which they are checked. Their twins in SQL are in ``sql.predicates``.
+``RULES`` check the conditions of ``conditions.OF_PROVIDER``, several at once where that
+is faster; a test compares them.
 """
 
 import collections.abc
@@ -15,13 +15,12 @@ Choices = tuple[tuple[int, ...], ...]
 
 
 class Rule(typing.NamedTuple):
-    """A condition on one provider: its name, what it says, and how it is decided.
+    """A check of one provider. "room" checks all conditions on inventories.
 
     ``applies``: the slot has such a condition. ``holds``: the provider meets it.
     """
 
     name: str
-    sentence: str
     applies: collections.abc.Callable[[Slot], object]
     holds: collections.abc.Callable[[Slot, ProviderSnapshot], object]
 
@@ -46,43 +45,31 @@ def _has_required(slot: Slot, provider: ProviderSnapshot) -> bool:
 RULES = (
     Rule(
         "room",
-        "has an inventory of each class with room for the amount",
         lambda slot: slot.amounts,
         _has_room,
     ),
     Rule(
         "required",
-        "has the required traits",
         lambda slot: slot.all_of or slot.any_of,
         _has_required,
     ),
     Rule(
         "forbidden",
-        "has no forbidden trait",
         lambda slot: slot.group.forbidden_bits,
         lambda slot, provider: not provider.traits & slot.group.forbidden_bits,
     ),
     Rule(
         "member_of",
-        "is in an aggregate of each requested set",
         lambda slot: slot.group.member_of,
         lambda slot, provider: is_in_all(slot.group, provider),
     ),
     Rule(
         "not_member_of",
-        "is in no forbidden aggregate",
         lambda slot: slot.group.not_member_of,
         lambda slot, provider: not is_barred(slot.group, provider),
     ),
 )
 _MEMBER_OF = next(rule for rule in RULES if rule.name == "member_of")
-
-
-class Listener(typing.Protocol):
-    """Is told why a provider or a combination is rejected."""
-
-    def drop(self, rule: str, slot: Slot, provider: ProviderSnapshot) -> None:
-        """``rule`` keeps ``provider`` from filling ``slot``."""
 
 
 def is_in_all(group: Group, provider: ProviderSnapshot) -> bool:
@@ -179,12 +166,9 @@ def infeasible_reason(
 class Feasibility:
     """Decides, for the trees of one search, which providers can fill which slots."""
 
-    def __init__(
-        self, plan: Plan, sharing: Sharing, listener: Listener | None = None
-    ) -> None:
+    def __init__(self, plan: Plan, sharing: Sharing) -> None:
         self._plan = plan
         self._sharing = sharing
-        self._listener = listener
         self._slots = [(slot, rules_of(slot)) for slot in plan.slots]
 
     def may_anchor(self, root: ProviderSnapshot) -> bool:
@@ -234,17 +218,16 @@ class Feasibility:
         providers = tree.providers
         offering = (
             tree.positions_of(slot.amounts[0][0])
-            if slot.amounts and self._listener is None
+            if slot.amounts
             else range(len(providers))
         )
-        found = []
-        for position in offering:
-            reason = infeasible_reason(slot, providers[position], rules)
-            if reason is None:
-                found.append(position)
-            elif self._listener is not None:
-                self._listener.drop(reason, slot, providers[position])
-        return tuple(found)
+        return tuple(
+            [
+                position
+                for position in offering
+                if infeasible_reason(slot, providers[position], rules) is None
+            ]
+        )
 
     def _outside(self, slot: Slot, tree: Tree) -> list[int]:
         """Return the numbers of the sharing providers of other trees."""

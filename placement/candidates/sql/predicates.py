@@ -175,18 +175,6 @@ def _enough_providers(plan: Plan) -> collections.abc.Iterator[Condition]:
         yield scalar(count, _member) >= wanted
 
 
-def has_member(
-    asks: collections.abc.Callable[
-        [sa.FromClause], collections.abc.Iterable[Condition]
-    ],
-) -> Condition:
-    """A provider of the anchor's tree meets what ``asks`` returns for it."""
-    select = sa.select(_provider.c.id).where(
-        _provider.c.root_provider_id == ROOT.c.id, *asks(_provider)
-    )
-    return found(select, _provider)
-
-
 def matches(
     provider: sa.FromClause, group: Group
 ) -> collections.abc.Iterator[Condition]:
@@ -194,6 +182,13 @@ def matches(
 
     Where traits are held together only the forbidden ones are asked for.
     """
+    for conditions_of in OF_PROVIDER.values():
+        yield from conditions_of(provider, group)
+
+
+def _required(
+    provider: sa.FromClause, group: Group
+) -> collections.abc.Iterator[Condition]:
     if not group.is_collective and group.required:
         single = frozenset().union(*(ids for ids in group.required if len(ids) == 1))
         several = [ids for ids in group.required if len(ids) > 1][:CONDITIONS_MAX]
@@ -201,15 +196,45 @@ def matches(
             yield _has_all_traits(provider.c.id, single)
         for traits in several:
             yield in_any(_traits, provider.c.id, traits)
+
+
+def _forbidden(
+    provider: sa.FromClause, group: Group
+) -> collections.abc.Iterator[Condition]:
     if group.forbidden:
         yield sa.not_(in_any(_traits, provider.c.id, group.forbidden))
+
+
+def _member_of(
+    provider: sa.FromClause, group: Group
+) -> collections.abc.Iterator[Condition]:
     if group.member_of:
         member_of = _in_all_aggregates(provider.c.id, group)
         if group.is_spread:
             member_of = sa.or_(member_of, _in_all_aggregates(ROOT.c.id, group))
         yield member_of
+
+
+def _not_member_of(
+    provider: sa.FromClause, group: Group
+) -> collections.abc.Iterator[Condition]:
     if group.not_member_of:
         yield sa.not_(in_any(_aggregates, provider.c.id, group.not_member_of))
+
+
+# The twins of conditions in ``solve.conditions``, by their names; those on amounts are
+# in ``db.predicates``. ``not_member_of`` of an anchor is in ``of_root``.
+OF_PROVIDER: dict[
+    str,
+    collections.abc.Callable[
+        [sa.FromClause, Group], collections.abc.Iterator[Condition]
+    ],
+] = {
+    "required": _required,
+    "forbidden": _forbidden,
+    "member_of": _member_of,
+    "not_member_of": _not_member_of,
+}
 
 
 def _in_all_aggregates(provider_id: sa.ColumnElement[int], group: Group) -> Condition:

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from placement import client
+from placement.candidates.solve import conditions
 from placement.db import predicates, tables, transaction
 from placement.objects import inventory
 from placement.objects.inventory import Inventory
@@ -124,15 +125,20 @@ def test_the_inventories_that_have_room(read, form) -> None:
         assert found == expected, f"amount {amount}"
 
 
-def test_the_inventories_that_have_room_when_empty(read) -> None:
+def test_each_condition_on_an_amount_has_a_twin_of_its_name(read) -> None:
+    rows = {row.name: row for row in conditions.OF_OFFER}
     for amount in AMOUNTS:
-        condition = predicates.fits_when_empty(tables.inventories, amount)
-        found = read(
-            lambda conn, is_so=condition, n=amount: places_where(is_so, conn, n)
-        )
-
-        expected = places_of(lambda offer, n=amount: n <= offer.capacity)
-        assert found == expected, f"amount {amount}"
+        twins = predicates.unit_rules(tables.inventories, amount)
+        twins["room"] = predicates.has_room(tables.inventories, amount)
+        # What has room is also large enough, so SQL never asks for the size.
+        assert twins.keys() == rows.keys() - {"size"}
+        for name, twin in twins.items():
+            found = read(
+                lambda conn, is_so=twin, n=amount: places_where(is_so, conn, n)
+            )
+            holds = rows[name].holds
+            expected = places_of(lambda offer, n=amount, holds=holds: holds(offer, n))
+            assert found == expected, f"{name}, amount {amount}"
 
 
 @pytest.mark.parametrize("ratio", RATIOS)

@@ -39,7 +39,10 @@ class Provider:
 
 @dataclasses.dataclass
 class Group:
-    """``required`` and ``member_of`` are lists of sets, one of each is needed."""
+    """``required`` and ``member_of`` are lists of sets, one of each is needed.
+
+    ``by_class`` has other groups for the filters of single classes, but ``required``.
+    """
 
     suffix: str = ""
     resources: dict = dataclasses.field(default_factory=dict)
@@ -48,6 +51,10 @@ class Group:
     member_of: list = dataclasses.field(default_factory=list)
     not_member_of: frozenset = frozenset()
     in_tree: str | None = None
+    by_class: dict = dataclasses.field(default_factory=dict)
+
+    def of_class(self, resource_class):
+        return self.by_class.get(resource_class, self)
 
 
 @dataclasses.dataclass
@@ -135,15 +142,20 @@ class Model:
                 [
                     (name, *wanted)
                     for name in self.providers
-                    if self.fits(name, *wanted) and self.may_join(name, group, anchor)
+                    if self.fits(name, *wanted)
+                    and self.may_give(name, group.of_class(wanted[0]), anchor)
                 ]
                 for wanted in group.resources.items()
             ]
             for amounts in itertools.product(*choices):
                 names = frozenset(name for name, _, _ in amounts)
                 traits = frozenset().union(*(self.providers[n].traits for n in names))
-                if self.suits(traits, group):
+                if all(traits & wanted for wanted in group.required):
                     yield anchor, amounts, names
+
+    def may_give(self, name, group, anchor):
+        traits = self.providers[name].traits
+        return not traits & group.forbidden and self.may_join(name, group, anchor)
 
     def may_join(self, name, group, anchor):
         is_own = self.root(name) == anchor

@@ -79,11 +79,6 @@ def test_a_search_finds_what_trying_everything_finds(engine, seed, nested):
     for of, summary in summaries.items():
         assert summary == worlds.summary_of(model, names[of])
 
-    # Roots with candidates pass all conditions; without any, one of them fails.
-    reason = worlds.why_empty(engine, question, nested)
-    assert not expected or reason.startswith("combining")
-    assert "their order" not in reason or expected
-
     # Cached trees change no answer.
     with_trees = worlds.context_of(engine)
     for resource_class in worlds.ASKED_CLASSES:

@@ -11,9 +11,8 @@ import sqlalchemy as sa
 
 from placement.api.microversion import Version
 from placement.api.querystring import Query
-from placement.candidates import explain, render, search
+from placement.candidates import render, search
 from placement.candidates.query import request
-from placement.candidates.trait_bits import TraitBits
 from placement.conf.settings import PlacementSettings
 from placement.context import RequestContext, Service
 from placement.db import tables
@@ -230,14 +229,6 @@ class Answer:
         for _ in range(2):
             assert render.document(search.search(context, asked), LATEST) == text
         return cls(text, json.loads(text))
-
-
-def why_empty(engine, question, nested=True):
-    """Return the reason that would be logged if nothing had been found."""
-    asked = request.parse(Query.parse(query_of(question).encode()), LATEST)
-    asked = dataclasses.replace(asked, nested_aware=nested)
-    with engine.connect() as conn:
-        return explain.why_empty(conn, Names(), TraitBits(), asked, 300)
 
 
 def summary_of(model, name):

@@ -1,6 +1,5 @@
 """Combining is compared with a model that forms the whole product."""
 
-import dataclasses
 import itertools
 import random
 
@@ -232,67 +231,6 @@ def test_slots_with_few_choices_do_not_lose_them_to_others():
     assert [tuple(one.id for one in combination) for combination in found] == [
         (12, 11, 10)
     ]
-
-
-class Recorder:
-    """A listener that keeps what it is called with."""
-
-    def __init__(self):
-        self.dropped = []
-
-    def drop(self, rule, slot, provider):
-        self.dropped.append((rule, slot.group.suffix, provider.id))
-
-
-def dropped(plan, choices, **options):
-    listener = Recorder()
-    list(combine.combinations(plan, choices, line_of, listener=listener, **options))
-    return listener.dropped
-
-
-def test_the_listener_gets_the_rule_that_each_provider_breaks():
-    one, two = provider(10, {GPU: 2}), provider(11, {GPU: 1})
-    groups = [group_of(s, ((GPU, 1),)) for s in ("_A", "_B")]
-    isolated = plan_of(groups, isolates=True)
-    larger = [dataclasses.replace(group, amounts=((GPU, 2),)) for group in groups]
-
-    assert dropped(isolated, [[one, two]] * 2) == [
-        ("isolate", "_B", 10),
-        ("isolate", "_B", 11),
-    ]
-    larger = plan_of(larger)
-    one, two = provider(10, {GPU: 3}), provider(11, {GPU: 3})
-    assert dropped(larger, [[one, two]] * 2) == [("room", "_B", 10), ("room", "_B", 11)]
-    # Without a matching of all slots, no provider is tried.
-    assert dropped(larger, [[one]] * 2) == []
-
-
-def test_the_listener_gets_the_rules_of_whole_candidates():
-    root, child, other = (provider(id_, {GPU: 1, CPU: 1}) for id_ in (1, 2, 3))
-    both = [group_of("", ((CPU, 1), (GPU, 1)), (1,))]
-    apart = [group_of(s, ((class_, 1),)) for s, class_ in (("_A", GPU), ("_B", CPU))]
-
-    assert {rule for rule, *_ in dropped(plan_of(both), [[root], [root]])} == {
-        "required"
-    }
-    assert dropped(plan_of(apart), [[root], [child]], one_per_tree=True) == [
-        ("one_per_tree", "_B", 2)
-    ]
-    below = plan_of(apart, subtrees=[(0, 1)])
-    assert ("same_subtree", "_B", 3) in dropped(
-        below, [[root, child], [root, child, other]]
-    )
-
-
-def test_every_rule_has_a_sentence():
-    assert set(combine.RULES) == {
-        "isolate",
-        "room",
-        "one_per_tree",
-        "required",
-        "same_subtree",
-        "matching",
-    }
 
 
 def test_combining_stops_where_the_caller_stops():

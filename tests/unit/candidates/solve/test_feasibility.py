@@ -1,11 +1,12 @@
 """Which providers fill a slot, and the reason why others do not."""
 
+import itertools
 import os
-import random
 
 import pytest
 
-from placement.candidates.solve import feasibility
+from placement.candidates.solve import conditions, feasibility
+from placement.candidates.solve.conditions import Choice
 from tests.unit.candidates import worlds
 from tests.unit.candidates.model import SHARING, Inventory, Model, Provider
 from tests.unit.candidates.solve.trees import Search
@@ -73,14 +74,6 @@ def test_a_tree_with_a_candidate_has_choices():
     assert compared > len(SEEDS) / 3
 
 
-class Recorder:
-    def __init__(self):
-        self.dropped = []
-
-    def drop(self, rule, slot, provider):
-        self.dropped.append((provider.id, rule))
-
-
 QUERY = (
     "resources_A=VCPU:2&required_A=CUSTOM_T1,!CUSTOM_T2"
     f"&member_of_A={worlds.uuid_of('A')}&member_of_A=!{worlds.uuid_of('B')}"
@@ -113,13 +106,14 @@ def test_the_reason_is_the_first_rule_that_the_provider_breaks():
             providers.append(Provider(f"p{len(providers)}", **GOOD | values))
             expected.append((len(providers), rule))
     search = Search(providers, QUERY)
-    listener = Recorder()
-    general = search.feasibility(listener)
+    (slot,) = search.plan.slots
+    rules = feasibility.rules_of(slot)
 
-    assert [general.choices(tree) for tree in search.trees] == (
-        [((0,),)] + [None] * len(expected)
-    )
-    assert listener.dropped == expected
+    reasons = [
+        (tree.root.id, feasibility.infeasible_reason(slot, tree.root, rules))
+        for tree in search.trees
+    ]
+    assert reasons == [(1, None), *expected]
     assert [rule.name for rule in feasibility.RULES] == list(BROKEN)
 
 
@@ -203,14 +197,50 @@ def test_equal_groups_are_decided_once(monkeypatch):
     assert decided == [0]
 
 
-def test_the_short_list_of_offering_providers_changes_no_choice():
-    """A listener gets all providers, so the list of those that offer is not used."""
-    for seed in range(200):
+def test_the_checks_of_a_search_agree_with_the_conditions_one_by_one():
+    compared = 0
+    for seed in SEEDS:
         draw = worlds.Drawn(seed)
-        providers = draw.alike_trees(random.Random(seed).randint(1, 5))
+        providers = draw.alike_trees(seed % 5 + 1) if seed % 2 else draw.providers()
         search = Search(providers, worlds.query_of(draw.question()))
         if search.plan is None:
             continue
-        for tree in search.trees:
-            listened = search.feasibility(Recorder()).choices(tree)
-            assert search.feasibility().choices(tree) == listened
+        for tree, slot in itertools.product(search.trees, search.plan.slots):
+            found = able(search, tree)
+            if found is None:
+                continue
+            assert found[slot.index] == met_one_by_one(search, slot, tree)
+            compared += len(found[slot.index])
+    assert compared > len(SEEDS) / 4
+
+
+def met_one_by_one(search, slot, tree):
+    """Return the ids of the providers that meet each condition, ascending."""
+    sharing = [
+        one
+        for other in search.sharing_trees
+        if other is not tree
+        for one in other.providers
+        if one.is_sharing and one.aggregates & tree.aggregates
+    ]
+    return sorted(
+        one.id
+        for one in (*tree.providers, *sharing)
+        if is_met(slot, Choice(one, tree.root, one))
+        or (
+            is_spread_in(slot, one, tree)
+            and is_met(slot, Choice(one, tree.root, tree.root))
+        )
+    )
+
+
+def is_spread_in(slot, provider, tree):
+    return slot.group.is_spread and provider.root_id == tree.root.id
+
+
+def is_met(slot, choice):
+    return all(
+        condition.holds(slot, value, choice)
+        for condition in conditions.OF_PROVIDER
+        for value in condition.values(slot)
+    )

@@ -30,8 +30,8 @@ class Search:
             None if self.plan is None else Sharing(self.plan, self.sharing_trees)
         )
 
-    def feasibility(self, listener=None):
-        return Feasibility(self.plan, self.sharing, listener)
+    def feasibility(self):
+        return Feasibility(self.plan, self.sharing)
 
     def placements_of(self):
         """Return what finds the placements in any tree."""

@@ -1,0 +1,350 @@
+"""Find the smallest changes of a request after which some root can serve it."""
+
+import collections.abc
+import dataclasses
+import heapq
+import itertools
+import typing
+
+from placement.candidates.explain.changes import (
+    CHANGES_MAX,
+    Amount,
+    Change,
+    Changer,
+    Changes,
+    Kind,
+    To,
+    of_rule,
+)
+from placement.candidates.explain.survey import Survey
+from placement.candidates.model import Members, ProviderSnapshot, Tree
+from placement.candidates.solve.feasibility import Sharing
+from placement.candidates.solve.solver import Solver
+from placement.objects.inventory import Offer
+
+# The most relaxations that are listed.
+RELAXATIONS_MAX = 20
+
+# Lower amounts of one slot that are tried, and the sums of other slots beside it.
+_AMOUNTS_MAX = 32
+_SUMS_MAX = 64
+
+# Conditions that an amount on either side may meet.
+_UNIT_RULES = ("min_unit", "step_size")
+
+_Vector = tuple[tuple[Change, To], ...]
+
+# Reads the trees with these members, page by page.
+ReadTrees = collections.abc.Callable[
+    [collections.abc.Sequence[Members]], collections.abc.Iterator[list[Tree]]
+]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Relaxation:
+    """Changes, the amounts they lead to, and the number of roots that serve then."""
+
+    changes: tuple[Change, ...]
+    amounts: Amount
+    roots: int
+
+
+class TimeIsUpError(Exception):
+    """The search for relaxations has taken as long as it may."""
+
+
+class Relaxer:
+    """Finds relaxations for a survey in which no root fits.
+
+    Each root is noted under the sets of changes that let every slot be filled. The real
+    search decides whether they make candidates. If not, because of what combines the
+    slots, further changes are added.
+    """
+
+    def __init__(
+        self,
+        survey: Survey,
+        changer: Changer,
+        sharing_trees: list[Tree],
+        read_trees: ReadTrees,
+        tick: collections.abc.Callable[[], None],
+    ) -> None:
+        self._survey = survey
+        self._changer = changer
+        self._sharing_trees = sharing_trees
+        self._read_trees = read_trees
+        self._tick = tick
+        self._asked = {
+            (slot.index, class_id): amount
+            for slot in survey.plan.slots
+            for class_id, amount in slot.amounts
+        }
+        self._noted: dict[Changes, dict[_Vector, dict[Members, None]]] = {}
+        self._waiting: list[tuple[int, int, tuple[Change, ...]]] = []
+        self._tried: set[tuple[Changes, _Vector]] = set()
+        self.found: list[Relaxation] = []
+        self._verified: list[Changes] = []
+        # No set of changes was left out.
+        self.is_complete = True
+
+    def run(self) -> None:
+        """Fill ``found``. Raises TimeIsUpError, with what was found until then."""
+        for members in self._survey.by_rule.values():
+            self._note(frozenset(), (), members)
+        for roots in self._survey.by_state.values():
+            for changes, amounts in self._changer.sets_of(roots.state):
+                self._note(changes, _vector(amounts), roots.members)
+        for changes in list(self._noted):
+            self._push(changes)
+        while self._waiting:
+            if len(self._verified) >= RELAXATIONS_MAX:
+                self.is_complete = False
+                return
+            changes = frozenset(heapq.heappop(self._waiting)[2])
+            if not any(smaller <= changes for smaller in self._verified):
+                self._try(changes)
+
+    def listed(self) -> list[Relaxation]:
+        """Return what was found, by size, then by roots."""
+        ordered = sorted(
+            self.found, key=lambda one: (len(one.changes), -one.roots, one.changes)
+        )
+        return [
+            one
+            for one in ordered
+            if not any(self._is_farther(one, other) for other in ordered)
+        ]
+
+    def _note(
+        self,
+        changes: Changes,
+        vector: _Vector,
+        members: collections.abc.Iterable[Members],
+    ) -> None:
+        noted = self._noted.setdefault(changes, {})
+        noted.setdefault(vector, {}).update(dict.fromkeys(members))
+
+    def _push(self, changes: Changes) -> None:
+        vectors = self._noted[changes]
+        best = max(vectors, key=self._score)
+        roots = sum(
+            len(members)
+            for vector, members in vectors.items()
+            if _is_within(best, vector)
+        )
+        heapq.heappush(self._waiting, (len(changes), -roots, tuple(sorted(changes))))
+
+    def _score(self, vector: _Vector) -> tuple[float, _Vector]:
+        """Amounts that are nearer to those of the request have a greater score."""
+        parts = [
+            (to.amount, self._asked[change.slot, change.at]) for change, to in vector
+        ]
+        return sum(min(part) / max(part) for part in parts), vector
+
+    def _try(self, changes: Changes) -> None:
+        """Verify a set of changes, with its best amounts, or note larger sets."""
+        vectors = sorted(self._noted[changes], key=self._score, reverse=True)
+        for vector in vectors:
+            if self._is_verified(changes, vector):
+                return
+        lowered = self._lowered(changes)
+        for vector in sorted(lowered, key=self._score, reverse=True)[:_AMOUNTS_MAX]:
+            self._note(changes, vector, lowered[vector])
+            if self._is_verified(changes, vector):
+                return
+        if len(changes) < CHANGES_MAX:
+            self._extend(changes)
+
+    def _is_verified(self, changes: Changes, vector: _Vector) -> bool:
+        if (changes, vector) in self._tried:
+            return False
+        self._tried.add((changes, vector))
+        if not changes:
+            return False
+        amounts = dict(vector)
+        if not self._count(changes, amounts, self._noted[changes][vector]):
+            return False
+        for smaller in _proper_subsets(changes):
+            of_smaller = {each: to for each, to in amounts.items() if each in smaller}
+            members = self._noted_below(smaller)
+            if members and self._count(smaller, of_smaller, members):
+                # It serves trees that were not known to need so little.
+                part = _vector(of_smaller)
+                self._note(smaller, part, members)
+                self._tried.discard((smaller, part))
+                return self._is_verified(smaller, part)
+        roots = self._count(changes, amounts, self._noted_below(changes))
+        self.found.append(Relaxation(tuple(sorted(changes)), amounts, roots))
+        self._verified.append(changes)
+        return True
+
+    def _noted_below(self, changes: Changes) -> dict[Members, None]:
+        """Return the trees that no other changes are needed for."""
+        found: dict[Members, None] = {}
+        for smaller, vectors in self._noted.items():
+            if smaller <= changes:
+                for members in vectors.values():
+                    found |= members
+        return found
+
+    def _count(
+        self,
+        changes: Changes,
+        amounts: Amount,
+        members: collections.abc.Iterable[Members],
+    ) -> int:
+        """Return how many of the trees have a candidate after the changes."""
+        plan, one_per_tree = self._changer.changed(changes, amounts)
+        trees = self._sharing_trees
+        solver = Solver(
+            plan, Sharing(plan, trees), trees, one_per_tree, self._tick, None
+        )
+        count = 0
+        for anchors in solver.anchors(
+            self._read_trees(list(members)), lambda able: self._tick()
+        ):
+            count += sum(source.get(0) is not None for source in anchors.sources)
+        return count
+
+    def _extend(self, changes: Changes) -> None:
+        """Note the set with more changes, for the trees that it is not enough for."""
+        larger: set[Changes] = set()
+
+        def note(
+            more: Changes, amounts: Amount, vector: _Vector, members: Members
+        ) -> None:
+            both = changes | more
+            if both == changes or len(both) > CHANGES_MAX:
+                return
+            if any(smaller <= both for smaller in self._verified):
+                return
+            if self._changer.is_allowed(both):
+                self._note(both, _vector(amounts | dict(vector)), [members])
+                larger.add(both)
+
+        for vector, noted in list(self._noted[changes].items()):
+            for trees in self._read_trees(list(noted)):
+                for tree in trees:
+                    self._tick()
+                    for rule in self._survey.rules:
+                        if rule not in ("sum", "shared_pool"):
+                            note(frozenset([of_rule(rule)]), {}, vector, tree.members)
+                    for change, to in self._lower_amounts(tree, vector):
+                        note(frozenset([change]), {change: to}, vector, tree.members)
+                    for more, amounts in self._changer.of_slots(
+                        self._survey.states.all_ways(tree)
+                    ):
+                        note(more, amounts, vector, tree.members)
+        for both in sorted(larger, key=sorted):
+            self._push(both)
+
+    def _lowered(self, changes: Changes) -> dict[_Vector, dict[Members, None]]:
+        """Return lower amounts for changes of amounts that slots take together."""
+        found: dict[_Vector, dict[Members, None]] = {}
+        less = {change for change in changes if change.kind is Kind.LESS}
+        if not less or not self._survey.plan.repeats:
+            return found
+        for vector, noted in list(self._noted[changes].items()):
+            for trees in self._read_trees(list(noted)):
+                for tree in trees:
+                    for change, to in self._lower_amounts(tree, vector):
+                        if change in less:
+                            lower = _vector(dict(vector) | {change: to})
+                            found.setdefault(lower, {})[tree.members] = None
+        return found
+
+    def _lower_amounts(
+        self, tree: Tree, vector: _Vector
+    ) -> collections.abc.Iterator[tuple[Change, To]]:
+        """Yield lower amounts of slots whose class other slots ask for, too."""
+        to = {(change.slot, change.at): each.amount for change, each in vector}
+        asked = self._asked | to
+        shared = self._survey.states.sharing_of(tree)
+        for (index, class_id), amount in asked.items():
+            others = [
+                other
+                for (at, of), other in asked.items()
+                if of == class_id and at != index
+            ]
+            if not others:
+                continue
+            sums = _sums(others)
+            change = Change(Kind.LESS, index, class_id)
+            names: dict[int, str] = {}
+            for name, providers in (("sum", tree.providers), ("shared_pool", shared)):
+                for lower in _amounts_beside(providers, class_id, sums):
+                    if lower < amount:
+                        names.setdefault(lower, name)
+            for lower in sorted(names, reverse=True)[:_AMOUNTS_MAX]:
+                yield change, To(lower, names[lower])
+
+    def _is_farther(self, one: Relaxation, other: Relaxation) -> bool:
+        """Both change the same, one of them to an amount that is not the nearest."""
+        if one is other or len(one.changes) != len(other.changes):
+            return False
+        differing = set(one.changes) ^ set(other.changes)
+        if len(differing) != 2:
+            return False
+        (mine,) = differing & set(one.changes)
+        (its,) = differing & set(other.changes)
+        if (mine.slot, mine.at) != (its.slot, its.at) or not (
+            mine.has_amount and its.has_amount
+        ):
+            return False
+        to, its_to = one.amounts[mine], other.amounts[its]
+        if to.name not in _UNIT_RULES or its_to.name not in _UNIT_RULES:
+            return False
+        asked = self._asked[mine.slot, mine.at]
+        return (abs(to.amount - asked), to.amount) > (
+            abs(its_to.amount - asked),
+            its_to.amount,
+        )
+
+
+def _vector(amounts: collections.abc.Mapping[Change, To]) -> _Vector:
+    return tuple(sorted(amounts.items()))
+
+
+def _is_within(best: _Vector, vector: _Vector) -> bool:
+    """A tree with these amounts can give those of ``best``, about."""
+    return all(
+        to.amount >= wanted.amount
+        if change.kind is Kind.LESS
+        else to.amount <= wanted.amount
+        for (change, wanted), (_, to) in zip(best, vector, strict=True)
+    )
+
+
+_Each = typing.TypeVar("_Each")
+
+
+def _proper_subsets(
+    values: frozenset[_Each],
+) -> collections.abc.Iterator[frozenset[_Each]]:
+    for size in range(1, len(values)):
+        yield from map(frozenset, itertools.combinations(values, size))
+
+
+def _sums(amounts: list[int]) -> list[int]:
+    """Return the sums of some of ``amounts``, ascending, not all if there are many."""
+    sums = {0}
+    for amount in amounts:
+        sums |= {each + amount for each in sums}
+        sums = set(sorted(sums)[:_SUMS_MAX])
+    return sorted(sums)
+
+
+def _amounts_beside(
+    providers: collections.abc.Iterable[ProviderSnapshot],
+    class_id: int,
+    sums: list[int],
+) -> collections.abc.Iterator[int]:
+    """Yield the most that each provider can give beside each of ``sums``."""
+    for provider in providers:
+        offer: Offer | None = provider.offers.get(class_id)
+        if offer is None:
+            continue
+        for beside in sums:
+            lower = (offer.room - beside) // offer.step_size * offer.step_size
+            if lower >= max(1, offer.min_unit):
+                yield lower

@@ -1,0 +1,197 @@
+"""Explanations say what the model says, on drawn worlds."""
+
+import dataclasses
+import itertools
+
+import hypothesis
+from hypothesis import strategies as st
+
+from placement.api.querystring import Query
+from placement.candidates.explain import document, explanation
+from placement.candidates.query import request
+from tests.unit.candidates import explained, worlds
+from tests.unit.candidates.model import Model
+from tests.unit.candidates.test_search import SEED, SEEDS, drawn_worlds
+
+# Names that a question may have of a provider that is not there.
+UNKNOWN = [f"p{number}" for number in range(12)]
+
+
+def explain(engine, question, nested=True, names=(), **options):
+    """Return the document, with the model's names for uuids."""
+    asked = request.parse(
+        Query.parse(worlds.query_of(question).encode()), worlds.LATEST
+    )
+    asked = dataclasses.replace(asked, nested_aware=nested)
+    context = worlds.context_of(engine)
+    found = document.document(explanation.explain(context, asked, **options))
+    by_uuid = {worlds.uuid_of(name): name for name in (*names, *UNKNOWN, *"ABC")}
+
+    def named(value):
+        if isinstance(value, dict):
+            return {key: named(each) for key, each in value.items()}
+        if isinstance(value, list):
+            values = [named(each) for each in value]
+            is_names = values and all(isinstance(each, str) for each in values)
+            return sorted(values) if is_names else values
+        return by_uuid.get(value, value) if isinstance(value, str) else value
+
+    return named(found)
+
+
+def draw(seed):
+    """Return providers and a question that most often has no answer."""
+    drawn = worlds.Drawn(seed)
+    kind = seed % 3
+    if kind == 0:
+        providers = drawn.providers()
+    elif kind == 1:
+        providers = drawn.alike_trees(1 + seed % 4)
+    else:
+        providers = drawn.hosts(1 + seed % 6)
+    model = Model(providers)
+    for _ in range(4):
+        question = drawn.question()
+        for group in question.groups:
+            group.resources = {
+                name: amount * (1 + drawn.is_one_in(3) * 3)
+                for name, amount in group.resources.items()
+            }
+        if not model.candidates(question):
+            break
+    return providers, question
+
+
+@drawn_worlds
+@hypothesis.seed(SEED)
+@hypothesis.given(seed=SEEDS, nested=st.sampled_from([True, True, True, False]))
+def test_an_explanation_says_what_trying_everything_says(engine, seed, nested):
+    providers, question = draw(seed)
+    model = Model(providers)
+    worlds.store(engine, providers)
+
+    found = explain(engine, question, nested, model.providers, hosts=3)
+
+    assert found["complete"]
+    assert found["roots"] == len(explained.roots_of(model))
+    assert found["fits"] == explained.fits(model, question, nested)
+    assert found["cause"] == explained.cause(model, question, nested)
+    assert counted(found) == expected_counts(model, question)
+    assert sum(each["roots"] for each in found["combine"]) == sum(
+        not model_fits and is_served(model, question, root)
+        for root in explained.roots_of(model)
+        for model_fits in [fits_at(model, question, nested, root)]
+    )
+    assert len(found["nearest"]) == min(3, found["roots"] - found["fits"])
+    assert all(each["failed"] for each in found["nearest"])
+    check_relaxations(model, question, nested, found)
+
+
+def counted(found):
+    """Return the counts of a document: of the anchor, and by slot."""
+    anchor = [
+        (s["condition"], s["left"], s["pass"], s["only"]) for s in found["anchor"]
+    ]
+    groups = {
+        (group["suffix"], group["resource_class"]): [
+            (s["condition"], s.get("value"), s["left"], s["pass"], s["only"])
+            for s in group["steps"]
+        ]
+        for group in found["groups"]
+    }
+    return anchor, groups
+
+
+def expected_counts(model, question):
+    anchor, of_slots = explained.counts(model, question)
+    slots = explained.slots_of(question)
+    return (
+        [
+            (name, *counts)
+            for name, counts in zip(
+                explained.anchor_steps(question), anchor, strict=True
+            )
+        ],
+        {
+            (
+                slot.group.suffix,
+                None if slot.group.suffix else next(iter(slot.amounts)),
+            ): [
+                (name, shown(value), *counts)
+                for (name, value), counts in zip(slot.steps, of_slot, strict=True)
+            ]
+            for slot, of_slot in zip(slots, of_slots, strict=True)
+        },
+    )
+
+
+def shown(value):
+    if value is None:
+        return None
+    return [value] if isinstance(value, str) else sorted(value)
+
+
+def is_served(model, question, root):
+    return model.is_allowed(root, question) and all(
+        explained.serves(model, slot, slot.steps, root)
+        for slot in explained.slots_of(question)
+    )
+
+
+def fits_at(model, question, nested, root):
+    return any(
+        nested or model.takes_one_per_tree(candidate)
+        for candidate in model.candidates_at(question, root)
+    )
+
+
+def check_relaxations(model, question, nested, found):
+    """Each makes candidates at as many roots, and no part of it does."""
+    listed = found["relax"]
+    assert not (listed and found["fits"])
+    sizes = [(len(each["change"]), -each["roots"]) for each in listed]
+    assert sizes == sorted(sizes)
+    assert all(1 <= size <= 3 for size, _ in sizes)
+    for each in listed:
+        changes = each["change"]
+        after = explained.changed(question, nested, changes)
+        assert explained.fits(model, *after) == each["roots"] > 0, each
+        for size in range(1, len(changes)):
+            for part in itertools.combinations(changes, size):
+                fewer = explained.changed(question, nested, part)
+                assert not explained.fits(model, *fewer), (each, part)
+    if not found["fits"]:
+        check_single_changes(model, question, nested, found)
+
+
+def check_single_changes(model, question, nested, found):
+    """No single condition is missed of which dropping makes candidates."""
+    listed = [each["change"][0] for each in found["relax"] if len(each["change"]) == 1]
+    for change in single_changes(question, nested):
+        after = explained.changed(question, nested, [change])
+        if explained.fits(model, *after):
+            assert change in listed, change
+
+
+def single_changes(question, nested):
+    for name in explained.anchor_steps(question):
+        yield {"condition": name, "value": sorted(getattr(question, name))}
+    if question.isolate:
+        yield {"rule": "isolate"}
+    if question.same_subtree:
+        yield {"rule": "same_subtree"}
+    if not nested:
+        yield {"rule": "one_per_tree"}
+    for slot in explained.slots_of(question):
+        if explained.is_collective(slot.group) and slot.group.required:
+            yield {"rule": "collective_traits"}
+        for name, value in slot.steps:
+            if name not in explained.OF_AMOUNT:
+                yield {
+                    "suffix": slot.group.suffix,
+                    "resource_class": None
+                    if slot.group.suffix
+                    else next(iter(slot.amounts)),
+                    "condition": name,
+                    "value": shown(value),
+                }
