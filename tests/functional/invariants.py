@@ -1,12 +1,16 @@
-"""What holds in every database, whatever was asked of the service."""
+"""Find inconsistencies, which no request may cause."""
 
 import collections
+import collections.abc
+import contextlib
+import functools
+import typing
 
 import sqlalchemy as sa
 
 from placement.cmd import audit
 
-# A client may lower an inventory below what is allocated of it.
+# A client may reduce an inventory below its usage.
 _ALLOWED = {"over_capacity"}
 
 _USED = sa.text("""
@@ -21,26 +25,50 @@ _PLACES = sa.text("""
 
 
 def violations(url: str) -> list[str]:
-    """Return a sentence for everything that does not hold in the database at ``url``.
+    """Return a sentence for each inconsistency of the database at ``url``.
 
-    That is what ``violations_in`` finds, and what the service's own audit does.
+    Combines ``violations_in`` and the findings of the service's own audit, in one
+    snapshot.
     """
-    engine = sa.create_engine(url)
-    try:
-        with engine.connect() as conn:
-            # All is read of one moment, in case somebody is still writing.
-            if engine.dialect.name != "sqlite":
+    reader = _reader(sa.make_url(url).drivername)
+    with reader.connected(url) as conn:
+        return [*violations_in(conn), *_findings(conn)]
+
+
+class _Reader:
+    """Connects to databases of one kind with one engine, which compiles SQL once.
+
+    Not to be used by several threads at the same time.
+    """
+
+    def __init__(self, drivername: str) -> None:
+        self._url = sa.make_url(f"{drivername}://")
+        self._engine = sa.create_engine(
+            self._url, creator=self._connect, poolclass=sa.NullPool
+        )
+
+    @contextlib.contextmanager
+    def connected(self, url: str) -> collections.abc.Iterator[sa.Connection]:
+        """Connect to the database at ``url``; its transaction is a snapshot."""
+        self._url = sa.make_url(url)
+        with self._engine.connect() as conn:
+            if self._engine.dialect.name != "sqlite":
                 conn.execution_options(isolation_level="REPEATABLE READ")
-            return [*violations_in(conn), *_findings(conn)]
-    finally:
-        engine.dispose()
+            yield conn
+
+    def _connect(self) -> typing.Any:
+        dialect = self._engine.dialect
+        positional, named = dialect.create_connect_args(self._url)
+        return dialect.connect(*positional, **named)
+
+
+_reader = functools.cache(_Reader)
 
 
 def violations_in(conn: sa.Connection) -> list[str]:
-    """Return what is wrong with the sums and the trees; empty if all is well.
+    """Return a sentence for each usage that is not a sum, and each wrong root.
 
-    The sums are made here and not by the database: the slow twin of what the
-    service keeps, and of its audit.
+    Computes them without SQL, unlike the service and its audit.
     """
     return [*_wrong_sums(conn), *_wrong_roots(conn)]
 
