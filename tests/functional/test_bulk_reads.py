@@ -222,9 +222,10 @@ def test_statements_do_not_grow_with_the_cloud(
         request = webob.Request.blank(
             f"/-/v1/providers?include={ALL}", headers=HEADERS | {"accept": accept}
         )
-        request.get_response(application)
+        # Names are cached by the first one; an answer in lines has to be read.
+        assert request.get_response(application).body
         with statements.recorded() as sent:
-            assert request.get_response(application).status_int == 200
+            assert request.get_response(application).body
         counts.append(len(sent))
 
     # The providers, each of the parts, and the revision of names.
