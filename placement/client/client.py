@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from placement.client import location, query, retry, transport, values
 from placement.client.bulk import BulkReads
-from placement.client.exchange import documents
+from placement.client.exchange import documents, read
 
 
 class Client(BulkReads):
@@ -74,6 +74,31 @@ class Client(BulkReads):
         quoted = urllib.parse.quote(query_string, safe="%&=:,!+;/?@-._~'()*$[]")
         path = f"/allocation_candidates?{quoted}"
         return self._get(path, values.Candidates.from_document)
+
+    def explain(
+        self,
+        query_string: str,
+        *,
+        version: str | None = None,
+        hosts: int = 5,
+        provider: values.AnyUUID | None = None,
+    ) -> values.Document:
+        """Return the document that explains the result of a search.
+
+        ``query_string`` is that of ``get_candidates_by_query``, read at ``version`` or
+        at the newest. ``hosts`` is the number of nearest hosts; with ``provider``, a
+        uuid or a name, the only one is that of its tree.
+
+        Raises NotFound for an unknown provider, and for a service without the
+        extension.
+        Source: API reference, "Explain".
+        """
+        body: dict[str, typing.Any] = {"query": query_string, "hosts": hosts}
+        if version is not None:
+            body["version"] = version
+        if provider is not None:
+            body["provider"] = str(provider)
+        return read(self.request("POST", "/-/v1/explain", body), dict)
 
     def reshape(
         self,

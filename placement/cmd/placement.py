@@ -32,6 +32,7 @@ _COMMANDS = {
     ),
     "serve": ("placement.cmd.serve:serve", "Run a server on this machine."),
     "show": ("placement.cmd.show:show", "Show provider trees and their usage."),
+    "why": ("placement.cmd.why:why", "Explain why a search finds no candidates."),
 }
 
 

@@ -75,11 +75,11 @@ _OPTIONS = (
 )
 
 
-def options(*, limit: int) -> Callable[[Callable[..., _T]], Callable[..., _T]]:
+def options(*, limit: int | None) -> Callable[[Callable[..., _T]], Callable[..., _T]]:
     """Add the arguments and options of a search for candidates to a command.
 
-    ``limit`` is the default of ``--limit``. The command gets the search in the
-    parameter ``search``, None if no option was given.
+    ``limit`` is the default of ``--limit``; None: there is no such option. The command
+    gets the search in the parameter ``search``, None if no option was given.
     """
     limit_option = click.option(
         "--limit",
@@ -93,11 +93,14 @@ def options(*, limit: int) -> Callable[[Callable[..., _T]], Callable[..., _T]]:
         @functools.wraps(command)
         def with_search(**given: typing.Any) -> _T:
             names = [field.name for field in dataclasses.fields(SearchArguments)]
-            arguments = SearchArguments(**{name: given.pop(name) for name in names})
+            arguments = SearchArguments(
+                **{name: given.pop(name, None) for name in names}
+            )
             return command(search=arguments.search(), **given)
 
         wrapped: Callable[..., _T] = with_search
-        for option in reversed((*_OPTIONS, limit_option)):
+        limits = () if limit is None else (limit_option,)
+        for option in reversed((*_OPTIONS, *limits)):
             wrapped = option(wrapped)
         return wrapped
 
@@ -149,7 +152,7 @@ class SearchArguments:
     group_policy: str | None
     root_required: str | None
     same_subtree: tuple[str, ...]
-    limit: int
+    limit: int | None
     raw_query: str | None
 
     def search(self) -> Search | None:
