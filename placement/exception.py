@@ -160,6 +160,43 @@ class PageTokenInvalid(BadRequest):
     )
 
 
+class NamedRequestInvalid(BadRequest):
+    """The query or version of the request ``name``, one of several, is invalid."""
+
+    code = "placement.ext.query"
+
+    def __init__(self, name: str, reason: object) -> None:
+        # The reason is a message itself, and is not truncated.
+        super().__init__(reason=f"Request '{excerpt.of_text(name)}': {reason}")
+
+
+class DuplicateRequestName(BadRequest):
+    code = "placement.ext.duplicate_name"
+    template = "The member 'requests' has the name '{name}' more than once."
+
+
+class UnknownRoot(BadRequest):
+    code = "placement.ext.unknown_root"
+    template = "The member 'without' takes uuids of root providers. Not one: {uuid}"
+
+
+class UnknownTraits(BadRequest):
+    """``names`` are the unknown names, sorted and joined by commas."""
+
+    code = "placement.ext.unknown_trait"
+    template = "The member 'by' has unknown traits: {names}"
+
+
+class ResultTooLarge(BadRequest):
+    """The answer would have ``count`` items, more than ``most``."""
+
+    code = "placement.ext.too_large"
+    template = (
+        "The member 'by' asks for {count} counts, more than the {most} that one "
+        "response can have. Send fewer requests at once."
+    )
+
+
 class ResourceProviderNotFound(NotFound):
     template = "No resource provider with uuid {uuid} found"
 

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 
 from placement.client import location, query, retry, transport, values
 from placement.client.bulk import BulkReads
+from placement.client.capacity import CapacityOperations
 from placement.client.exchange import documents, read
 
 
-class Client(BulkReads):
+class Client(BulkReads, CapacityOperations):
     """The Placement API over a transport.
 
     Every method raises the classes of ``errors``: the one for the status and code of an

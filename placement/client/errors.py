@@ -30,13 +30,18 @@ CODES = frozenset(
         "placement.ext.bad_request",
         "placement.ext.body_too_large",
         "placement.ext.conflict",
+        "placement.ext.duplicate_name",
         "placement.ext.forbidden",
         "placement.ext.method_not_allowed",
         "placement.ext.not_acceptable",
         "placement.ext.not_found",
         "placement.ext.page_token",
+        "placement.ext.query",
+        "placement.ext.too_large",
         "placement.ext.unauthorized",
         "placement.ext.unavailable",
+        "placement.ext.unknown_root",
+        "placement.ext.unknown_trait",
         "placement.ext.unsupported_media_type",
     }
 )

@@ -2,6 +2,9 @@
 
 import sys
 import typing
+from collections.abc import Sequence
+
+import click
 
 if typing.TYPE_CHECKING:
     from rich.console import Console
@@ -20,3 +23,25 @@ def console() -> "Console":
 
     width = None if sys.stdout.isatty() else _UNBOUNDED
     return Console(width=width, highlight=False, markup=False, emoji=False)
+
+
+def print_rows(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in columns of equal width, each truncated to the width of the console.
+
+    The console itself would take seconds for thousands of rows.
+    """
+    from rich import cells  # noqa: PLC0415 - slow
+
+    width_max = console().width
+    widths = [max(map(cells.cell_len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        padded = (
+            text + " " * (width - cells.cell_len(text))
+            for text, width in zip(row, widths, strict=True)
+        )
+        line = "  ".join(padded).rstrip()
+        if cells.cell_len(line) > width_max:
+            line = cells.set_cell_size(line, width_max - 1) + "…"
+        lines.append(line)
+    click.echo("\n".join(lines))

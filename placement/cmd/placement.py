@@ -19,6 +19,10 @@ from placement.cmd.connection import Connection
 # because some of them import the whole service.
 _COMMANDS = {
     "candidates": ("placement.cmd.candidates:candidates", "Search for candidates."),
+    "capacity": (
+        "placement.cmd.capacity:capacity",
+        "Count how many more consumers of a request fit.",
+    ),
     "claim": ("placement.cmd.claim:claim", "Claim resources for a consumer."),
     "host": ("placement.cmd.host:host", "Register this machine."),
     "openapi": ("placement.cmd.openapi:openapi", "Print the OpenAPI document."),

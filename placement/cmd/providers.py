@@ -119,31 +119,15 @@ def _share(details: ProviderDetails, name: str) -> float:
 
 
 def _print_lines(found: list[ProviderDetails], only: tuple[str, ...]) -> None:
-    from rich import cells  # noqa: PLC0415 - slow
-
-    console = output.console()
-    # Each of these takes the console a while.
-    width_max, is_ascii = console.width, console.options.ascii_only
+    # This takes the console a while.
+    is_ascii = output.console().options.ascii_only
     names = sorted({name for each in found for name in each.inventories})
     columns = [name for name in names if not only or name in only]
     rows = [
         [each.provider.name] + [_cell(each, name, is_ascii) for name in columns]
         for each in found
     ]
-    table = [["provider", *columns], *rows]
-    widths = [max(map(cells.cell_len, column)) for column in zip(*table, strict=True)]
-    lines = []
-    for row in table:
-        padded = (
-            text + " " * (width - cells.cell_len(text))
-            for text, width in zip(row, widths, strict=True)
-        )
-        line = "  ".join(padded).rstrip()
-        # The console itself would take seconds for thousands of lines.
-        if cells.cell_len(line) > width_max:
-            line = cells.set_cell_size(line, width_max - 1) + "…"
-        lines.append(line)
-    click.echo("\n".join(lines))
+    output.print_rows([["provider", *columns], *rows])
 
 
 def _cell(details: ProviderDetails, name: str, is_ascii: bool) -> str:

@@ -17,6 +17,7 @@ from placement.api.environ import VERSION
 from placement.api.microversion import MAX_VERSION
 from placement.api.reply import JSON
 from placement.web import (
+    capacity,
     explain,
     health,
     metrics,
@@ -34,6 +35,7 @@ if typing.TYPE_CHECKING:
 
 # A new blueprint is a module beside this one and a name here.
 BLUEPRINTS: tuple[flask.Blueprint, ...] = (
+    capacity.blueprint,
     explain.blueprint,
     health.blueprint,
     metrics.blueprint,

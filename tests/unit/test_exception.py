@@ -26,6 +26,11 @@ CODES = {
     "QueryBadValue": "placement.query.bad_value",
     "QueryMissingValue": "placement.query.missing_value",
     "PageTokenInvalid": "placement.ext.page_token",
+    "NamedRequestInvalid": "placement.ext.query",
+    "DuplicateRequestName": "placement.ext.duplicate_name",
+    "UnknownRoot": "placement.ext.unknown_root",
+    "UnknownTraits": "placement.ext.unknown_trait",
+    "ResultTooLarge": "placement.ext.too_large",
 }
 
 # Failures at start have no status, and the base class has no kind.

@@ -7,6 +7,7 @@ was read at.
 """
 
 import collections.abc
+import json
 import typing
 
 import orjson
@@ -181,7 +182,12 @@ def _resources_json(
         class_names[class_id]: {"capacity": offer.capacity, "used": offer.used}
         for class_id, offer in offers.items()
     }
-    return b'"%b":{"resources":%b' % (uuid.encode(), orjson.dumps(resources))
+    try:
+        encoded = orjson.dumps(resources)
+    except TypeError:
+        # An allocation ratio can make a capacity of more than 64 bits.
+        encoded = json.dumps(resources, separators=(",", ":")).encode()
+    return b'"%b":{"resources":%b' % (uuid.encode(), encoded)
 
 
 def _place_json(parent_uuid: str | None, root_uuid: str) -> bytes:

@@ -28,6 +28,12 @@ from placement.client.values.candidate import (
     Outcome,
     ProviderSummary,
 )
+from placement.client.values.capacity import (
+    Bounds,
+    Capacity,
+    HostCount,
+    Stranded,
+)
 from placement.client.values.provider import (
     MAX_INT,
     Aggregates,
@@ -45,12 +51,15 @@ __all__ = [
     "AllocationRequest",
     "Allocations",
     "AnyUUID",
+    "Bounds",
     "ByUUID",
     "Candidates",
+    "Capacity",
     "Claim",
     "ClassSummary",
     "ConsumerShare",
     "Document",
+    "HostCount",
     "Inventories",
     "Inventory",
     "Outcome",
@@ -62,6 +71,7 @@ __all__ = [
     "ProviderTraits",
     "Resources",
     "ResourcesByProvider",
+    "Stranded",
     "Usages",
     "canonical_uuid",
     "is_uuid",

@@ -231,6 +231,12 @@ class Answer:
         return cls(text, json.loads(text))
 
 
+def request_of(question, nested=True):
+    """Return the request of a question; ``nested`` is the rule of 1.29."""
+    asked = parse(query_of(question), LATEST)
+    return dataclasses.replace(asked, nested_aware=nested)
+
+
 def summary_of(model, name):
     """Return the summary of a provider since 1.29, from the model."""
     provider = model.providers[name]
