@@ -1,26 +1,27 @@
 """Authentication and authorization with tokens of a real Keystone."""
 
 import collections.abc
-import contextlib
 import logging
 import socket
 import time
-import typing
 
 import pytest
-import requests
 import webob
 from keystoneauth1 import session as keystone_session
 from keystoneauth1.identity import v3
 
 from placement import client
 from placement.client import SessionTransport
-from tests.servers import configuration, databases, keystone, ports, server, virtualenvs
-from tests.servers.plugin import skip_missing
+from tests.functional.keystone.cloud import (
+    PREFIX,
+    REQUEST_SECONDS,
+    WHERE_TO_GET_A_TOKEN,
+    Cloud,
+    Place,
+    ask,
+)
+from tests.servers import keystone, ports, server
 
-PREFIX = "/placement"
-WHERE_TO_GET_A_TOKEN = "http://keystone.example.com"
-REQUEST_SECONDS = 60
 UNAUTHORIZED = {
     "error": {
         "code": 401,
@@ -29,143 +30,6 @@ UNAUTHORIZED = {
     }
 }
 UUID = "a0b4d1c8-6a0e-4d0b-9c1e-0d4f6f1a7b01"
-
-
-class Cloud(typing.NamedTuple):
-    """A Keystone with its projects and users."""
-
-    keystone: keystone.Keystone
-    # The user that the service validates tokens as.
-    placement: keystone.User
-    service_project: str
-    project: str
-    other_project: str
-    callers: dict[str, keystone.User]
-
-    def token(self, caller: str) -> str:
-        scope = keystone.project(self.project)
-        return self.keystone.token(self.callers[caller].identity, scope)
-
-
-class Place(typing.NamedTuple):
-    """The service, mounted below a prefix."""
-
-    url: str
-    cloud: Cloud
-
-    def send(
-        self,
-        method: str,
-        path: str,
-        token: str | None = None,
-        **headers: str,
-    ) -> requests.Response:
-        given = {
-            "Accept": "application/json",
-            "OpenStack-API-Version": "placement latest",
-            **{name.replace("_", "-"): value for name, value in headers.items()},
-        }
-        if token is not None:
-            given["X-Auth-Token"] = token
-        return requests.request(
-            method,
-            self.url + path,
-            headers=given,
-            json={} if method in ("POST", "PUT") else None,
-            timeout=REQUEST_SECONDS,
-        )
-
-
-@pytest.fixture(scope="module")
-def cloud(pytestconfig: pytest.Config) -> collections.abc.Iterator[Cloud]:
-    with contextlib.ExitStack() as stack:
-        try:
-            identity = stack.enter_context(keystone.running())
-        except virtualenvs.MissingError as missing:
-            skip_missing(pytestconfig, "keystone", str(missing))
-        placement = identity.create_user("placement")
-        service_project = identity.create_project("service")
-        identity.grant(placement, "service", f"projects/{service_project}")
-        project = identity.create_project("one")
-        # A role that no policy rule names.
-        identity.create_role("visitor")
-        callers = {}
-        for role in ("admin", "service", "reader", "member", "visitor"):
-            callers[role] = identity.create_user(f"{role}-of-one")
-            identity.grant(callers[role], role, f"projects/{project}")
-        yield Cloud(
-            identity,
-            placement,
-            service_project,
-            project,
-            identity.create_project("two"),
-            callers,
-        )
-
-
-@pytest.fixture(scope="module")
-def database(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> databases.Databases:
-    # Authentication does not depend on the database.
-    return databases.SqliteFiles(tmp_path_factory.mktemp("databases"))
-
-
-@pytest.fixture(scope="module")
-def place(
-    cloud: Cloud, database: databases.Databases
-) -> collections.abc.Iterator[Place]:
-    with (
-        database.new() as url,
-        server.processes(url, options=options(cloud), prefix=PREFIX) as service,
-    ):
-        cloud.keystone.create_endpoint("placement", service.url)
-        yield Place(service.url, cloud)
-
-
-def options(cloud: Cloud, **more: object) -> configuration.Options:
-    """Return a configuration as in installation guides of OpenStack services.
-
-    ``more`` has options of ``[keystone_authtoken]``.
-    """
-    return {
-        "api": {"auth_strategy": "keystone"},
-        "keystone_authtoken": {
-            "www_authenticate_uri": WHERE_TO_GET_A_TOKEN,
-            "auth_url": cloud.keystone.url,
-            "auth_type": "password",
-            "username": cloud.placement.name,
-            "password": cloud.placement.password,
-            "project_name": "service",
-            "user_domain_name": "Default",
-            "project_domain_name": "Default",
-            **more,
-        },
-    }
-
-
-@pytest.fixture
-def configured(
-    cloud: Cloud, database: databases.Databases
-) -> collections.abc.Iterator[collections.abc.Callable[..., server.Application]]:
-    """Build a service in this process, with options of ``[keystone_authtoken]``."""
-    with contextlib.ExitStack() as stack:
-
-        def make(**more: object) -> server.Application:
-            url = stack.enter_context(database.new())
-            return stack.enter_context(server.in_process(url, options(cloud, **more)))
-
-        yield make
-
-
-def ask(
-    application: server.Application, token: str | None = None, path: str = "/traits"
-) -> webob.Response:
-    """Send a request to a service in this process."""
-    headers = {"Accept": "application/json", "OpenStack-API-Version": "placement 1.39"}
-    if token is not None:
-        headers["X-Auth-Token"] = token
-    return webob.Request.blank(path, headers=headers).get_response(application)
 
 
 # Statuses by role in the project ``one``. In Keystone, admin and member imply reader.
