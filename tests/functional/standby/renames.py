@@ -12,7 +12,7 @@ from tests.functional.standby.places import (
     paused,
 )
 from tests.servers import standby
-from tests.stress import crashes
+from tests.stress.crash_clients import VERSION
 
 # Time of concurrent writes and reads.
 LOAD_SECONDS = 4
@@ -63,7 +63,7 @@ class Load:
         url: str,
     ) -> None:
         try:
-            with Connection(url, crashes.VERSION, SECONDS) as api:
+            with Connection(url, VERSION, SECONDS) as api:
                 for host in itertools.cycle(hosts):
                     if self.stop.is_set():
                         return

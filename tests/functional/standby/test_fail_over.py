@@ -21,6 +21,7 @@ from tests.functional.standby.places import (
 )
 from tests.servers import server, standby
 from tests.stress import crashes
+from tests.stress.crash_clients import VERSION
 
 FAILOVERS = int(os.environ.get("PLACEMENT_TEST_FAILOVERS", "3"))
 
@@ -81,7 +82,7 @@ class Claims:
                 "project_id": PROJECT,
                 "user_id": USER,
             }
-            with Connection(self._url, crashes.VERSION, SECONDS) as api:
+            with Connection(self._url, VERSION, SECONDS) as api:
                 status = api.send("PUT", f"/allocations/{consumer}", body).status
                 if status == 409 and self.acknowledged:
                     # The release may fail: nothing is asserted about its consumer.
