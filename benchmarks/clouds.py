@@ -71,6 +71,21 @@ def flat(hosts: int, consumers: int = 10) -> Cloud:
     )
 
 
+def plain(hosts: int, consumers: int = 1) -> Cloud:
+    """Return hosts of three classes with 3 traits, in one of ten zones each."""
+    return Cloud(
+        f"{hosts} hosts, {len(HOST)} classes, 3 traits, 1 aggregate and {consumers} "
+        "consumers each",
+        [
+            dataclasses.replace(
+                _host(number, HOST, [zone(number % ZONES)]), traits=_own(number)
+            )
+            for number in _numbers(hosts)
+        ],
+        consumers,
+    )
+
+
 def varied(hosts: int, consumers: int = 10) -> Cloud:
     """Return flat hosts of 70 kinds, which differ in their 30 traits; 3 aggregates."""
     known = os_traits.get_traits(prefix="HW_CPU_")[:70]
@@ -170,12 +185,17 @@ def _numbers(hosts: int) -> range:
     return range(1, hosts + 1)
 
 
+def _own(number: int) -> tuple[str, str, str]:
+    """Return the traits in which hosts differ, and that of all compute hosts."""
+    return FAST if number % 3 else SLOW, OPEN if number % 7 else DRAINED, COMPUTE
+
+
 def _host(
     number: int,
     totals: collections.abc.Mapping[str, int],
     aggregates: collections.abc.Sequence[str] = (),
 ) -> Provider:
-    own = (FAST if number % 3 else SLOW, OPEN if number % 7 else DRAINED, COMPUTE)
+    own = _own(number)
     common = os_traits.get_traits(prefix="HW_CPU_")[: TRAITS_PER_HOST - len(own)]
     return Provider(
         host_uuid(number), f"host-{number}", totals, [*common, *own], aggregates

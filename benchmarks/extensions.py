@@ -2,7 +2,7 @@
 
 import functools
 
-from benchmarks import bulk, rows
+from benchmarks import bulk, explain, rows
 from benchmarks.turns import Limits
 
 
@@ -13,4 +13,6 @@ def measurements(limits: Limits, timeout_seconds: float) -> rows.Measurements:
         bulk.BESIDE_PEER: functools.partial(
             bulk.beside_peer, limits=limits, timeout_seconds=timeout_seconds
         ),
+        explain.BESIDE_SQL: functools.partial(explain.beside_plain_sql, limits=limits),
+        explain.IN_TIME: functools.partial(explain.in_time, limits=limits),
     }

@@ -1,8 +1,10 @@
 """``/-/v1/explain``: why a request has no candidates, or so few, or none on a host."""
 
+import json
 import typing
 
 import flask
+import orjson
 
 from placement import exception, excerpt
 from placement.api import microversion
@@ -97,7 +99,15 @@ def _answer(
 ) -> flask.Response:
     request = candidates_request.parse_unchecked(query, _parse_version(version))
     found = explanation.explain(view.context(), request, hosts, provider)
-    return view.json(document.document(found))
+    return view.json(_encoded(document.document(found)))
+
+
+def _encoded(body: dict[str, typing.Any]) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        # A search may ask for amounts of more than 64 bits.
+        return json.dumps(body).encode()
 
 
 def _parse_version(given: str | None) -> Version:
