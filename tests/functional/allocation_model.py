@@ -1,4 +1,4 @@
-"""Who holds what, kept so simply that it cannot be wrong."""
+"""A simple model of inventories and allocations, to compare the service with."""
 
 import collections.abc
 import dataclasses
@@ -18,7 +18,7 @@ Amounts = collections.abc.Mapping[Key, int]
 
 @dataclasses.dataclass
 class World:
-    """``offers`` are inventories, ``held`` what each consumer has, by consumer."""
+    """The inventories in ``offers``, and the allocations by consumer in ``held``."""
 
     offers: dict[Key, Inventory] = dataclasses.field(default_factory=dict)
     held: dict[str, Amounts] = dataclasses.field(default_factory=dict)
@@ -30,9 +30,9 @@ class World:
         return any(key[0] == provider for held in self.held.values() for key in held)
 
     def refusals(self, consumer: str, wanted: Amounts) -> set[type[Conflict]]:
-        """Return why the consumer may not have ``wanted`` for what it has now.
+        """Return the reasons why a claim that replaces its allocations fails.
 
-        Empty if it may. Source: API reference, "Update allocations".
+        Empty if it succeeds. Source: API reference, "Update allocations".
         """
         reasons = (self._refusal(consumer, key, wanted[key]) for key in wanted)
         return {reason for reason in reasons if reason is not None}
@@ -46,7 +46,7 @@ class World:
         used_before = self.used(key)
         used_after = used_before - self.held.get(consumer, {}).get(key, 0) + amount
         capacity = (offer.total - offer.reserved) * offer.allocation_ratio
-        # What is too full already may be relieved.
+        # A claim may reduce the usage of an inventory that is over capacity.
         if used_after > capacity and used_after > used_before:
             return CapacityExceeded
         return None

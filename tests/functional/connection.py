@@ -1,4 +1,4 @@
-"""Requests over one connection, with as little beside them as can be."""
+"""Send requests over one connection, with little overhead."""
 
 import http.client
 import json
@@ -9,13 +9,13 @@ SECONDS = 300
 
 
 class Answer(typing.NamedTuple):
-    """What came back; ``content`` may be empty."""
+    """A response; ``content`` may be empty."""
 
     status: int
     content: bytes
 
     def document(self) -> typing.Any:
-        """Return the body read as JSON. Raises RuntimeError for a refusal."""
+        """Parse the body as JSON. Raises RuntimeError for a status of 400 or more."""
         if self.status >= 400:
             raise RuntimeError(f"{self.status}: {self.content.decode()}")
         return json.loads(self.content) if self.content else None
@@ -24,7 +24,7 @@ class Answer(typing.NamedTuple):
 class Connection:
     """One connection to a service with noauth2, kept open between requests.
 
-    An answer may take ``seconds``; then TimeoutError is raised.
+    Raises TimeoutError if a response takes more than ``seconds``.
     """
 
     def __init__(self, url: str, version: str, seconds: float = SECONDS) -> None:

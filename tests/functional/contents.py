@@ -1,4 +1,4 @@
-"""All that a database holds: in names that can be compared, and put back."""
+"""Compare the content of a database, and restore it."""
 
 import collections
 import collections.abc
@@ -10,9 +10,9 @@ from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
 from placement.db import tables
 
-# What a row has, by column.
-Told = tuple[tuple[str, object], ...]
-Content = dict[str, collections.Counter[Told]]
+# The values of a row, by column.
+Values = tuple[tuple[str, object], ...]
+Content = dict[str, collections.Counter[Values]]
 
 # The rows of a table, by key.
 _Row = tuple[typing.Any, ...]
@@ -24,13 +24,13 @@ _KEYS = {
     for table in _TABLES
 }
 
-# The standard names are put in at the start, and nobody writes them later.
+# The standard names are inserted at the start and do not change.
 _SELECTS = {table: sa.select(table) for table in _TABLES}
 for _named in (tables.resource_classes, tables.traits):
     _SELECTS[_named] = _SELECTS[_named].where(_named.c.name.like("CUSTOM%"))
 
-# What ids stand for: the table that a column refers to, and what its rows are called.
-_CALLED: dict[str, sa.Column[typing.Any]] = {
+# For columns with ids, the column that names the rows of the referenced table.
+_NAMES: dict[str, sa.Column[typing.Any]] = {
     "resource_provider_id": tables.resource_providers.c.uuid,
     "parent_provider_id": tables.resource_providers.c.uuid,
     "root_provider_id": tables.resource_providers.c.uuid,
@@ -42,15 +42,15 @@ _CALLED: dict[str, sa.Column[typing.Any]] = {
     "consumer_type_id": tables.consumer_types.c.name,
 }
 
-# Tables with revisions, and the column by which their rows are known.
+# Tables with revisions, and the column that names their rows.
 _REVISED = {
     tables.resource_providers: tables.resource_providers.c.uuid,
     tables.name_changes: tables.name_changes.c.id,
 }
 
-_LEFT_OUT = ("id", "created_at", "updated_at")
+_IGNORED = ("id", "created_at", "updated_at")
 
-# Tables are put back one after the other.
+# Tables are restored one after the other.
 _WITHOUT_FOREIGN_KEYS = {
     "postgresql": "SET session_replication_role = replica",
     "mysql": "SET foreign_key_checks = 0",
@@ -59,22 +59,22 @@ _WITHOUT_FOREIGN_KEYS = {
 
 
 class Keeper:
-    """Looks at a database from aside, and can put it back as it was once.
+    """Reads a database beside the service, and restores an earlier content.
 
-    Nobody else may write to the database while one of the methods runs.
+    No other session may write while a method runs.
     """
 
     def __init__(self, url: str) -> None:
         self._engine = engines.create_engine(DatabaseSettings(url))
         self._without = _WITHOUT_FOREIGN_KEYS[self._engine.dialect.name]
         self._kept: dict[sa.Table, _Rows] = {}
-        # By table, what a standard id stands for.
+        # By table and id, the standard names.
         self._standard: dict[sa.Table, dict[int, str]] = {}
         # By table and key.
         self._revisions: dict[tuple[sa.Table, object], int] = {}
 
     def keep(self) -> None:
-        """Remember all that the database holds now."""
+        """Save the content to restore."""
         with self._engine.connect() as conn:
             self._kept = _all_rows(conn)
             self._standard = {
@@ -90,70 +90,70 @@ class Keeper:
     def content(self) -> Content:
         """Return the rows of every table.
 
-        There are no times in them and no ids: what refers to a row has its name. Of
-        a revision, which is a time, there is whether it has moved since ``keep``.
+        Without timestamps; ids are replaced by names, and a revision by whether it has
+        changed since ``keep``.
         """
         with self._engine.connect() as conn:
             found = _all_rows(conn)
-        called = {column: self._called(name, found) for column, name in _CALLED.items()}
+        names = {column: self._names_of(name, found) for column, name in _NAMES.items()}
         return {
             table.name: collections.Counter(
-                self._told(table, row, called) for row in rows.values()
+                self._values(table, row, names) for row in rows.values()
             )
             for table, rows in found.items()
         }
 
-    def put_back(self) -> None:
-        """Make the database what it was when ``keep`` was called, ids included.
+    def restore(self) -> None:
+        """Restore the content as of ``keep``, including ids.
 
-        That is what a restore of a backup does while the service runs.
+        A restored backup has the same effect on a running service.
         """
         with self._engine.connect() as fresh:
             conn = engines.for_writing(fresh)
             conn.exec_driver_sql(self._without)
             for table, rows in _all_rows(conn).items():
                 if rows != self._kept[table]:
-                    _put_back(conn, table, rows, self._kept[table])
+                    _restore_table(conn, table, rows, self._kept[table])
             conn.commit()
 
     def look(
         self, questions: collections.abc.Callable[[sa.Connection], list[str]]
     ) -> list[str]:
-        """Return what ``questions`` finds on a connection of its own."""
+        """Return what ``questions`` finds, on a separate connection."""
         with self._engine.connect() as conn:
             return questions(conn)
 
     def close(self) -> None:
         self._engine.dispose()
 
-    def _called(
+    def _names_of(
         self, name: sa.Column[typing.Any], found: dict[sa.Table, _Rows]
     ) -> dict[int, str]:
-        """Return what the rows of a table are called, by id."""
+        """Return the names of the rows of a table, by id."""
         place = list(name.table.c).index(name)
         rows = found[name.table].items()
         return self._standard.get(name.table, {}) | {
             key[0]: row[place] for key, row in rows
         }
 
-    def _told(
-        self, table: sa.Table, row: _Row, called: dict[str, dict[int, str]]
-    ) -> Told:
-        told: dict[str, typing.Any] = {
-            column: called[column].get(value, "nothing")
-            if column in called and value is not None
+    def _values(
+        self, table: sa.Table, row: _Row, names: dict[str, dict[int, str]]
+    ) -> Values:
+        values: dict[str, typing.Any] = {
+            column: names[column].get(value, "nothing")
+            if column in names and value is not None
             else value
             for column, value in zip(table.c.keys(), row, strict=True)
-            if column not in _LEFT_OUT
+            if column not in _IGNORED
         }
         if table in _REVISED:
             key = dict(zip(table.c.keys(), row, strict=True))[_REVISED[table].name]
-            told["revision"] = told["revision"] != self._revisions.get((table, key))
-        return tuple(told.items())
+            values["revision"] = values["revision"] != self._revisions.get((table, key))
+        return tuple(values.items())
 
 
 def difference(wanted: Content, found: Content) -> list[str]:
-    """Return a line for each row that only one of both has."""
+    """Return a line for each row that only one of the contents has."""
     return [
         f"{word} in {table}: {row}"
         for table in wanted
@@ -175,7 +175,7 @@ def _all_rows(conn: sa.Connection) -> dict[sa.Table, _Rows]:
     }
 
 
-def _put_back(
+def _restore_table(
     conn: sa.Connection, table: sa.Table, present: _Rows, kept: _Rows
 ) -> None:
     wrong = [key for key, row in present.items() if kept.get(key) != row]

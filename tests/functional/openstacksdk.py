@@ -22,12 +22,12 @@ from tests.servers import databases, keystone, programs, server, virtualenvs
 REQUIREMENTS = pathlib.Path(__file__).with_name("openstacksdk-requirements.txt")
 TESTS = "openstack.tests.functional.placement"
 
-# Each is a name under which the tests look for somebody who may do everything.
+# Names under which the tests expect an administrator.
 CLOUDS = ("devstack", "devstack-alt", "devstack-admin", "devstack-system-admin")
 
 
 def main(arguments: list[str]) -> int:
-    """Start what the tests need, run them, and return pytest's exit status."""
+    """Run the tests with their servers; return pytest's exit status."""
     python = virtualenvs.installed("openstacksdk", REQUIREMENTS)
     with (
         tempfile.TemporaryDirectory(prefix="placement-openstacksdk-") as made,

@@ -1,4 +1,4 @@
-"""The SQL statements that are sent while something is done, together or alone."""
+"""Record the SQL statements of all engines."""
 
 import collections.abc
 import contextlib
@@ -7,15 +7,15 @@ import typing
 
 import sqlalchemy as sa
 
-# What begins a transaction, and is sent alone.
+# Statements that begin a transaction.
 _OF_TRANSACTIONS = re.compile("(BEGIN|SET TRANSACTION)[^;]*")
 
 
 @contextlib.contextmanager
 def recorded() -> collections.abc.Iterator[list[str]]:
-    """Yield a list that every statement of every engine is added to.
+    """Yield a list to which every statement of every engine is added.
 
-    What begins and ends transactions is not among them.
+    Excludes the statements that begin and end transactions.
     """
     statements: list[str] = []
 

@@ -51,7 +51,7 @@ def shared_place(
 @pytest.fixture
 def place(shared_place: Place) -> collections.abc.Iterator[Place]:
     yield shared_place
-    shared_place.keeper.put_back()
+    shared_place.keeper.restore()
 
 
 def amounts(*wanted: tuple[str, str, int]) -> tuple[Amount, ...]:
@@ -87,7 +87,7 @@ def in_transaction(
     except exception.PlacementError:
         is_done = False
     outcome = Outcome(is_done, place.keeper.content())
-    place.keeper.put_back()
+    place.keeper.restore()
     return outcome
 
 

@@ -1,4 +1,4 @@
-"""Requests as bytes, through the server that the service is run with."""
+"""Raw requests to the service under gunicorn."""
 
 import collections.abc
 import contextlib
@@ -25,7 +25,7 @@ JSON = "Content-Type: application/json\r\n"
 
 
 class Answer(typing.NamedTuple):
-    """What came back; names of headers are in lower case."""
+    """A response; names of headers are in lower case."""
 
     status: int
     headers: dict[str, list[str]]
@@ -39,11 +39,11 @@ def service(module_database_url: str) -> collections.abc.Iterator[server.Server]
 
 
 def exchange(service: server.Server, request: str | bytes) -> Answer:
-    """Send bytes, and return the one answer to them."""
+    """Send bytes; return the only response."""
     data = request.encode("latin-1") if isinstance(request, str) else request
     for _ in range(ATTEMPTS):
-        # A server that refuses what it has not read to its end may close before its
-        # answer is read, which is then lost.
+        # A server that refuses a request before it has read all of it may close the
+        # connection, and the response is lost.
         with contextlib.suppress(ConnectionError):
             return parsed(exchanged(service, data))
     raise RuntimeError("the server closed without an answer")
@@ -53,7 +53,7 @@ def exchanged(service: server.Server, data: bytes) -> bytes:
     place = urllib.parse.urlsplit(service.url)
     with socket.create_connection((place.hostname, place.port), SECONDS) as connection:
         connection.sendall(data)
-        # Whoever waits for more is told that there is none.
+        # A server that waits for more data sees the end.
         connection.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: connection.recv(65536), b""))
 
@@ -69,7 +69,7 @@ def parsed(received: bytes) -> Answer:
 
 
 def assert_ours(answer: Answer) -> None:
-    """The server refuses some by itself; this one got to the service."""
+    """Assert that the response is of the service and not of gunicorn."""
     (request_id,) = answer.headers["x-openstack-request-id"]
     assert request_id.startswith("req-")
 
@@ -78,7 +78,7 @@ def chunked(*chunks: str, ending: str = "0\r\n\r\n") -> str:
     return "".join(f"{len(each):x}\r\n{each}\r\n" for each in chunks) + ending
 
 
-def test_a_body_may_come_in_chunks(service: server.Server) -> None:
+def test_a_chunked_body_is_read(service: server.Server) -> None:
     head = f"POST /resource_providers HTTP/1.1\r\n{HEADERS}{JSON}"
 
     made = exchange(
@@ -104,7 +104,7 @@ def test_a_body_may_come_in_chunks(service: server.Server) -> None:
     ],
     ids=["none", "half", "endless", "no size", "negative", "huge"],
 )
-def test_chunks_that_are_no_body_are_refused(
+def test_malformed_chunks_are_refused(
     service: server.Server, chunks: str, status: int
 ) -> None:
     head = f"POST /resource_providers HTTP/1.1\r\n{HEADERS}{JSON}"
@@ -127,7 +127,9 @@ def test_chunks_that_are_no_body_are_refused(
         "2\r\nContent-Length: 3",
     ],
 )
-def test_a_length_that_is_none_is_refused(service: server.Server, length: str) -> None:
+def test_an_invalid_content_length_is_refused(
+    service: server.Server, length: str
+) -> None:
     head = f"POST /resource_providers HTTP/1.1\r\n{HEADERS}{JSON}"
 
     answer = exchange(service, f"{head}Content-Length: {length}\r\n\r\n{{}}")
@@ -136,7 +138,7 @@ def test_a_length_that_is_none_is_refused(service: server.Server, length: str) -
 
 
 @pytest.mark.parametrize("length", ["16777217", "1" * 30])
-def test_a_body_that_is_too_large_is_not_waited_for(
+def test_a_body_that_is_too_large_is_refused_before_it_is_sent(
     service: server.Server, length: str
 ) -> None:
     head = f"POST /resource_providers HTTP/1.1\r\n{HEADERS}{JSON}"
@@ -148,7 +150,7 @@ def test_a_body_that_is_too_large_is_not_waited_for(
     assert_ours(answer)
 
 
-def test_chunks_are_not_read_beyond_the_limit(module_database_url: str) -> None:
+def test_chunks_are_read_only_up_to_the_limit(module_database_url: str) -> None:
     head = f"POST /resource_providers HTTP/1.1\r\n{HEADERS}{JSON}"
     body = chunked(*[" " * 1000] * 10, ending="")
     options = {"api": {"max_request_body_bytes": 4096}}
@@ -160,7 +162,7 @@ def test_chunks_are_not_read_beyond_the_limit(module_database_url: str) -> None:
 
 
 @pytest.mark.parametrize("length", [1, 100, 100000])
-def test_a_body_that_is_shorter_than_was_said_is_refused(
+def test_a_body_shorter_than_its_content_length_is_refused(
     service: server.Server, length: int
 ) -> None:
     head = f"POST /resource_providers HTTP/1.1\r\n{HEADERS}{JSON}"
@@ -170,7 +172,7 @@ def test_a_body_that_is_shorter_than_was_said_is_refused(
     assert answer.status == 400
 
 
-def test_a_large_body_is_read_to_its_end(service: server.Server) -> None:
+def test_a_large_body_is_read_completely(service: server.Server) -> None:
     names = json.dumps({"name": "a" * 2**21})
     head = f"POST /resource_providers HTTP/1.1\r\n{HEADERS}{JSON}"
 
@@ -185,7 +187,7 @@ def test_a_large_body_is_read_to_its_end(service: server.Server) -> None:
     ("path", "status"),
     [("/", 405), ("/traits", 405), ("/nowhere", 404), ("/traits/CUSTOM_A", 405)],
 )
-def test_the_answer_to_head_has_no_body(
+def test_a_response_to_head_has_no_body(
     service: server.Server, path: str, status: int
 ) -> None:
     answer = exchange(service, f"HEAD {path} HTTP/1.1\r\n{HEADERS}\r\n")
@@ -213,9 +215,7 @@ def test_the_answer_to_head_has_no_body(
         ("http://placement.example.com/traits?name=in:CUSTOM_A", 200),
     ],
 )
-def test_targets_that_are_seldom_sent(
-    service: server.Server, target: str, status: int
-) -> None:
+def test_unusual_targets(service: server.Server, target: str, status: int) -> None:
     answer = exchange(service, f"GET {target} HTTP/1.1\r\n{HEADERS}\r\n")
 
     assert answer.status == status
@@ -236,7 +236,7 @@ def test_targets_that_are_seldom_sent(
     ],
     ids=["nul", "line break", "long", "relative", "version", "method", "word", "empty"],
 )
-def test_lines_that_are_no_request_are_no_failure_of_the_service(
+def test_malformed_request_lines_are_refused(
     service: server.Server, request_line: bytes
 ) -> None:
     headers = HEADERS.encode()
@@ -249,14 +249,14 @@ def test_lines_that_are_no_request_are_no_failure_of_the_service(
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
-        # Of the versions the last counts, wherever it stands.
+        # The last version counts, at any position.
         ("OpenStack-API-Version: placement 1.0\r\n", 404),
         ("OpenStack-API-Version: compute 2.1\r\n", 200),
         ("Accept: application/json\r\n", 200),
         ("Accept: text/html\r\n", 200),
         ("X-Openstack-Request-Id: a\r\nX-Openstack-Request-Id: b\r\n", 200),
         ("X-Long: " + "a" * 8000 + "\r\n", 200),
-        # Others are the server's to refuse.
+        # gunicorn refuses the others.
         ("X-Long: " + "a" * 100000 + "\r\n", 431),
         ("".join(f"X-{number}: a\r\n" for number in range(200)), 431),
         ("X-Nul: a\x00b\r\n", 400),
@@ -268,9 +268,7 @@ def test_lines_that_are_no_request_are_no_failure_of_the_service(
     ],
     ids=lambda given: str(given)[:24].strip(),
 )
-def test_headers_that_are_seldom_sent(
-    service: server.Server, headers: str, status: int
-) -> None:
+def test_unusual_headers(service: server.Server, headers: str, status: int) -> None:
     answer = exchange(service, f"GET /traits HTTP/1.1\r\n{HEADERS}{headers}\r\n")
 
     assert answer.status == status
@@ -278,7 +276,7 @@ def test_headers_that_are_seldom_sent(
         assert_ours(answer)
 
 
-def test_what_a_client_sends_ends_no_header_of_an_answer(
+def test_a_request_cannot_inject_response_headers(
     service: server.Server,
 ) -> None:
     split = "a%0d%0aset-cookie:%20b"
@@ -296,7 +294,7 @@ def test_what_a_client_sends_ends_no_header_of_an_answer(
 
 
 def names(length: int) -> str:
-    """Return a request line of so many bytes, line break apart."""
+    """Return a request line of ``length`` bytes, without the line break."""
     line = "GET /traits?name=in:CUSTOM_A HTTP/1.1"
     return line.replace("CUSTOM_A", "A" * (length - len(line) + len("CUSTOM_A")))
 
@@ -331,7 +329,7 @@ def test_many_aggregates_fit_into_a_search(service: server.Server) -> None:
     ],
     ids=["line", "header"],
 )
-def test_what_is_too_long_is_refused_in_json(
+def test_a_request_that_is_too_long_is_refused_in_json(
     service: server.Server, request_line: str, headers: str, status: int, title: str
 ) -> None:
     answer = exchange(service, f"{request_line}\r\n{HEADERS}{headers}\r\n")

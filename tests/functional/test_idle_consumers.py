@@ -1,4 +1,4 @@
-"""A consumer that has a record and no allocations, as other services leave it."""
+"""Consumers without allocations, which the existing service leaves behind."""
 
 import collections
 import collections.abc
@@ -52,7 +52,7 @@ def send(application: server.Application) -> Send:
 
 
 def leave_idle(engine: sa.Engine, generation: int) -> str:
-    """Make a record as the former service does; returns the consumer."""
+    """Insert a consumer without allocations; return its uuid."""
     idle = str(uuid.uuid4())
     with engine.begin() as conn:
         ids = {}
@@ -106,7 +106,7 @@ def reshape(send: Send, consumer: str, generation: int | None) -> webob.Response
 WAYS = {"put": put, "post": post, "reshape": reshape}
 
 
-def test_it_is_shown_as_absent(send: Send, engine) -> None:
+def test_an_idle_consumer_is_shown_as_absent(send: Send, engine) -> None:
     idle = leave_idle(engine, 3)
 
     assert send("GET", f"/allocations/{idle}").json == {"allocations": {}}
@@ -114,7 +114,9 @@ def test_it_is_shown_as_absent(send: Send, engine) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_null_begins_it_anew(send: Send, engine, database_url, way) -> None:
+def test_a_claim_with_generation_null_creates_the_consumer(
+    send: Send, engine, database_url, way
+) -> None:
     for stored in (0, 1, 5):
         idle = leave_idle(engine, stored)
 
@@ -123,15 +125,12 @@ def test_null_begins_it_anew(send: Send, engine, database_url, way) -> None:
         shown = send("GET", f"/allocations/{idle}").json
         assert shown["consumer_generation"] == 1
         assert (shown["project_id"], shown["consumer_type"]) == ("p", "INSTANCE")
-        # Now it exists.
         assert way(send, idle, None).status_int == 409
     assert invariants.violations(database_url) == []
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_the_generation_that_the_other_service_shows_is_taken(
-    send: Send, engine, way
-) -> None:
+def test_a_claim_with_the_stored_generation_succeeds(send: Send, engine, way) -> None:
     idle = leave_idle(engine, 5)
 
     refused = way(send, idle, 4)
@@ -142,7 +141,9 @@ def test_the_generation_that_the_other_service_shows_is_taken(
     assert send("GET", f"/allocations/{idle}").json["consumer_generation"] == 6
 
 
-def test_before_generations_it_begins_anew(send: Send, engine) -> None:
+def test_a_claim_before_consumer_generations_creates_the_consumer(
+    send: Send, engine
+) -> None:
     idle = leave_idle(engine, 5)
     body = claim(None)
     del body["consumer_type"], body["consumer_generation"]
@@ -161,7 +162,7 @@ def test_an_empty_claim_deletes_the_record(send: Send, engine, database_url) -> 
     assert invariants.violations(database_url) == []
 
 
-def test_of_several_that_begin_it_anew_one_wins(
+def test_one_of_several_concurrent_claims_succeeds(
     send: Send, engine, database_url
 ) -> None:
     with concurrent.futures.ThreadPoolExecutor(CLAIMERS) as pool:

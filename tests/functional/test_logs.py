@@ -1,4 +1,4 @@
-"""What the log of a running service says of each request."""
+"""The log of a running service has lines for each request, with their context."""
 
 import collections.abc
 import json
@@ -22,7 +22,7 @@ FORMAT = (
 def ask(
     place: server.Server, path: str, **headers: str
 ) -> collections.abc.Mapping[str, str]:
-    """Send one GET, and return the headers of the answer."""
+    """Send one GET; return the headers of the response."""
     asked = urllib.request.Request(
         place.url + path,
         headers={
@@ -46,7 +46,7 @@ def lines(log_file: pathlib.Path, name: str) -> list[str]:
     return [line for line in log_file.read_text().splitlines() if name in line]
 
 
-def test_the_lines_of_a_request_say_who_asks(
+def test_the_lines_of_a_request_have_its_context(
     database_url: str, log_file: pathlib.Path
 ) -> None:
     options = {
@@ -84,11 +84,11 @@ def test_the_lines_of_a_request_say_who_asks(
     ]
     statements = lines(log_file, "sqlalchemy.engine")
     assert any(f"[{ids[0]}|{GLOBAL_ID}|ann|one|" in line for line in statements)
-    # No line was lost, and none is outside of its request.
+    # Every line was formatted.
     assert "Logging error" not in log_file.read_text()
 
 
-def test_json_has_the_context(database_url: str, log_file: pathlib.Path) -> None:
+def test_json_lines_have_the_context(database_url: str, log_file: pathlib.Path) -> None:
     options = {"DEFAULT": {"log_file": log_file, "use_json": "true"}}
     with server.processes(database_url, workers=1, options=options) as place:
         log_file.write_text("")

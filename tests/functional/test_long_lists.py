@@ -1,4 +1,4 @@
-"""Long lists are sent in parts that were never one."""
+"""Long lists are rendered in parts."""
 
 import json
 import uuid
@@ -14,7 +14,7 @@ PER_PART = 3
 
 
 @pytest.mark.parametrize("count", [0, 1, PER_PART, PER_PART + 1, 2 * PER_PART + 1])
-def test_all_providers_are_listed_however_many_there_are(
+def test_a_list_in_parts_has_all_providers(
     application: server.Application, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     monkeypatch.setattr(resource_provider, "_PROVIDERS_PER_PART", PER_PART)

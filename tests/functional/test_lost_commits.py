@@ -60,7 +60,7 @@ class Restored(Database):
         self._keeper.keep()
 
     def lose(self) -> None:
-        self._keeper.put_back()
+        self._keeper.restore()
 
 
 class RestoredFile(Database):

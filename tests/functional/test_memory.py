@@ -1,4 +1,4 @@
-"""The service on a database in memory, with threads that write at the same moment."""
+"""The service on a database in memory, with concurrent threads."""
 
 import concurrent.futures
 import uuid
@@ -15,7 +15,7 @@ ROOM = 20
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
-def test_threads_claim_what_there_is_and_no_more(url: str) -> None:
+def test_concurrent_claims_stop_at_the_capacity(url: str) -> None:
     with server.in_process(url) as application:
         api = client.Client(client.WSGITransport(application))
         host = api.create_provider("host")
@@ -37,7 +37,7 @@ def test_threads_claim_what_there_is_and_no_more(url: str) -> None:
         assert not api.get_candidates(asked).requests
 
 
-def test_a_worker_that_is_forked_serves_what_it_stores() -> None:
+def test_a_forked_worker_shows_what_it_has_stored() -> None:
     with server.processes("sqlite://", workers=1, preload=True) as running:
         api = client.Client.connect(running.url, "admin")
         api.create_provider("host")

@@ -1,4 +1,4 @@
-"""A write that changes nothing leaves the times of change and the revisions alone."""
+"""A write that changes nothing keeps Last-Modified and the revisions."""
 
 import typing
 
@@ -37,7 +37,7 @@ Rows = dict[str, list[dict[str, typing.Any]]]
 
 
 class Service:
-    """The service and its database, in which everything was written long ago."""
+    """The service and its database, whose rows have old timestamps."""
 
     def __init__(self, application: server.Application, engine: sa.Engine) -> None:
         self._application = application
@@ -134,7 +134,9 @@ UNCHANGING = {
 
 
 @pytest.mark.parametrize("write", UNCHANGING.values(), ids=UNCHANGING)
-def test_nothing_is_written(service: Service, write: Write) -> None:
+def test_a_write_that_changes_nothing_updates_no_rows(
+    service: Service, write: Write
+) -> None:
     before = service.rows()
 
     answer = service.send(*write)
@@ -146,7 +148,7 @@ def test_nothing_is_written(service: Service, write: Write) -> None:
         assert answer.headers["Last-Modified"] == MODIFIED
 
 
-# The contract moves the generation, and with it when the provider was modified.
+# These increment the generation by contract, which also sets Last-Modified.
 MOVING = {
     "inventories": Write(
         "PUT",
@@ -167,7 +169,9 @@ MOVING = {
 
 
 @pytest.mark.parametrize("write", MOVING.values(), ids=MOVING)
-def test_only_the_generation_moves(service: Service, write: Write) -> None:
+def test_a_write_that_changes_nothing_increments_only_the_generation(
+    service: Service, write: Write
+) -> None:
     before = service.rows()
 
     service.send(*write)
@@ -178,7 +182,7 @@ def test_only_the_generation_moves(service: Service, write: Write) -> None:
     assert after == before
 
 
-def test_aggregates_without_generation_leave_the_time_of_change(
+def test_unchanged_aggregates_without_a_generation_keep_the_time(
     service: Service,
 ) -> None:
     before = service.provider(MIDDLE)
@@ -190,13 +194,13 @@ def test_aggregates_without_generation_leave_the_time_of_change(
     assert after | {"revision": 0} == before | {"revision": 0}
 
 
-def test_a_change_has_a_time(service: Service) -> None:
+def test_a_change_sets_the_time(service: Service) -> None:
     answer = service.send("PUT", _PATH, {"name": "renamed"})
 
     assert answer.headers["Last-Modified"] != MODIFIED
 
 
-def test_those_below_a_provider_that_moves_in_its_tree_stay(service: Service) -> None:
+def test_a_move_within_a_tree_keeps_the_rows_of_descendants(service: Service) -> None:
     other = LEAF[:-1] + "4"
     body = {"uuid": other, "name": "04", "parent_provider_uuid": ROOT}
     service.send("POST", "/resource_providers", body)

@@ -1,4 +1,4 @@
-"""What is distributed: the sdist, the wheel, and what works where it is installed."""
+"""The sdist and the wheel are complete, and work where they are installed."""
 
 import email
 import os
@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 SCRIPT = ROOT / "bin" / "placement-api"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
-# What is in a checkout and belongs to this machine.
+# Files in a checkout that are not distributed.
 IGNORED = shutil.ignore_patterns(
     ".git", ".gitignore", ".venv", ".tox", ".hypothesis", ".*_cache", "__pycache__",
     "*.egg-info", "*.pyc", "build", "dist",
@@ -33,7 +33,7 @@ from setuptools import build_meta
 getattr(build_meta, sys.argv[1])(sys.argv[2])
 """
 
-# Lists providers, makes one with inventory, and claims from it.
+# Lists providers, creates one with an inventory, and makes a claim.
 SCHEDULER = """
 import importlib.util
 import sys
@@ -57,7 +57,7 @@ assert api.claim(
 print(api.get_allocations(consumer).by_provider[host.uuid])
 """
 
-# Serves one request without any of the libraries that it is called with.
+# Serves one request while the libraries named in the arguments cannot be imported.
 BARE_SERVER = """
 import runpy
 import sys
@@ -101,7 +101,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 @pytest.fixture(scope="module")
 def bare_venv(built: Built, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A virtual environment that has the wheel, and nothing that it depends on."""
+    """A virtual environment with the wheel and without its dependencies."""
     directory = tmp_path_factory.mktemp("bare") / "venv"
     parent = directory.parent
     programs.run(parent, sys.executable, "-m", "venv", "--without-pip", directory)
@@ -114,7 +114,7 @@ def bare_venv(built: Built, tmp_path_factory: pytest.TempPathFactory) -> pathlib
 
 
 def files(directory: pathlib.Path) -> set[str]:
-    """Return what a distribution could have of a directory of the checkout."""
+    """Return the files of a directory of the checkout that can be distributed."""
     found = set()
     for path, directories, names in os.walk(directory):
         ignored = IGNORED(path, [*directories, *names])
@@ -139,7 +139,7 @@ def test_the_sdist_has_every_file_of_the_checkout(built: Built) -> None:
     assert {n for n in added if ".egg-info/" not in n} == {"PKG-INFO", "setup.cfg"}
 
 
-def test_the_wheel_has_the_package_and_what_is_beside_it(built: Built) -> None:
+def test_the_wheel_has_the_package_and_its_data_files(built: Built) -> None:
     with zipfile.ZipFile(built.wheel) as archive:
         names = set(archive.namelist())
     package = {name for name in names if name.startswith("placement/")}
@@ -154,7 +154,7 @@ def test_the_wheel_has_the_package_and_what_is_beside_it(built: Built) -> None:
     }
 
 
-def test_the_description_has_no_link_that_leads_nowhere(built: Built) -> None:
+def test_links_in_the_description_are_absolute(built: Built) -> None:
     described = metadata(built.wheel)
     text = typing.cast(str, described.get_payload())
 
@@ -179,10 +179,10 @@ def test_a_client_needs_no_other_package(
 
 
 @pytest.mark.parametrize("entry", ["placement.wsgi.api", str(SCRIPT)])
-def test_the_application_needs_no_library_of_others_tools(
+def test_the_application_needs_no_optional_library(
     entry: str, tmp_path: pathlib.Path
 ) -> None:
-    """Neither those of the commands, nor those of extras that are not used."""
+    """Neither libraries of the commands nor those of extras."""
     options = {"placement_database": {"sync_on_startup": "true"}}
     configuration.write(tmp_path, f"sqlite:///{tmp_path / 'placement.db'}", options)
     unused = ["gunicorn", "rich", "pymysql", "keystonemiddleware"]
@@ -193,7 +193,7 @@ def test_the_application_needs_no_library_of_others_tools(
     assert said.splitlines()[-1] == "200 OK"
 
 
-def test_installed_files_are_where_tools_look(bare_venv: pathlib.Path) -> None:
+def test_installed_files_are_at_their_usual_paths(bare_venv: pathlib.Path) -> None:
     script = bare_venv / "bin" / "placement-api"
     samples = bare_venv / "etc" / "placement"
 
@@ -204,7 +204,7 @@ def test_installed_files_are_where_tools_look(bare_venv: pathlib.Path) -> None:
     }
 
 
-def test_the_script_says_by_hand_how_to_use_it(bare_venv: pathlib.Path) -> None:
+def test_the_script_explains_its_use_when_run_by_hand(bare_venv: pathlib.Path) -> None:
     done = subprocess.run(
         [bare_venv / "bin" / "placement-api"],
         capture_output=True,

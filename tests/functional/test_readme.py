@@ -1,4 +1,4 @@
-"""What the README says can be done, and where it points."""
+"""The example of the README works, and links between pages are valid."""
 
 import pathlib
 import re
@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("api-ref/*.md")]
 
 
-def test_the_example_of_the_client_claims(
+def test_the_example_of_the_client_makes_a_claim(
     application: server.Application,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -28,7 +28,7 @@ def test_the_example_of_the_client_claims(
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_between_pages_lead_somewhere(page: pathlib.Path) -> None:
+def test_links_between_pages_have_targets(page: pathlib.Path) -> None:
     broken = []
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
         path, _, anchor = target.partition("#")
@@ -42,7 +42,7 @@ def test_links_between_pages_lead_somewhere(page: pathlib.Path) -> None:
 
 
 def anchors(page: pathlib.Path) -> set[str]:
-    """Return the names that a page's headings can be linked by."""
+    """Return the anchors of the headings of a page."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
     return {
         re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-")

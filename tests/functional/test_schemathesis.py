@@ -57,7 +57,7 @@ CHECKS: list[typing.Any] = [
 def service(
     database_server: databases.Databases,
 ) -> collections.abc.Iterator[server.Application]:
-    """One service for all tests: what one leaves behind, the next may meet."""
+    """One service for all tests, which share its data."""
     with database_server.new() as url, server.in_process(url) as application:
         yield application
 
@@ -75,7 +75,7 @@ def cases(
 
 
 @pytest.mark.parametrize(("operation", "version"), OPERATIONS)
-def test_every_answer_is_one_that_is_documented(
+def test_every_response_is_documented(
     operation: Operation, version: Version, service: server.Application
 ) -> None:
     schema = schemathesis.openapi.from_wsgi(

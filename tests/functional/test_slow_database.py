@@ -1,4 +1,4 @@
-"""Searches that the database does not answer, as it is locked."""
+"""Searches that wait for a lock in the database have a time limit."""
 
 import collections.abc
 import contextlib
@@ -32,7 +32,7 @@ LOCK = {
     databases.POSTGRESQL: "LOCK TABLE inventories IN ACCESS EXCLUSIVE MODE",
     databases.MARIADB: "LOCK TABLES inventories WRITE",
 }
-# The connections of others that read inventories now.
+# The other sessions that are reading inventories.
 RUNNING = {
     databases.POSTGRESQL: "SELECT pid FROM pg_stat_activity WHERE state = "
     "'active' AND query LIKE '%%inventories%%' AND pid <> pg_backend_pid()",
@@ -44,12 +44,12 @@ RUNNING = {
 @pytest.fixture(autouse=True)
 def _has_locks(database_kind: str) -> None:
     if database_kind not in LOCK:
-        pytest.skip("readers wait for nobody")
+        pytest.skip("readers do not wait for locks")
 
 
 @contextlib.contextmanager
 def locked(url: str, kind: str) -> collections.abc.Iterator[None]:
-    """Let nobody read inventories until the block ends."""
+    """Lock inventories against readers until the block ends."""
     engine = sa.create_engine(url)
     try:
         with engine.connect() as conn:
@@ -67,14 +67,14 @@ def ask(application: server.Application, path: str) -> webob.Response:
 
 
 @pytest.mark.parametrize("path", SEARCHES)
-def test_a_search_that_the_database_does_not_answer_is_refused(
+def test_a_search_that_reaches_the_time_limit_is_refused(
     database_kind: str, database_url: str, path: str
 ) -> None:
     with server.in_process(database_url, OPTIONS) as application:
         assert ask(application, path).status_int == 200
         with locked(database_url, database_kind):
             began = time.monotonic()
-            # Another amount, so that nothing is known of it.
+            # Another amount, which is not in a cache.
             refused = ask(application, path.replace("VCPU:1", "VCPU:2"))
             took = time.monotonic() - began
 
@@ -84,7 +84,7 @@ def test_a_search_that_the_database_does_not_answer_is_refused(
         assert ask(application, path).status_int == 200
 
 
-def test_a_statement_ends_although_its_worker_is_gone(
+def test_the_statement_of_a_killed_worker_ends(
     database_kind: str, database_url: str
 ) -> None:
     engine = sa.create_engine(database_url)
@@ -104,7 +104,7 @@ def test_a_statement_ends_although_its_worker_is_gone(
         for worker in children(running.pid):
             os.kill(worker, signal.SIGKILL)
         asking.join()
-        # A new worker waits for the lock, too, to see what is used.
+        # A new worker waits for the lock, too: it reads the usage at its start.
         wait_until(lambda: not of_worker & busy())
     engine.dispose()
 

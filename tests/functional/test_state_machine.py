@@ -1,4 +1,4 @@
-"""Whatever is created, claimed, moved, changed and deleted, the sums are right."""
+"""Random sequences of writes have the same results in the service and in a model."""
 
 import os
 import uuid
@@ -49,7 +49,7 @@ amounts = st.dictionaries(
 
 
 class Claims(stateful.RuleBasedStateMachine):
-    """Drives the service and the model side by side."""
+    """Sends the same writes to the service and to the model."""
 
     def __init__(self, api: client.Client, engine: sa.Engine) -> None:
         super().__init__()
@@ -109,11 +109,11 @@ class Claims(stateful.RuleBasedStateMachine):
 
     @stateful.rule(consumer=consumers, wanted=amounts)
     def claim_or_move(self, consumer: str, wanted: Amounts) -> None:
-        """The consumer is to hold ``wanted``, instead of what it held."""
+        """Replace the allocations of the consumer with ``wanted``."""
         unknown = any(provider not in self._known for provider, _ in wanted)
         refusals = self._world.refusals(consumer, wanted)
         allocations = self._allocations(consumer, wanted)
-        # Where several things are wrong, the first that is found is told.
+        # Of several reasons, the service reports the first that it finds.
         reasons = (*refusals, *((client.BadRequest,) if unknown else ()))
         if reasons:
             with pytest.raises(reasons):
@@ -151,7 +151,7 @@ class Claims(stateful.RuleBasedStateMachine):
         del self._world.held[consumer]
 
     @stateful.invariant()
-    def the_service_says_what_the_model_says(self) -> None:
+    def the_service_shows_what_the_model_has(self) -> None:
         for provider in self._known:
             assert self._api.get_usages(provider).resources == {
                 resource_class: self._world.used((owner, resource_class))
@@ -172,7 +172,7 @@ class Claims(stateful.RuleBasedStateMachine):
         self._used_before = used
 
     def _clear(self) -> None:
-        """Forget the run before, in whatever state a failure may have left it."""
+        """Delete the rows of the previous run, which may have failed."""
         with self._engine.begin() as conn:
             for statement in CLEAR:
                 conn.execute(sa.text(statement))
@@ -193,7 +193,7 @@ class Claims(stateful.RuleBasedStateMachine):
     def _replace(
         self, provider: str, resource_class: str, offer: client.Inventory
     ) -> None:
-        """Offer a class, or offer it otherwise; what is used may then be too much."""
+        """Create or change an inventory; its usage may then exceed the capacity."""
         present = self._api.get_inventories(provider)
         by_class = {**present.by_class, resource_class: offer}
         self._api.replace_inventories(
@@ -209,7 +209,7 @@ class Claims(stateful.RuleBasedStateMachine):
         return client.Allocations(by_provider, generation, PROJECT, USER, "INSTANCE")
 
 
-def test_claims_keep_to_the_model(
+def test_random_writes_agree_with_the_model(
     database_url: str, application: server.Application
 ) -> None:
     api = client.Client(client.WSGITransport(application))

@@ -1,4 +1,4 @@
-"""What an operation sends to the database does not grow with the cloud."""
+"""The number of statements of an operation does not grow with the cloud."""
 
 import collections.abc
 import uuid
@@ -10,15 +10,15 @@ from placement.db import batch
 from tests.functional import statements
 from tests.servers import server
 
-# Where each is sent by itself.
+# With one round trip per statement.
 MAX_PER_CLAIM = 6
 MAX_PER_RELEASE = 4
-# PostgreSQL takes a whole transaction at once.
+# PostgreSQL executes a transaction in one round trip.
 MAX_TOGETHER = 1
 # A new host with its inventories, traits and aggregates; MariaDB has no UPDATE that
 # returns what it has changed.
 MAX_PER_HOST = {"postgresql": 12, "sqlite": 15, "mysql": 17}
-# Its inventories, sent again as they are.
+# An update of its inventories that changes nothing.
 MAX_PER_REPORT = {"postgresql": 2, "sqlite": 2, "mysql": 3}
 OFFER = {
     "VCPU": client.Inventory(total=100_000),
@@ -32,7 +32,7 @@ USER = str(uuid.UUID(int=2))
 
 @pytest.fixture
 def api(application: server.Application) -> client.Client:
-    """A client of a service that has read the names of classes and traits."""
+    """A client of a service that has cached the names of classes and traits."""
     api = client.Client(client.WSGITransport(application))
     api.get_candidates([client.RequestGroup(resources=AMOUNTS)])
     return api
@@ -53,7 +53,7 @@ def add_consumers(api: client.Client, host: str, count: int) -> None:
 
 
 @pytest.fixture
-def takes_several_at_once(database_url: str) -> bool:
+def has_pipelined_writes(database_url: str) -> bool:
     return database_url.startswith("postgresql")
 
 
@@ -83,8 +83,8 @@ def statements_of_a_search(
     return sent
 
 
-def test_a_claim_takes_few_statements_however_full_the_host(
-    api: client.Client, takes_several_at_once: bool
+def test_a_claim_on_a_full_host_sends_few_statements(
+    api: client.Client, has_pipelined_writes: bool
 ) -> None:
     host = add_hosts(api, 1)
     add_consumers(api, host, 10)
@@ -93,16 +93,16 @@ def test_a_claim_takes_few_statements_however_full_the_host(
     with_a_thousand = statements_of_a_claim(api, host)
 
     assert len(with_a_thousand) == len(with_ten)
-    most = MAX_TOGETHER if takes_several_at_once else MAX_PER_CLAIM
+    most = MAX_TOGETHER if has_pipelined_writes else MAX_PER_CLAIM
     assert 1 <= len(with_ten) <= most, "\n\n".join(with_ten)
 
 
 def test_a_refused_claim_does_not_slow_claims_of_other_hosts(
-    api: client.Client, takes_several_at_once: bool
+    api: client.Client, has_pipelined_writes: bool
 ) -> None:
     full, host = add_hosts(api, 1), add_hosts(api, 1)
     for each in (full, host):
-        # An owner that was never seen is added in steps.
+        # A new owner is inserted with more statements.
         claim(api, each, str(uuid.uuid4()))
     too_much = client.AllocationRequest({full: {"VCPU": OFFER["VCPU"].total}})
     with statements.recorded() as refused:
@@ -119,10 +119,10 @@ def test_a_refused_claim_does_not_slow_claims_of_other_hosts(
     first, second = (statements_of_a_claim(api, full) for _ in range(2))
 
     together = [len(sent) <= MAX_TOGETHER for sent in (of_other, first, second)]
-    assert together == [takes_several_at_once, False, takes_several_at_once]
-    # What is refused is sent at once only the first time.
+    assert together == [has_pipelined_writes, False, has_pipelined_writes]
+    # After a refusal, claims of the host are not pipelined for a while.
     tried = sum(text.startswith(batch.TRANSACTION) for text in refused)
-    assert tried == takes_several_at_once
+    assert tried == has_pipelined_writes
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_refused_claim_does_not_slow_claims_of_other_hosts(
         client.Client.get_provider_allocations,
     ],
 )
-def test_what_belongs_to_a_provider_is_read_in_one_statement(
+def test_a_provider_is_read_with_one_statement(
     api: client.Client, read: collections.abc.Callable[[client.Client, str], object]
 ) -> None:
     host = add_hosts(api, 1)
@@ -148,7 +148,7 @@ def test_what_belongs_to_a_provider_is_read_in_one_statement(
     assert len(sent) == 1
 
 
-def test_a_page_of_providers_takes_no_more_statements_for_ten_times_the_hosts(
+def test_the_statements_of_a_page_do_not_grow_with_the_hosts(
     api: client.Client,
 ) -> None:
     counts = []
@@ -163,7 +163,7 @@ def test_a_page_of_providers_takes_no_more_statements_for_ten_times_the_hosts(
 
 
 def describe_host(api: client.Client) -> str:
-    """Add a host with all that its agent says of it; return its uuid."""
+    """Add a host with inventories, traits and aggregates; return its uuid."""
     host = add_hosts(api, 1)
     api.replace_provider_traits(
         host, client.ProviderTraits(1, frozenset({"HW_CPU_X86_AVX", "HW_CPU_X86_VMX"}))
@@ -174,11 +174,11 @@ def describe_host(api: client.Client) -> str:
     return host
 
 
-def test_what_an_agent_sends_takes_few_statements(
+def test_the_report_of_an_agent_sends_few_statements(
     api: client.Client, database_url: str
 ) -> None:
     kind = database_url.partition(":")[0].partition("+")[0]
-    # Names of traits are read once, and aggregates added.
+    # The first host also reads names of traits and inserts aggregates.
     describe_host(api)
 
     with statements.recorded() as of_new:
@@ -191,8 +191,8 @@ def test_what_an_agent_sends_takes_few_statements(
     assert len(of_same) <= MAX_PER_REPORT[kind], "\n\n".join(of_same)
 
 
-def test_a_release_takes_few_statements_however_full_the_host(
-    api: client.Client, takes_several_at_once: bool
+def test_a_release_on_a_full_host_sends_few_statements(
+    api: client.Client, has_pipelined_writes: bool
 ) -> None:
     host = add_hosts(api, 1)
     add_consumers(api, host, 1000)
@@ -202,11 +202,11 @@ def test_a_release_takes_few_statements_however_full_the_host(
     with statements.recorded() as sent:
         api.delete_allocations(consumer)
 
-    most = MAX_TOGETHER if takes_several_at_once else MAX_PER_RELEASE
+    most = MAX_TOGETHER if has_pipelined_writes else MAX_PER_RELEASE
     assert 1 <= len(sent) <= most, "\n\n".join(sent)
 
 
-def test_moving_many_more_consumers_takes_no_more_statements(
+def test_the_statements_of_a_move_do_not_grow_with_the_consumers(
     api: client.Client,
 ) -> None:
     hosts = [add_hosts(api, 1), add_hosts(api, 1)]
@@ -224,7 +224,7 @@ def test_moving_many_more_consumers_takes_no_more_statements(
     assert counts[1] <= counts[0]
 
 
-def test_a_search_takes_no_more_statements_for_ten_times_the_hosts(
+def test_the_statements_of_a_search_do_not_grow_with_the_hosts(
     api: client.Client,
 ) -> None:
     add_hosts(api, 5)
@@ -235,7 +235,7 @@ def test_a_search_takes_no_more_statements_for_ten_times_the_hosts(
     assert 0 < len(with_fifty) <= len(with_five)
 
 
-def test_a_limited_search_takes_no_more_statements_for_ten_times_the_hosts(
+def test_the_statements_of_a_limited_search_do_not_grow_with_the_hosts(
     api: client.Client,
 ) -> None:
     add_hosts(api, 10)

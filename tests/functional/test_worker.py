@@ -1,4 +1,4 @@
-"""Connections that are kept: one request after the other, and more than threads."""
+"""Keep-alive connections: several requests on each, and more of them than threads."""
 
 import collections.abc
 import contextlib
@@ -40,7 +40,7 @@ def connected(service: server.Server) -> collections.abc.Iterator[socket.socket]
 
 
 def answered(connection: socket.socket) -> str:
-    """Read one answer, and return the name of the class that it is about."""
+    """Read one response; return the name of the resource class in it."""
     response = http.client.HTTPResponse(connection)
     response.begin()
     assert response.status == 200
@@ -52,7 +52,7 @@ def ask(connection: socket.socket, name: str) -> None:
     connection.sendall(REQUEST.format(name=name).encode())
 
 
-def test_a_connection_takes_one_request_after_the_other(
+def test_a_connection_serves_several_requests(
     service: server.Server,
 ) -> None:
     pauses = [0.0, 0.0, worker.WAIT_MS / 2000, worker.WAIT_MS / 100, 0.0, 0.0]
@@ -63,7 +63,7 @@ def test_a_connection_takes_one_request_after_the_other(
             time.sleep(pause)
 
 
-def test_requests_that_come_together_are_answered_in_their_order(
+def test_pipelined_requests_are_answered_in_order(
     service: server.Server,
 ) -> None:
     with connected(service) as connection:
@@ -74,7 +74,7 @@ def test_requests_that_come_together_are_answered_in_their_order(
 
 
 def _bodies(connection: socket.socket, count: int) -> list[bytes]:
-    """Return what follows the key of the name in each of so many answers."""
+    """Read ``count`` responses; return the text after ``"name":"`` of each."""
     received = b""
     while received.count(b'"name":"') < count or not received.endswith(b"}"):
         part = connection.recv(65536)
@@ -83,7 +83,7 @@ def _bodies(connection: socket.socket, count: int) -> list[bytes]:
     return received.split(b'"name":"')[1:]
 
 
-def test_connections_that_wait_keep_no_thread_from_others(
+def test_idle_connections_occupy_no_threads(
     service: server.Server,
 ) -> None:
     with contextlib.ExitStack() as stack:
@@ -94,12 +94,12 @@ def test_connections_that_wait_keep_no_thread_from_others(
             assert {answered(connection) for connection in many} == {NAMES[round_]}
 
 
-def test_a_connection_that_waits_does_not_keep_the_server_from_ending(
+def test_an_idle_connection_does_not_delay_a_shutdown(
     service: server.Server,
 ) -> None:
     with connected(service) as connection:
         ask(connection, "VCPU")
         assert answered(connection) == "VCPU"
         os.kill(service.pid, signal.SIGTERM)
-        # The server closes it, and is given longer than that to end.
+        # The server closes the connection.
         assert connection.recv(1) == b""

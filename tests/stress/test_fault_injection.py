@@ -60,7 +60,7 @@ class Place:
             assert answer.status_int == status, answer.text
             states.append(self.keeper.content())
             assert not self.keeper.look(invariants.violations_in)
-        self.keeper.put_back()
+        self.keeper.restore()
         return Clean(*states)
 
 
@@ -104,8 +104,8 @@ def test_a_write_with_a_failing_step_is_done_or_not_and_says_which(
                 f"{fault.name}, step {number}, a {injector.struck.value}: {violation}"
                 for violation in violations(place, write, clean, outcome, answer)
             ]
-            place.keeper.put_back()
-        place.keeper.put_back()
+            place.keeper.restore()
+        place.keeper.restore()
     assert not found, "\n".join(found)
     assert not invariants.violations(place.url)
 
