@@ -61,19 +61,21 @@ class Cloud:
     """All trees of a cloud by profile and shape.
 
     Trees whose root is one of ``named``, and those with sharing providers, are not
-    grouped with others. ``sharing`` are the profiles of the latter.
+    grouped with others. ``sharing`` are the profiles of the latter, ``flat`` those of
+    trees of one provider, by their ``tree``.
     """
 
     def __init__(self, named: collections.abc.Container[int] = ()) -> None:
         self.profiles: list[Profile] = []
         self.sharing: list[Profile] = []
+        self.flat: dict[Tree, Profile] = {}
         self._named = named
         self._by_key: dict[object, Profile] = {}
         self._shapes: dict[object, Shape] = {}
         self._capacities: dict[object, Units] = {}
 
     def add(self, trees: collections.abc.Iterable[Tree]) -> None:
-        """Add whole trees; each one once."""
+        """Add whole trees, each one once, in the order of their roots."""
         for tree in trees:
             root = tree.root
             if tree.has_sharing or root.id in self._named:
@@ -96,6 +98,8 @@ class Cloud:
             self.profiles.append(profile)
             if tree.has_sharing:
                 self.sharing.append(profile)
+            if len(tree.providers) == 1:
+                self.flat[profile.tree] = profile
         offers = [one.offers for one in tree.providers]
         capacity = tuple(
             [

@@ -7,12 +7,12 @@ import itertools
 import typing
 
 from placement.candidates.capacity import fill
-from placement.candidates.capacity.analysis import Analysis, analyse
+from placement.candidates.capacity.analysis import Analysis, Part, analyse
 from placement.candidates.capacity.fill import Filler
 from placement.candidates.capacity.forms import Equal, Form
 from placement.candidates.capacity.limits import Deadline, TimeIsUpError
 from placement.candidates.capacity.shapes import Cloud, Profile, Shape, Units
-from placement.candidates.model import ProviderSnapshot
+from placement.candidates.model import ProviderSnapshot, Tree
 from placement.candidates.query.plan import Plan
 from placement.candidates.solve.feasibility import Feasibility, Sharing
 from placement.candidates.solve.flat import FlatConditions
@@ -86,9 +86,8 @@ class Survey:
     def _batches(self, cloud: Cloud) -> collections.abc.Iterator[Batch]:
         profiles = cloud.profiles
         if not self._sharing.by_slot:
-            flat = {id(one.tree): one for one in profiles if len(one.tree.uuids) == 1}
-            yield from self._flat_batches(flat)
-            profiles = [one for one in profiles if len(one.tree.uuids) > 1]
+            yield from self._flat_batches(cloud.flat)
+            profiles = [one for one in profiles if one.tree not in cloud.flat]
         feasibility = Feasibility(self.plan, self._sharing)
         for profile in profiles:
             self._deadline.check()
@@ -106,18 +105,18 @@ class Survey:
                 yield Batch(analysis, profile.shapes, providers)
 
     def _flat_batches(
-        self, profiles: dict[int, Profile]
+        self, profiles: dict[Tree, Profile]
     ) -> collections.abc.Iterator[Batch]:
         """Yield the trees of one provider, of which each serves all slots."""
         conditions = FlatConditions.of(self.plan)
-        able = conditions.meeting([one.tree for one in profiles.values()])
+        able = conditions.meeting(list(profiles))
         if not able:
             return
         providers = able[0].providers
         choices = tuple((0,) for _ in self.plan.slots)
         analysis = analyse(self.plan, able[0], providers, choices, self.one_per_tree)
         if analysis is not None:
-            of_profiles = (profiles[id(tree)].shapes for tree in able)
+            of_profiles = (profiles[tree].shapes for tree in able)
             yield Batch(analysis, list(itertools.chain(*of_profiles)), providers)
 
     def count(self, batch: Batch, is_empty: bool) -> Counted:
@@ -147,17 +146,19 @@ class Survey:
         return [one.capacity if is_empty else one.free for one in self.pools]
 
     def _counted(self, batch: Batch, units: list[Units]) -> Counted:
+        parts = batch.analysis.parts
+        takes = _takes(batch.analysis)
+        if takes is not None:
+            return _counted_in_columns(takes, units)
         limits = {
             class_id: _evaluated(
-                [part.form for part in batch.analysis.parts], units, class_id
+                [part.form for part in parts if _asks_for(part, class_id)],
+                units,
+                class_id,
             )
             for class_id, _ in self.plan.total
         }
-        if batch.analysis.is_exact and _is_one_provider(batch.analysis):
-            columns = list(limits.values())
-            high = columns[0] if len(columns) == 1 else list(map(min, *columns))
-            return Counted(high, high, limits)
-        high = _evaluated([part.form for part in batch.analysis.parts], units, None)
+        high = _evaluated([part.form for part in parts], units)
         if batch.analysis.is_exact:
             return Counted(high, high, limits)
         filler = self.filler(batch)
@@ -191,26 +192,48 @@ class Survey:
         return found
 
 
-def _is_one_provider(analysis: Analysis) -> bool:
-    """One provider serves all slots."""
-    form = analysis.parts[0].form
-    return (
-        len(analysis.parts) == 1
-        and isinstance(form, Equal)
-        and form.slot_count == len(form.most) == 1
-    )
+class _Take(typing.NamedTuple):
+    """What one consumer takes of one class of a provider."""
+
+    at: int
+    class_id: int
+    amount: int
 
 
-def _evaluated(forms: list[Form], units: list[Units], only: int | None) -> list[int]:
+def _takes(analysis: Analysis) -> list[_Take] | None:
+    """Return what a consumer takes, if it has to be the same for all of them."""
+    takes = []
+    for part in analysis.parts:
+        form = part.form
+        if not (
+            part.is_exact
+            and isinstance(form, Equal)
+            and form.slot_count == len(form.most) == 1
+        ):
+            return None
+        (at,) = form.most
+        takes += [_Take(at, class_id, amount) for class_id, amount in form.amounts]
+    return takes
+
+
+def _counted_in_columns(takes: list[_Take], units: list[Units]) -> Counted:
+    """Count all trees class by class, which is faster than tree by tree."""
+    limits: dict[int, list[int]] = {}
+    for at, class_id, amount in takes:
+        column = [of_tree[at][class_id] // amount for of_tree in units]
+        known = limits.get(class_id)
+        limits[class_id] = column if known is None else list(map(min, known, column))
+    columns = list(limits.values())
+    high = columns[0] if len(columns) == 1 else list(map(min, *columns))
+    return Counted(high, high, limits)
+
+
+def _asks_for(part: Part, class_id: int) -> bool:
+    return any(class_id in dict(slot.amounts) for slot in part.slots)
+
+
+def _evaluated(
+    forms: list[Form], units: list[Units], only: int | None = None
+) -> list[int]:
     """Return the least that the forms allow, for the units of each shape."""
-    first = forms[0]
-    if (
-        only is not None
-        and len(forms) == 1
-        and isinstance(first, Equal)
-        and first.slot_count == len(first.most) == 1
-    ):
-        ((at, _),) = first.most.items()
-        amount = dict(first.amounts)[only]
-        return [one[at][only] // amount for one in units]
     return [min([form.count(one, only) for form in forms]) for one in units]

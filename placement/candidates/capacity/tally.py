@@ -1,6 +1,7 @@
 """Put the counts of single trees together, for one request in one state."""
 
 import collections.abc
+import heapq
 import operator
 
 from placement.candidates.capacity.limits import Deadline
@@ -165,6 +166,8 @@ class Tally:
         for low in sorted(by_count, reverse=True):
             if len(found) >= count:
                 break
-            roots = sorted(root for shape in by_count[low] for root in shape.roots)
-            found += [(root, low) for root in roots]
-        return found[:count]
+            left = count - len(found)
+            # The roots of a shape ascend.
+            roots = (root for shape in by_count[low] for root in shape.roots[:left])
+            found += [(root, low) for root in heapq.nsmallest(left, roots)]
+        return found
