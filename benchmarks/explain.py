@@ -27,7 +27,7 @@ IN_TIME = f"explain, {TREES:,} trees of 8, 4 groups, to the time limit of a sear
 # The default of candidates_search_seconds_max.
 _SECONDS_MAX = 30
 
-_FLAT_QUERY = [
+FLAT_QUERY = [
     ("resources", "VCPU:2048,MEMORY_MB:512,DISK_GB:10"),
     ("required", f"{clouds.FAST},{clouds.OPEN},{clouds.COMPUTE}"),
     ("member_of", clouds.zone(1)),
@@ -95,11 +95,11 @@ def beside_plain_sql(stage: Stage, limits: Limits) -> list[rows.Row]:
         plain = bulk.Plain(typing.cast("typing.Any", driver))
         sides = [
             Side("plain SQL", pids, plain),
-            Side("warm", pids, Explain(warm, _FLAT_QUERY)),
+            Side("warm", pids, Explain(warm, FLAT_QUERY)),
             Side(
                 "every host changed",
                 pids,
-                Explain(changed, _FLAT_QUERY, engine),
+                Explain(changed, FLAT_QUERY, engine),
                 is_once=True,
             ),
         ]

@@ -2,7 +2,7 @@
 
 import functools
 
-from benchmarks import bulk, explain, rows
+from benchmarks import bulk, capacity, explain, rows
 from benchmarks.turns import Limits
 
 
@@ -15,4 +15,7 @@ def measurements(limits: Limits, timeout_seconds: float) -> rows.Measurements:
         ),
         explain.BESIDE_SQL: functools.partial(explain.beside_plain_sql, limits=limits),
         explain.IN_TIME: functools.partial(explain.in_time, limits=limits),
+        capacity.BESIDE_EXPLAIN: functools.partial(
+            capacity.beside_explain, limits=limits
+        ),
     }
