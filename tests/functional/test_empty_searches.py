@@ -316,6 +316,16 @@ def test_a_failure_of_the_database_is_logged(
     assert line.startswith("not explained: ")
 
 
+def test_a_search_that_is_not_explained_in_time_has_no_cause(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(empty, "_SECONDS_MAX", 0)
+    before = counted()[metrics.UNEXPLAINED]
+
+    assert log.lines("resources=VCPU:4") == ["not explained within 0 seconds"]
+    assert counted()[metrics.UNEXPLAINED] == before + 1
+
+
 def test_long_values_are_cut(log: Log) -> None:
     many = ",".join(f"00000000-0000-4000-9000-{number:012}" for number in range(100))
 

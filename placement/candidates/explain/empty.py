@@ -66,6 +66,11 @@ def _log(context: "RequestContext", request: SearchRequest) -> str:
     except (exception.PlacementError, sa.exc.SQLAlchemyError) as failure:
         LOG.info("No allocation candidates: not explained: %s", failure)
         return metrics.UNEXPLAINED
+    if not found.is_survey_complete:
+        LOG.info(
+            "No allocation candidates: not explained within %g seconds", _SECONDS_MAX
+        )
+        return metrics.UNEXPLAINED
     words = Words(found.request, found.ids, found.survey)
     LOG.info(
         "No allocation candidates: %s: %s; %s",

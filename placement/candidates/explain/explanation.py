@@ -54,6 +54,8 @@ class Explanation:
     near: list[NearRoot]
     names: dict[int, str]
     relaxations: list[Relaxation]
+    # All roots were checked; and all that may be a relaxation.
+    is_survey_complete: bool
     is_complete: bool
 
 
@@ -100,7 +102,7 @@ class _Explaining:
         self._request = request
         self._end = time.monotonic() + seconds
         self._ticks = 0
-        self._is_complete = True
+        self._is_survey_complete = self._is_complete = True
         reader = Reader(conn)
         traits = request.root_required | request.root_forbidden
         self._ids = resolve.look_up(reader, context.names, request.groups, traits)
@@ -125,7 +127,7 @@ class _Explaining:
                 survey.add(trees)
                 self._look_at_clock()
         except TimeIsUpError:
-            self._is_complete = False
+            self._is_survey_complete = self._is_complete = False
         if root_id is None:
             near = self._nearest(hosts)
         else:
@@ -140,6 +142,7 @@ class _Explaining:
             near=near,
             names=self._names([each.root.id for each in near]),
             relaxations=relaxations,
+            is_survey_complete=self._is_survey_complete,
             is_complete=self._is_complete,
         )
 

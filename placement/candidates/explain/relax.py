@@ -92,6 +92,7 @@ class Relaxer:
         for members in self._survey.by_rule.values():
             self._note(frozenset(), (), members)
         for roots in self._survey.by_state.values():
+            self._tick()
             for changes, amounts in self._changer.sets_of(roots.state):
                 self._note(changes, _vector(amounts), roots.members)
         for changes in list(self._noted):

@@ -53,6 +53,9 @@ class Way(typing.NamedTuple):
     fixes: tuple[Fix, ...]
 
 
+# The number of different providers whose ways are kept, for each slot.
+_KEPT_MAX = 20_000
+
 OFFER_CONDITIONS = {row.name: row for row in conditions.OF_OFFER}
 
 Ways = tuple[Way, ...]
@@ -153,6 +156,8 @@ class SlotStates:
         )
         ways = self._ways.get(key)
         if ways is None:
+            if len(self._ways) >= _KEPT_MAX:
+                self._ways, self._offers = {}, {}
             ways = self._ways[key] = self._find(provider, anchor)
         return ways
 
@@ -286,6 +291,8 @@ class States:
         self.anchor_steps = anchor_steps_of(plan)
         self._sharing = sharing
         self._reached: dict[object, tuple[ProviderSnapshot, ...]] = {}
+        self._of_sharing: dict[object, tuple[Ways, ...]] = {}
+        self._root_ids = {slot.group.root_id for slot in plan.slots}
 
     def sharing_of(self, tree: Tree) -> tuple[ProviderSnapshot, ...]:
         """Return the providers of other trees that share with ``tree``."""
@@ -326,24 +333,38 @@ class States:
     def of(self, tree: Tree) -> State:
         anchor = self.failing_anchor(tree) if self.anchor_steps else 0
         root = tree.root
-        sharing = self.sharing_of(tree)
-        if len(tree.providers) == 1 and not sharing:
+        if len(tree.providers) == 1 and not self._sharing:
             return State(
                 anchor, tuple([slot.ways_of(root, root) for slot in self.slots])
             )
-        providers = tree.providers + sharing
+        own = [
+            [way for one in tree.providers for way in slot.ways_of(one, root)]
+            for slot in self.slots
+        ]
+        shared = self._ways_of_sharing(tree)
         return State(
             anchor,
             tuple(
-                [
-                    best(
-                        [
-                            way
-                            for provider in providers
-                            for way in slot.ways_of(provider, root)
-                        ]
-                    )
-                    for slot in self.slots
-                ]
+                [best([*one, *other]) for one, other in zip(own, shared, strict=True)]
             ),
         )
+
+    def _ways_of_sharing(self, tree: Tree) -> tuple[Ways, ...]:
+        """Return the ways of the providers that share with ``tree``, for each slot.
+
+        They are found once for all trees of the same aggregates.
+        """
+        root = tree.root
+        key = (
+            tree.aggregates,
+            root.aggregates,
+            root.id if tree.has_sharing or root.id in self._root_ids else None,
+        )
+        found = self._of_sharing.get(key)
+        if found is None:
+            sharing = self.sharing_of(tree)
+            found = self._of_sharing[key] = tuple(
+                best([way for one in sharing for way in slot.ways_of(one, root)])
+                for slot in self.slots
+            )
+        return found

@@ -54,6 +54,7 @@ class Survey:
         tick: Tick,
     ) -> None:
         self.plan = plan
+        self._tick = tick
         self.states = States(plan, sharers_of(sharing_trees))
         self.roots = self.fits = 0
         self.by_state: dict[State, Roots] = {}
@@ -91,10 +92,11 @@ class Survey:
 
     def add(self, trees: list[Tree]) -> None:
         """Count some more trees."""
-        self.roots += len(trees)
         self._unseen.see(trees)
         served = []
         for tree in trees:
+            self._tick()
+            self.roots += 1
             state = self.states.of(tree)
             if state.is_served:
                 self._served[state] += 1

@@ -4,13 +4,14 @@ import dataclasses
 import itertools
 
 import hypothesis
+import pytest
 from hypothesis import strategies as st
 
 from placement.api.querystring import Query
 from placement.candidates.explain import document, explanation
 from placement.candidates.query import request
 from tests.unit.candidates import explained, worlds
-from tests.unit.candidates.model import Model
+from tests.unit.candidates.model import Group, Inventory, Model, Provider, Question
 from tests.unit.candidates.test_search import SEED, SEEDS, drawn_worlds
 
 # Names that a question may have of a provider that is not there.
@@ -162,6 +163,7 @@ def check_relaxations(model, question, nested, found):
                 assert not explained.fits(model, *fewer), (each, part)
     if not found["fits"]:
         check_single_changes(model, question, nested, found)
+        check_single_amounts(model, question, nested, found)
 
 
 def check_single_changes(model, question, nested, found):
@@ -171,6 +173,34 @@ def check_single_changes(model, question, nested, found):
         after = explained.changed(question, nested, [change])
         if explained.fits(model, *after):
             assert change in listed, change
+
+
+def check_single_amounts(model, question, nested, found):
+    """Of each amount the nearest one that makes candidates is listed."""
+    listed = {}
+    for each in found["relax"]:
+        (*_, change) = each["change"]
+        if len(each["change"]) == 1 and "to" in change:
+            key = (change["suffix"], change["resource_class"])
+            listed.setdefault(key, set()).add(change["to"])
+    for group in question.groups:
+        for name, asked in group.resources.items():
+            fitting = [
+                amount
+                for amount in range(1, asked + 4)
+                if amount != asked
+                and fits_with(model, question, nested, group, name, amount)
+            ]
+            if fitting:
+                least = min(abs(amount - asked) for amount in fitting)
+                tos = listed.get((group.suffix, name), ())
+                assert least in {abs(to - asked) for to in tos}, (group, name, fitting)
+
+
+def fits_with(model, question, nested, group, name, amount):
+    change = {"suffix": group.suffix, "resource_class": name, "to": amount}
+    after = explained.changed(question, nested, [change | {"condition": "room"}])
+    return explained.fits(model, *after)
 
 
 def single_changes(question, nested):
@@ -195,3 +225,79 @@ def single_changes(question, nested):
                     "condition": name,
                     "value": shown(value),
                 }
+
+
+def test_what_was_found_in_time_is_not_complete(engine):
+    worlds.store(engine, worlds.flat_cloud(300))
+    question = Question([Group("", {"VCPU": 16})])
+
+    found = explain(engine, question, seconds_max=0)
+
+    assert not found["complete"]
+    assert 0 < found["roots"] < 300
+    assert explain(engine, question)["complete"]
+
+
+def test_at_most_twenty_relaxations_are_listed(engine):
+    worlds.store(engine, [Provider("h", None, {"VCPU": Inventory(43)})])
+    # The host has one unit too few; each of the groups can do without it.
+    groups = [Group(f"_{number}", {"VCPU": 2}) for number in range(22)]
+
+    found = explain(engine, Question(groups))
+
+    assert len(found["relax"]) == 20
+    assert not found["complete"]
+
+
+def test_a_cloud_without_providers_offers_nothing(engine):
+    with engine.begin() as conn:
+        worlds.clear(conn)
+
+    found = explain(engine, Question([Group("", {"VCPU": 1})]))
+
+    assert (found["roots"], found["fits"], found["cause"]) == (0, 0, "not_offered")
+    assert found["nearest"] == []
+
+
+@pytest.mark.parametrize(
+    ("amount", "used", "limits", "expected"),
+    [
+        (64, 80, {}, ("room", 48)),
+        (64, 80, {"step_size": 10}, ("room", 40)),
+        (64, 0, {"max_unit": 32}, ("max_unit", 32)),
+        (200, 80, {}, ("size", 48)),
+        (3, 0, {"min_unit": 4}, ("min_unit", 4)),
+        (7, 0, {"step_size": 4}, ("step_size", 8)),
+        (5, 0, {"step_size": 4}, ("step_size", 4)),
+        (6, 0, {"step_size": 4}, ("step_size", 4)),
+        (64, 128, {}, None),
+    ],
+)
+def test_an_amount_becomes_the_nearest_one_that_fits(
+    engine, amount, used, limits, expected
+):
+    offer = {"VCPU": Inventory(128, **limits)}
+    worlds.store(engine, [Provider("h", None, offer, {"VCPU": used})])
+
+    found = explain(engine, Question([Group("", {"VCPU": amount})]))
+
+    changes = [
+        (change["condition"], change["to"])
+        for each in found["relax"]
+        for change in each["change"]
+    ]
+    assert changes == ([] if expected is None else [expected])
+
+
+def test_a_class_that_nobody_offers_can_be_left_out(engine):
+    worlds.store(engine, worlds.flat_cloud(2))
+
+    found = explain(engine, Question([Group("", {"VCPU": 1, "VGPU": 1})]))
+
+    assert found["relax"] == [
+        {
+            "change": [{"suffix": "", "resource_class": "VGPU", "condition": "offers"}],
+            "roots": 2,
+            "verified": True,
+        }
+    ]
