@@ -1,4 +1,4 @@
-"""``python -m tests.compare``: the same random requests to ours and to its peer."""
+"""``python -m tests.compare``: compare the service with its peer on random requests."""
 
 import itertools
 import sys
@@ -14,12 +14,14 @@ from tests.compare.shrink import shrunk
 
 
 @click.command()
-@click.option("--requests", default=50_000, show_default=True, help="At least so many.")
-@click.option("--seeds", default=5, show_default=True, help="Their number.")
+@click.option("--requests", default=50_000, show_default=True, help="Minimum number.")
+@click.option("--seeds", default=5, show_default=True, help="Number of seeds.")
 @click.option("--first-seed", default=1, show_default=True)
-@click.option("--episode", help="Only this one, as SEED/NUMBER.")
+@click.option("--episode", help="Send only this episode, as SEED/NUMBER.")
 @click.option("--database", type=click.Choice(services.KINDS), default="sqlite")
-@click.option("--shrink", default=0, help="Classes to find a shorter example for.")
+@click.option(
+    "--shrink", default=0, help="Number of classes to shorten the example of."
+)
 @click.option("--peer-twice", is_flag=True, help="Compare the peer with itself.")
 def main(
     requests: int,
@@ -30,7 +32,7 @@ def main(
     shrink: int,
     peer_twice: bool,
 ) -> None:
-    """Send the same random requests to both services; report what differs."""
+    """Send the same random requests to both services; report the differences."""
     peer = services.peer()
     other = peer if peer_twice else known.ours()
     findings: list[Finding] = []
@@ -50,7 +52,7 @@ def main(
     for line in report.lines(groups, tally):
         click.echo(line)
     seconds = time.monotonic() - begun
-    click.echo(f"\n{pair.sent} requests to each of both in {seconds:.0f} seconds")
+    click.echo(f"\n{pair.sent} requests to each service in {seconds:.0f} seconds")
     sys.exit(bool(findings))
 
 

@@ -1,4 +1,4 @@
-"""What of an answer is compared: a value by aspect, equal for equal answers."""
+"""Split responses into aspects, which are compared."""
 
 import json
 import re
@@ -18,14 +18,14 @@ Aspects = dict[str, typing.Any]
 
 
 class Difference(typing.NamedTuple):
-    """One aspect of the two answers; None for what is absent."""
+    """One aspect of the two responses, None if it is absent."""
 
     peer: typing.Any
     ours: typing.Any
 
 
 def differences(exchange: Exchange) -> dict[str, Difference]:
-    """Return the aspects that differ."""
+    """Return the different aspects."""
     peer = aspects(exchange.request, exchange.peer)
     ours = aspects(exchange.request, exchange.ours)
     return {
@@ -36,7 +36,7 @@ def differences(exchange: Exchange) -> dict[str, Difference]:
 
 
 def aspects(request: Request, answer: Answer) -> Aspects:
-    """Take apart one answer. What is absent has no aspect."""
+    """Return the aspects of one response."""
     answer = _without_made_uuid(request, answer)
     headers = answer.headers
     found: Aspects = {"status": answer.status}
@@ -64,7 +64,7 @@ def aspects(request: Request, answer: Answer) -> Aspects:
 
 
 def _without_made_uuid(request: Request, answer: Answer) -> Answer:
-    """Mask the uuid of a new provider if the service has made it itself."""
+    """Mask the uuid of a new provider if the service chose it."""
     made = answer.headers.get("location", "").rpartition("/")[2]
     if request.operation != "POST /resource_providers" or not made:
         return answer
@@ -100,7 +100,7 @@ def _said(error: dict[str, typing.Any]) -> dict[str, typing.Any]:
 
 
 def ordered(request: Request, document: typing.Any) -> typing.Any:
-    """Bring into one order what the specification leaves without one.
+    """Sort the lists whose order the specification leaves open.
 
     Numbers become text, so that 16 and 16.0 are not the same.
     """

@@ -1,4 +1,4 @@
-"""Episodes: what is sent, what is learnt, when the two have parted ways."""
+"""Run episodes: send requests to both services until their databases differ."""
 
 import collections
 import collections.abc
@@ -16,7 +16,7 @@ LENGTH = 130
 
 
 class Finding(typing.NamedTuple):
-    """A difference without a reason, and the writes that came before it."""
+    """A difference without a reason, and the writes before it."""
 
     exchange: Exchange
     differing: dict[str, Difference]
@@ -26,7 +26,7 @@ class Finding(typing.NamedTuple):
 
 
 class Tally:
-    """``reasons`` counts what was explained; ``answers`` has operation and status."""
+    """``reasons`` counts explained differences, ``answers`` operations and statuses."""
 
     def __init__(self, database: str) -> None:
         self.database = database
@@ -38,10 +38,10 @@ class Tally:
 def run_episode(
     pair: Pair, seed: str, tally: Tally
 ) -> collections.abc.Iterator[Finding]:
-    """Send one episode to both, whose databases are empty, and empty them again.
+    """Send one episode to both services, and empty their databases.
 
-    It ends early when the two have parted ways, for whatever reason: what follows
-    would only be consequences.
+    Ends early if the databases may differ, because all later differences would follow
+    from that.
     """
     rng = random.Random(seed)
     world = World(rng, seed.replace("/", "-"))
@@ -51,7 +51,7 @@ def run_episode(
         left = judge(exchange, tally)
         if left:
             yield Finding(exchange, left, seed, list(history), world)
-        if parts_ways(exchange, left):
+        if may_diverge(exchange, left):
             tally.cut_short += 1
             break
         if exchange.peer.status == exchange.ours.status:
@@ -68,7 +68,7 @@ def run_episode(
 
 
 def judge(exchange: Exchange, tally: Tally) -> dict[str, Difference]:
-    """Return what differs without a reason."""
+    """Return the differences without a reason."""
     tally.answers[exchange.request.operation, exchange.peer.status] += 1
     differing = aspects.differences(exchange)
     reasons = deliberate.explained(exchange, differing, tally.database)
@@ -77,8 +77,8 @@ def judge(exchange: Exchange, tally: Tally) -> dict[str, Difference]:
     return {name: each for name, each in differing.items() if name not in explained}
 
 
-def parts_ways(exchange: Exchange, left: dict[str, Difference]) -> bool:
-    """Tell whether a write may have left different things behind.
+def may_diverge(exchange: Exchange, left: dict[str, Difference]) -> bool:
+    """Return whether a write may have had different effects.
 
     So it is when only one of the two has done it, when they answer differently
     without a reason, and when each has made a uuid for itself.

@@ -1,4 +1,4 @@
-"""A request as it goes over the wire, and what a service says to it."""
+"""Requests as sent, and responses as received."""
 
 import contextlib
 import http.client
@@ -32,13 +32,13 @@ class Request(typing.NamedTuple):
 
     @property
     def query(self) -> list[tuple[str, str]]:
-        """The parameters in their order; both ``&`` and ``;`` are between them."""
+        """The parameters in order, separated by ``&`` or ``;``."""
         query = self.target.partition("?")[2].replace(";", "&")
         return urllib.parse.parse_qsl(query, keep_blank_values=True)
 
     @property
     def minor(self) -> int | None:
-        """The N of version 1.N; None when the version asked for is not one."""
+        """The N of version 1.N; None for an invalid version."""
         if not self.version:
             return 0
         major, _, minor = self.version.rpartition(" ")[2].partition(".")
@@ -52,13 +52,13 @@ class Request(typing.NamedTuple):
         return next((value for key, value in self.headers if key == name), None)
 
     def document(self) -> typing.Any:
-        """Return the body read as JSON; None when it is not JSON."""
+        """Parse the body as JSON; return None if it is not JSON."""
         with contextlib.suppress(ValueError):
             return json.loads(self.body or b"")
         return None
 
     def as_curl(self) -> str:
-        """Return a command for a shell that sends this; ``$URL`` is the service."""
+        """Return a shell command that sends the request to ``$URL``."""
         words = ["curl", "-i", "-X", self.method]
         for name, value in self.headers:
             words += ["-H", f"{name}: {value}"]
@@ -68,7 +68,7 @@ class Request(typing.NamedTuple):
 
 
 class Answer(typing.NamedTuple):
-    """``headers`` have lower-case names; ``base`` is the URL that was asked."""
+    """``headers`` have lower-case names; ``base`` is the URL of the service."""
 
     status: int
     headers: dict[str, str]
@@ -76,7 +76,7 @@ class Answer(typing.NamedTuple):
     base: str
 
     def document(self) -> typing.Any:
-        """Return the body read as JSON; None when it is not JSON."""
+        """Parse the body as JSON; return None if it is not JSON."""
         if not self.headers.get("content-type", "").startswith("application/json"):
             return None
         with contextlib.suppress(ValueError):
@@ -85,14 +85,14 @@ class Answer(typing.NamedTuple):
 
     @property
     def error(self) -> dict[str, typing.Any]:
-        """The first error of the error document; empty when there is none."""
+        """The first error of the error document; empty if there is none."""
         document = self.document()
         errors = document.get("errors") if isinstance(document, dict) else None
         return errors[0] if errors else {}
 
     @property
     def detail(self) -> str:
-        """What the answer says is wrong, whatever its media type; may be empty."""
+        """The text of the error, in any media type; may be empty."""
         if self.status < 400:
             return ""
         if "detail" in self.error:
@@ -101,7 +101,7 @@ class Answer(typing.NamedTuple):
 
 
 class Exchange(typing.NamedTuple):
-    """One request and what each of the two services said."""
+    """One request and the response of each service."""
 
     request: Request
     peer: Answer
@@ -109,7 +109,7 @@ class Exchange(typing.NamedTuple):
 
 
 class Sender:
-    """Sends requests to one service over a connection that is kept open."""
+    """Sends requests to one service over a persistent connection."""
 
     def __init__(self, url: str) -> None:
         self.url = url

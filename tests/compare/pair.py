@@ -1,4 +1,4 @@
-"""Both services at once: ask them the same, and make them empty again."""
+"""Send the same requests to both services, and empty their databases."""
 
 import concurrent.futures
 import typing
@@ -14,7 +14,7 @@ _HEADERS = (
 
 
 class Pair:
-    """A connection to each of the two, and a thread for each connection."""
+    """A connection to each service, with a thread for each connection."""
 
     def __init__(self, peer: str, ours: str) -> None:
         self._senders = (Sender(peer), Sender(ours))
@@ -33,7 +33,7 @@ class Pair:
         return Exchange(request, peer, ours)
 
     def clear(self, world: World) -> None:
-        """Take away what an episode has made, whether or not the two still agree."""
+        """Delete the data of an episode, also if the services disagree."""
         cleared = [
             thread.submit(_clear, sender, world)
             for thread, sender in zip(self._threads, self._senders, strict=True)
@@ -76,7 +76,7 @@ def _get(sender: Sender, target: str) -> typing.Any:
 
 
 def _send(sender: Sender, method: str, target: str) -> Answer:
-    """Send. Raises RuntimeError when a service breaks down."""
+    """Send the request. Raises RuntimeError if a service ends."""
     answer = sender.send(Request("", method, target, _HEADERS))
     if answer.status >= 500:
         raise RuntimeError(f"{method} {target} at {sender.url}: {answer.detail}")

@@ -22,7 +22,7 @@ _MASKS = [
 
 
 class FindingClass(typing.NamedTuple):
-    """Differences of one kind: at one operation, in the same aspects, alike."""
+    """Similar differences: of one operation, in the same aspects."""
 
     operation: str
     statuses: tuple[int, int]
@@ -76,7 +76,7 @@ def _masked(value: typing.Any) -> str:
 
 
 def shortest(findings: list[Finding]) -> Finding:
-    """Return the one that is easiest to read."""
+    """Return the shortest difference, which is the easiest to read."""
     return min(findings, key=_length)
 
 
@@ -93,7 +93,7 @@ def lines(
             if operation == wanted
         )
         yield f"  {wanted}: {', '.join(counts)}"
-    yield f"episodes that ended early because the two had parted: {tally.cut_short}"
+    yield f"episodes that ended early because the databases differed: {tally.cut_short}"
     for reason, count in tally.reasons.most_common():
         yield f"explained {count}: {reason}"
     count = sum(len(members) for members in groups.values())

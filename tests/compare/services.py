@@ -1,4 +1,4 @@
-"""The two services under gunicorn, each with a database of its own, set up alike."""
+"""Run both services under gunicorn, each on its own database, with equal options."""
 
 import collections.abc
 import contextlib
@@ -20,7 +20,7 @@ KINDS = (databases.SQLITE, databases.POSTGRESQL)
 
 
 def peer() -> services.Service:
-    """Return the peer, in the virtual environment named or in one that is kept."""
+    """Return the Python of the peer: of a given virtual environment or a cached one."""
     given = os.environ.get(PEER_VARIABLE)
     if given:
         return services.Service("peer", pathlib.Path(given) / "bin" / "python")
@@ -63,7 +63,7 @@ def _databases_of(
 def _empty_and_copy(
     kind: str,
 ) -> collections.abc.Iterator[tuple[str, collections.abc.Callable[[], str]]]:
-    """Yield the URL of an empty database, and what copies it and returns a URL."""
+    """Yield the URL of an empty database, and a function that copies it."""
     if kind == databases.SQLITE:
         with tempfile.TemporaryDirectory(prefix="placement-compare-") as made:
             peer, other = pathlib.Path(made) / "peer.db", pathlib.Path(made) / "ours.db"
@@ -81,7 +81,7 @@ def _empty_and_copy(
 
 @contextlib.contextmanager
 def _serving(service: services.Service, database: str) -> collections.abc.Iterator[str]:
-    """Yield the URL of a service that runs until the block ends."""
+    """Run a service until the block ends; yield its URL."""
     with server.processes(
         database, workers=1, threads=THREADS, options=OPTIONS, python=service.python
     ) as listening:

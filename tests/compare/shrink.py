@@ -1,4 +1,4 @@
-"""Fewer writes that lead to the same difference."""
+"""Shorten the writes that lead to a difference."""
 
 from tests.compare import compare, report
 from tests.compare.compare import Finding, Tally
@@ -7,7 +7,7 @@ from tests.compare.pair import Pair
 
 
 def shrunk(pair: Pair, finding: Finding, database: str) -> Finding:
-    """Leave out writes as long as the difference stays of its class.
+    """Remove writes while the difference stays in its class.
 
     Both databases are empty before and afterwards. A difference that does not come
     again when its writes are sent once more is returned as it is.

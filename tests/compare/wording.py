@@ -1,4 +1,4 @@
-"""The phrases of an error's text that are an interface; the rest of it is prose.
+"""The phrases of error messages that clients depend on.
 
 They are the quoted texts of the specification of the API. What stands in for a name
 or a number is part of the phrase, so that the wrong name is a difference too.
@@ -96,7 +96,7 @@ _TAGS = re.compile(r"<[^>]*>")
 
 
 def phrases(text: str) -> list[str]:
-    """Return the phrases in ``text``, in the order of the list above.
+    """Return the phrases in ``text``, in the order of the list.
 
     Of a pattern with a group only what the group has matters.
     """
@@ -106,7 +106,7 @@ def phrases(text: str) -> list[str]:
 
 
 def generic_sentence(detail: str) -> str:
-    """Return what comes before the empty line."""
+    """Return the text before the first empty line."""
     return " ".join(detail.partition("\n\n")[0].split())
 
 

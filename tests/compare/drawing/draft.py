@@ -1,4 +1,4 @@
-"""A request while it is being drawn: still in parts, so that it can be spoilt."""
+"""A request in parts, which can still be changed to an invalid one."""
 
 import dataclasses
 import json
@@ -12,7 +12,7 @@ NO_BODY: typing.Final = object()
 
 @dataclasses.dataclass
 class Draft:
-    """``body`` is what JSON is made of, unless ``raw`` has the bytes to send."""
+    """``body`` is sent as JSON, unless ``raw`` has the bytes to send."""
 
     operation: str
     path: str

@@ -1,4 +1,4 @@
-"""What is sent in one episode: first a small cloud is built, then anything goes."""
+"""Draw the requests of an episode: they create a small cloud, then do anything."""
 
 import collections.abc
 import random
@@ -61,7 +61,7 @@ _ANYTHING: list[tuple[int, int, Draw]] = [
 def requests(
     rng: random.Random, world: World, count: int
 ) -> collections.abc.Iterator[Request]:
-    """Yield ``count`` requests; ``world`` may learn between one and the next."""
+    """Yield ``count`` requests; ``world`` may be updated between two of them."""
     for number in range(count):
         is_building = number < BUILDING
         table = _BUILDING if is_building else _ANYTHING
@@ -83,7 +83,7 @@ def _minor(rng: random.Random, since: int) -> int:
 
 
 def visible_state(world: World) -> list[Request]:
-    """Return the reads that together show all that the episode may have changed."""
+    """Return reads that show everything that the episode may have changed."""
     drafts = [
         Draft("GET /resource_providers", "/resource_providers", LATEST),
         Draft("GET /resource_classes", "/resource_classes", LATEST),
