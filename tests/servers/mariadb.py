@@ -198,9 +198,9 @@ def initialise(directory: pathlib.Path, account: accounts.Account | None) -> Non
     It is a copy, which is faster than to create another one. Raises MissingError if
     the programs are missing, RuntimeError with their output if they fail.
     """
-    _make(
-        directory, account, "cp", "--archive", _initialised() / ".", directory / "data"
-    )
+    # With the dot, it copies the content also into an existing directory.
+    content = f"{_initialised()}/."
+    _make(directory, account, "cp", "--archive", content, directory / "data")
 
 
 @functools.cache
