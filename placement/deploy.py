@@ -35,6 +35,7 @@ from placement.middleware import (
     requestlog,
 )
 from placement.web import app as web
+from placement.web import capacity_requests
 from placement.web import metrics as web_metrics
 
 if typing.TYPE_CHECKING:
@@ -63,6 +64,7 @@ def loadapp(
     started = time.monotonic()
     service = _service(config)
     web_metrics.prepare(service)
+    capacity_requests.prepare(service)
     api = _wrapped(dispatch.application(routes.by_path()), _api_layers(), service)
     app = web.Application(api)
     # Flask's own way to put middleware around an application.

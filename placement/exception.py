@@ -166,13 +166,14 @@ class NamedRequestInvalid(BadRequest):
     code = "placement.ext.query"
 
     def __init__(self, name: str, reason: object) -> None:
+        self.name = name
         # The reason is a message itself, and is not truncated.
         super().__init__(reason=f"Request '{excerpt.of_text(name)}': {reason}")
 
 
 class DuplicateRequestName(BadRequest):
     code = "placement.ext.duplicate_name"
-    template = "The member 'requests' has the name '{name}' more than once."
+    template = "The requests have the name '{name}' more than once."
 
 
 class UnknownRoot(BadRequest):

@@ -120,6 +120,7 @@ class MetricsSettings:
     access: str
     token_file: str | None
     allocations: bool
+    capacity_requests: str | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -11,11 +11,12 @@ import flask
 import sqlalchemy as sa
 
 from placement.api.operation import Answer
+from placement.candidates.capacity.model import Capacity
 from placement.db import tables, transaction
 from placement.objects import project_usage, provider_page
 from placement.objects.provider_page import ProviderDetails, Selection
 from placement.policies import extension as extension_policy
-from placement.web import metrics, view
+from placement.web import capacity_requests, metrics, view
 
 blueprint = flask.Blueprint("provider_metrics", __name__)
 
@@ -40,6 +41,12 @@ GAUGES = {
         "Units that can be allocated in all."
     ),
     "openstack_project_usage": "Units that a project holds.",
+    "openstack_free_capacity_by_flavor_total": (
+        "How many more consumers of a request fit, at least."
+    ),
+    "openstack_free_capacity_hypervisor_by_flavor": (
+        "How many more consumers of a request fit on a root provider, at least."
+    ),
     "placement_provider_over_capacity": (
         "Units that are allocated beyond the capacity."
     ),
@@ -62,7 +69,8 @@ def show_provider_metrics() -> flask.Response:
     """Show inventories, usage and capacity of all providers, from one snapshot.
 
     Access is that of ``/metrics``. With ``[metrics] allocations`` every allocation is
-    shown, too.
+    shown, too; with ``[metrics] capacity_requests`` how many more consumers of each
+    request fit.
     """
     context = view.context()
     include = {provider_page.INVENTORIES}
@@ -79,6 +87,8 @@ def show_provider_metrics() -> flask.Response:
         for provider in itertools.chain.from_iterable(pages):
             lines.add_provider(provider)
         lines.add_projects(project_usage.get_all(conn, names))
+        for name, capacity in capacity_requests.count(conn, context).items():
+            lines.add_capacity(name, capacity)
         return lines.text()
 
     return flask.Response(transaction.read(context, read), content_type=_CONTENT_TYPE)
@@ -123,6 +133,22 @@ class _Lines:
                 f'project_id="{_escaped(project)}",project_name="",'
                 f'placement_resource="{resource_class}"',
                 units,
+            )
+
+    def add_capacity(self, request: str, capacity: Capacity) -> None:
+        """Add the counts of a request; Placement does not know the other labels."""
+        flavor = f'flavor_name="{_escaped(request)}"'
+        self._add(
+            "openstack_free_capacity_by_flavor_total",
+            f'{flavor},public=""',
+            capacity.count.at_least,
+        )
+        rest = f'{flavor},az_aggregate="",project_aggregate=""'
+        for host in capacity.hosts or ():
+            self._add(
+                "openstack_free_capacity_hypervisor_by_flavor",
+                f'hypervisor="{_escaped(host.name)}",{rest}',
+                host.fits,
             )
 
     def _add_inventory(

@@ -27,14 +27,15 @@ class Options:
 
     ``is_empty_state``: count as if nothing was allocated. ``without`` are the uuids of
     roots whose trees are left out. ``by_traits`` are names of traits. ``hosts`` is the
-    number of hosts to list.
+    number of hosts to list; None: all that have the classes, traits and aggregates,
+    also if none fits now.
     """
 
     by_aggregate: bool = False
     by_traits: tuple[str, ...] = ()
     is_empty_state: bool = False
     without: frozenset[str] = frozenset()
-    hosts: int = HOSTS_DEFAULT
+    hosts: int | None = HOSTS_DEFAULT
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

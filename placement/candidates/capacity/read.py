@@ -59,30 +59,39 @@ def count(
     ``without``, and an answer that is too large; DatabaseTooSlow.
     """
     seconds_max = context.settings.placement.candidates_search_seconds_max
+    return transaction.read_within(
+        context, seconds_max, lambda conn: count_in(conn, context, requests, options)
+    )
 
-    def read(conn: sa.Connection) -> dict[str, Capacity]:
-        reader = Reader(conn)
-        asked = {
-            name: _look_up(context, reader, name, request)
-            for name, request in requests.items()
-        }
-        bits = _trait_bits(context, reader, options.by_traits)
-        cloud = _read_cloud(context, reader, asked.values(), options)
-        counter = Counter(cloud, options, list(bits.values()), seconds_max)
-        _check_size(len(requests), counter, bits)
-        found = {
-            name: counter.count(
-                one.plan,
-                one.nested_aware,
-                sorted(one.classes, key=one.classes.__getitem__),
-                len(asked) - number,
-            )
-            for number, (name, one) in enumerate(asked.items())
-        }
-        shown = _Shown(conn, counter, bits, found.values())
-        return {name: shown.of(found[name], asked[name].classes) for name in found}
 
-    return transaction.read_within(context, seconds_max, read)
+def count_in(
+    conn: sa.Connection,
+    context: "RequestContext",
+    requests: Requests,
+    options: Options,
+) -> dict[str, Capacity]:
+    """Do what ``count`` does, in the snapshot of ``conn``."""
+    seconds_max = context.settings.placement.candidates_search_seconds_max
+    reader = Reader(conn)
+    asked = {
+        name: _look_up(context, reader, name, request)
+        for name, request in requests.items()
+    }
+    bits = _trait_bits(context, reader, options.by_traits)
+    cloud = _read_cloud(context, reader, asked.values(), options)
+    counter = Counter(cloud, options, list(bits.values()), seconds_max)
+    _check_size(len(requests), counter, bits)
+    found = {
+        name: counter.count(
+            one.plan,
+            one.nested_aware,
+            sorted(one.classes, key=one.classes.__getitem__),
+            len(asked) - number,
+        )
+        for number, (name, one) in enumerate(asked.items())
+    }
+    shown = _Shown(conn, counter, bits, found.values())
+    return {name: shown.of(found[name], asked[name].classes) for name in found}
 
 
 def _look_up(

@@ -150,13 +150,21 @@ class Tally:
         }
         return sum(units[at][class_id] for at in positions)
 
-    def hosts(self, count: int) -> list[tuple[Root, int]] | None:
+    def hosts(self, count: int | None) -> list[tuple[Root, int]] | None:
         """Return the roots that fit most consumers, with a lower bound of how many.
 
-        Of equal roots, those with smaller ids come first. None: trees share pools.
+        Of equal roots, those with smaller ids come first. ``count`` None: all roots,
+        in any order, also those that fit none. The result is None if trees share pools.
         """
         if self._shared is not None:
             return None
+        if count is None:
+            return [
+                (root, low)
+                for batch, counted in self._pairs
+                for shape, low in zip(batch.shapes, counted.low, strict=True)
+                for root in shape.roots
+            ]
         by_count: dict[int, list[Shape]] = {}
         for batch, counted in self._pairs:
             for shape, low in zip(batch.shapes, counted.low, strict=True):

@@ -5,7 +5,7 @@ import json
 import pytest
 from prometheus_client import parser
 
-from placement import deploy
+from placement import deploy, exception
 from placement.web import provider_metrics
 from tests.unit import in_process
 from tests.unit.middleware.applications import ask
@@ -32,8 +32,12 @@ def send(application, method, path, body):
 def gauges(tmp_path):
     """Return a function that returns the samples of each gauge of a small cloud."""
 
-    def gauges(allocations):
+    def gauges(allocations, requests=None):
         configuration = in_process.configuration(tmp_path)
+        if requests is not None:
+            path = tmp_path / "requests"
+            path.write_text(requests)
+            configuration.set_override("capacity_requests", str(path), group="metrics")
         configuration.set_override("allocations", allocations, group="metrics")
         application = deploy.loadapp(configuration)
         send(
@@ -68,7 +72,7 @@ def gauges(tmp_path):
 
 
 def test_prometheus_parses_every_gauge(gauges):
-    found = gauges(allocations=True)
+    found = gauges(allocations=True, requests="small resources=VCPU:1")
 
     assert list(found) == list(provider_metrics.GAUGES)
     (total,) = found["openstack_placement_resource_total"]
@@ -85,3 +89,58 @@ def test_prometheus_parses_every_gauge(gauges):
 
 def test_allocations_are_off_by_default(gauges):
     assert ALLOCATIONS not in gauges(allocations=False)
+
+
+def test_the_capacity_of_each_request_is_shown(gauges):
+    requests = (
+        "# flavors\n\nm1.small  resources=VCPU:2\nm1.large\tresources=VCPU:6\n"
+        "lost resources=CUSTOM_NONE:1\n"
+    )
+
+    found = gauges(allocations=False, requests=requests)
+
+    assert [
+        (sample.labels, sample.value)
+        for sample in found["openstack_free_capacity_by_flavor_total"]
+    ] == [
+        ({"flavor_name": "m1.small", "public": ""}, 2),
+        ({"flavor_name": "m1.large", "public": ""}, 0),
+    ]
+    others = {"hypervisor": 'a"\\b', "az_aggregate": "", "project_aggregate": ""}
+    assert [
+        (sample.labels, sample.value)
+        for sample in found["openstack_free_capacity_hypervisor_by_flavor"]
+    ] == [
+        ({**others, "flavor_name": "m1.small"}, 2),
+        ({**others, "flavor_name": "m1.large"}, 0),
+    ]
+
+
+def test_without_requests_no_capacity_is_shown(gauges):
+    assert "openstack_free_capacity_by_flavor_total" not in gauges(allocations=False)
+
+
+@pytest.mark.parametrize(
+    ("requests", "reason"),
+    [
+        ("one resources=VCPU", "line 1: Badly formed resources"),
+        ("one", "line 1: There must be at least one resources"),
+        (
+            "one resources=VCPU:1\none resources=VCPU:2",
+            "line 2: .*'one' more than once",
+        ),
+        ("\n".join(f"r{n} resources=VCPU:1" for n in range(201)), "has 201 requests"),
+    ],
+)
+def test_a_service_with_invalid_requests_does_not_start(gauges, requests, reason):
+    with pytest.raises(exception.ConfigurationError, match=reason):
+        gauges(allocations=False, requests=requests)
+
+
+def test_a_service_whose_requests_are_missing_does_not_start(tmp_path):
+    configuration = in_process.configuration(tmp_path)
+    missing = str(tmp_path / "missing")
+    configuration.set_override("capacity_requests", missing, group="metrics")
+
+    with pytest.raises(exception.ConfigurationError, match="capacity_requests"):
+        deploy.loadapp(configuration)
