@@ -39,11 +39,15 @@ UPDATE resource_providers SET generation = generation + 1 WHERE id = ANY(:hosts)
 _CHANGE_USED = """
 UPDATE inventories SET used = used + :change WHERE resource_provider_id = ANY(:hosts)
 """
+# As claims do it, see ``placement.db.revision``.
 _CHANGE_REVISION = """
 UPDATE resource_providers
-SET revision = greatest(
-    revision + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
-)
+SET definition_revision = CASE
+        WHEN revision & 1 = 1 THEN definition_revision ELSE revision
+    END,
+    revision = greatest(
+        revision + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+    ) | 1
 WHERE id = ANY(:hosts)
 """
 _ROOTS = """

@@ -74,6 +74,7 @@ class ProviderSnapshot:
     offer has a ``min_unit`` or a ``step_size``. ``traits`` is a set as bits
     (``TraitBits``). ``names_revision`` is the revision of names that
     ``resources_json`` was built at; None if it shows standard names only.
+    ``definition_revision`` is the revision of everything but the usage.
 
     The last three are the parts of the provider's summary as JSON: its uuid as the
     key, with its resources; its traits, ascending by id; and its place in the tree,
@@ -85,6 +86,7 @@ class ProviderSnapshot:
     root_id: int
     parent_id: int | None
     revision: int
+    definition_revision: int
     names_revision: int | None
     offers: dict[int, Offer]
     room: dict[int, int]
@@ -95,6 +97,33 @@ class ProviderSnapshot:
     resources_json: bytes
     traits_json: bytes
     place_json: bytes
+
+    def with_usage(
+        self,
+        revision: int,
+        offers: dict[int, Offer],
+        resources_json: bytes,
+        names_revision: int | None,
+    ) -> "ProviderSnapshot":
+        """Return the snapshot after a change of its usage, which ``offers`` have."""
+        return ProviderSnapshot(
+            id=self.id,
+            uuid=self.uuid,
+            root_id=self.root_id,
+            parent_id=self.parent_id,
+            revision=revision,
+            definition_revision=self.definition_revision,
+            names_revision=names_revision,
+            offers=offers,
+            room={class_id: offer.room for class_id, offer in offers.items()},
+            is_regular=self.is_regular,
+            traits=self.traits,
+            aggregates=self.aggregates,
+            is_sharing=self.is_sharing,
+            resources_json=resources_json,
+            traits_json=self.traits_json,
+            place_json=self.place_json,
+        )
 
 
 # (root id, id, revision) of every provider of one tree, ascending by id. Any change

@@ -47,7 +47,7 @@ if typing.TYPE_CHECKING:
 _CACHE = "placement.candidates"
 
 # With more changed trees than this, reading them apart is cheaper than their details.
-_DETAILS_MAX = 40
+_DETAILS_MAX = 500
 
 # The number of groups of a request by which it is told what to prefetch.
 _GROUPS_KEPT_MAX = 8
@@ -144,14 +144,13 @@ class _Search:
         self._one_per_tree = not request.nested_aware and most is None
         self._budget = Budget(self._settings.candidates_search_seconds_max)
         self._key = _prefetch_key(request)
-        amounts = [tuple(group.resources.items()) for group in request.groups]
-        self._amounts_key = self._key, tuple(amounts[:_GROUPS_KEPT_MAX])
+        self._unmet_key = _unmet_key(request)
         self._first_page, self.is_batch_enough = None, False
         if self._chance is None:
             hint = cache.first_pages.find(self._key)
             if hint is not None:
                 self._first_page, self.is_batch_enough = hint
-        self._unmet = cache.unmet.find(self._amounts_key)
+        self._unmet = cache.unmet.find(self._unmet_key)
         if self._unmet is not None:
             self._first_page, self.is_batch_enough = None, True
 
@@ -224,9 +223,9 @@ class _Search:
         """
         cache, page = self._cache, reader.first_page
         if unmet is not None and not unmet.is_large:
-            cache.unmet.add(self._amounts_key, unmet)
+            cache.unmet.add(self._unmet_key, unmet)
         elif self._unmet is not None:
-            cache.unmet.remove(self._amounts_key)
+            cache.unmet.remove(self._unmet_key)
         if page is None or page.is_large:
             return
         are_few = read_count <= _DETAILS_MAX
@@ -303,6 +302,16 @@ def _prefetch_key(request: SearchRequest) -> object:
     return request.limit, *(
         (group.suffix, tuple(group.resources), bool(group.required), group.member_of)
         for group in groups
+    )
+
+
+def _unmet_key(request: SearchRequest) -> int:
+    """Return what requests have in common of which no provider meets the same need."""
+    return hash(
+        tuple(
+            (tuple(group.resources.items()), group.required, group.member_of)
+            for group in request.groups
+        )
     )
 
 

@@ -6,8 +6,13 @@ backup while the service runs; a clock does not. So the next revision is the las
 plus one, or the time of the database in microseconds, whichever is greater.
 
 While that clock is behind the last revision, because it was set back or another server
-with a slower clock has taken over, revisions grow by one. Numbers can repeat if commits
-are lost or a backup is restored in that time.
+with a slower clock has taken over, revisions grow by a few. Numbers can repeat if
+commits are lost or a backup is restored in that time.
+
+A claim changes nothing of a provider but its usage, so a cached provider can be updated
+by reading its usage only. For that, the revision of its definition, which is everything
+but the usage, is stored, too. A revision is odd if only the usage has changed since
+``definition_revision``. An even revision is that of the definition itself.
 """
 
 import time
@@ -20,6 +25,8 @@ from sqlalchemy.ext.compiler import compiles
 SQLITE_CLOCK = "placement_clock"
 
 _Compiler = typing.Any
+
+_ONE = sa.literal_column("1", sa.BigInteger)
 
 
 class _Clock(sa.sql.functions.FunctionElement[int]):
@@ -38,7 +45,7 @@ class _Greatest(sa.sql.functions.FunctionElement[int]):
 
 def next_of(last: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
     """Return the revision that follows ``last``, as an expression of an UPDATE."""
-    return _Greatest(last + sa.literal_column("1", sa.BigInteger), _Clock())
+    return _even(_Greatest(last + _ONE, _Clock()))
 
 
 def first() -> sa.ColumnElement[int]:
@@ -46,7 +53,31 @@ def first() -> sa.ColumnElement[int]:
 
     Database ids can be reused, but not together with their revision.
     """
-    return _Clock()
+    return _even(_Clock())
+
+
+def usage_changed(providers: sa.FromClause) -> dict[str, sa.ColumnElement[int]]:
+    """Return what an UPDATE of providers sets if only their usage changes."""
+    return {
+        # MariaDB assigns in this order, which is that of the table's columns.
+        "definition_revision": of_definition(providers),
+        "revision": _odd(_Greatest(providers.c.revision + _ONE, _Clock())),
+    }
+
+
+def of_definition(providers: sa.FromClause) -> sa.ColumnElement[int]:
+    """Return the revision of a provider's definition, as an expression."""
+    last: sa.ColumnElement[int] = providers.c.revision
+    is_odd = last.bitwise_and(_ONE) == _ONE
+    return sa.case((is_odd, providers.c.definition_revision), else_=last)
+
+
+def _odd(number: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    return number.bitwise_or(_ONE)
+
+
+def _even(number: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    return number.bitwise_or(_ONE) + _ONE
 
 
 def sqlite_clock() -> int:

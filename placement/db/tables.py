@@ -45,6 +45,9 @@ resource_providers = sa.Table(
     sa.Column("generation", sa.Integer, default=0),
     sa.Column("root_provider_id", sa.ForeignKey("resource_providers.id")),
     sa.Column("parent_provider_id", sa.ForeignKey("resource_providers.id")),
+    # The revision of all that a provider summary shows but usage, if the revision
+    # is odd. Before that column, because MariaDB assigns in this order.
+    sa.Column("definition_revision", sa.BigInteger, nullable=False, server_default="0"),
     # Advances whenever anything that a provider summary shows changes.
     sa.Column("revision", sa.BigInteger, nullable=False, server_default="0"),
     sa.UniqueConstraint("uuid", name="uniq_resource_providers0uuid"),

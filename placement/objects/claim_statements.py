@@ -197,8 +197,8 @@ ADVANCE = (
     .where(_is_named())
     .values(
         generation=sa.func.coalesce(_providers.c.generation, 0) + 1,
-        revision=revision.next_of(_providers.c.revision),
         updated_at=_NOW,
+        **revision.usage_changed(_providers),
     )
 )
 RESERVE = _reserve()
@@ -277,8 +277,8 @@ ADVANCE_REVISIONS = (
     sa.update(_providers)
     .where(_IS_ALLOCATED)
     .values(
-        revision=revision.next_of(_providers.c.revision),
         updated_at=_providers.c.updated_at,
+        **revision.usage_changed(_providers),
     )
 )
 FREE = _free()

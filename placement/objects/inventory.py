@@ -52,13 +52,13 @@ class Inventory:
         capacity = self.capacity
         free = capacity - self.used
         return Offer(
-            min_unit=self.min_unit,
-            max_unit=self.max_unit,
-            step_size=self.step_size,
-            capacity=capacity,
-            used=self.used,
-            free=free,
-            room=min(self.max_unit, free),
+            self.min_unit,
+            self.max_unit,
+            self.step_size,
+            capacity,
+            self.used,
+            free,
+            min(self.max_unit, free),
         )
 
 
@@ -78,6 +78,11 @@ class Offer(typing.NamedTuple):
     used: int
     free: int
     room: int
+
+    def with_used(self, used: int) -> "Offer":
+        """Return the offer when ``used`` units of it are allocated."""
+        free = self.capacity - used
+        return self._replace(used=used, free=free, room=min(self.max_unit, free))
 
     def refuses(self, amount: int) -> str | None:
         """Return the first rule that forbids allocating ``amount``, or None.

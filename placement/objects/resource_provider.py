@@ -292,8 +292,7 @@ def _advance_revisions(ids: lists.Places) -> sa.Update:
         sa.update(_providers)
         .where(_providers.c.id.in_(ids))
         .values(
-            revision=revision.next_of(_providers.c.revision),
-            updated_at=_providers.c.updated_at,
+            updated_at=_providers.c.updated_at, **revision.usage_changed(_providers)
         )
     )
 
@@ -309,6 +308,7 @@ def advancing(
 ) -> list[Step]:
     """Return the steps that advance generations and revisions of providers.
 
+    Nothing but the usage of the providers may have changed.
     ``changed`` and ``shown`` are ids. The revisions of all of them are advanced, and
     the generations of ``changed``; the others show clients something new that no
     generation guards, such as their usage. All are locked in the order of their

@@ -95,6 +95,8 @@ class CrashedPostgresql(Database):
 
     def keep(self) -> None:
         self._cluster.execute("CHECKPOINT")
+        # The server flushes when a page of the log is full; continue on an empty one.
+        self._cluster.execute("SELECT pg_switch_wal()")
 
     def lose(self) -> None:
         url = self.url.replace("+psycopg2", "")

@@ -79,10 +79,7 @@ class FlatConditions:
             return []
         if self.root_ids:
             trees = [tree for tree in trees if tree.root.id in self.root_ids]
-        for class_id, amount in self.plan.total:
-            trees = [
-                tree for tree in trees if tree.root.room.get(class_id, 0) >= amount
-            ]
+        # Traits and aggregates first: comparing them is cheaper than looking up rooms.
         all_of, none_of = self.all_of, self.none_of
         if all_of:
             trees = [tree for tree in trees if tree.root.traits & all_of == all_of]
@@ -97,11 +94,16 @@ class FlatConditions:
         if self.not_member_of:
             barred = self.not_member_of
             trees = [tree for tree in trees if barred.isdisjoint(tree.root.aggregates)]
-        return [tree for tree in trees if tree.root.is_regular or self._is_met(tree)]
+        return [tree for tree in trees if self._has_room(tree)]
 
-    def _is_met(self, tree: Tree) -> bool:
-        """Check the amounts of an offer with a ``min_unit`` or a ``step_size``."""
-        return all(
+    def _has_room(self, tree: Tree) -> bool:
+        root = tree.root
+        room = root.room
+        for class_id, amount in self.plan.total:
+            if room.get(class_id, 0) < amount:
+                return False
+        # Some offers have a ``min_unit`` or a ``step_size``.
+        return root.is_regular or all(
             infeasible_reason(slot, tree.root, rules_of(slot)) is None
             for slot in self.plan.slots
         )

@@ -4,6 +4,9 @@ A provider's revision moves with every change of what is read here, so a snapsho
 was read at (id, revision) is never stale. Only the name of a custom resource class can
 change without it: a snapshot that shows one also has the revision of names that it
 was read at.
+
+If only the usage has changed, which is most of all changes, the rest of the snapshot
+is taken over from the one before.
 """
 
 import collections.abc
@@ -14,7 +17,7 @@ import orjson
 
 from placement.candidates.model import ProviderSnapshot
 from placement.candidates.sql import provider_rows
-from placement.candidates.sql.provider_rows import ProviderRow
+from placement.candidates.sql.provider_rows import ProviderRow, Usage
 from placement.candidates.sql.reader import Reader
 from placement.candidates.sql.rows import Row
 from placement.candidates.trait_bits import TraitBits
@@ -66,6 +69,8 @@ class SnapshotReader:
             and snapshot.revision == revision
             and self.has_current_names(snapshot.names_revision)
         }
+        used = self._usage_of(members, known)
+        found.update(self._with_usage(used, known))
         missing = [id_ for id_ in revisions if id_ not in found]
         read = [self._parse(members, missing), *self._read(missing)]
         # The providers of a tree refer to each other, and some may be known.
@@ -76,6 +81,52 @@ class SnapshotReader:
             for snapshot in self._build(providers, inventories, uuids):
                 found[snapshot.id] = snapshot
         return found
+
+    def _usage_of(
+        self,
+        members: collections.abc.Iterable[Member],
+        known: dict[int, ProviderSnapshot],
+    ) -> dict[int, Usage]:
+        """Return the prefetched usage of providers whose definition is known, by id."""
+        found = {}
+        for member in members:
+            details = self._details.get(member[1])
+            if details is None or not provider_rows.is_usage(details):
+                continue
+            usage = provider_rows.parse_usage(member, details)
+            before = known.get(member[1])
+            if before and before.definition_revision == usage.definition_revision:
+                found[member[1]] = usage
+            else:
+                del self._details[member[1]]
+        return found
+
+    def _with_usage(
+        self, used: dict[int, Usage], known: dict[int, ProviderSnapshot]
+    ) -> collections.abc.Iterator[tuple[int, ProviderSnapshot]]:
+        """Yield ids and the known snapshots with another usage."""
+        class_ids = {class_id for id_ in used for class_id in known[id_].offers}
+        class_names = self._class_names(class_ids)
+        for id_, usage in used.items():
+            before = known[id_]
+            offers = {
+                class_id: offer.with_used(units)
+                for (class_id, offer), units in zip(
+                    before.offers.items(), usage.used, strict=True
+                )
+            }
+            yield (
+                id_,
+                before.with_usage(
+                    usage.revision,
+                    offers,
+                    _resources_json(before.uuid, offers, class_names),
+                    self._names_revision_of(offers, class_names),
+                ),
+            )
+
+    def _class_names(self, class_ids: set[int]) -> dict[int, str]:
+        return self._names.resource_classes(self._conn, class_ids, self._names_revision)
 
     def _parse(
         self, members: collections.abc.Iterable[Member], ids: list[int]
@@ -112,23 +163,25 @@ class SnapshotReader:
         inventories: dict[int, list[Row]],
         uuids: dict[int, str],
     ) -> collections.abc.Iterator[ProviderSnapshot]:
-        class_names = self._names.resource_classes(
-            self._conn,
-            {row[0] for of in inventories.values() for row in of},
-            self._names_revision,
+        if not providers:
+            return
+        class_names = self._class_names(
+            {row[0] for of in inventories.values() for row in of}
         )
         trait_sets = self._trait_sets({row.trait_ids for row in providers})
-        for id_, uuid, root_id, parent_id, revision, trait_ids, aggregates in providers:
+        for row in providers:
             offers = {
-                row[0]: Inventory(*row).offer() for row in inventories.get(id_, ())
+                offered[0]: Inventory(*offered).offer()
+                for offered in inventories.get(row.id, ())
             }
-            trait_set = trait_sets[trait_ids]
+            trait_set = trait_sets[row.trait_ids]
             yield ProviderSnapshot(
-                id=id_,
-                uuid=uuid,
-                root_id=root_id,
-                parent_id=parent_id,
-                revision=revision,
+                id=row.id,
+                uuid=row.uuid,
+                root_id=row.root_id,
+                parent_id=row.parent_id,
+                revision=row.revision,
+                definition_revision=row.definition_revision,
                 names_revision=self._names_revision_of(offers, class_names),
                 offers=offers,
                 room={class_id: offer.room for class_id, offer in offers.items()},
@@ -137,12 +190,13 @@ class SnapshotReader:
                     for offer in offers.values()
                 ),
                 traits=trait_set.bits,
-                aggregates=frozenset(aggregates),
+                aggregates=frozenset(row.aggregate_ids),
                 is_sharing=bool(trait_set.bits & self._sharing_bit),
-                resources_json=_resources_json(uuid, offers, class_names),
+                resources_json=_resources_json(row.uuid, offers, class_names),
                 traits_json=trait_set.json,
                 place_json=_place_json(
-                    None if parent_id is None else uuids[parent_id], uuids[root_id]
+                    None if row.parent_id is None else uuids[row.parent_id],
+                    uuids[row.root_id],
                 ),
             )
 

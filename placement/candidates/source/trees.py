@@ -80,7 +80,7 @@ class Trees:
         for at in missing:
             changed += members[at]
             before = cached[at]
-            if before is not None and len(before.providers) > 1:
+            if before is not None:
                 known.update({one.id: one for one in before.providers})
         snapshots = self._snapshots.read(changed, known)
         for at in missing:

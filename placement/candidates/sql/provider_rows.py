@@ -13,12 +13,14 @@ from sqlalchemy.dialects import postgresql
 
 from placement.candidates.sql import rows
 from placement.candidates.sql.rows import Row
-from placement.db import tables
+from placement.db import revision, tables
 from placement.objects import inventory
 
 # Rows are selected by the range of their ids, which is much cheaper, unless the range
 # has this many times more ids than are wanted.
 _RANGE_FACTOR_MAX = 2
+
+_BIG_INTEGERS = postgresql.ARRAY(sa.BigInteger)
 
 _Ids = collections.abc.Sequence[int]
 _Select = sa.Select[typing.Any]
@@ -37,15 +39,58 @@ class ProviderRow(typing.NamedTuple):
     root_id: int
     parent_id: int | None
     revision: int
+    definition_revision: int
     trait_ids: tuple[int, ...]
     aggregate_ids: collections.abc.Sequence[int]
 
 
-def details_of(provider_id: sa.ColumnElement[int]) -> sa.ColumnElement[str]:
-    """Select all that a snapshot is built from as JSON; PostgreSQL only.
+class Usage(typing.NamedTuple):
+    """The usage of a provider: the units of each class, ascending by class id.
 
-    It is for a page of members that has few changed providers.
+    It is for a snapshot with the same ``definition_revision``.
     """
+
+    revision: int
+    definition_revision: int
+    used: list[int]
+
+
+def details_of(
+    provider_id: sa.ColumnElement[int], newest: sa.ColumnElement[int]
+) -> sa.ColumnElement[str]:
+    """Select what has changed of a provider since ``newest``, as text; PostgreSQL only.
+
+    That is its usage if its definition is older, otherwise all that a snapshot is
+    built from.
+    """
+    one = _providers.alias("detailed")
+    definition = revision.of_definition(one)
+    used = sa.func.array(
+        sa.select(_inventories.c.used)
+        .where(_inventories.c.resource_provider_id == provider_id)
+        .order_by(_inventories.c.resource_provider_id, _inventories.c.resource_class_id)
+        .correlate_except(_inventories)
+        .scalar_subquery(),
+        type_=_BIG_INTEGERS,
+    )
+    usage = sa.func.array_prepend(definition, used, type_=_BIG_INTEGERS)
+    text = sa.case(
+        (definition <= newest, sa.cast(usage, sa.Text)),
+        else_=sa.cast(_definition_of(one, provider_id, definition), sa.Text),
+    )
+    return (
+        sa.select(text)
+        .where(one.c.id == provider_id)
+        .correlate_except(one)
+        .scalar_subquery()
+    )
+
+
+def _definition_of(
+    provider: sa.FromClause,
+    provider_id: sa.ColumnElement[int],
+    definition_revision: sa.ColumnElement[int],
+) -> sa.ColumnElement[typing.Any]:
     columns = inventory.COLUMNS[:-1]
     inventories = (
         sa.select(
@@ -60,29 +105,42 @@ def details_of(provider_id: sa.ColumnElement[int]) -> sa.ColumnElement[str]:
         .correlate_except(_inventories)
         .scalar_subquery()
     )
-    one = _providers.alias("detailed")
-    lists = (_list_of(column, provider_id) for column in _LISTS)
-    return (
-        sa.select(
-            sa.cast(
-                sa.func.json_build_array(
-                    one.c.uuid, one.c.parent_provider_id, *lists, inventories
-                ),
-                sa.Text,
-            )
-        )
-        .where(one.c.id == provider_id)
-        .correlate_except(one)
-        .scalar_subquery()
+    return sa.func.json_build_array(
+        definition_revision,
+        provider.c.uuid,
+        provider.c.parent_provider_id,
+        *(_list_of(column, provider_id) for column in _LISTS),
+        inventories,
     )
+
+
+def is_usage(details: str) -> bool:
+    """The details are those for ``parse_usage``."""
+    # An array of PostgreSQL, otherwise one of JSON.
+    return details[0] == "{"
+
+
+def parse_usage(member: Row, details: str) -> Usage:
+    """Return the usage of a provider from its (root id, id, revision) and details."""
+    definition_revision, *used = map(int, details[1:-1].split(","))
+    return Usage(member[2], definition_revision, used)
 
 
 def parse_details(member: Row, details: str) -> tuple[ProviderRow, list[Row]]:
     """Return the rows of a provider from its (root id, id, revision) and details."""
-    root_id, id_, revision = member
-    uuid, parent_id, trait_ids, aggregate_ids, inventories = orjson.loads(details)
+    root_id, id_, last = member
+    definition_revision, uuid, parent_id, trait_ids, aggregate_ids, inventories = (
+        orjson.loads(details)
+    )
     row = ProviderRow(
-        id_, uuid, root_id, parent_id, revision, tuple(trait_ids), aggregate_ids
+        id_,
+        uuid,
+        root_id,
+        parent_id,
+        last,
+        definition_revision,
+        tuple(trait_ids),
+        aggregate_ids,
     )
     return row, inventories or []
 
@@ -92,24 +150,18 @@ def read_providers(conn: sa.Connection, ids: _Ids) -> list[ProviderRow]:
     wanted = set(ids)
     if conn.dialect.name == "postgresql":
         return [
-            ProviderRow(row[0], row[1], row[2], row[3], row[4], tuple(row[5]), row[6])
+            ProviderRow._make((*row[:6], tuple(row[6]), row[7]))
             for row in _rows(conn, _PROVIDERS_WITH_LISTS, ids)
             if row[0] in wanted
         ]
     traits = _lists(conn, _TRAITS, ids)
     aggregates = _lists(conn, _AGGREGATES, ids)
     return [
-        ProviderRow(
-            id_,
-            uuid,
-            root_id,
-            parent_id,
-            revision,
-            tuple(traits.get(id_, ())),
-            aggregates.get(id_, ()),
+        ProviderRow._make(
+            (*row, tuple(traits.get(row[0], ())), aggregates.get(row[0], ()))
         )
-        for id_, uuid, root_id, parent_id, revision in _rows(conn, _PROVIDERS, ids)
-        if id_ in wanted
+        for row in _rows(conn, _PROVIDERS, ids)
+        if row[0] in wanted
     ]
 
 
@@ -190,6 +242,7 @@ _PROVIDER: _Select = sa.select(
     _providers.c.root_provider_id,
     _providers.c.parent_provider_id,
     _providers.c.revision,
+    revision.of_definition(_providers),
 )
 _PROVIDERS = _selects(_PROVIDER, _providers.c.id)
 _PROVIDERS_WITH_LISTS = _selects(

@@ -117,7 +117,7 @@ def batch_of(
             details = sa.case(
                 (
                     members.c.revision > newest,
-                    provider_rows.details_of(members.c.id),
+                    provider_rows.details_of(members.c.id, newest),
                 )
             )
         parts.append(sa.select(*members.c, details))

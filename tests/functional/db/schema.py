@@ -136,7 +136,10 @@ HEAD = {
 # Columns of the own chain, with defaults for other writers.
 OWN_COLUMNS = {
     "inventories": {"used": "bigint!"},
-    "resource_providers": {"revision": "bigint!"},
+    "resource_providers": {
+        "definition_revision": "bigint!",
+        "revision": "bigint!",
+    },
     "resource_provider_aggregates": {"spelling": "varchar(36)"},
 }
 OWN_TABLES = {

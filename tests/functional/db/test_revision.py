@@ -39,8 +39,41 @@ def test_the_next_revision_is_the_time(write, last) -> None:
     assert is_now(write(lambda conn: advanced(conn, last)))
 
 
-def test_a_revision_beyond_the_time_grows_by_one(write) -> None:
-    assert write(lambda conn: advanced(conn, FUTURE)) == FUTURE + 1
+@pytest.mark.parametrize("last", [FUTURE, FUTURE + 1])
+def test_a_revision_beyond_the_time_becomes_a_greater_even_one(write, last) -> None:
+    following = write(lambda conn: advanced(conn, last))
+
+    assert last < following < last + 4
+    assert following % 2 == 0
+
+
+def test_usage_changes_keep_the_revision_of_the_definition(write) -> None:
+    def change(conn: sa.Connection) -> list[tuple[int, int]]:
+        tree.create(conn, "new", None, None)
+        is_new = _providers.c.name == "new"
+        select = sa.select(
+            _providers.c.revision, revision.of_definition(_providers)
+        ).where(is_new)
+        found = [conn.execute(select).one()]
+        for values in (
+            revision.usage_changed(_providers),
+            revision.usage_changed(_providers),
+            {"revision": revision.next_of(_providers.c.revision)},
+            revision.usage_changed(_providers),
+        ):
+            conn.execute(sa.update(_providers).where(is_new).values(values))
+            found.append(conn.execute(select).one())
+        return [(row[0], row[1]) for row in found]
+
+    found = write(change)
+
+    revisions = [last for last, _ in found]
+    assert revisions == sorted(set(revisions))
+    assert all(map(is_now, revisions))
+    assert [last % 2 for last in revisions] == [0, 1, 1, 0, 1]
+    created, changed = revisions[0], revisions[3]
+    definitions = [definition for _, definition in found]
+    assert definitions == [created, created, created, changed, changed]
 
 
 def test_two_revisions_in_one_transaction_have_different_times(write) -> None:

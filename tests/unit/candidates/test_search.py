@@ -319,7 +319,7 @@ def test_a_changed_provider_is_read_again_and_others_are_not(engine):
         )
     assert used() == before
     with engine.begin() as conn:
-        conn.execute(sa.text("UPDATE resource_providers SET revision = 2 WHERE id = 2"))
+        conn.execute(sa.text("UPDATE resource_providers SET revision = 4 WHERE id = 2"))
     assert used() == before | {worlds.uuid_of("h1"): 5}
 
 

@@ -15,7 +15,7 @@ from placement.candidates import render, search
 from placement.candidates.query import request
 from placement.conf.settings import PlacementSettings
 from placement.context import RequestContext, Service
-from placement.db import tables
+from placement.db import revision, tables
 from placement.db.names import STANDARD_CLASSES, Names
 from tests.unit.candidates.model import (
     SHARING,
@@ -88,12 +88,13 @@ def make_tables(engine):
         conn.execute(sa.insert(tables.name_changes).values(id=1, revision=1))
 
 
-def store(engine, providers, first_id=1, revisions=None):
+def store(engine, providers, first_id=1, revisions=None, definitions=None):
     """Replace what is stored by ``providers``; a parent may come after its child.
 
-    ``revisions`` are by name; those that are missing are 1.
+    ``revisions`` are by name; those that are missing are 1. ``definitions`` has the
+    earlier ones since which only the usage has changed.
     """
-    revisions = revisions or {}
+    revisions, definitions = revisions or {}, definitions or {}
     ids = {one.name: first_id + index for index, one in enumerate(providers)}
     parents = {one.name: one.parent for one in providers}
 
@@ -112,7 +113,7 @@ def store(engine, providers, first_id=1, revisions=None):
                 "generation": 0,
                 "root_provider_id": ids[root(one.name)],
                 "parent_provider_id": ids.get(one.parent),
-                "revision": revisions.get(one.name, 1),
+                **_revision(revisions.get(one.name, 1), definitions.get(one.name)),
             }
         )
         of_provider = {"resource_provider_id": ids[one.name]}
@@ -181,18 +182,28 @@ _STORED = (
 )
 
 
-def change(engine, *sql, ids=()):
+def _revision(last, definition):
+    """Return the columns of a revision; see ``placement.db.revision``."""
+    if definition in (None, last):
+        return {"revision": 2 * last, "definition_revision": 0}
+    return {"revision": 2 * last + 1, "definition_revision": 2 * definition}
+
+
+def change(engine, *sql, ids=(), only_usage=False):
     """Run statements, and advance the revisions of the providers with ``ids``."""
+    providers = tables.resource_providers
+    advanced = {"revision": providers.c.revision.bitwise_or(1) + 1}
+    if only_usage:
+        advanced = {
+            "definition_revision": revision.of_definition(providers),
+            "revision": (providers.c.revision + 1).bitwise_or(1),
+        }
     with engine.begin() as conn:
         for statement in sql:
             conn.execute(sa.text(statement))
         if ids:
-            listed = ",".join(map(str, ids))
             conn.execute(
-                sa.text(
-                    "UPDATE resource_providers SET revision = revision + 1"
-                    f" WHERE id IN ({listed})"
-                )
+                sa.update(providers).where(providers.c.id.in_(ids)).values(advanced)
             )
 
 

@@ -132,6 +132,7 @@ def snapshot(id_, offers, root_id=None, parent_id=None, **values):
         root_id=root_id or id_,
         parent_id=parent_id,
         revision=1,
+        definition_revision=1,
         names_revision=None,
         offers=offers,
         room={class_id: offer.room for class_id, offer in offers.items()},

@@ -165,7 +165,10 @@ def test_a_renamed_class_is_shown_by_its_new_name(engine, version):
 
 
 def change_one(chance, draw, providers, is_nested):
-    """Change a provider of a world as the service could, and return its name."""
+    """Change a provider of a world as the service could.
+
+    Return its name, and whether only its usage has changed.
+    """
     one = chance.choice(providers)
     kind = chance.choice(["used", "offer", "traits", "aggregates", "parent", "uuid"])
     if kind == "used":
@@ -188,7 +191,7 @@ def change_one(chance, draw, providers, is_nested):
     elif all(other.parent != one.name for other in providers):
         # It is deleted, and its id is given to a new provider.
         one.name += "x"
-    return one.name
+    return one.name, kind == "used"
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -198,14 +201,15 @@ def test_no_answer_is_stale_after_many_changes(engine, seed):
     providers = draw.providers() if is_nested else draw.hosts(8)
     questions = [worlds.query_of(draw.question()) for _ in range(4)]
     questions += ["resources=VCPU:1", "resources=MEMORY_MB:1&limit=2"]
-    revisions = {}
+    revisions, definitions = {}, {}
     worlds.store(engine, providers)
     context = worlds.context_of(engine)
     answers = set()
     for step in range(2, 30):
-        name = change_one(chance, draw, providers, is_nested)
+        name, is_usage = change_one(chance, draw, providers, is_nested)
+        definitions[name] = definitions.get(name, 1) if is_usage else step
         revisions[name] = step
-        worlds.store(engine, providers, revisions=revisions)
+        worlds.store(engine, providers, revisions=revisions, definitions=definitions)
         for query in chance.sample(questions, 3):
             answer = worlds.ask(context, query)
             assert answer == worlds.ask(worlds.context_of(engine), query), (step, query)
@@ -237,19 +241,27 @@ def test_a_restored_backup_is_read_whatever_its_revisions(engine, revision):
 
 
 class Reads:
-    """The ids of the providers that are read from the database."""
+    """The ids of the providers that are read from the database.
+
+    ``usages`` are the ids of those whose usage alone is read.
+    """
 
     def __init__(self, monkeypatch):
         self.ids = []
+        self.usages = []
         for name in ("read_providers", "read_inventories"):
             self._count(monkeypatch, name)
-        parse = provider_rows.parse_details
+        self._note(monkeypatch, "parse_details", self.ids)
+        self._note(monkeypatch, "parse_usage", self.usages)
+
+    def _note(self, monkeypatch, name, ids):
+        parse = getattr(provider_rows, name)
 
         def parsed(member, details):
-            self.ids.append(member[1])
+            ids.append(member[1])
             return parse(member, details)
 
-        monkeypatch.setattr(provider_rows, "parse_details", parsed)
+        monkeypatch.setattr(provider_rows, name, parsed)
 
     def _count(self, monkeypatch, name):
         read = getattr(provider_rows, name)
@@ -262,6 +274,7 @@ class Reads:
 
     def of(self, action):
         self.ids.clear()
+        self.usages.clear()
         action()
         return set(self.ids)
 
@@ -323,6 +336,41 @@ def test_a_change_of_a_sharing_provider_reads_no_host(engine, reads):
         assert reads.of(lambda: worlds.ask(context, query)) == {STORE}
         found = json.loads(worlds.ask(context, query))["allocation_requests"]
         assert len(found) == count
+
+
+@pytest.mark.parametrize("make", [flat_cloud, nested_cloud])
+def test_after_a_claim_only_the_usage_is_read(engine, reads, make):
+    worlds.store(engine, make(4))
+    context = worlds.context_of(engine)
+    query = "resources=VCPU:1&limit=3"
+    for _ in range(3):
+        worlds.ask(context, query)
+
+    use = "UPDATE inventories SET used = used + 1 WHERE resource_provider_id = 1"
+    for _ in range(2):
+        worlds.change(engine, use, ids=[1], only_usage=True)
+        read = reads.of(lambda: worlds.ask(context, query))
+        # Other databases have no details.
+        is_postgresql = engine.dialect.name == "postgresql"
+        assert (read, reads.usages) == ((set(), [1]) if is_postgresql else ({1}, []))
+        fresh = worlds.ask(worlds.context_of(engine), query)
+        assert worlds.ask(context, query) == fresh
+
+
+def test_a_usage_is_not_added_to_another_definition(engine):
+    """A commit that changed the traits is lost; another one changes the usage."""
+    worlds.store(engine, flat_cloud(3))
+    context = worlds.context_of(engine)
+    query = "resources=VCPU:1&limit=3"
+    before = [worlds.ask(context, query) for _ in range(3)]
+    trait = f"VALUES (1, {worlds.TRAITS['CUSTOM_T1']})"
+    columns = "resource_provider_traits (resource_provider_id, trait_id)"
+    worlds.change(engine, f"INSERT INTO {columns} {trait}", ids=[1])
+    assert worlds.ask(context, query) not in before
+
+    worlds.store(engine, flat_cloud(3), revisions={"h0": 7}, definitions={"h0": 1})
+
+    assert worlds.ask(context, query) == before[0]
 
 
 @pytest.mark.parametrize("make", [flat_cloud, nested_cloud])

@@ -117,7 +117,7 @@ def test_a_need_with_many_ids_is_read_on_its_own(engine):
     page = statements.members_with(LARGE, 0, 9, is_flat=False)
     with engine.connect() as conn:
         assert Reader(conn).value(statements.count(LARGE, 9)) == 1
-        assert Reader(conn).page(page) == [(1, 1, 1), (1, 2, 1)]
+        assert Reader(conn).page(page) == [(1, 1, 2), (1, 2, 2)]
 
 
 def test_a_prefetched_read_runs_no_statement(engine):

@@ -1,1 +1,1 @@
-INSERT INTO placement_name_changes (id, revision) VALUES (?, placement_clock())
+INSERT INTO placement_name_changes (id, revision) VALUES (?, ((placement_clock() | 1) + 1))
