@@ -46,7 +46,7 @@ class Profile:
     bits, those of all providers.
     """
 
-    __slots__ = ("aggregates", "shapes", "traits", "tree")
+    __slots__ = ("_columns", "aggregates", "shapes", "traits", "tree")
 
     def __init__(self, tree: Tree) -> None:
         self.tree = Tree(tree.members, tuple(map(_unlimited, tree.providers)))
@@ -55,6 +55,32 @@ class Profile:
         for provider in tree.providers:
             self.traits |= provider.traits
         self.shapes: list[Shape] = []
+        self._columns: dict[object, list[int]] = {}
+
+    def free(self, at: int, class_id: int) -> list[int]:
+        """Return the free units of one class of one provider in each shape."""
+        return self._column(
+            (at, class_id), lambda shape: shape.free[at].get(class_id, 0)
+        )
+
+    def weights(self) -> list[int]:
+        """Return the number of roots of each shape."""
+        return self._column("weights", lambda shape: len(shape.roots))
+
+    def unused(self) -> list[int]:
+        """Return the number of roots of each shape that have nothing allocated."""
+        return self._column(
+            "unused", lambda shape: len(shape.roots) if shape.is_unused else 0
+        )
+
+    def _column(
+        self, key: object, value: collections.abc.Callable[[Shape], int]
+    ) -> list[int]:
+        """Make a column once, when all trees have been added."""
+        column = self._columns.get(key)
+        if column is None:
+            column = self._columns[key] = list(map(value, self.shapes))
+        return column
 
 
 class Cloud:

@@ -11,7 +11,7 @@ from placement.candidates.capacity.analysis import Analysis, Part, analyse
 from placement.candidates.capacity.fill import Filler
 from placement.candidates.capacity.forms import Equal, Form
 from placement.candidates.capacity.limits import Deadline, TimeIsUpError
-from placement.candidates.capacity.shapes import Cloud, Profile, Shape, Units
+from placement.candidates.capacity.shapes import Cloud, Profile, Units
 from placement.candidates.model import ProviderSnapshot, Tree
 from placement.candidates.query.plan import Plan
 from placement.candidates.solve.feasibility import Feasibility, Sharing
@@ -26,16 +26,32 @@ class Pool(typing.NamedTuple):
     capacity: dict[int, int]
 
 
-@dataclasses.dataclass(slots=True)
 class Batch:
-    """Shapes that the same analysis counts.
+    """The shapes of profiles that the same analysis counts.
 
-    ``providers`` are those of a tree, then the pools; None if nothing needs them.
+    ``providers`` are those of a tree, then the pools. ``weights`` has the number of
+    roots of each shape, and ``unused`` the number of those with nothing allocated.
     """
 
-    analysis: Analysis
-    shapes: list[Shape]
-    providers: tuple[ProviderSnapshot, ...]
+    def __init__(
+        self,
+        analysis: Analysis,
+        profiles: list[Profile],
+        providers: tuple[ProviderSnapshot, ...],
+    ) -> None:
+        self.analysis = analysis
+        self.providers = providers
+        self._profiles = profiles
+        self.shapes = list(_chained(one.shapes for one in profiles))
+        self.weights = list(_chained(one.weights() for one in profiles))
+        self.unused = list(_chained(one.unused() for one in profiles))
+
+    def free(self, at: int, class_id: int) -> collections.abc.Iterable[int]:
+        """Return the free units of one class of one provider in each shape."""
+        return _chained(one.free(at, class_id) for one in self._profiles)
+
+
+_chained = itertools.chain.from_iterable
 
 
 @dataclasses.dataclass(slots=True)
@@ -102,7 +118,7 @@ class Survey:
                 self.plan, profile.tree, providers, choices, self.one_per_tree
             )
             if analysis is not None:
-                yield Batch(analysis, profile.shapes, providers)
+                yield Batch(analysis, [profile], providers)
 
     def _flat_batches(
         self, profiles: dict[Tree, Profile]
@@ -116,8 +132,7 @@ class Survey:
         choices = tuple((0,) for _ in self.plan.slots)
         analysis = analyse(self.plan, able[0], providers, choices, self.one_per_tree)
         if analysis is not None:
-            of_profiles = (profiles[tree].shapes for tree in able)
-            yield Batch(analysis, list(itertools.chain(*of_profiles)), providers)
+            yield Batch(analysis, [profiles[tree] for tree in able], providers)
 
     def count(self, batch: Batch, is_empty: bool) -> Counted:
         """Count the consumers in one tree of each shape, as if it was alone.
@@ -125,21 +140,27 @@ class Survey:
         ``is_empty``: as if nothing was allocated. When the time is up, the shapes that
         are left get 0 as the lower bound.
         """
+        takes = _takes(batch.analysis)
+        if takes is not None and not self.has_pools and not is_empty:
+            return _counted_in_columns(takes, batch.free)
         pools = tuple(self.units_of_pools(is_empty)) if self.has_pools else ()
         if not is_empty:
             units = [shape.free + pools for shape in batch.shapes]
             return self._counted(batch, units)
-        distinct = {id(shape.capacity): shape.capacity for shape in batch.shapes}
+        capacities = [shape.capacity for shape in batch.shapes]
+        distinct = dict(zip(map(id, capacities), capacities, strict=True))
         counted = self._counted(batch, [one + pools for one in distinct.values()])
-        number_of = {key: number for number, key in enumerate(distinct)}
-        order = [number_of[id(shape.capacity)] for shape in batch.shapes]
+        keys = list(map(id, capacities))
+
+        def spread(column: list[int]) -> list[int]:
+            by_key = dict(zip(distinct, column, strict=True))
+            return list(map(by_key.__getitem__, keys))
+
+        high = spread(counted.high)
         return Counted(
-            [counted.low[number] for number in order],
-            [counted.high[number] for number in order],
-            {
-                class_id: [of_class[number] for number in order]
-                for class_id, of_class in counted.limits.items()
-            },
+            high if counted.low is counted.high else spread(counted.low),
+            high,
+            {id_: spread(column) for id_, column in counted.limits.items()},
         )
 
     def units_of_pools(self, is_empty: bool) -> list[dict[int, int]]:
@@ -149,7 +170,9 @@ class Survey:
         parts = batch.analysis.parts
         takes = _takes(batch.analysis)
         if takes is not None:
-            return _counted_in_columns(takes, units)
+            return _counted_in_columns(
+                takes, lambda at, class_id: [one[at][class_id] for one in units]
+            )
         limits = {
             class_id: _evaluated(
                 [part.form for part in parts if _asks_for(part, class_id)],
@@ -216,11 +239,17 @@ def _takes(analysis: Analysis) -> list[_Take] | None:
     return takes
 
 
-def _counted_in_columns(takes: list[_Take], units: list[Units]) -> Counted:
-    """Count all trees class by class, which is faster than tree by tree."""
+def _counted_in_columns(
+    takes: list[_Take],
+    units: collections.abc.Callable[[int, int], collections.abc.Iterable[int]],
+) -> Counted:
+    """Count all trees class by class, which is faster than tree by tree.
+
+    ``units`` returns those of a class of a provider in each tree.
+    """
     limits: dict[int, list[int]] = {}
     for at, class_id, amount in takes:
-        column = [of_tree[at][class_id] // amount for of_tree in units]
+        column = [free // amount for free in units(at, class_id)]
         known = limits.get(class_id)
         limits[class_id] = column if known is None else list(map(min, known, column))
     columns = list(limits.values())

@@ -2,6 +2,7 @@
 
 import collections.abc
 import heapq
+import itertools
 import operator
 
 from placement.candidates.capacity.limits import Deadline
@@ -58,9 +59,8 @@ class Tally:
             return self._capped(self._shared.count(self._is_empty, set(profiles)))
         low = high = 0
         for batch, counted in self._pairs:
-            weights = [len(shape.roots) for shape in batch.shapes]
-            low += sum(map(operator.mul, counted.low, weights))
-            high += sum(map(operator.mul, counted.high, weights))
+            low += sum(map(operator.mul, counted.low, batch.weights))
+            high += sum(map(operator.mul, counted.high, batch.weights))
         return self._capped(Bounds(low, high))
 
     def part(self, profiles: Profiles) -> Bounds:
@@ -97,12 +97,9 @@ class Tally:
         """Count the roots that fit; ``eligible`` is 0."""
         fitting = empty = 0
         for batch, counted in self._pairs:
-            for shape, low in zip(batch.shapes, counted.low, strict=True):
-                if low:
-                    fitting += len(shape.roots)
-                    if shape.is_unused or self._is_empty:
-                        empty += len(shape.roots)
-        return Roots(fitting=fitting, empty=empty)
+            fitting += sum(itertools.compress(batch.weights, counted.low))
+            empty += sum(itertools.compress(batch.unused, counted.low))
+        return Roots(fitting=fitting, empty=fitting if self._is_empty else empty)
 
     def bottleneck(self, class_ids: collections.abc.Sequence[int]) -> dict[int, int]:
         """Return the number of fitting roots by the class that ends them first.
@@ -112,12 +109,13 @@ class Tally:
         found = dict.fromkeys(class_ids, 0)
         for batch, counted in self._pairs:
             columns = [counted.limits[class_id] for class_id in class_ids]
-            for shape, low, limits in zip(
-                batch.shapes, counted.low, zip(*columns, strict=True), strict=True
-            ):
-                if low:
-                    first = class_ids[limits.index(min(limits))]
-                    found[first] += len(shape.roots)
+            least = columns[0] if len(columns) == 1 else list(map(min, *columns))
+            left = [bool(low) for low in counted.low]
+            for class_id, column in zip(class_ids, columns, strict=True):
+                ends = map(operator.eq, column, least)
+                first = list(map(operator.and_, left, ends))
+                found[class_id] += sum(itertools.compress(batch.weights, first))
+                left = list(map(operator.gt, left, first))
         return {class_id: count for class_id, count in found.items() if count}
 
     def stranded(self) -> dict[int, int]:
@@ -165,10 +163,14 @@ class Tally:
                 for shape, low in zip(batch.shapes, counted.low, strict=True)
                 for root in shape.roots
             ]
+        if not count:
+            return []
         by_count: dict[int, list[Shape]] = {}
         for batch, counted in self._pairs:
+            # Each shape has a root.
+            least = max(1, *heapq.nlargest(count, counted.low)[-1:])
             for shape, low in zip(batch.shapes, counted.low, strict=True):
-                if low:
+                if low >= least:
                     by_count.setdefault(low, []).append(shape)
         found: list[tuple[Root, int]] = []
         for low in sorted(by_count, reverse=True):
