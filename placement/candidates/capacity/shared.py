@@ -20,7 +20,7 @@ _INFINITE = typing.cast("int", float("inf"))
 class _Open(typing.NamedTuple):
     """How a slot is served in the trees of a batch: by own providers, and by pools."""
 
-    local: Form | None
+    local: Form
     reached: Reached
 
 
@@ -123,18 +123,12 @@ class SharedSurvey:
                     continue
                 units = shape.capacity if is_empty else shape.free
                 most = min([form.count(units) for form in own], default=_INFINITE)
-                local = [
-                    _INFINITE if way.local is None else way.local.count(units)
-                    for way in ways
-                ]
+                local = [way.local.count(units) for way in ways]
                 yield pools.demand(
                     most * slot_count, local, reached, served, len(shape.roots)
                 )
 
     def _way(self, batch: Batch, slot: Slot, reached: Reached) -> _Open:
-        if not reached:
-            # One of the parts limits it.
-            return _Open(None, reached)
         local = {
             at: 1
             for at in batch.analysis.choices[slot.index]

@@ -313,3 +313,14 @@ def test_too_many_counts_in_one_answer_are_refused(engine, monkeypatch):
 
     with pytest.raises(exception.ResultTooLarge):
         count(engine, [one, other], "resources=VCPU:1", by_aggregate=True)
+
+
+def test_a_bound_is_finite_where_only_some_trees_reach_a_pool(engine):
+    cloud = [pool("p", 40, "A"), host("a", DISK_GB=9), host("b", DISK_GB=5)]
+    cloud[1].aggregates = frozenset("A")
+    query = "resources1=DISK_GB:2&resources2=DISK_GB:1&group_policy=none"
+
+    found = count(engine, cloud, query)
+
+    # 13 of the pool, 3 of host a and 1 of host b.
+    assert found.count.at_least <= 13 + 3 + 1 <= found.count.at_most < 100
