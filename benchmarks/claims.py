@@ -82,6 +82,13 @@ _REFUSED = dataclasses.replace(
     ),
 )
 
+_SEARCHES = Loading(
+    "search (limit=1000) and claim, 16 clients, 1,000 hosts",
+    _FLAT,
+    CLIENTS,
+    loads.SearchesAndClaims,
+    rows.Goal(30, by_processor_only=True),
+)
 LOADS = [
     dataclasses.replace(_DISTINCT, name="PUT /allocations, 1 client", clients=1),
     dataclasses.replace(
@@ -118,13 +125,7 @@ LOADS = [
         lambda number: loads.Removals({_own(number): clouds.CLAIM}),
         rows.Goal(5),
     ),
-    Loading(
-        "search (limit=1000) and claim, 16 clients, 1,000 hosts",
-        _FLAT,
-        CLIENTS,
-        loads.SearchesAndClaims,
-        rows.Goal(15),
-    ),
+    _SEARCHES,
     Loading(
         "periodic report of a host",
         _FLAT,
@@ -285,6 +286,32 @@ def against_no_refusals(
     ]
 
 
+def growth(stage: Stage, limits: Limits, timeout_seconds: float) -> list[rows.Row]:
+    """Search and claim on a small and on a large cloud in turns."""
+    ours = services.ours()
+    shapes = {"small": questions.FLAT_1000, "large": questions.FLAT_10000}
+    with contextlib.ExitStack() as stack:
+        sides = []
+        for name, shape in shapes.items():
+            loading = dataclasses.replace(_SEARCHES, shape=shape)
+            running = stack.enter_context(stage.serving(ours, shape))
+            clients = Clients(running.url, loading, timeout_seconds)
+            sides.append(Side(name, running.pids, clients))
+        figures = turns.take(sides, limits)
+    small, large = (figures[name] for name in shapes)
+    if not (isinstance(small, Figures) and isinstance(large, Figures)):
+        raise RuntimeError(f"no answers: {figures}")
+    return [
+        rows.Row(
+            "search and claim, 16 clients, from 1,000 to 10,000 hosts",
+            rows.Goal(1.3, is_least=False, by_processor_only=True),
+            figures,
+            {"large to small": rows.ratio(large.sample, small.sample)},
+            remark=_remark(figures),
+        )
+    ]
+
+
 def against_database(
     stage: Stage, limits: Limits, timeout_seconds: float
 ) -> list[rows.Row]:
@@ -326,6 +353,9 @@ def measurements(limits: Limits, timeout_seconds: float) -> rows.Measurements:
     }
     made["claims per second with one in 20 refused"] = functools.partial(
         against_no_refusals, limits=limits, timeout_seconds=timeout_seconds
+    )
+    made["search and claim, from 1,000 to 10,000 hosts"] = functools.partial(
+        growth, limits=limits, timeout_seconds=timeout_seconds
     )
     made["claims per second, as a part of pgbench -N"] = functools.partial(
         against_database, limits=limits, timeout_seconds=timeout_seconds

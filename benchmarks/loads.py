@@ -113,14 +113,16 @@ class ClaimsWithRefusals(Claims):
 
 
 class SearchesAndClaims(Claims):
-    """Ask for candidates, take any of them, and claim it."""
+    """Search for the candidates of a drawn flavor, and claim one of them."""
 
     def __init__(self, seed: int) -> None:
         super().__init__({})
         self._chance = random.Random(seed)
 
     def attempt(self, api: Connection) -> Answer:
-        candidates = api.send("GET", questions.FLAT.path).content
+        query = questions.draw_flavor(self._chance)
+        path = f"/allocation_candidates?{query}"
+        candidates = api.send("GET", path).content
         # From anywhere in the first tenth, where no summaries are yet.
         start = self._chance.randrange(len(candidates) // 10)
         found = _CANDIDATE.search(candidates, start) or _CANDIDATE.search(candidates)

@@ -51,8 +51,8 @@ class Growth:
 
 FLAT_1000 = functools.partial(clouds.flat, 1000)
 _FLAT_1000_FULL = functools.partial(clouds.flat, 1000, consumers=1000)
-_FLAT_10000 = functools.partial(clouds.flat, 10_000)
-_FLAT_100000 = functools.partial(clouds.flat, 100_000)
+FLAT_10000 = functools.partial(clouds.flat, 10_000)
+FLAT_100000 = functools.partial(clouds.flat, 100_000)
 _NESTED = functools.partial(clouds.nested, 1000)
 _SHARING = functools.partial(clouds.sharing, 1000, pools=2)
 _WIDE_8 = functools.partial(clouds.wide, 100, devices=8)
@@ -96,6 +96,9 @@ def _drawn(*others: tuple[str, str | int]) -> day.Draw:
         return _query(("resources", _resources(**_flavor(chance))), *others)
 
     return draw
+
+
+draw_flavor = _drawn(_LIMIT)
 
 
 def _drawn_filters(chance: random.Random) -> str:
@@ -196,30 +199,28 @@ QUESTIONS: list[AgainstPeer | Growth] = [
     ),
     AgainstPeer(
         "flat, 10,000 hosts, limit=1000",
-        Question(_FLAT_10000, _query(_CLAIM, _LIMIT)),
+        Question(FLAT_10000, _query(_CLAIM, _LIMIT)),
         Goal(100),
         _drawn(_LIMIT),
         _day(100),
     ),
     AgainstPeer(
         "flat, 10,000 hosts, root_required of a trait of all, limit=1000",
-        Question(
-            _FLAT_10000, _query(_CLAIM, ("root_required", clouds.COMPUTE), _LIMIT)
-        ),
+        Question(FLAT_10000, _query(_CLAIM, ("root_required", clouds.COMPUTE), _LIMIT)),
         Goal(40),
         _drawn(("root_required", clouds.COMPUTE), _LIMIT),
         _day(40),
     ),
     AgainstPeer(
         "flat, 10,000 hosts, limit=10",
-        Question(_FLAT_10000, _query(_CLAIM, ("limit", 10))),
+        Question(FLAT_10000, _query(_CLAIM, ("limit", 10))),
         Goal(300),
         _drawn(("limit", 10)),
         _day(300),
     ),
     AgainstPeer(
         "flat, 10,000 hosts, required and forbidden traits, member_of, limit=1000",
-        Question(_FLAT_10000, _query(_CLAIM, *_FILTERS, _LIMIT)),
+        Question(FLAT_10000, _query(_CLAIM, *_FILTERS, _LIMIT)),
         Goal(40),
         _drawn_filters,
         _day(40),
@@ -227,26 +228,26 @@ QUESTIONS: list[AgainstPeer | Growth] = [
     AgainstPeer(
         "flat, 10,000 hosts, in_tree of one host",
         Question(
-            _FLAT_10000, _query(_CLAIM, ("in_tree", clouds.host_uuid(5000)), _LIMIT)
+            FLAT_10000, _query(_CLAIM, ("in_tree", clouds.host_uuid(5000)), _LIMIT)
         ),
         Goal(40),
     ),
     AgainstPeer(
         "flat, 10,000 hosts, nobody can serve it",
-        Question(_FLAT_10000, _query(_TOO_MUCH, _LIMIT)),
+        Question(FLAT_10000, _query(_TOO_MUCH, _LIMIT)),
         Goal(10),
         _drawn_too_much,
         _day(10),
     ),
     AgainstPeer(
         "flat, 10,000 hosts, no limit",
-        Question(_FLAT_10000, _query(_CLAIM)),
+        Question(FLAT_10000, _query(_CLAIM)),
         Goal(12),
     ),
     Growth(
         "growth, from 10,000 to 100,000 hosts, limit=1000",
-        Question(_FLAT_10000, _query(_CLAIM, _LIMIT)),
-        Question(_FLAT_100000, _query(_CLAIM, _LIMIT)),
+        Question(FLAT_10000, _query(_CLAIM, _LIMIT)),
+        Question(FLAT_100000, _query(_CLAIM, _LIMIT)),
         Goal(2, is_least=False),
         _drawn(_LIMIT),
         _day(1.5, is_least=False),
