@@ -2,6 +2,7 @@
 
 import collections.abc
 import dataclasses
+import functools
 import heapq
 import itertools
 import typing
@@ -25,8 +26,8 @@ from placement.objects.inventory import Offer
 # The most relaxations that are listed.
 RELAXATIONS_MAX = 20
 
-# Lower amounts of one slot that are tried, and the sums of other slots beside it.
-_AMOUNTS_MAX = 32
+# Other amounts that are tried for one set of changes, and sums of slots beside one.
+_AMOUNTS_MAX = 256
 _SUMS_MAX = 64
 
 # Conditions that an amount on either side may meet.
@@ -144,17 +145,21 @@ class Relaxer:
 
     def _try(self, changes: Changes) -> None:
         """Verify a set of changes, with its best amounts, or note larger sets."""
-        vectors = sorted(self._noted[changes], key=self._score, reverse=True)
-        for vector in vectors:
-            if self._is_verified(changes, vector):
-                return
-        lowered = self._lowered(changes)
-        for vector in sorted(lowered, key=self._score, reverse=True)[:_AMOUNTS_MAX]:
-            self._note(changes, vector, lowered[vector])
+        noted = self._noted[changes]
+        if self._is_verified(changes, max(noted, key=self._score)):
+            return
+        others = self._other_amounts(changes)
+        for vector in self._best_first(others)[:_AMOUNTS_MAX]:
+            self._note(changes, vector, others[vector])
+        self.is_complete &= len(others) <= _AMOUNTS_MAX
+        for vector in self._best_first(noted):
             if self._is_verified(changes, vector):
                 return
         if len(changes) < CHANGES_MAX:
             self._extend(changes)
+
+    def _best_first(self, vectors: collections.abc.Iterable[_Vector]) -> list[_Vector]:
+        return sorted(vectors, key=self._score, reverse=True)
 
     def _is_verified(self, changes: Changes, vector: _Vector) -> bool:
         if (changes, vector) in self._tried:
@@ -214,6 +219,7 @@ class Relaxer:
         def note(
             more: Changes, amounts: Amount, vector: _Vector, members: Members
         ) -> None:
+            self._tick()
             both = changes | more
             if both == changes or len(both) > CHANGES_MAX:
                 return
@@ -239,20 +245,40 @@ class Relaxer:
         for both in sorted(larger, key=sorted):
             self._push(both)
 
-    def _lowered(self, changes: Changes) -> dict[_Vector, dict[Members, None]]:
-        """Return lower amounts for changes of amounts that slots take together."""
+    def _other_amounts(self, changes: Changes) -> dict[_Vector, dict[Members, None]]:
+        """Return further amounts, of other providers and beside other slots."""
         found: dict[_Vector, dict[Members, None]] = {}
-        less = {change for change in changes if change.kind is Kind.LESS}
-        if not less or not self._survey.plan.repeats:
+        if not any(change.has_amount for change in changes):
             return found
         for vector, noted in list(self._noted[changes].items()):
             for trees in self._read_trees(list(noted)):
                 for tree in trees:
-                    for change, to in self._lower_amounts(tree, vector):
-                        if change in less:
-                            lower = _vector(dict(vector) | {change: to})
-                            found.setdefault(lower, {})[tree.members] = None
+                    self._tick()
+                    options = self._amounts_in(tree, vector)
+                    combined = itertools.product(
+                        *(
+                            [(change, to) for to in options[change]]
+                            for change, _ in vector
+                        )
+                    )
+                    for other in itertools.islice(combined, _AMOUNTS_MAX):
+                        found.setdefault(tuple(other), {})[tree.members] = None
         return found
+
+    def _amounts_in(self, tree: Tree, vector: _Vector) -> dict[Change, list[To]]:
+        """Return the amounts that providers of a tree can give, for each change."""
+        found = {change: [to] for change, to in vector}
+        ways = self._survey.states.all_ways(tree)
+        for change, tos in found.items():
+            for fix in (each for way in ways[change.slot] for each in way.fixes):
+                amount = fix.less if change.kind is Kind.LESS else fix.more
+                if fix.class_id == change.at and amount is not None:
+                    tos.append(To(amount, fix.name))
+        if self._survey.plan.repeats:
+            for change, to in self._lower_amounts(tree, vector):
+                if change in found:
+                    found[change].append(to)
+        return {change: list(dict.fromkeys(tos)) for change, tos in found.items()}
 
     def _lower_amounts(
         self, tree: Tree, vector: _Vector
@@ -262,14 +288,15 @@ class Relaxer:
         asked = self._asked | to
         shared = self._survey.states.sharing_of(tree)
         for (index, class_id), amount in asked.items():
-            others = [
+            self._tick()
+            others = sorted(
                 other
                 for (at, of), other in asked.items()
                 if of == class_id and at != index
-            ]
+            )
             if not others:
                 continue
-            sums = _sums(others)
+            sums = _sums(tuple(others))
             change = Change(Kind.LESS, index, class_id)
             names: dict[int, str] = {}
             for name, providers in (("sum", tree.providers), ("shared_pool", shared)):
@@ -326,7 +353,8 @@ def _proper_subsets(
         yield from map(frozenset, itertools.combinations(values, size))
 
 
-def _sums(amounts: list[int]) -> list[int]:
+@functools.lru_cache(_SUMS_MAX)
+def _sums(amounts: tuple[int, ...]) -> list[int]:
     """Return the sums of some of ``amounts``, ascending, not all if there are many."""
     sums = {0}
     for amount in amounts:
