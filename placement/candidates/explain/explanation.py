@@ -36,6 +36,9 @@ _TREES = 2000
 # Steps between two looks at the clock.
 _STEPS_PER_LOOK = 256
 
+# The shortest limit of a statement; 0 would be none for some databases.
+_STATEMENT_SECONDS_MIN = 1.0
+
 _providers = tables.resource_providers
 
 
@@ -84,7 +87,8 @@ def explain(
     def read(conn: sa.Connection) -> Explanation:
         return _Explaining(context, cache, conn, request, seconds).run(hosts, provider)
 
-    return transaction.read_within(context, seconds, read)
+    of_statements = max(seconds, _STATEMENT_SECONDS_MIN)
+    return transaction.read_within(context, of_statements, read)
 
 
 class _Explaining:

@@ -50,17 +50,31 @@ def draw(seed):
         providers = drawn.alike_trees(1 + seed % 4)
     else:
         providers = drawn.hosts(1 + seed % 6)
+    if drawn.is_one_in(2):
+        fill(providers)
     model = Model(providers)
-    for _ in range(4):
+    for _ in range(8):
         question = drawn.question()
+        scale = 4 if drawn.is_one_in(6) else 1
         for group in question.groups:
             group.resources = {
-                name: amount * (1 + drawn.is_one_in(3) * 3)
-                for name, amount in group.resources.items()
+                name: amount * scale for name, amount in group.resources.items()
             }
-        if not model.candidates(question):
+        # Most conditions of most requests leave some host.
+        is_offered = not explained.is_not_offered(model, question)
+        is_empty = not model.candidates(question)
+        if (is_empty and is_offered) or drawn.is_one_in(8):
             break
     return providers, question
+
+
+def fill(providers):
+    """Leave at most one unit of each inventory."""
+    for number, one in enumerate(providers):
+        one.used = {
+            name: max(0, int(offer.capacity) - number % 2)
+            for name, offer in one.inventory.items()
+        }
 
 
 @drawn_worlds
