@@ -7,8 +7,15 @@ import pytest
 from placement import exception
 from placement.candidates.capacity import counting, limits, read
 from placement.candidates.capacity.model import Options
-from tests.unit.candidates import worlds
-from tests.unit.candidates.model import SHARING, Inventory, Provider
+from tests.unit.candidates import packing, worlds
+from tests.unit.candidates.model import (
+    SHARING,
+    Group,
+    Inventory,
+    Model,
+    Provider,
+    Question,
+)
 
 GPU = "CUSTOM_A"
 
@@ -315,12 +322,24 @@ def test_too_many_counts_in_one_answer_are_refused(engine, monkeypatch):
         count(engine, [one, other], "resources=VCPU:1", by_aggregate=True)
 
 
-def test_a_bound_is_finite_where_only_some_trees_reach_a_pool(engine):
-    cloud = [pool("p", 40, "A"), host("a", DISK_GB=9), host("b", DISK_GB=5)]
-    cloud[1].aggregates = frozenset("A")
-    query = "resources1=DISK_GB:2&resources2=DISK_GB:1&group_policy=none"
+def test_a_bound_is_finite_where_a_pool_serves_only_one_of_two_groups(engine):
+    cloud = [
+        pool("p", 4, "A"),
+        pool("q", 4, "B"),
+        host("a", DISK_GB=5),
+        host("b", DISK_GB=3),
+    ]
+    cloud[0].traits |= {"CUSTOM_T1"}
+    cloud[2].aggregates, cloud[3].aggregates = frozenset("A"), frozenset("B")
+    query = "resources_1=DISK_GB:2&required_1=!CUSTOM_T1&resources_2=DISK_GB:1"
+    question = Question(
+        [
+            Group("_1", {"DISK_GB": 2}, forbidden=frozenset(["CUSTOM_T1"])),
+            Group("_2", {"DISK_GB": 1}),
+        ]
+    )
 
-    found = count(engine, cloud, query)
+    found = count(engine, cloud, f"{query}&group_policy=none")
 
-    # 13 of the pool, 3 of host a and 1 of host b.
-    assert found.count.at_least <= 13 + 3 + 1 <= found.count.at_most < 100
+    truth = packing.most(Model(cloud), question)
+    assert found.count.at_least <= truth <= found.count.at_most <= 16
