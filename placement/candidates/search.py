@@ -49,7 +49,7 @@ _CACHE = "placement.candidates"
 # With more changed trees than this, reading them apart is cheaper than their details.
 _DETAILS_MAX = 500
 
-# The number of groups of a request by which it is told what to prefetch.
+# The number of groups of a request that its prefetch key includes.
 _GROUPS_KEPT_MAX = 8
 
 

@@ -29,7 +29,7 @@ STATUS: dict[type[exception.PlacementError], int] = {
 }
 
 # Shows no internals; they are in the log.
-_UNEXPECTED = "The server met an error that it did not expect. Its log tells more."
+_UNEXPECTED = "The server met an error that it did not expect. See its log for details."
 
 _RETRY_AFTER_SECONDS = "1"
 

@@ -41,9 +41,9 @@ UUIDS_MAX = 10_000
 _CONDITIONS_MAX = 100
 
 
-def _one_or_many(one: Schema, most: int) -> Schema:
-    """Return the schema of a string, or of a list of at most so many of them."""
-    return one | {"type": ["string", "array"], "items": one, "maxItems": most}
+def _one_or_many(one: Schema, items_max: int) -> Schema:
+    """Return the schema of a string, or of a list of at most ``items_max`` of them."""
+    return one | {"type": ["string", "array"], "items": one, "maxItems": items_max}
 
 
 PROVIDERS_QUERY = Schemas(

@@ -25,7 +25,7 @@ _KEPT = "placement.candidates.empty"
 _SECONDS_MAX = 2.0
 _SECONDS_BETWEEN = 1.0
 
-# Explanations take at most one part in so many of the time of a process.
+# Explanations take at most one part in ``_PARTS_OF_TIME`` of the time of a process.
 _PARTS_OF_TIME = 20
 
 

@@ -1,4 +1,4 @@
-"""From a query string and a version to what is asked.
+"""Parse a query string of a given version into a search request.
 
 Failures come in a promised order: the parameters of the whole search, then the
 grammar of each group, then the rules between groups. Names are not looked up here.
@@ -185,7 +185,7 @@ def _parse_groups(query: Query, version: Version) -> list[RequestGroup]:
 def _check_values(
     query: Query, groups: dict[str, "_Parameters"], version: Version
 ) -> None:
-    """Read the values in the order of the query, so that the first bad one is told."""
+    """Check the values in query order, so that the first bad one is reported."""
     for name, value in query:
         of_group = _OF_GROUPS.fullmatch(name)
         if of_group is None:

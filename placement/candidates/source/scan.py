@@ -55,7 +55,7 @@ class Page(typing.NamedTuple):
 def first_page(wanted: int | None, tree_size: int) -> Page:
     """Return the size of the first page.
 
-    ``wanted`` trees are likely to be taken, of about ``tree_size`` providers each.
+    The search will probably need ``wanted`` trees, of about ``tree_size`` providers.
     """
     trees = PAGE_MAX if wanted is None else max(PAGE_MIN, min(wanted, PAGE_MAX))
     return Page(trees, min(trees * tree_size, _PROVIDERS_MAX))
@@ -64,8 +64,9 @@ def first_page(wanted: int | None, tree_size: int) -> Page:
 class Scan:
     """Reads the trees of one search.
 
-    The caller tells with ``note`` how many trees of each page can serve the request,
-    before it takes the next page. ``wanted`` trees are likely to be taken; None: all.
+    Before each next page, the caller reports with ``note`` how many trees of the last
+    page can serve the request. ``wanted`` is the number of trees that the search will
+    probably need; None means all.
     """
 
     def __init__(

@@ -134,6 +134,6 @@ class Trees:
 
 
 def page_after(root_id: int, provider_count: int) -> Read:
-    """Return the read of ``Trees.after``, for who prefetches it."""
+    """Return the read of ``Trees.after``, so that callers can prefetch it."""
     # One row more shows whether the last tree is complete.
     return statements.members_after(root_id, provider_count + 1)

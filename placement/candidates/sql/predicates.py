@@ -47,7 +47,7 @@ _held_aggregates = _aggregates.alias("held_aggregates")
 
 
 def of_anchor(plan: Plan, shared: Shared) -> collections.abc.Iterator[Condition]:
-    """Yield what holds for a ROOT that may anchor a candidate."""
+    """Yield the conditions on a ROOT that can anchor a candidate."""
     # Not "IS NULL": without statistics PostgreSQL expects one row of 200 to meet it,
     # and sorts all roots instead of stopping at the LIMIT.
     yield sa.func.coalesce(ROOT.c.parent_provider_id, 0) < 1
@@ -56,7 +56,7 @@ def of_anchor(plan: Plan, shared: Shared) -> collections.abc.Iterator[Condition]
 
 
 def of_root(plan: Plan, shared: Shared) -> collections.abc.Iterator[Condition]:
-    """Yield what is asked of ROOT itself, and which roots the groups are bound to."""
+    """Yield the conditions on ROOT itself, and on the roots that groups name."""
     if plan.root_required:
         yield _has_all_traits(ROOT.c.id, plan.root_required)
     if plan.root_forbidden:
@@ -178,9 +178,10 @@ def _enough_providers(plan: Plan) -> collections.abc.Iterator[Condition]:
 def matches(
     provider: sa.FromClause, group: Group
 ) -> collections.abc.Iterator[Condition]:
-    """The provider's traits and aggregates are right, whatever it offers.
+    """Yield the conditions on a provider's traits and aggregates, not its inventory.
 
-    Where traits are held together only the forbidden ones are asked for.
+    For a collective group, the providers together have the required traits, so each
+    of them is only checked for forbidden ones.
     """
     for conditions_of in OF_PROVIDER.values():
         yield from conditions_of(provider, group)

@@ -52,7 +52,7 @@ def test_an_unexpected_failure_is_logged_and_not_shown(caplog):
 
     assert answer.status_int == 500
     assert "secret" not in answer.text
-    assert "Its log tells more." in answer.text
+    assert "See its log for details." in answer.text
     assert "SELECT secret" in caplog.text
     assert "req-1" in caplog.text
 
