@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: this service beside the one that it stands in for."""
+"""``python -m benchmarks``: compare this service with the one that it replaces."""
 
 import collections.abc
 import json
@@ -23,7 +23,7 @@ from benchmarks import stage as stages
 @click.group()
 def benchmarks() -> None:
     """Measure this service and the existing one (the peer) on the same machine."""
-    # Who is told to end in whatever way still stops the servers that it started.
+    # Stop the started servers on SIGTERM too, not only on Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
@@ -37,25 +37,28 @@ def _table_options(
     for option in (
         click.option("--json", "path", type=click.Path(path_type=pathlib.Path)),
         click.option(
-            "--threads", default=8, show_default=True, help="Threads of a process."
+            "--threads", default=8, show_default=True, help="Threads per process."
         ),
         click.option(
             "--timeout",
             "timeout_seconds",
             default=60.0,
             show_default=True,
-            help="Seconds after which there is no answer.",
+            help="Seconds to wait for an answer.",
         ),
         click.option(
             "--seconds",
             default=20.0,
             show_default=True,
-            help="No further turn of a row begins later than this.",
+            help="Seconds after which no new round of a row begins.",
         ),
+        click.option("--rounds", default=5, show_default=True, help="Measured rounds."),
         click.option(
-            "--rounds", default=5, show_default=True, help="Turns that count."
+            "--row",
+            "wanted",
+            multiple=True,
+            help="Only rows with this text in their name.",
         ),
-        click.option("--row", "wanted", multiple=True, help="Those with this in them."),
     ):
         command = option(command)
     return command
@@ -63,7 +66,7 @@ def _table_options(
 
 @benchmarks.command()
 @_table_options
-@click.option("--workers", default=1, show_default=True, help="Processes of each.")
+@click.option("--workers", default=1, show_default=True, help="Processes per service.")
 def search(**options: typing.Any) -> None:
     """Print how long searches for candidates take, as a table in Markdown."""
     _measure(searching.measurements, **options)
@@ -71,7 +74,7 @@ def search(**options: typing.Any) -> None:
 
 @benchmarks.command()
 @_table_options
-@click.option("--workers", default=2, show_default=True, help="Processes of each.")
+@click.option("--workers", default=2, show_default=True, help="Processes per service.")
 def claims(**options: typing.Any) -> None:
     """Print how long writes take, as a table in Markdown."""
     _measure(claiming.measurements, **options)
@@ -79,7 +82,7 @@ def claims(**options: typing.Any) -> None:
 
 @benchmarks.command()
 @_table_options
-@click.option("--workers", default=1, show_default=True, help="Processes of each.")
+@click.option("--workers", default=1, show_default=True, help="Processes per service.")
 def extensions(**options: typing.Any) -> None:
     """Print how long the extensions take, as a table in Markdown."""
     _measure(extending.measurements, **options)
@@ -92,7 +95,7 @@ def _measure(
     timeout_seconds: float,
     **options: typing.Any,
 ) -> None:
-    """Print what is measured; ``options`` are those of ``_print_table``."""
+    """Measure and print a table; ``options`` are those of ``_print_table``."""
     made = measurements(turns.Limits(rounds, seconds), timeout_seconds)
     _print_table(made, **options)
 
@@ -107,7 +110,7 @@ def costs(rounds: int) -> None:
 
 
 def describe_machine() -> str:
-    """Return what a reader of the figures must know of where they were taken."""
+    """Return a description of the machine, to print with the figures."""
     return f"{os.cpu_count()} processors, Python {platform.python_version()}"
 
 
@@ -118,7 +121,7 @@ def _print_table(
     threads: int,
     path: pathlib.Path | None,
 ) -> None:
-    """Measure; each row is told when it is there, and all of them at the end."""
+    """Print each row to stderr when it is measured, and the table at the end."""
     chosen = {
         name: measure
         for name, measure in made.items()
@@ -132,7 +135,7 @@ def _print_table(
         for name, measure in chosen.items():
             try:
                 made_now = measure(stage)
-            # The other rows took their time and are worth having.
+            # Keep the rows that are measured already.
             except Exception:
                 failed = True
                 click.echo(f"{name}: {traceback.format_exc()}", err=True)

@@ -1,4 +1,4 @@
-"""Reading a whole cloud: beside plain SQL, and beside an exporter of the peer."""
+"""Bulk reads of a cloud, compared with plain SQL and with an exporter of the peer."""
 
 import collections.abc
 import contextlib
@@ -34,10 +34,10 @@ _PATH = (
 _LINES_PATH = "/-/v1/providers?include=inventories,usages,traits,aggregates"
 _LINES = "application/x-ndjson"
 
-# How many providers the peer is asked about; what they take is scaled to all.
+# Number of providers to read from the peer; the time is scaled to all providers.
 _SAMPLE = 50
-# What an exporter asks about each of them.
-_OF_EACH = ("inventories", "usages", "traits", "aggregates")
+# The parts of each provider that an exporter reads.
+_PARTS = ("inventories", "usages", "traits", "aggregates")
 _PEER_VERSION = "1.39"
 
 _PROVIDERS = """
@@ -66,12 +66,12 @@ JOIN placement_aggregates AS aggregates ON aggregates.id = aggregate_id
 
 @dataclasses.dataclass(frozen=True)
 class Plain:
-    """Read the rows, make the document of them, encode it."""
+    """Read the rows, build the document, encode it."""
 
     conn: "psycopg2.extensions.connection"
 
     def prepare(self, times: int) -> None:
-        """Nothing is needed."""
+        """Do nothing."""
 
     def run(self, times: int) -> Done[bytes]:
         return Done(times, [self._answer() for _ in range(times)][-1])
@@ -122,14 +122,14 @@ class Plain:
 
 @dataclasses.dataclass(frozen=True)
 class InProcess:
-    """Ask an application of ours, in this process, for a page or for lines."""
+    """Read a page, or lines, from our application in this process."""
 
     app: server.Application
     path: str
     media_type: str
 
     def prepare(self, times: int) -> None:
-        """Nothing is needed."""
+        """Do nothing."""
 
     def run(self, times: int) -> Done[bytes]:
         return Done(times, [self._answer() for _ in range(times)][-1])
@@ -151,7 +151,7 @@ class InProcess:
 
 
 def beside_plain_sql(stage: Stage, limits: Limits) -> list[rows.Row]:
-    """Compare one page and lines with the plainest way to make them.
+    """Compare one page, and lines, with plain SQL.
 
     Raises RuntimeError when the answers differ.
     """
@@ -161,7 +161,7 @@ def beside_plain_sql(stage: Stage, limits: Limits) -> list[rows.Row]:
         stack.callback(engine.dispose)
         driver = stack.enter_context(contextlib.closing(engine.raw_connection()))
         app = stack.enter_context(server.in_process(url))
-        # The server of the database descends from this process too.
+        # The database server is a descendant of this process too.
         pids = [os.getpid()]
         sides = [
             Side("plain SQL", pids, Plain(typing.cast("typing.Any", driver))),
@@ -171,7 +171,7 @@ def beside_plain_sql(stage: Stage, limits: Limits) -> list[rows.Row]:
         taken = turns.take(sides, limits)
     figures = {name: each for name, each in taken.items() if isinstance(each, Figures)}
     if len({each.outcome for each in figures.values()}) != 1:
-        raise RuntimeError("the plainest way gives another answer")
+        raise RuntimeError("plain SQL gives a different answer")
     plain = figures.pop("plain SQL")
     return [
         rows.Row(
@@ -186,13 +186,13 @@ def beside_plain_sql(stage: Stage, limits: Limits) -> list[rows.Row]:
 
 @dataclasses.dataclass(frozen=True)
 class Page:
-    """Ask ours for one page of all providers."""
+    """Read all providers from our service in one page."""
 
     url: str
     timeout_seconds: float
 
     def prepare(self, times: int) -> None:
-        """Nothing is needed."""
+        """Do nothing."""
 
     def run(self, times: int) -> Done[bytes]:
         with Wire(self.url, _PEER_VERSION, self.timeout_seconds) as api:
@@ -207,12 +207,12 @@ class Page:
 
 @dataclasses.dataclass(frozen=True)
 class Lines:
-    """Ask ours for all providers in lines, and leave them unread but for their end."""
+    """Read all providers from our service as lines; count the lines, parse none."""
 
     url: str
 
     def prepare(self, times: int) -> None:
-        """Nothing is needed."""
+        """Do nothing."""
 
     def run(self, times: int) -> Done[int]:
         return Done(times, [self._count() for _ in range(times)][-1])
@@ -233,13 +233,16 @@ class Lines:
 
 @dataclasses.dataclass(frozen=True)
 class Exporter:
-    """Ask the peer about some providers, as exporters do; the rest takes as much."""
+    """Read a sample of providers from the peer, as exporters do.
+
+    The operation counts as the fraction of the providers that it reads.
+    """
 
     url: str
     timeout_seconds: float
 
     def prepare(self, times: int) -> None:
-        """Nothing is needed."""
+        """Do nothing."""
 
     def run(self, times: int) -> Done[int]:
         with Wire(self.url, _PEER_VERSION, self.timeout_seconds) as api:
@@ -254,7 +257,7 @@ class Exporter:
 
 
 def beside_peer(stage: Stage, limits: Limits, timeout_seconds: float) -> list[rows.Row]:
-    """Compare one page, and lines, with 4 requests for each provider to the peer."""
+    """Compare one page, and lines, with 4 requests per provider to the peer."""
     mine, peer = services.ours(), services.peer()
     found = []
     works: dict[str, collections.abc.Callable[[str], turns.Work[typing.Any]]] = {
@@ -271,7 +274,7 @@ def beside_peer(stage: Stage, limits: Limits, timeout_seconds: float) -> list[ro
             peak = ours.peak_bytes()
         for each in figures.values():
             if not isinstance(each, Figures) or each.outcome != HOSTS:
-                raise RuntimeError(f"not all providers came: {figures}")
+                raise RuntimeError(f"some providers are missing: {figures}")
         is_too_large = name == "lines" and peak > PEAK_BYTES_MAX
         found.append(
             rows.Row(
@@ -285,24 +288,24 @@ def beside_peer(stage: Stage, limits: Limits, timeout_seconds: float) -> list[ro
                     )
                 },
                 peak_bytes=peak,
-                remark=f"peer: {len(_OF_EACH)} requests for each of {_SAMPLE} "
+                remark=f"peer: {len(_PARTS)} requests for each of {_SAMPLE} "
                 "providers, scaled",
-                is_spoilt=is_too_large,
+                is_invalid=is_too_large,
             )
         )
     return found
 
 
-def _figures(taken: Figures | turns.Silence) -> Figures:
+def _figures(taken: Figures | turns.NoAnswer) -> Figures:
     assert isinstance(taken, Figures)
     return taken
 
 
 def _exporter_paths() -> collections.abc.Iterator[str]:
     for number in range(1, _SAMPLE + 1):
-        # From all parts of the cloud.
+        # Spread the sample over the whole cloud.
         uuid = clouds.host_uuid(number * (HOSTS // _SAMPLE))
-        for part in _OF_EACH:
+        for part in _PARTS:
             yield f"/resource_providers/{uuid}/{part}"
 
 

@@ -1,4 +1,4 @@
-"""Counting capacity: beside one explanation of the same cloud."""
+"""Capacity counts, compared with one explanation of the same cloud."""
 
 import dataclasses
 import functools
@@ -20,7 +20,7 @@ _SHAPE: clouds.Shape = functools.partial(clouds.plain, HOSTS)
 
 BESIDE_EXPLAIN = f"capacity of {FLAVORS} flavors, {HOSTS:,} hosts, beside one explain"
 
-# Nearly every host gets another usage, as equal hosts are counted once.
+# Vary the usage of nearly every host, because equal hosts are counted only once.
 _VARY_USED = """
 UPDATE inventories
 SET used = (resource_provider_id * (7919 + 13 * resource_class_id)) % 1999
@@ -39,12 +39,12 @@ _REQUESTS = [
 
 @dataclasses.dataclass(frozen=True)
 class Count:
-    """Count all flavors in this process."""
+    """Count the capacity of all flavors, in this process."""
 
     app: server.Application
 
     def prepare(self, times: int) -> None:
-        """Nothing is needed."""
+        """Do nothing."""
 
     def run(self, times: int) -> Done[bytes]:
         return Done(times, [self._answer() for _ in range(times)][-1])
@@ -67,14 +67,14 @@ class Count:
 
 
 def beside_explain(stage: Stage, limits: Limits) -> list[rows.Row]:
-    """Compare with explaining one empty search.
+    """Compare with one explanation of an empty search.
 
-    Raises RuntimeError for a count that is not exact.
+    Raises RuntimeError if a count is not exact.
     """
     url = stage.database(services.ours(), _SHAPE)
     with server.in_process(url) as app:
         _vary(url)
-        # The server of the database descends from this process too.
+        # The database server is a descendant of this process too.
         pids = [os.getpid()]
         sides = [
             Side("explain", pids, explain.Explain(app, explain.FLAT_QUERY)),
@@ -84,7 +84,7 @@ def beside_explain(stage: Stage, limits: Limits) -> list[rows.Row]:
     figures = {name: each for name, each in taken.items() if isinstance(each, Figures)}
     for found in figures["capacity"].outcome:
         if not (found["exact"] and found["roots"]["eligible"] == HOSTS):
-            raise RuntimeError(f"not what was expected: {found}")
+            raise RuntimeError(f"unexpected count: {found}")
     ratio = rows.ratio(figures["capacity"].sample, figures["explain"].sample)
     return [
         rows.Row(

@@ -1,4 +1,4 @@
-"""How long writes take: us beside the peer, and beside the database alone."""
+"""Time of writes, compared with the peer and with pgbench."""
 
 import collections
 import collections.abc
@@ -12,7 +12,7 @@ import typing
 
 import sqlalchemy as sa
 
-from benchmarks import clouds, hosts, loads, questions, rows, services, turns
+from benchmarks import clouds, hosts, loads, rows, searches, services, turns
 from benchmarks.loads import Script
 from benchmarks.stage import Running, Stage
 from benchmarks.turns import Done, Figures, Limits, Side
@@ -28,8 +28,8 @@ _PGBENCH_SCALE = 10
 
 
 @dataclasses.dataclass(frozen=True)
-class Loading:
-    """A row: each client does what ``script`` makes for its number."""
+class Workload:
+    """A row: each client runs the script that ``script`` returns for its number."""
 
     name: str
     shape: clouds.Shape
@@ -40,15 +40,15 @@ class Loading:
 
 
 class Tally(typing.NamedTuple):
-    """Operations that got through, answers of 409, and operations that never did."""
+    """Number of successful operations, of 409 answers, and of operations given up."""
 
-    through: int
+    successes: int
     conflicts: int
     given_up: int
 
 
 def _own(number: int) -> str:
-    """Return a host that no other client has."""
+    """Return a host that no other client uses."""
     return clouds.host_uuid(1 + 2 * number)
 
 
@@ -62,8 +62,8 @@ def _with_pool(number: int) -> loads.Allocations:
     return {_own(number): on_host, clouds.uuid_of("pool", 0): disk}
 
 
-_FLAT = questions.FLAT_1000
-_DISTINCT = Loading(
+_FLAT = searches.FLAT_1000
+_DISTINCT = Workload(
     "PUT /allocations, 16 clients on distinct hosts",
     _FLAT,
     CLIENTS,
@@ -82,21 +82,21 @@ _REFUSED = dataclasses.replace(
     ),
 )
 
-_SEARCHES = Loading(
+_SEARCHES = Workload(
     "search (limit=1000) and claim, 16 clients, 1,000 hosts",
     _FLAT,
     CLIENTS,
     loads.SearchesAndClaims,
     rows.Goal(30, by_processor_only=True),
 )
-LOADS = [
+WORKLOADS = [
     dataclasses.replace(_DISTINCT, name="PUT /allocations, 1 client", clients=1),
     dataclasses.replace(
         _DISTINCT, name="PUT /allocations, 8 clients on distinct hosts", clients=8
     ),
     _DISTINCT,
     _REFUSED,
-    Loading(
+    Workload(
         "PUT /allocations, 16 clients on one shared provider",
         _ONE_POOL,
         CLIENTS,
@@ -104,21 +104,21 @@ LOADS = [
         rows.Goal(100),
         allows_conflicts=False,
     ),
-    Loading(
+    Workload(
         "POST /allocations, 2 consumers (a move)",
         _FLAT,
         1,
         lambda number: loads.Moves(_own(number), _other(number)),
         rows.Goal(7),
     ),
-    Loading(
+    Workload(
         "POST /allocations, 10 consumers",
         _FLAT,
         1,
         lambda number: loads.Batches({_own(number): clouds.CLAIM}, 10),
         rows.Goal(7),
     ),
-    Loading(
+    Workload(
         "DELETE /allocations",
         _FLAT,
         1,
@@ -126,15 +126,15 @@ LOADS = [
         rows.Goal(5),
     ),
     _SEARCHES,
-    Loading(
+    Workload(
         "periodic report of a host",
         _FLAT,
         1,
         lambda number: hosts.Reports(_own(number)),
         rows.Goal(5),
     ),
-    Loading("creating a host", _FLAT, 1, lambda _: hosts.Creations(), rows.Goal(5)),
-    Loading(
+    Workload("creating a host", _FLAT, 1, lambda _: hosts.Creations(), rows.Goal(5)),
+    Workload(
         "POST /reshaper, a host with 10 consumers",
         _FLAT,
         1,
@@ -145,11 +145,11 @@ LOADS = [
 
 
 class Clients:
-    """Clients that work at the same time; conflicts are counted over all turns."""
+    """Concurrent clients; conflicts are summed over all rounds."""
 
-    def __init__(self, url: str, loading: Loading, timeout_seconds: float) -> None:
+    def __init__(self, url: str, workload: Workload, timeout_seconds: float) -> None:
         self._url = url
-        self._scripts = [loading.script(number) for number in range(loading.clients)]
+        self._scripts = [workload.script(number) for number in range(workload.clients)]
         self._timeout_seconds = timeout_seconds
         self._tallies: collections.Counter[str] = collections.Counter()
 
@@ -163,10 +163,10 @@ class Clients:
         work = functools.partial(self._work, times, deadline)
         with concurrent.futures.ThreadPoolExecutor(len(self._scripts)) as pool:
             tallies = list(pool.map(work, self._scripts))
-        through = sum(tally.through for tally in tallies)
-        if not through:
+        successes = sum(tally.successes for tally in tallies)
+        if not successes:
             raise TimeoutError
-        return Done(through, tallies)
+        return Done(successes, tallies)
 
     def outcome(self, answers: list[Tally]) -> Tally:
         with self._connection() as api:
@@ -194,24 +194,24 @@ class Clients:
 
 @dataclasses.dataclass(frozen=True)
 class Pgbench:
-    """Transactions of the database's own benchmark, without its hot rows (-N)."""
+    """Transactions of pgbench, without updates of its hot rows (-N)."""
 
     url: str
 
     def prepare(self, times: int) -> None:
-        """The tables are there."""
+        """Do nothing; the tables exist."""
 
     def run(self, times: int) -> Done[None]:
         self.call("-N", "-n", "-c", str(CLIENTS), "-j", "2", "-t", str(times))
         return Done(times * CLIENTS, None)
 
     def outcome(self, answers: None) -> None:
-        """Nothing to compare with."""
+        """Return None; there are no answers to compare."""
 
     def call(self, *options: str) -> None:
-        """Run it. Raises CalledProcessError when it fails."""
+        """Run pgbench. Raises CalledProcessError when it fails."""
         url = sa.make_url(self.url)
-        # A program on the path may be a link to where all of them are.
+        # A program on the path may be a link into the directory of all programs.
         program = (postgresql.programs() / "postgres").resolve().with_name("pgbench")
         subprocess.run(
             [
@@ -227,13 +227,13 @@ class Pgbench:
 
 
 def against_peer(
-    stage: Stage, loading: Loading, limits: Limits, timeout_seconds: float
+    stage: Stage, workload: Workload, limits: Limits, timeout_seconds: float
 ) -> list[rows.Row]:
-    """Let the peer and us carry a load in turns."""
+    """Measure a workload on our service and on the peer, in turns."""
     compared = [services.ours(), services.peer()]
-    with _running(stage, compared, loading.shape) as running:
+    with _running(stage, compared, workload.shape) as running:
         sides = [
-            Side(each.name, each.pids, Clients(each.url, loading, timeout_seconds))
+            Side(each.name, each.pids, Clients(each.url, workload, timeout_seconds))
             for each in running
         ]
         figures = turns.take(sides, limits)
@@ -243,15 +243,15 @@ def against_peer(
     ratios = {}
     if isinstance(peer, Figures):
         ratios["peer"] = rows.ratio(peer.sample, ours.sample)
-    is_spoilt = not loading.allows_conflicts and ours.outcome.conflicts > 0
+    is_invalid = not workload.allows_conflicts and ours.outcome.conflicts > 0
     return [
         rows.Row(
-            loading.name,
-            loading.goal,
+            workload.name,
+            workload.goal,
             figures,
             ratios,
             remark=_remark(figures),
-            is_spoilt=is_spoilt or ours.outcome.given_up > 0,
+            is_invalid=is_invalid or ours.outcome.given_up > 0,
         )
     ]
 
@@ -259,20 +259,20 @@ def against_peer(
 def against_no_refusals(
     stage: Stage, limits: Limits, timeout_seconds: float
 ) -> list[rows.Row]:
-    """Let claims run with and without refusals in turns, in processes of their own."""
-    loadings = {"without refusals": _DISTINCT, "with refusals": _REFUSED}
-    compared = [services.ours()._replace(name=name) for name in loadings]
+    """Measure claims with and without refusals in turns, each in its own processes."""
+    workloads = {"without refusals": _DISTINCT, "with refusals": _REFUSED}
+    compared = [services.ours()._replace(name=name) for name in workloads]
     with _running(stage, compared, _FLAT) as running:
         sides = [
             Side(
                 each.name,
                 each.pids,
-                Clients(each.url, loadings[each.name], timeout_seconds),
+                Clients(each.url, workloads[each.name], timeout_seconds),
             )
             for each in running
         ]
         figures = turns.take(sides, limits)
-    without, refused = (figures[name] for name in loadings)
+    without, refused = (figures[name] for name in workloads)
     if not (isinstance(without, Figures) and isinstance(refused, Figures)):
         raise RuntimeError(f"no answers: {figures}")
     return [
@@ -289,13 +289,13 @@ def against_no_refusals(
 def growth(stage: Stage, limits: Limits, timeout_seconds: float) -> list[rows.Row]:
     """Search and claim on a small and on a large cloud in turns."""
     ours = services.ours()
-    shapes = {"small": questions.FLAT_1000, "large": questions.FLAT_10000}
+    shapes = {"small": searches.FLAT_1000, "large": searches.FLAT_10000}
     with contextlib.ExitStack() as stack:
         sides = []
         for name, shape in shapes.items():
-            loading = dataclasses.replace(_SEARCHES, shape=shape)
+            workload = dataclasses.replace(_SEARCHES, shape=shape)
             running = stack.enter_context(stage.serving(ours, shape))
-            clients = Clients(running.url, loading, timeout_seconds)
+            clients = Clients(running.url, workload, timeout_seconds)
             sides.append(Side(name, running.pids, clients))
         figures = turns.take(sides, limits)
     small, large = (figures[name] for name in shapes)
@@ -315,7 +315,7 @@ def growth(stage: Stage, limits: Limits, timeout_seconds: float) -> list[rows.Ro
 def against_database(
     stage: Stage, limits: Limits, timeout_seconds: float
 ) -> list[rows.Row]:
-    """Let us claim, and the database's own benchmark run, in turns."""
+    """Measure claims on our service and pgbench transactions, in turns."""
     ours = services.ours()
     with _running(stage, [ours], _FLAT) as [running]:
         name = "pgbench -N"
@@ -341,15 +341,15 @@ def against_database(
 
 
 def measurements(limits: Limits, timeout_seconds: float) -> rows.Measurements:
-    """Return what makes the rows, by name, in the order of the table."""
+    """Return the measurements by row name, in the order of the table."""
     made: rows.Measurements = {
-        loading.name: functools.partial(
+        workload.name: functools.partial(
             against_peer,
-            loading=loading,
+            workload=workload,
             limits=limits,
             timeout_seconds=timeout_seconds,
         )
-        for loading in LOADS
+        for workload in WORKLOADS
     }
     made["claims per second with one in 20 refused"] = functools.partial(
         against_no_refusals, limits=limits, timeout_seconds=timeout_seconds
@@ -372,10 +372,10 @@ def _running(
 
 
 def _remark(figures: collections.abc.Mapping[str, object]) -> str:
-    """Say who was refused, or got nothing; nothing if nobody was."""
+    """Return the conflicts and given-up operations of each side; empty if none."""
     return "; ".join(
         f"{name}: {tally.conflicts} conflicts and {tally.given_up} given up for "
-        f"{tally.through} done"
+        f"{tally.successes} done"
         for name, each in figures.items()
         if isinstance(each, Figures)
         and isinstance(tally := each.outcome, Tally)

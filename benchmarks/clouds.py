@@ -1,4 +1,4 @@
-"""Clouds by shape, as plain values. ``loading`` puts them into a database."""
+"""Test clouds of several shapes, as plain values; ``loading`` writes them."""
 
 import collections.abc
 import dataclasses
@@ -6,10 +6,10 @@ import uuid
 
 import os_traits
 
-# What every consumer holds of its host, and what a claim asks for.
+# The amounts of each consumer on its host, and of each claim.
 CLAIM = {"VCPU": 1, "MEMORY_MB": 512, "DISK_GB": 10}
 
-# Room for a thousand such consumers and more.
+# Capacity for more than 1,000 such consumers.
 HOST = {"VCPU": 2048, "MEMORY_MB": 1_048_576, "DISK_GB": 20_480}
 
 TRAITS_PER_HOST = 60
@@ -19,7 +19,7 @@ ZONES = 10
 FAST, SLOW = "CUSTOM_FAST", "CUSTOM_SLOW"
 DRAINED, OPEN = "CUSTOM_DRAINED", "CUSTOM_OPEN"
 
-# What Nova 34 requires of every compute host.
+# The trait of every compute host that Nova 34 requires.
 COMPUTE = "COMPUTE_NODE"
 
 NUMA_NODE = "HW_NUMA_ROOT"
@@ -41,9 +41,9 @@ class Provider:
 
 @dataclasses.dataclass(frozen=True)
 class Cloud:
-    """A name for people, and the providers, parents first.
+    """A descriptive name, and the providers, parents first.
 
-    On each root there are ``consumers`` that hold what a claim asks for of it.
+    Each root has ``consumers`` consumers, with the amounts of a claim each.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Cloud:
     consumers: int = 0
 
 
-# What makes a cloud; the same object makes the same cloud each time.
+# Returns a cloud; the same object returns the same cloud each time.
 Shape = collections.abc.Callable[[], Cloud]
 
 
@@ -87,7 +87,7 @@ def plain(hosts: int, consumers: int = 1) -> Cloud:
 
 
 def varied(hosts: int, consumers: int = 10) -> Cloud:
-    """Return flat hosts of 70 kinds, which differ in their 30 traits; 3 aggregates."""
+    """Return flat hosts with 3 aggregates and 30 traits, in 70 combinations."""
     known = os_traits.get_traits(prefix="HW_CPU_")[:70]
     return Cloud(
         f"{hosts} hosts, {len(HOST)} classes, 30 traits, 3 aggregates and {consumers} "
@@ -111,7 +111,7 @@ def varied(hosts: int, consumers: int = 10) -> Cloud:
 
 
 def nested(hosts: int) -> Cloud:
-    """Return trees of 8: a host, 2 NUMA nodes with a GPU each, an agent of 2 ports.
+    """Return trees of 8: a host, 2 NUMA nodes with a GPU each, an agent with 2 ports.
 
     The ports are physical functions with virtual functions and bandwidth.
     """
@@ -122,7 +122,7 @@ def nested(hosts: int) -> Cloud:
 
 
 def sharing(hosts: int, pools: int) -> Cloud:
-    """Return hosts without disks, and pools of storage that share one with them."""
+    """Return hosts without disks, and storage pools that share disk with them."""
     pool_providers = [
         Provider(
             uuid_of("pool", number),
@@ -143,7 +143,7 @@ def sharing(hosts: int, pools: int) -> Cloud:
 
 
 def wide(hosts: int, devices: int, units: int = 1) -> Cloud:
-    """Return hosts with that many equal children of some devices each."""
+    """Return hosts with ``devices`` equal children of ``units`` PCI devices each."""
     providers = []
     for number in _numbers(hosts):
         host = _host(number, HOST)
@@ -162,22 +162,22 @@ def wide(hosts: int, devices: int, units: int = 1) -> Cloud:
 
 
 def host_uuid(number: int) -> str:
-    """Return the uuid of a host; they are counted from 1."""
+    """Return the uuid of a host; numbers start at 1."""
     return uuid_of("host", number)
 
 
 def zone(number: int) -> str:
-    """Return the uuid of an aggregate; they are counted from 0."""
+    """Return the uuid of a zone's aggregate; numbers start at 0."""
     return uuid_of("zone", number)
 
 
 def tenant(number: int) -> str:
-    """Return the uuid of an aggregate of hosts for one of ten tenants."""
+    """Return the uuid of the aggregate of one of ten tenants."""
     return uuid_of("tenant", number)
 
 
 def uuid_of(kind: str, *numbers: int) -> str:
-    """Return a uuid that is always the same one, and looks like any other."""
+    """Return the uuid of a kind and numbers; it is the same in every run."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{kind}/{numbers}"))
 
 
@@ -186,7 +186,7 @@ def _numbers(hosts: int) -> range:
 
 
 def _own(number: int) -> tuple[str, str, str]:
-    """Return the traits in which hosts differ, and that of all compute hosts."""
+    """Return the traits that differ between hosts, and that of all compute hosts."""
     return FAST if number % 3 else SLOW, OPEN if number % 7 else DRAINED, COMPUTE
 
 

@@ -1,4 +1,4 @@
-"""What single steps of a request cost, in processor time, in one process."""
+"""Processor time of single steps of a request, in one process."""
 
 import collections.abc
 import contextlib
@@ -29,14 +29,14 @@ _HEADERS = {
 
 
 class Cost(typing.NamedTuple):
-    """The median of processor seconds per operation."""
+    """Median processor seconds per operation."""
 
     name: str
     seconds: float
 
 
 def costs(rounds: int) -> collections.abc.Iterator[Cost]:
-    """Yield what each step costs, on an embedded database."""
+    """Yield the cost of each step, on an embedded database."""
     with contextlib.ExitStack() as stack:
         made = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url = f"sqlite:///{made}/placement.db"
@@ -62,7 +62,7 @@ def _measured(
 
 
 def _decision(app: typing.Any) -> collections.abc.Callable[[], None]:
-    """Return what asks the service's own enforcer, as dispatch does."""
+    """Return a function that authorizes a request with the service's enforcer."""
     request = webob.Request.blank("/resource_providers", headers=_HEADERS)
     request.get_response(app)
     context: RequestContext = request.environ[CONTEXT]

@@ -1,4 +1,4 @@
-"""A scheduler's day: another question each time, and hosts that change in between."""
+"""A scheduler's day: varied searches, with changes of hosts between them."""
 
 import collections.abc
 import contextlib
@@ -13,15 +13,15 @@ from benchmarks.turns import Done
 from benchmarks.wire import Wire
 from tests.functional.connection import Answer
 
-# One root provider in this many changes between two searches.
+# Between two searches, one root provider in this many changes.
 CHANGED = 100
 
 FLAVORS = 200
 
-# A service closes a connection that is idle for some seconds.
+# Services close idle connections after a few seconds.
 _IDLE_SECONDS_MAX = 1.0
 
-# A consumer that holds one unit of each class of the changed hosts, or lets it go.
+# A consumer that allocates one unit of each class on the changed hosts.
 _CONSUMER = "0000000d-0000-0000-0000-000000000000"
 _HOLD = """
 INSERT INTO allocations
@@ -39,7 +39,7 @@ UPDATE resource_providers SET generation = generation + 1 WHERE id = ANY(:hosts)
 _CHANGE_USED = """
 UPDATE inventories SET used = used + :change WHERE resource_provider_id = ANY(:hosts)
 """
-# As claims do it, see ``placement.db.revision``.
+# The same change as a claim makes; see ``placement.db.revision``.
 _CHANGE_REVISION = """
 UPDATE resource_providers
 SET definition_revision = CASE
@@ -54,7 +54,7 @@ _ROOTS = """
 SELECT id FROM resource_providers WHERE parent_provider_id IS NULL ORDER BY id
 """
 
-# Draws the query of one search.
+# Draws the query string of one search.
 Draw = collections.abc.Callable[[random.Random], str]
 
 
@@ -63,24 +63,24 @@ class FailedError(http.client.HTTPException):
 
 
 class Changes:
-    """Claims of one host in a hundred, and their release the next time."""
+    """Claim one host in a hundred, and release the claims the next time."""
 
     def __init__(self, url: str, keeps_used: bool, seed: int) -> None:
         self._engine = sa.create_engine(url)
         self._keeps_used = keeps_used
-        self._chance = random.Random(seed)
+        self._rng = random.Random(seed)
         self._held: list[int] = []
         with self._engine.connect() as conn:
             self._roots = list(conn.scalars(sa.text(_ROOTS)))
 
     def make(self) -> None:
-        """Change the hosts, as writes of the service would."""
+        """Change the hosts as writes of the service do."""
         if self._held:
             hosts, text, change = self._held, _RELEASE, -1
             self._held = []
         else:
             count = max(1, len(self._roots) // CHANGED)
-            hosts = self._held = self._chance.sample(self._roots, count)
+            hosts = self._held = self._rng.sample(self._roots, count)
             text, change = _HOLD, 1
         statements = [text, _CHANGE_GENERATION]
         if self._keeps_used:
@@ -91,7 +91,7 @@ class Changes:
                 conn.execute(sa.text(statement), given)
 
     def close(self) -> None:
-        """Release what is held, and the connections."""
+        """Release the claims and close the connections."""
         if self._held:
             self.make()
         self._engine.dispose()
@@ -99,20 +99,20 @@ class Changes:
 
 @dataclasses.dataclass
 class Day:
-    """Ask drawn questions; the outcome is the number of candidates of each.
+    """Send random searches; the outcome is the number of candidates by query.
 
-    Before each question hosts change, which is not measured.
+    Hosts change before each search, outside the measured time.
     """
 
     api: Wire
     draw: Draw
     changes: Changes
-    questions: random.Random
+    rng: random.Random
     counts: dict[str, int] = dataclasses.field(default_factory=dict)
     last_use: float = 0.0
 
     def prepare(self, times: int) -> None:
-        """Change hosts, and open the connection again after a turn of the others."""
+        """Change hosts, and reopen a connection that was idle for too long."""
         self.changes.make()
         if time.monotonic() - self.last_use > _IDLE_SECONDS_MAX:
             self.api.close()
@@ -121,7 +121,7 @@ class Day:
     def run(self, times: int) -> Done[list[tuple[str, Answer]]]:
         answers = []
         for _ in range(times):
-            query = self.draw(self.questions)
+            query = self.draw(self.rng)
             path = f"/allocation_candidates?{query}"
             answers.append((query, self.api.send("GET", path)))
         if any(answer.status >= 500 for _, answer in answers):
@@ -133,7 +133,7 @@ class Day:
         for query, answer in answers:
             if answer.status != 200:
                 raise RuntimeError(f"{answer.status}: {answer.content[:500]!r}")
-            # Parsing such a document takes longer than the search.
+            # Parsing the document takes longer than the search.
             self.counts[query] = answer.content.count(b'"allocations":')
         return self.counts
 
@@ -142,7 +142,7 @@ class Day:
 def changing(
     url: str, keeps_used: bool, seed: int
 ) -> collections.abc.Iterator[Changes]:
-    """Yield the changes of a database, which are undone at the end."""
+    """Yield the changes for a database; undo them at the end."""
     changes = Changes(url, keeps_used, seed)
     try:
         yield changes

@@ -1,4 +1,4 @@
-"""Explaining an empty search: beside plain SQL, and against the time of a search."""
+"""Explanations of empty searches, compared with plain SQL and the time limit."""
 
 import contextlib
 import dataclasses
@@ -44,7 +44,7 @@ _GROUPS_QUERY = [
 
 @dataclasses.dataclass(frozen=True)
 class Explain:
-    """Explain a request in this process; with ``engine`` every provider has changed."""
+    """Explain a request in this process; with ``engine``, change all hosts first."""
 
     app: server.Application
     query: list[tuple[str, str]]
@@ -52,7 +52,7 @@ class Explain:
 
     def prepare(self, times: int) -> None:
         if self.engine is None:
-            # The hosts have changed for it too when they did for another.
+            # Refresh the cache, because another side may have changed the hosts.
             self._answer()
             return
         with self.engine.begin() as conn:
@@ -79,9 +79,9 @@ class Explain:
 
 
 def beside_plain_sql(stage: Stage, limits: Limits) -> list[rows.Row]:
-    """Compare with reading all providers and their details by plain SQL.
+    """Compare with plain SQL that reads all providers and their details.
 
-    Raises RuntimeError for an answer that is not complete.
+    Raises RuntimeError if the explanation is not complete.
     """
     url = stage.database(services.ours(), _FLAT)
     with contextlib.ExitStack() as stack:
@@ -90,7 +90,7 @@ def beside_plain_sql(stage: Stage, limits: Limits) -> list[rows.Row]:
         driver = stack.enter_context(contextlib.closing(engine.raw_connection()))
         warm = stack.enter_context(server.in_process(url))
         changed = stack.enter_context(server.in_process(url))
-        # The server of the database descends from this process too.
+        # The database server is a descendant of this process too.
         pids = [os.getpid()]
         plain = bulk.Plain(typing.cast("typing.Any", driver))
         sides = [
@@ -100,7 +100,7 @@ def beside_plain_sql(stage: Stage, limits: Limits) -> list[rows.Row]:
                 "every host changed",
                 pids,
                 Explain(changed, FLAT_QUERY, engine),
-                is_once=True,
+                prepares_each_time=True,
             ),
         ]
         taken = turns.take(sides, limits)
@@ -122,7 +122,7 @@ def beside_plain_sql(stage: Stage, limits: Limits) -> list[rows.Row]:
 def in_time(stage: Stage, limits: Limits) -> list[rows.Row]:
     """Explain a request of four groups that no tree can serve.
 
-    Raises RuntimeError for an answer that is not complete.
+    Raises RuntimeError if the explanation is not complete.
     """
     url = stage.database(services.ours(), _NESTED)
     with server.in_process(url) as app:
@@ -146,4 +146,4 @@ def in_time(stage: Stage, limits: Limits) -> list[rows.Row]:
 def _require_complete(figures: Figures, roots: int) -> None:
     found = figures.outcome
     if not (found["complete"] and found["roots"] == roots and found["relax"]):
-        raise RuntimeError(f"not what was expected: {found}")
+        raise RuntimeError(f"unexpected explanation: {found}")

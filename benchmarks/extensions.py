@@ -1,4 +1,4 @@
-"""How long the extensions take: beside plain SQL, and beside the peer's requests."""
+"""Time of the extensions, compared with plain SQL and with requests to the peer."""
 
 import functools
 
@@ -7,7 +7,7 @@ from benchmarks.turns import Limits
 
 
 def measurements(limits: Limits, timeout_seconds: float) -> rows.Measurements:
-    """Return what makes each row, by what it is called."""
+    """Return the measurements by row name."""
     return {
         bulk.BESIDE_SQL: functools.partial(bulk.beside_plain_sql, limits=limits),
         bulk.BESIDE_PEER: functools.partial(

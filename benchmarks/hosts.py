@@ -1,4 +1,4 @@
-"""What the agent of a host does, as scripts; see ``loads``."""
+"""Scripts of the agent on a host; see ``loads``."""
 
 import typing
 import uuid
@@ -14,12 +14,12 @@ _PINNED = "VCPU"
 
 
 def inventories(totals: Amounts) -> dict[str, dict[str, int]]:
-    """Return the inventories of a body."""
+    """Return the ``inventories`` of a request body."""
     return {name: {"total": total} for name, total in totals.items()}
 
 
 class Reports:
-    """The periodic report of a host: what is known of it is read, and sent again."""
+    """The periodic report of a host: read its data, send its inventories again."""
 
     def __init__(self, host: str) -> None:
         self._path = f"/resource_providers/{host}"
@@ -33,16 +33,16 @@ class Reports:
             api.send("GET", f"{self._path}{what}")
         answer = api.send("PUT", f"{self._path}/inventories", self._offer)
         if answer.status == 200:
-            # It moves by one, whether anything changes or not.
+            # Each PUT advances the generation, even if nothing changes.
             self._offer["resource_provider_generation"] += 1
         return answer
 
     def clean_up(self, api: Connection) -> None:
-        """Nothing was changed."""
+        """Do nothing; the inventories are unchanged."""
 
 
 class Creations:
-    """A new host: the provider, its inventories, traits and aggregates."""
+    """Create a host: the provider, its inventories, traits and aggregates."""
 
     def __init__(self) -> None:
         common = os_traits.get_traits(prefix="HW_CPU_")
@@ -50,7 +50,7 @@ class Creations:
         self._made: list[str] = []
 
     def prepare(self, api: Connection, times: int) -> None:
-        """Nothing is needed."""
+        """Do nothing."""
 
     def attempt(self, api: Connection) -> Answer:
         host = str(uuid.uuid4())
@@ -60,7 +60,7 @@ class Creations:
         generation = "resource_provider_generation"
         traits = {"traits": self._traits, generation: 1}
         aggregates = {"aggregates": [clouds.zone(0)], generation: 2}
-        # A refusal of one shows in the next: the generation has not moved.
+        # If one request is refused, the next one has a stale generation and fails.
         api.send("PUT", f"{path}/traits", traits)
         return api.send("PUT", f"{path}/aggregates", aggregates)
 
@@ -71,7 +71,7 @@ class Creations:
 
 
 class Reshapes:
-    """Processors move from a host to a NUMA node in it, and with them the consumers."""
+    """Move processors, and their allocations, from a host to its NUMA node."""
 
     def __init__(self) -> None:
         self._bodies: list[typing.Any] = []
@@ -102,7 +102,7 @@ class Reshapes:
             made.clear()
 
     def _body(self, api: Connection, host: str, node: str) -> typing.Any:
-        """Put consumers on the host, and return the request that moves them."""
+        """Create consumers on the host; return the request body that moves them."""
         consumers = [str(uuid.uuid4()) for _ in range(_CONSUMERS)]
         self._consumers += consumers
         for consumer in consumers:
@@ -129,7 +129,7 @@ class Reshapes:
 def create(
     api: Connection, provider: str, totals: Amounts, parent: str | None = None
 ) -> None:
-    """Create a provider with inventories; its generation is then 1."""
+    """Create a provider with inventories, at generation 1."""
     body = {"uuid": provider, "name": provider, "parent_provider_uuid": parent}
     offer = {"resource_provider_generation": 0, "inventories": inventories(totals)}
     api.send("POST", "/resource_providers", body)
@@ -137,7 +137,7 @@ def create(
 
 
 def _split(amounts: Amounts) -> tuple[Amounts, Amounts]:
-    """Return what goes to the NUMA node, and what stays at the host."""
+    """Return the amounts that move to the NUMA node and those that stay."""
     rest = dict(amounts)
     return {_PINNED: rest.pop(_PINNED)}, rest
 

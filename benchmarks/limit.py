@@ -1,7 +1,7 @@
-"""The same answer from the plainest SQL, in the same process, beside ours.
+"""The physical limit: the same answer from plain SQL, in the same process.
 
-It reads each time what an answer about so many hosts is made of, and encodes it;
-nothing that checks who asks, or for what, stands before it.
+Plain SQL reads all rows of the answer each time and encodes them, without
+authentication, parsing or any check.
 """
 
 import collections
@@ -18,8 +18,8 @@ import psycopg2.extensions
 import sqlalchemy as sa
 import webob
 
-from benchmarks import clouds, questions, rows, services, turns
-from benchmarks.questions import Question
+from benchmarks import clouds, rows, searches, services, turns
+from benchmarks.searches import Search
 from benchmarks.stage import Stage
 from benchmarks.turns import Done, Figures, Limits, Side
 from tests.servers import server
@@ -49,24 +49,24 @@ FROM resource_provider_aggregates
 JOIN placement_aggregates AS aggregates ON aggregates.id = aggregate_id
 WHERE resource_provider_id = ANY(%s)
 """
-# What is kept of a host in memory holds for its revision only.
+# Cached data of a host is valid for one revision only.
 _CHANGE_ALL = "UPDATE resource_providers SET revision = revision + 1"
 
 _PLAIN = "plain SQL"
 _WARM, _CHANGED, _NEW = "warm", "cold (every host changed)", "cold (new process)"
 
-# The most that ours may take, as parts of what the plainest way takes.
-_MOST = {_WARM: 1, _CHANGED: 2, _NEW: 2}
+# The maximum ratio of our time to that of plain SQL.
+_RATIO_MAX = {_WARM: 1, _CHANGED: 2, _NEW: 2}
 
 
 @dataclasses.dataclass(frozen=True)
 class Plain:
-    """Read the rows, make the document of them, encode it."""
+    """Read the rows, build the document, encode it."""
 
     conn: "psycopg2.extensions.connection"
 
     def prepare(self, times: int) -> None:
-        """Nothing is needed."""
+        """Do nothing."""
 
     def run(self, times: int) -> Done[bytes]:
         return Done(times, [self._answer() for _ in range(times)][-1])
@@ -76,7 +76,7 @@ class Plain:
 
     def _answer(self) -> bytes:
         with self.conn.cursor() as cursor:
-            cursor.execute(_PROVIDERS, [questions.LIMIT])
+            cursor.execute(_PROVIDERS, [searches.LIMIT])
             providers = cursor.fetchall()
             ids = [id_ for id_, _ in providers]
             resources: dict[int, dict[str, object]] = {id_: {} for id_ in ids}
@@ -88,7 +88,7 @@ class Plain:
             cursor.execute(_TRAITS, [ids])
             for id_, name in cursor:
                 traits[id_].append(name)
-            # No answer shows them, and it cannot be found without them.
+            # A search reads the aggregates too, although no answer contains them.
             cursor.execute(_AGGREGATES, [ids])
             cursor.fetchall()
         self.conn.commit()
@@ -115,8 +115,8 @@ class Plain:
 
 
 @dataclasses.dataclass
-class Asking:
-    """Ask an application of ours, in this process; ``renew`` says which one."""
+class InProcessSearch:
+    """Search with our application in this process; ``renew`` returns it."""
 
     renew: collections.abc.Callable[[], server.Application]
     app: server.Application | None = None
@@ -125,7 +125,7 @@ class Asking:
         self.app = self.renew()
 
     def run(self, times: int) -> Done[bytes]:
-        answers = [_answer(self.app, questions.FLAT) for _ in range(times)]
+        answers = [_answer(self.app, searches.FLAT) for _ in range(times)]
         return Done(times, answers[-1])
 
     def outcome(self, answer: bytes) -> str:
@@ -133,40 +133,40 @@ class Asking:
 
 
 def measure(stage: Stage, limits: Limits) -> list[rows.Row]:
-    """Compare us, warm and cold, with the plainest way.
+    """Compare our service, warm and cold, with plain SQL.
 
     Raises RuntimeError when the answers differ.
     """
-    url = stage.database(services.ours(), questions.FLAT_1000)
+    url = stage.database(services.ours(), searches.FLAT_1000)
     with contextlib.ExitStack() as stack:
         engine = sa.create_engine(url)
         stack.callback(engine.dispose)
         driver = stack.enter_context(contextlib.closing(engine.raw_connection()))
 
         def started() -> server.Application:
-            """Return a new application; its connections are open, no more."""
+            """Return a new application with open connections and empty caches."""
             app = stack.enter_context(server.in_process(url))
-            _answer(app, questions.ONE_HOST)
+            _answer(app, searches.ONE_HOST)
             return app
 
         newest = stack.enter_context(contextlib.ExitStack())
 
-        def started_alone() -> server.Application:
-            """Return a new application, and end the one before.
+        def restarted() -> server.Application:
+            """Stop the previous application and return a new one.
 
-            A new process has nobody's memory to look through but its own.
+            Collect garbage, because a new process has no old objects to scan.
             """
             newest.close()
             app = newest.enter_context(server.in_process(url))
-            _answer(app, questions.ONE_HOST)
+            _answer(app, searches.ONE_HOST)
             gc.collect()
             return app
 
         warm, changed = started(), started()
 
         def after_answer() -> server.Application:
-            # The hosts have changed for it too when they did for another.
-            _answer(warm, questions.FLAT)
+            # Refresh the cache, because another side may have changed the hosts.
+            _answer(warm, searches.FLAT)
             return warm
 
         def after_change() -> server.Application:
@@ -174,23 +174,25 @@ def measure(stage: Stage, limits: Limits) -> list[rows.Row]:
                 conn.execute(sa.text(_CHANGE_ALL))
             return changed
 
-        # The server of the database descends from this process too.
+        # The database server is a descendant of this process too.
         pids = [os.getpid()]
         sides = [
             Side(_PLAIN, pids, Plain(typing.cast("typing.Any", driver))),
-            Side(_WARM, pids, Asking(after_answer)),
-            Side(_CHANGED, pids, Asking(after_change), is_once=True),
-            Side(_NEW, pids, Asking(started_alone), is_once=True),
+            Side(_WARM, pids, InProcessSearch(after_answer)),
+            Side(
+                _CHANGED, pids, InProcessSearch(after_change), prepares_each_time=True
+            ),
+            Side(_NEW, pids, InProcessSearch(restarted), prepares_each_time=True),
         ]
         taken = turns.take(sides, limits)
     figures = {name: each for name, each in taken.items() if isinstance(each, Figures)}
     plain = figures.pop(_PLAIN)
     if any(each.outcome != plain.outcome for each in figures.values()):
-        raise RuntimeError("the plainest way gives another answer")
+        raise RuntimeError("plain SQL gives a different answer")
     return [
         rows.Row(
             f"physical limit, 1,000 hosts, {name}",
-            rows.Goal(_MOST[name], is_least=False),
+            rows.Goal(_RATIO_MAX[name], is_least=False),
             {_PLAIN: plain, "ours": each},
             {"ours to plain SQL": rows.ratio(each.sample, plain.sample)},
         )
@@ -198,8 +200,8 @@ def measure(stage: Stage, limits: Limits) -> list[rows.Row]:
     ]
 
 
-def _answer(app: server.Application | None, question: Question) -> bytes:
-    request = webob.Request.blank(question.path, headers=_HEADERS)
+def _answer(app: server.Application | None, search: Search) -> bytes:
+    request = webob.Request.blank(search.path, headers=_HEADERS)
     response = request.get_response(app)
     if response.status_int != 200:
         raise RuntimeError(response.text)
@@ -208,7 +210,7 @@ def _answer(app: server.Application | None, question: Question) -> bytes:
 
 
 def _comparable(answer: bytes) -> str:
-    """Return a digest that does not follow the order of traits and members."""
+    """Return a digest that does not depend on the order of traits and members."""
     document = orjson.loads(answer)
     for summary in document["provider_summaries"].values():
         summary["traits"].sort()

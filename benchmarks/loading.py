@@ -1,4 +1,4 @@
-"""Clouds get into a database: written in bulk, in what both services know."""
+"""Write clouds into a database, in bulk, with the schema of either service."""
 
 import collections.abc
 import contextlib
@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from benchmarks import clouds
 from placement.db import reconcile
 
-# Rows say when they were made, as services expect of them.
-_MADE = "2026-01-01 00:00:00"
+# The creation time of all rows.
+_CREATED = "2026-01-01 00:00:00"
 
-# Keys are given, and right: what they refer to is written by the same function.
+# Skip foreign key checks: the referenced rows are written in the same transaction.
 _WITHOUT_CHECKS = "SET LOCAL session_replication_role = replica"
 
 _OWNERS = """
@@ -47,9 +47,9 @@ _Row = tuple[object, ...]
 def load(cloud: clouds.Cloud, url: str, keeps_used: bool) -> None:
     """Write a cloud into a migrated database without providers; PostgreSQL only.
 
-    Only tables and columns that every service has are written. With ``keeps_used``
-    the database is then brought to what our own migration makes of such a one.
-    Raises KeyError when a resource class is not in the database.
+    Write only tables and columns that both services have. With ``keeps_used``, then
+    apply our data migrations.
+    Raises KeyError if a resource class is not in the database.
     """
     engine = sa.create_engine(url)
     try:
@@ -61,8 +61,7 @@ def load(cloud: clouds.Cloud, url: str, keeps_used: bool) -> None:
         if keeps_used:
             reconcile.reconcile_all(engine)
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-            # What a database in service has had done to it long ago; left undone, it
-            # would be done during the measurement.
+            # Otherwise autovacuum and a checkpoint would run during the measurement.
             conn.execute(sa.text("VACUUM ANALYZE"))
             conn.execute(sa.text("CHECKPOINT"))
     finally:
@@ -91,7 +90,7 @@ def _write_providers(conn: sa.Connection, cloud: clouds.Cloud) -> None:
             for provider in cloud.providers
         ),
     )
-    # The next provider gets its id from the database again.
+    # Advance the sequence past the written ids.
     sequence = "pg_get_serial_sequence('resource_providers', 'id')"
     conn.execute(sa.text(f"SELECT setval({sequence}, {len(ids)})"))
     classes = _ids_by_name(conn, "resource_classes")
@@ -171,9 +170,9 @@ def _copy(
     columns: str,
     rows: collections.abc.Iterable[_Row],
 ) -> None:
-    """Write rows of values that need no quoting."""
-    lines = ("\t".join(map(str, (_MADE, *row))) + "\n" for row in rows)
-    # The driver's own connection: only it knows COPY.
+    """Write rows with COPY; the values must need no quoting."""
+    lines = ("\t".join(map(str, (_CREATED, *row))) + "\n" for row in rows)
+    # COPY needs the connection of the driver.
     driver = typing.cast("typing.Any", conn.connection)
     with contextlib.closing(driver.cursor()) as cursor:
         cursor.copy_expert(

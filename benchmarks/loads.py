@@ -1,7 +1,6 @@
-"""What clients of a scheduler do, each over one connection, again and again.
+"""Scripts of clients; each client repeats its script over one connection.
 
-A script is what one client does; its requests leave nothing to be read but a status,
-so that the client is not what is measured.
+Scripts read only the status of most answers, so that the client's own work is small.
 """
 
 import collections.abc
@@ -10,7 +9,7 @@ import re
 import typing
 import uuid
 
-from benchmarks import clouds, questions
+from benchmarks import clouds, searches
 from tests.functional.connection import Answer, Connection
 
 PROJECT = str(uuid.UUID(int=1))
@@ -19,25 +18,25 @@ USER = str(uuid.UUID(int=2))
 Amounts = collections.abc.Mapping[str, int]
 Allocations = collections.abc.Mapping[str, Amounts]
 
-# The first provider of a candidate, which on a flat cloud is its only one.
+# The first provider of a candidate; on a flat cloud, the only one.
 _CANDIDATE = re.compile(rb'"allocations": ?\{"([0-9a-f-]{36})"')
 
 
 class Script(typing.Protocol):
-    """What one client does."""
+    """The operation that one client repeats."""
 
     def prepare(self, api: Connection, times: int) -> None:
-        """Make ready what it needs to be done so many times; not measured."""
+        """Prepare ``times`` operations; not measured."""
 
     def attempt(self, api: Connection) -> Answer:
-        """Do it once. Answered with 409, it is done again, maybe otherwise."""
+        """Run the operation once; the client repeats it after a 409."""
 
     def clean_up(self, api: Connection) -> None:
-        """Leave the cloud as it was before ``prepare``; not measured."""
+        """Restore the cloud to its state before ``prepare``; not measured."""
 
 
 def claim_body(allocations: Allocations, generation: int | None = None) -> typing.Any:
-    """Return the body that gives a consumer these amounts by provider and class."""
+    """Return the request body for allocations by provider and class."""
     return {
         "allocations": {
             provider: {"resources": dict(amounts)}
@@ -58,7 +57,7 @@ class Claims:
         self._consumers: list[str] = []
 
     def prepare(self, api: Connection, times: int) -> None:
-        """Nothing is needed."""
+        """Do nothing."""
 
     def attempt(self, api: Connection) -> Answer:
         return self._claim(api, self._body)
@@ -77,10 +76,10 @@ class Claims:
 
 
 class ClaimsWithRefusals(Claims):
-    """PUT allocations, every ``interval``-th time of a provider without room.
+    """PUT allocations; every ``interval``-th claim is for a full provider.
 
-    The first of these comes after ``start`` others. Clients may share the full one.
-    A refusal is an operation like the claims that get through.
+    The first of these comes after ``start`` other claims. Clients may share the full
+    provider. A refused claim counts as an operation.
     """
 
     def __init__(
@@ -93,7 +92,7 @@ class ClaimsWithRefusals(Claims):
         self._until_refusal = start
 
     def prepare(self, api: Connection, times: int) -> None:
-        """Fill the provider, unless another client has done so."""
+        """Fill the provider, unless another client has filled it."""
         usages = api.send("GET", f"/resource_providers/{self._full}/usages").document()
         free = clouds.HOST["VCPU"] - usages["usages"]["VCPU"]
         if free:
@@ -108,7 +107,7 @@ class ClaimsWithRefusals(Claims):
         answer = self._claim(api, self._refused)
         if answer.status != 409:
             raise RuntimeError(f"not refused: {answer.status}")
-        # As was intended, so that it is not done again.
+        # The refusal is expected, so the client must not repeat the claim.
         return answer._replace(status=200)
 
 
@@ -117,14 +116,14 @@ class SearchesAndClaims(Claims):
 
     def __init__(self, seed: int) -> None:
         super().__init__({})
-        self._chance = random.Random(seed)
+        self._rng = random.Random(seed)
 
     def attempt(self, api: Connection) -> Answer:
-        query = questions.draw_flavor(self._chance)
+        query = searches.draw_flavor(self._rng)
         path = f"/allocation_candidates?{query}"
         candidates = api.send("GET", path).content
-        # From anywhere in the first tenth, where no summaries are yet.
-        start = self._chance.randrange(len(candidates) // 10)
+        # Start in the first tenth, which holds candidates but no summaries.
+        start = self._rng.randrange(len(candidates) // 10)
         found = _CANDIDATE.search(candidates, start) or _CANDIDATE.search(candidates)
         if found is None:
             raise RuntimeError("there are no candidates")
@@ -146,9 +145,9 @@ class Removals(Claims):
 
 
 class Moves:
-    """POST two consumers: one goes to another host, one stands in for it meanwhile.
+    """POST two consumers: an instance moves, a migration holds its source host.
 
-    Every second time it goes back and the other one goes.
+    Every second time the instance moves back and the migration holds nothing.
     """
 
     def __init__(self, source: str, destination: str) -> None:

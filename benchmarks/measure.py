@@ -1,4 +1,4 @@
-"""What a piece of work takes: time by two clocks, and memory; all from ``/proc``."""
+"""Wall time, processor time and peak memory of processes; the latter from ``/proc``."""
 
 import collections.abc
 import contextlib
@@ -12,7 +12,7 @@ _PEAK = "VmHWM:"
 
 
 class Sample(typing.NamedTuple):
-    """Seconds; ``processor`` is summed over all processes that were watched."""
+    """Seconds; ``processor`` is the sum over all measured processes."""
 
     wall: float
     processor: float
@@ -30,9 +30,9 @@ class _Process(typing.NamedTuple):
 def measured(pids: list[int]) -> collections.abc.Iterator[list[Sample]]:
     """Yield a list that gets one sample when the block ends.
 
-    ``pids`` are the first processes of the services that do the work; their
-    descendants count, those that ended during the block too. Processor time comes
-    in steps of a hundredth of a second: the work should take many.
+    ``pids`` are the main processes of the services. Their descendants count too, also
+    those that end during the block. Processor time has a resolution of 10 ms, so the
+    work should take much longer.
     """
     samples: list[Sample] = []
     processor, wall = processor_seconds(pids), time.perf_counter()
@@ -43,37 +43,37 @@ def measured(pids: list[int]) -> collections.abc.Iterator[list[Sample]]:
 
 
 def processor_seconds(pids: list[int]) -> float:
-    """Return the time that processes and their descendants have used so far."""
+    """Return the processor time of processes and their descendants so far."""
     ticks = sum(process.ticks for process in _watched(pids).values())
     return ticks / _TICKS_PER_SECOND
 
 
 def descendants(pid: int) -> list[int]:
-    """Return a process and all that came from it and still run."""
+    """Return the ids of a process and of its running descendants."""
     return list(_watched([pid]))
 
 
 def peak_bytes(pid: int) -> int:
-    """Return the most memory that one of these processes has ever had resident."""
+    """Return the largest peak of resident memory of a process and its descendants."""
     peaks = []
     for one in descendants(pid):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             for line in pathlib.Path(f"/proc/{one}/status").read_text().splitlines():
                 if line.startswith(_PEAK):
-                    # Always in kB, which are 1,024 bytes here.
+                    # The unit is always kB, meaning 1,024 bytes.
                     peaks.append(int(line.split()[1]) * 1024)
     return max(peaks)
 
 
 def _watched(pids: list[int]) -> dict[int, _Process]:
-    """Return the processes that are, or descend from, those of ``pids``."""
+    """Return the processes ``pids`` and their descendants, by id."""
     processes: dict[int, _Process] = {}
     for directory in pathlib.Path("/proc").glob("[0-9]*"):
-        # A process may end while it is looked at.
+        # A process may end while it is read.
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            # The name may hold spaces and parentheses; what follows it does not.
+            # The name may contain spaces and parentheses; the other fields do not.
             fields = (directory / "stat").read_text().rpartition(")")[2].split()
-            # User and system time, of itself and of children that it has buried.
+            # User and system time, of the process and of its reaped children.
             ticks = sum(int(field) for field in fields[11:15])
             processes[int(directory.name)] = _Process(int(fields[1]), ticks)
 

@@ -1,18 +1,18 @@
-"""Rows as Markdown for people, and as plain values for programs."""
+"""Render rows as Markdown and as JSON documents."""
 
 import collections.abc
 import dataclasses
 
 from benchmarks.rows import Row
-from benchmarks.turns import Figures, Silence
+from benchmarks.turns import Figures, NoAnswer
 
 _HEAD = ("", "must reach", "ratio", "reached", "milliseconds", "peak MB", "remark")
 
 
 def markdown(rows: collections.abc.Iterable[Row]) -> str:
-    """Return a table; two figures with a stroke are by the clock and processor time."""
+    """Return a Markdown table; "a / b" is wall time / processor time."""
     cells = [_HEAD, *map(_cells, rows)]
-    # A column that says nothing is left out; the first has no head.
+    # Leave out empty columns; the first column has no heading.
     shown = [
         number for number in range(len(_HEAD)) if any(row[number] for row in cells[1:])
     ]
@@ -27,7 +27,7 @@ def line(row: Row) -> str:
 
 
 def document(row: Row) -> dict[str, object]:
-    """Return what can be written as JSON; seconds and bytes."""
+    """Return a row as a JSON document, in seconds and bytes."""
     return {
         "row": row.name,
         "goal": dataclasses.asdict(row.goal),
@@ -36,7 +36,7 @@ def document(row: Row) -> dict[str, object]:
         "partial": sorted(row.partial),
         "seconds_per_operation": {
             name: figures.reason
-            if isinstance(figures, Silence)
+            if isinstance(figures, NoAnswer)
             else figures.sample._asdict()
             for name, figures in row.figures.items()
         },
@@ -64,8 +64,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _figures(figures: Figures | Silence) -> str:
-    if isinstance(figures, Silence):
+def _figures(figures: Figures | NoAnswer) -> str:
+    if isinstance(figures, NoAnswer):
         return figures.reason
     return _pair(*(1000 * seconds for seconds in figures.sample))
 
@@ -75,5 +75,5 @@ def _pair(wall: float, processor: float) -> str:
 
 
 def _short(figure: float) -> str:
-    """Return three digits that count, or all of a whole number with more."""
+    """Return three significant digits, or all digits before the decimal point."""
     return f"{figure:.3g}" if figure < 100 else f"{figure:.0f}"

@@ -1,4 +1,4 @@
-"""Rows of a table: what was compared, what it must reach, whether it does."""
+"""Rows of a table: what is compared, the goal, and whether it is reached."""
 
 import collections.abc
 import dataclasses
@@ -6,12 +6,12 @@ import typing
 
 from benchmarks import measure
 from benchmarks.stage import Stage
-from benchmarks.turns import Figures, Silence
+from benchmarks.turns import Figures, NoAnswer
 
 
 @dataclasses.dataclass(frozen=True)
 class Goal:
-    """A bound for ratios by both clocks: the least that they may be, or the most."""
+    """A lower or upper bound for ratios, by wall time, processor time or both."""
 
     bound: float
     is_least: bool = True
@@ -22,7 +22,7 @@ class Goal:
         return f"{'at least' if self.is_least else 'at most'} {self.bound:g}"
 
     def is_reached_by(self, ratio: "Ratio") -> bool:
-        """Whether all clocks that count say so."""
+        """Whether the ratio meets the bound by each time that counts."""
         clocks: collections.abc.Sequence[float] = ratio
         if self.by_wall_only:
             clocks = [ratio.wall]
@@ -34,7 +34,7 @@ class Goal:
 
 
 class Ratio(typing.NamedTuple):
-    """How many times one takes what another takes, by two clocks."""
+    """The ratio of two times, by wall time and by processor time."""
 
     wall: float
     processor: float
@@ -42,39 +42,39 @@ class Ratio(typing.NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """What came of one row.
+    """The result of one row.
 
-    ``ratios`` are by what they are called. Those whose name is in ``partial`` are for
-    somebody who did less of the work; they are shown and decide nothing.
-    ``peak_bytes`` is that of our largest process, where it was looked at. A row that
-    ``is_spoilt`` does not reach its goal, and ``remark`` tells why.
+    ``ratios`` are by name. Those in ``partial`` are for a service that did less work;
+    they are shown, but do not count for the goal. ``peak_bytes`` is the peak of our
+    largest process, if measured. A row that ``is_invalid`` does not reach its goal;
+    ``remark`` says why.
     """
 
     name: str
     goal: Goal
-    figures: dict[str, Figures | Silence]
+    figures: dict[str, Figures | NoAnswer]
     ratios: dict[str, Ratio]
     partial: frozenset[str] = frozenset()
     peak_bytes: int | None = None
     remark: str = ""
-    is_spoilt: bool = False
+    is_invalid: bool = False
 
     @property
     def is_reached(self) -> bool:
-        """There are ratios that count, all keep to the goal, and nothing spoils it."""
+        """The row is valid, and all ratios that count, at least one, meet the goal."""
         deciding = [
             ratio for name, ratio in self.ratios.items() if name not in self.partial
         ]
         is_kept = bool(deciding) and all(map(self.goal.is_reached_by, deciding))
-        return is_kept and not self.is_spoilt
+        return is_kept and not self.is_invalid
 
 
-# What makes rows, by what it is called.
+# Functions that measure rows, by name.
 Measurements = dict[str, collections.abc.Callable[[Stage], list[Row]]]
 
 
 def ratio(over: measure.Sample, under: measure.Sample) -> Ratio:
-    """Return how many times ``over`` takes what ``under`` takes."""
-    # Less than a tick of the clock reads as nothing.
+    """Return the ratio of ``over`` to ``under``."""
+    # Less than one tick of processor time reads as zero.
     processor = over.processor / under.processor if under.processor else float("inf")
     return Ratio(over.wall / under.wall, processor)

@@ -1,4 +1,4 @@
-"""What is asked of which cloud, and what the answer must reach."""
+"""Searches to measure, each with a cloud and a goal."""
 
 import dataclasses
 import functools
@@ -12,8 +12,8 @@ LIMIT = 1000
 
 
 @dataclasses.dataclass(frozen=True)
-class Question:
-    """A search for candidates; ``shape`` makes the cloud that it is asked of."""
+class Search:
+    """A search for candidates; ``shape`` returns the cloud to search."""
 
     shape: clouds.Shape
     query: str
@@ -25,13 +25,13 @@ class Question:
 
 @dataclasses.dataclass(frozen=True)
 class AgainstPeer:
-    """The same question to us and to the peer.
+    """The same search on our service and on the peer.
 
-    ``draw`` draws other questions of the kind, and ``day_goal`` is for them.
+    ``draw`` draws similar searches for a day, with the goal ``day_goal``.
     """
 
     name: str
-    question: Question
+    search: Search
     goal: Goal
     draw: day.Draw | None = None
     day_goal: Goal | None = None
@@ -39,11 +39,11 @@ class AgainstPeer:
 
 @dataclasses.dataclass(frozen=True)
 class Growth:
-    """A question to us, and a larger one; the goal is for what it takes more."""
+    """A search on our service at two sizes; the goal is for the ratio of the times."""
 
     name: str
-    small: Question
-    large: Question
+    small: Search
+    large: Search
     goal: Goal
     draw: day.Draw | None = None
     day_goal: Goal | None = None
@@ -75,13 +75,13 @@ _FILTERS = (
     ("required", f"HW_CPU_AARCH64_AES,{clouds.FAST},!{clouds.DRAINED}"),
     ("member_of", f"in:{clouds.zone(1)},{clouds.zone(2)}"),
 )
-# More than any host has left of what each of them has.
+# An amount of VCPU that every host has in total, but none has free.
 _TOO_MUCH = ("resources", _resources(**{**clouds.CLAIM, "VCPU": clouds.HOST["VCPU"]}))
 
 
-def _flavor(chance: random.Random) -> dict[str, int]:
-    """Draw one of 200 flavors, all of which fit on every host."""
-    number = chance.randrange(day.FLAVORS)
+def _flavor(rng: random.Random) -> dict[str, int]:
+    """Draw one of 200 flavors; each fits on every host."""
+    number = rng.randrange(day.FLAVORS)
     return {
         "VCPU": 1 + number % 8,
         "MEMORY_MB": 512 * (1 + number % 25),
@@ -90,10 +90,10 @@ def _flavor(chance: random.Random) -> dict[str, int]:
 
 
 def _drawn(*others: tuple[str, str | int]) -> day.Draw:
-    """Return what draws a flavor, and asks for ``others`` each time."""
+    """Return a function that draws a flavor and adds the parameters ``others``."""
 
-    def draw(chance: random.Random) -> str:
-        return _query(("resources", _resources(**_flavor(chance))), *others)
+    def draw(rng: random.Random) -> str:
+        return _query(("resources", _resources(**_flavor(rng))), *others)
 
     return draw
 
@@ -101,29 +101,29 @@ def _drawn(*others: tuple[str, str | int]) -> day.Draw:
 draw_flavor = _drawn(_LIMIT)
 
 
-def _drawn_filters(chance: random.Random) -> str:
+def _drawn_filters(rng: random.Random) -> str:
     """Draw a flavor, two of 20 aggregates and one of 10 sets of traits."""
     aggregates = [clouds.zone(number) for number in range(clouds.ZONES)]
     aggregates += [clouds.tenant(number) for number in range(clouds.ZONES)]
-    first = chance.randrange(0, len(aggregates), 2)
-    wanted = clouds.FAST if chance.randrange(2) else clouds.SLOW
-    avoided = clouds.DRAINED if chance.randrange(2) else clouds.OPEN
+    first = rng.randrange(0, len(aggregates), 2)
+    wanted = clouds.FAST if rng.randrange(2) else clouds.SLOW
+    avoided = clouds.DRAINED if rng.randrange(2) else clouds.OPEN
     avoided = f"!{avoided}" if avoided == clouds.DRAINED else clouds.OPEN
     common = ("AARCH64_AES", "X86_AVX", "X86_AVX2", "X86_SSE", "X86_BMI")
-    traits = f"HW_CPU_{chance.choice(common)},{wanted},{avoided}"
+    traits = f"HW_CPU_{rng.choice(common)},{wanted},{avoided}"
     return _query(
-        ("resources", _resources(**_flavor(chance))),
+        ("resources", _resources(**_flavor(rng))),
         ("required", traits),
         ("member_of", f"in:{aggregates[first]},{aggregates[first + 1]}"),
         _LIMIT,
     )
 
 
-def _drawn_too_much(chance: random.Random) -> str:
-    """Draw an amount that a host has and that none has left."""
+def _drawn_too_much(rng: random.Random) -> str:
+    """Draw an amount that every host has in total, but none has free."""
     used = 10 * clouds.CLAIM["MEMORY_MB"]
     left = clouds.HOST["MEMORY_MB"] - used
-    amounts = {**_flavor(chance), "MEMORY_MB": left + 1 + chance.randrange(used - 1)}
+    amounts = {**_flavor(rng), "MEMORY_MB": left + 1 + rng.randrange(used - 1)}
     return _query(("resources", _resources(**amounts)), _LIMIT)
 
 
@@ -154,8 +154,8 @@ def _devices(count: int, policy: str) -> str:
     return _query(_CLAIM, *groups, ("group_policy", policy), _LIMIT)
 
 
-def _drawn_granular(chance: random.Random) -> str:
-    flavor = _flavor(chance)
+def _drawn_granular(rng: random.Random) -> str:
+    flavor = _flavor(rng)
     groups = dict(_GRANULAR)
     groups["resources"] = _resources(DISK_GB=flavor.pop("DISK_GB"))
     groups["resources_NUMA"] = _resources(**flavor)
@@ -175,21 +175,21 @@ def _too_many_groups(count: int) -> str:
     return _query(*groups, ("group_policy", "none"), _LIMIT)
 
 
-FLAT = Question(FLAT_1000, _query(_CLAIM, _LIMIT))
-ONE_HOST = Question(FLAT_1000, _query(_CLAIM, ("in_tree", clouds.host_uuid(1))))
+FLAT = Search(FLAT_1000, _query(_CLAIM, _LIMIT))
+ONE_HOST = Search(FLAT_1000, _query(_CLAIM, ("in_tree", clouds.host_uuid(1))))
 
 
 def _day(bound: float, is_least: bool = True) -> Goal:
     return Goal(bound, is_least, by_processor_only=True)
 
 
-# In such an order that those of the same cloud follow each other.
-QUESTIONS: list[AgainstPeer | Growth] = [
+# Searches of the same cloud are adjacent.
+SEARCHES: list[AgainstPeer | Growth] = [
     AgainstPeer(
         "flat, 1,000 hosts, limit=1000", FLAT, Goal(20), _drawn(_LIMIT), _day(40)
     ),
     AgainstPeer(
-        "flat, 1,000 hosts, no limit", Question(FLAT_1000, _query(_CLAIM)), Goal(12)
+        "flat, 1,000 hosts, no limit", Search(FLAT_1000, _query(_CLAIM)), Goal(12)
     ),
     Growth(
         "growth, from 10 to 1,000 consumers per host",
@@ -199,103 +199,101 @@ QUESTIONS: list[AgainstPeer | Growth] = [
     ),
     AgainstPeer(
         "flat, 10,000 hosts, limit=1000",
-        Question(FLAT_10000, _query(_CLAIM, _LIMIT)),
+        Search(FLAT_10000, _query(_CLAIM, _LIMIT)),
         Goal(100),
         _drawn(_LIMIT),
         _day(100),
     ),
     AgainstPeer(
         "flat, 10,000 hosts, root_required of a trait of all, limit=1000",
-        Question(FLAT_10000, _query(_CLAIM, ("root_required", clouds.COMPUTE), _LIMIT)),
+        Search(FLAT_10000, _query(_CLAIM, ("root_required", clouds.COMPUTE), _LIMIT)),
         Goal(40),
         _drawn(("root_required", clouds.COMPUTE), _LIMIT),
         _day(40),
     ),
     AgainstPeer(
         "flat, 10,000 hosts, limit=10",
-        Question(FLAT_10000, _query(_CLAIM, ("limit", 10))),
+        Search(FLAT_10000, _query(_CLAIM, ("limit", 10))),
         Goal(300),
         _drawn(("limit", 10)),
         _day(300),
     ),
     AgainstPeer(
         "flat, 10,000 hosts, required and forbidden traits, member_of, limit=1000",
-        Question(FLAT_10000, _query(_CLAIM, *_FILTERS, _LIMIT)),
+        Search(FLAT_10000, _query(_CLAIM, *_FILTERS, _LIMIT)),
         Goal(40),
         _drawn_filters,
         _day(40),
     ),
     AgainstPeer(
         "flat, 10,000 hosts, in_tree of one host",
-        Question(
-            FLAT_10000, _query(_CLAIM, ("in_tree", clouds.host_uuid(5000)), _LIMIT)
-        ),
+        Search(FLAT_10000, _query(_CLAIM, ("in_tree", clouds.host_uuid(5000)), _LIMIT)),
         Goal(40),
     ),
     AgainstPeer(
-        "flat, 10,000 hosts, nobody can serve it",
-        Question(FLAT_10000, _query(_TOO_MUCH, _LIMIT)),
+        "flat, 10,000 hosts, no host fits",
+        Search(FLAT_10000, _query(_TOO_MUCH, _LIMIT)),
         Goal(10),
         _drawn_too_much,
         _day(10),
     ),
     AgainstPeer(
         "flat, 10,000 hosts, no limit",
-        Question(FLAT_10000, _query(_CLAIM)),
+        Search(FLAT_10000, _query(_CLAIM)),
         Goal(12),
     ),
     Growth(
         "growth, from 10,000 to 100,000 hosts, limit=1000",
-        Question(FLAT_10000, _query(_CLAIM, _LIMIT)),
-        Question(FLAT_100000, _query(_CLAIM, _LIMIT)),
+        Search(FLAT_10000, _query(_CLAIM, _LIMIT)),
+        Search(FLAT_100000, _query(_CLAIM, _LIMIT)),
         Goal(2, is_least=False),
         _drawn(_LIMIT),
         _day(1.5, is_least=False),
     ),
     AgainstPeer(
         "nested, 1,000 trees of 8, isolate and same_subtree, limit=1000",
-        Question(_NESTED, _query(*_GRANULAR, _LIMIT)),
+        Search(_NESTED, _query(*_GRANULAR, _LIMIT)),
         Goal(15),
         _drawn_granular,
         _day(15),
     ),
     AgainstPeer(
         "sharing storage, 1,000 hosts in 2 pools, limit=1000",
-        Question(_SHARING, _query(_CLAIM, _LIMIT)),
+        Search(_SHARING, _query(_CLAIM, _LIMIT)),
         Goal(20),
         _drawn(_LIMIT),
         _day(20),
     ),
     AgainstPeer(
         "wide, 8 devices, 8 groups, 100 hosts, limit=1000, isolate",
-        Question(_WIDE_8, _devices(8, "isolate")),
+        Search(_WIDE_8, _devices(8, "isolate")),
         Goal(20),
         _drawn_devices(8, "isolate"),
         _day(20),
     ),
     AgainstPeer(
         "wide, 8 devices, 8 groups, 100 hosts, limit=1000, none",
-        Question(_WIDE_8, _devices(8, "none")),
+        Search(_WIDE_8, _devices(8, "none")),
         Goal(20),
         _drawn_devices(8, "none"),
         _day(20),
     ),
     Growth(
         "wide, 16 devices, 16 groups, 100 hosts, limit=1000, isolate",
-        Question(_WIDE_8, _devices(8, "isolate")),
-        Question(_WIDE_16, _devices(16, "isolate")),
+        Search(_WIDE_8, _devices(8, "isolate")),
+        Search(_WIDE_16, _devices(16, "isolate")),
         Goal(5, is_least=False),
     ),
     Growth(
         "wide, 16 devices, 16 groups, 100 hosts, limit=1000, none",
-        Question(_WIDE_8, _devices(8, "none")),
-        Question(_WIDE_16, _devices(16, "none")),
+        Search(_WIDE_8, _devices(8, "none")),
+        Search(_WIDE_16, _devices(16, "none")),
         Goal(5, is_least=False),
     ),
     Growth(
         "10 devices of 3 units, 11 groups of 2, to 16 devices, 17 groups",
-        Question(_UNITS_10, _too_many_groups(11)),
-        Question(_UNITS_16, _too_many_groups(17)),
+        Search(_UNITS_10, _too_many_groups(11)),
+        Search(_UNITS_16, _too_many_groups(17)),
         Goal(5, is_least=False),
     ),
 ]

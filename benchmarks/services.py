@@ -1,4 +1,4 @@
-"""The services that are compared, and the interpreters that they run in."""
+"""The services to compare, and their Python interpreters."""
 
 import os
 import pathlib
@@ -17,7 +17,7 @@ _PEER_PACKAGES = [
     "PyMySQL",
 ]
 
-# What the peer's documentation advises for wide trees and large answers.
+# The settings that the peer's documentation advises for wide trees.
 _TUNED: configuration.Options = {
     "workarounds": {"optimize_for_wide_provider_trees": "true"},
     "placement": {
@@ -28,10 +28,10 @@ _TUNED: configuration.Options = {
 
 
 class Service(typing.NamedTuple):
-    """``python`` is the interpreter of the virtual environment that has it.
+    """A service to compare; ``python`` is the interpreter of its virtual environment.
 
-    ``options`` go into its ``placement.conf``. ``keeps_used`` is true of a service
-    that keeps the sums of the allocations in its database.
+    ``options`` go into its ``placement.conf``. ``keeps_used`` is true if the service
+    stores the sums of the allocations in its database.
     """
 
     name: str
@@ -41,14 +41,14 @@ class Service(typing.NamedTuple):
 
 
 def ours() -> Service:
-    """Return the service of this checkout, in the interpreter that runs this."""
+    """Return the service of this checkout, with the current interpreter."""
     return Service("ours", pathlib.Path(sys.executable), keeps_used=True)
 
 
 def peer() -> Service:
-    """Return the existing service, from PyPI, in a virtual environment of its own.
+    """Return the existing service, from PyPI, in its own virtual environment.
 
-    The environment is made once and kept in the user's cache directory.
+    The environment is created once, in the user's cache directory.
     """
     directory = _cache() / f"peer-{PEER_VERSION}-{sys.version_info.minor}"
     python = directory / "bin" / "python"

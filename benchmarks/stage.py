@@ -1,4 +1,4 @@
-"""One PostgreSQL, a database for each schema and cloud, and servers on them."""
+"""A PostgreSQL cluster, a database per schema and cloud, and running services."""
 
 import collections.abc
 import contextlib
@@ -10,25 +10,25 @@ import typing
 from benchmarks import clouds, loading, measure, services
 from tests.servers import configuration, postgresql, programs, server
 
-# A process that wants more is refused, so that the machine lives through what a
-# service does with a question that is too much for it.
+# Limit the memory of each process, so that a search that a service cannot handle does
+# not exhaust the machine.
 _ADDRESS_SPACE_BYTES = 8 * 2**30
 
 
 class Running(typing.NamedTuple):
-    """A service that listens; ``pids`` are its first process and the database's."""
+    """A running service; ``pids`` are its main process and that of the database."""
 
     name: str
     url: str
     pids: list[int]
 
     def peak_bytes(self) -> int:
-        """Return the most memory that a process of the service has had."""
+        """Return the peak of resident memory of the service's largest process."""
         return measure.peak_bytes(self.pids[0])
 
 
 class Stage:
-    """Makes databases when they are first asked for, and keeps them to the end."""
+    """Creates databases on first use and keeps them until the end."""
 
     def __init__(self, cluster: postgresql.Cluster, workers: int, threads: int) -> None:
         self.cluster = cluster
@@ -37,7 +37,7 @@ class Stage:
         self._databases: dict[tuple[pathlib.Path, clouds.Shape], str] = {}
 
     def database(self, service: services.Service, shape: clouds.Shape) -> str:
-        """Return the URL of a database with the schema of ``service`` and a cloud.
+        """Return the URL of a database with the schema of ``service`` and the cloud.
 
         Services from the same virtual environment share it.
         """
@@ -72,13 +72,13 @@ class Stage:
 
 @contextlib.contextmanager
 def opened(workers: int, threads: int) -> collections.abc.Iterator[Stage]:
-    """Yield a stage on a PostgreSQL that waits for its disk as a real one does."""
+    """Yield a stage on a PostgreSQL that syncs to disk, as in production."""
     with postgresql.running(durable=True) as cluster:
         yield Stage(cluster, workers, threads)
 
 
 def prepare(service: services.Service, url: str) -> None:
-    """Migrate an empty database with the service's own command; put names in."""
+    """Migrate an empty database with the service's own command; sync standard names."""
     with tempfile.TemporaryDirectory() as made:
         configuration.write(pathlib.Path(made), url)
         programs.migrate(pathlib.Path(made), service.python)

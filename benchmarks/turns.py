@@ -1,4 +1,4 @@
-"""Several sides do the same work in turns, and what that takes each of them."""
+"""Measure the same work on several sides, in turns."""
 
 import collections.abc
 import dataclasses
@@ -9,7 +9,7 @@ import typing
 
 from benchmarks import measure
 
-# How long one measurement should be, for the processor's clock to tick often.
+# The target duration of one measurement, many ticks of processor time.
 SAMPLE_SECONDS = 0.5
 TIMES_MAX = 500
 
@@ -20,62 +20,59 @@ T = typing.TypeVar("T")
 
 
 class Done(typing.NamedTuple, typing.Generic[T]):
-    """Operations done, or the part of one, and what came back."""
+    """The number of operations, possibly a fraction of one, and their answers."""
 
     operations: float
     answers: T
 
 
 class Work(typing.Protocol[T]):
-    """Work that can be done any number of times."""
+    """An operation to measure."""
 
     def prepare(self, times: int) -> None:
-        """Make ready what it needs; not measured."""
+        """Prepare ``times`` operations; not measured."""
 
     def run(self, times: int) -> Done[T]:
-        """Do it; this is what is measured.
+        """Run the operation ``times`` times; this is measured.
 
         Raises TimeoutError, or another failure of the connection, when the service
         does not answer.
         """
 
     def outcome(self, answers: T) -> object:
-        """Say what the answers amount to, and leave things as they were before.
-
-        Reading an answer is a client's work and not measured.
-        """
+        """Parse the answers into a comparable result, and clean up; not measured."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Side:
-    """Somebody who does the work; ``pids`` are the processes that do it for them.
+    """One side of a comparison: its work, and the processes that do the work.
 
-    With ``is_once`` the work is prepared anew for each time that it is done.
+    With ``prepares_each_time``, ``prepare`` runs before each single operation.
     """
 
     name: str
     pids: list[int]
     work: Work[typing.Any]
-    is_once: bool = False
+    prepares_each_time: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-    """Medians per operation, and what the answers of the last turn amounted to."""
+    """Medians per operation, and the outcome of the last turn."""
 
     sample: measure.Sample
     outcome: typing.Any
 
 
 @dataclasses.dataclass(frozen=True)
-class Silence:
-    """There was no answer, and this is how."""
+class NoAnswer:
+    """The service did not answer, for this reason."""
 
     reason: str
 
 
 class Limits(typing.NamedTuple):
-    """``rounds`` are counted; none begins later than ``seconds`` after the first."""
+    """The number of rounds; no round begins more than ``seconds`` after the first."""
 
     rounds: int
     seconds: float
@@ -83,15 +80,14 @@ class Limits(typing.NamedTuple):
 
 def take(
     sides: collections.abc.Sequence[Side], limits: Limits
-) -> dict[str, Figures | Silence]:
-    """Let the sides work in turns, another one first each time; returns by name.
+) -> dict[str, Figures | NoAnswer]:
+    """Measure the sides in turns, in alternating order; return the results by name.
 
-    So a slow minute of the machine is slow for all. What comes before the first
-    round is not counted: pools and caches fill, and it shows how often the work has
-    to be done for a measurement to be long enough. Who fails to answer once is not
-    asked again.
+    A slow minute of the machine thus affects all sides. A warm-up before the first
+    round is not counted: it fills pools and caches, and determines the number of
+    operations per turn. A service that did not answer is not measured again.
     """
-    taken = {side.name: _Taken(side) for side in sides}
+    taken = {side.name: _Measurement(side) for side in sides}
     for each in taken.values():
         each.warm_up()
     started = time.monotonic()
@@ -103,26 +99,28 @@ def take(
     return {name: each.result() for name, each in taken.items()}
 
 
-class _Taken:
+class _Measurement:
     def __init__(self, side: Side) -> None:
         self._side = side
         self._times = 1
         self._samples: list[measure.Sample] = []
         self._outcome: typing.Any = None
-        self._silence: Silence | None = None
+        self._no_answer: NoAnswer | None = None
 
     def warm_up(self) -> None:
         wall = self._run(1).wall
         if wall < SAMPLE_SECONDS:
-            # The first had connections to open and caches to fill.
+            # The first run includes opening connections and filling caches.
             wall = self._run(1).wall
-        if not self._silence:
+        if not self._no_answer:
             self._times = max(1, min(round(SAMPLE_SECONDS / wall), TIMES_MAX))
 
     def take_turn(self) -> None:
-        runs, times = (self._times, 1) if self._side.is_once else (1, self._times)
+        runs, times = 1, self._times
+        if self._side.prepares_each_time:
+            runs, times = times, runs
         done = [self._run(times) for _ in range(runs)]
-        if not self._silence:
+        if not self._no_answer:
             self._samples.append(
                 measure.Sample(
                     statistics.mean(sample.wall for sample in done),
@@ -130,9 +128,9 @@ class _Taken:
                 )
             )
 
-    def result(self) -> Figures | Silence:
-        if self._silence:
-            return self._silence
+    def result(self) -> Figures | NoAnswer:
+        if self._no_answer:
+            return self._no_answer
         medians = measure.Sample(
             statistics.median(sample.wall for sample in self._samples),
             statistics.median(sample.processor for sample in self._samples),
@@ -140,8 +138,8 @@ class _Taken:
         return Figures(medians, self._outcome)
 
     def _run(self, times: int) -> measure.Sample:
-        """Return what an operation takes; nothing, once there was no answer."""
-        if self._silence:
+        """Return the time per operation, or zero after the side did not answer."""
+        if self._no_answer:
             return _NOTHING
         work = self._side.work
         work.prepare(times)
@@ -152,7 +150,7 @@ class _Taken:
         except (OSError, http.client.HTTPException) as failure:
             seconds = time.monotonic() - started
             kind = "" if isinstance(failure, TimeoutError) else f" ({failure})"
-            self._silence = Silence(f"no answer in {seconds:.0f} s{kind}")
+            self._no_answer = NoAnswer(f"no answer in {seconds:.0f} s{kind}")
             return _NOTHING
         self._outcome = work.outcome(done.answers)
         return samples[0].per(done.operations)

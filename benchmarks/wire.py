@@ -1,7 +1,7 @@
-"""Requests over one connection by a client that does as little as one can.
+"""A minimal HTTP client, so that its own work hardly counts.
 
-Each is sent in one piece, and of the headers of an answer only what says where it ends
-is read: what is measured is the service, not the HTTP library of its client.
+It sends each request in one piece, and reads only the response headers that say where
+the response ends.
 """
 
 import http.client
@@ -20,7 +20,7 @@ _CHUNK = 2**18
 
 
 class Wire(Connection):
-    """Does what ``Connection`` does, with answers that tell their length."""
+    """A ``Connection`` for responses that have a ``Content-Length``."""
 
     def __init__(self, url: str, version: str, seconds: float = SECONDS) -> None:
         super().__init__(url, version, seconds)
@@ -54,7 +54,7 @@ class Wire(Connection):
         return self._socket
 
     def close(self) -> None:
-        """Close the connection; the next request opens another one."""
+        """Close the connection; the next request opens a new one."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -63,12 +63,12 @@ class Wire(Connection):
         received = b""
         while (end := received.find(_HEAD_END)) < 0:
             received += self._receive(opened)
-        # With the ends of both its first and its last line.
+        # Including the line ends of the first and the last line.
         head = received[: end + 2]
         status = int(head[9:12])
         length = _LENGTH.search(head)
         if length is None and status != http.HTTPStatus.NO_CONTENT:
-            raise http.client.HTTPException("the answer does not tell its length")
+            raise http.client.HTTPException("the response has no Content-Length")
         parts = [received[end + len(_HEAD_END) :]]
         left = int(length[1] if length else 0) - len(parts[0])
         while left > 0:
