@@ -131,7 +131,7 @@ DELIBERATE: list[Deliberate] = [
         "others",
         conditions.any_of(
             searching.loses_anchors,
-            searching.asks_twice_for_a_class,
+            searching.requests_a_class_twice,
             searching.has_bare_group,
         ),
         _BODY,
@@ -157,7 +157,7 @@ DELIBERATE: list[Deliberate] = [
     ),
     Deliberate(
         "unspecified: which candidates a limit selects",
-        searching.is_cut_alike,
+        searching.reaches_limit_in_both,
         _BODY,
     ),
 ]

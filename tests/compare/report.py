@@ -84,7 +84,7 @@ def lines(
     groups: dict[FindingClass, list[Finding]], tally: Tally
 ) -> collections.abc.Iterator[str]:
     """Yield the report, line by line."""
-    yield "Answers of the peer, by what was wanted before anything was spoilt:"
+    yield "Answers of the peer, by operation before mutation:"
     operations = sorted({operation for operation, _ in tally.answers})
     for wanted in operations:
         counts = (

@@ -1,4 +1,4 @@
-"""Properties of searches that deliberate differences depend on."""
+"""Conditions on searches, for deliberate differences."""
 
 import collections
 import collections.abc
@@ -10,8 +10,7 @@ from tests.compare.exchange import Answer, Exchange
 _SEARCHES = ("GET /allocation_candidates", "GET /resource_providers")
 _GROUPED = re.compile(r"(resources|required|member_of|in_tree)(.*)")
 
-
-# What a value of a parameter that counts once has to be.
+# Checks of the values of parameters of which only one value counts.
 _SINGLE: dict[str, collections.abc.Callable[[str], object]] = {
     "limit": re.compile("[1-9][0-9]*").fullmatch,
     "group_policy": ("none", "isolate").__contains__,
@@ -22,14 +21,14 @@ def _is_candidates(exchange: Exchange) -> bool:
     return exchange.request.operation == "GET /allocation_candidates"
 
 
-def _are_found(exchange: Exchange) -> bool:
-    """Tell whether it is a search that both have answered."""
+def _both_succeed(exchange: Exchange) -> bool:
+    """Return whether both services answer a candidate search with 200."""
     statuses = {exchange.peer.status, exchange.ours.status}
     return _is_candidates(exchange) and statuses == {200}
 
 
 def _groups(exchange: Exchange) -> dict[str, dict[str, list[str]]]:
-    """Return the values by parameter, by suffix of the group."""
+    """Return, by group suffix, the values of each parameter."""
     groups: dict[str, dict[str, list[str]]] = collections.defaultdict(
         lambda: collections.defaultdict(list)
     )
@@ -41,8 +40,8 @@ def _groups(exchange: Exchange) -> dict[str, dict[str, list[str]]]:
 
 
 def _classes(group: dict[str, list[str]]) -> set[str]:
-    asked = group.get("resources", [""])[-1]
-    return {item.partition(":")[0] for item in asked.split(",") if item}
+    resources = group.get("resources", [""])[-1]
+    return {item.partition(":")[0] for item in resources.split(",") if item}
 
 
 def _requests(answer: Answer) -> list[typing.Any]:
@@ -52,12 +51,14 @@ def _requests(answer: Answer) -> list[typing.Any]:
 
 
 def has_hidden_unknown_name(exchange: Exchange) -> bool:
-    said = exchange.ours.detail.lower()
+    detail = exchange.ours.detail.lower()
     if exchange.peer.status != 200 or exchange.ours.status != 400:
         return False
     document = exchange.peer.document()
     found = [document.get("allocation_requests"), document.get("resource_providers")]
-    return [] in found and ("no such trait" in said or "no such resource class" in said)
+    return [] in found and (
+        "no such trait" in detail or "no such resource class" in detail
+    )
 
 
 def has_unknown_name_in_both(exchange: Exchange) -> bool:
@@ -73,10 +74,10 @@ def has_unknown_name_in_both(exchange: Exchange) -> bool:
     )
 
 
-def is_cut_alike(exchange: Exchange) -> bool:
-    """Tell whether both answers are cut by a limit, to as many candidates."""
+def reaches_limit_in_both(exchange: Exchange) -> bool:
+    """Return whether both answers have as many candidates as the limit allows."""
     limits = [value for name, value in exchange.request.query if name == "limit"]
-    if not _are_found(exchange) or not limits:
+    if not _both_succeed(exchange) or not limits:
         return False
     counts = {len(_requests(exchange.peer)), len(_requests(exchange.ours))}
     return counts == {int(limits[0])}
@@ -84,14 +85,14 @@ def is_cut_alike(exchange: Exchange) -> bool:
 
 def loses_anchors(exchange: Exchange) -> bool:
     groups = _groups(exchange)
-    if not _are_found(exchange) or "" not in groups or len(groups) < 2:
+    if not _both_succeed(exchange) or "" not in groups or len(groups) < 2:
         return False
     return _has_fewer(exchange.peer, exchange.ours)
 
 
-def asks_twice_for_a_class(exchange: Exchange) -> bool:
+def requests_a_class_twice(exchange: Exchange) -> bool:
     groups = _groups(exchange)
-    if not _are_found(exchange) or "" not in groups:
+    if not _both_succeed(exchange) or "" not in groups:
         return False
     policies = [each for name, each in exchange.request.query if name == "group_policy"]
     suffixed = [_classes(group) for suffix, group in groups.items() if suffix]
@@ -108,18 +109,18 @@ def fails_on_nested_sharing(exchange: Exchange) -> bool:
 
 
 def has_bare_group(exchange: Exchange) -> bool:
-    if not _are_found(exchange):
+    if not _both_succeed(exchange):
         return False
     return any(
         suffix
         and not group.get("resources")
-        and (group.get("in_tree") or not _has_wanted(group))
+        and (group.get("in_tree") or not _requires_any(group))
         for suffix, group in _groups(exchange).items()
     )
 
 
-def _has_wanted(group: dict[str, list[str]]) -> bool:
-    """Tell whether the group wants a trait, or to be in an aggregate."""
+def _requires_any(group: dict[str, list[str]]) -> bool:
+    """Return whether the group requires a trait or an aggregate."""
     traits = [item for each in group.get("required", []) for item in each.split(",")]
     # "!in:" forbids every aggregate of its list.
     values = [*traits, *group.get("member_of", [])]
@@ -127,18 +128,18 @@ def _has_wanted(group: dict[str, list[str]]) -> bool:
 
 
 def has_unchecked_value(exchange: Exchange) -> bool:
-    """Tell whether ours refuses a value that a good one comes after."""
+    """Return whether only our service refuses an invalid value before a valid one."""
     if not _is_candidates(exchange) or exchange.ours.status != 400:
         return False
-    for name, is_good in _SINGLE.items():
+    for name, is_valid in _SINGLE.items():
         values = [value for key, value in exchange.request.query if key == name]
         for value in values[:-1]:
-            told = f"Invalid query string parameters: {value!r} "
+            message = f"Invalid query string parameters: {value!r} "
             if (
-                not is_good(value)
-                and is_good(values[-1])
-                and told in exchange.ours.detail
-                and told not in exchange.peer.detail
+                not is_valid(value)
+                and is_valid(values[-1])
+                and message in exchange.ours.detail
+                and message not in exchange.peer.detail
             ):
                 return True
     return False

@@ -1,7 +1,7 @@
 """The examples of ``api-ref/``: parse a page, send the requests, compare responses.
 
 An example is two fenced blocks, the request before the response; api-ref/index.md,
-"Examples", says how they are written and what the placeholders stand for.
+"Examples", describes their format and the placeholders.
 """
 
 import collections.abc
@@ -54,9 +54,9 @@ class Message(typing.NamedTuple):
 
 
 class Example(typing.NamedTuple):
-    """One request and the response to it; ``line`` is where the page has it.
+    """One request and its response; ``line`` is its line number on the page.
 
-    ``operation`` is the heading that the example stands under.
+    ``operation`` is the heading above the example.
     """
 
     page: str
@@ -89,7 +89,7 @@ def section(text: str, operation: str) -> str:
 def examples(name: str, text: str) -> list[Example]:
     """Return the examples of a page in order.
 
-    Raises ExampleError.
+    Raises ExampleError for a malformed example.
     """
     found = []
     blocks = list(_BLOCK.finditer(text))
@@ -98,22 +98,22 @@ def examples(name: str, text: str) -> list[Example]:
     kinds = [block[1] for block in blocks]
     if kinds != ["request", "response"] * (len(kinds) // 2):
         raise ExampleError(f"{name}: requests and responses do not alternate")
-    for asked, told in zip(blocks[::2], blocks[1::2], strict=True):
-        before = headings(text[: asked.start()])
+    for request, response in zip(blocks[::2], blocks[1::2], strict=True):
+        before = headings(text[: request.start()])
         found.append(
             Example(
                 page=name,
-                line=text.count("\n", 0, asked.start()) + 1,
+                line=text.count("\n", 0, request.start()) + 1,
                 operation=before[-1] if before else None,
-                request=message(asked[2]),
-                response=message(told[2]),
+                request=message(request[2]),
+                response=message(response[2]),
             )
         )
     return found
 
 
 def message(text: str) -> Message:
-    """Read the inside of a block. Raises ExampleError."""
+    """Parse the content of a block. Raises ExampleError for a malformed header."""
     head, _, body = text.partition("\n\n")
     first, *lines = head.strip().splitlines()
     headers = {}
@@ -141,13 +141,13 @@ def send(application: server.Application, request: Message) -> webob.Response:
 def differences(expected: Message, response: webob.Response) -> list[str]:
     """Return the differences between the response and the example."""
     found = []
-    # The reason phrase is for readers.
+    # Ignore the reason phrase.
     if str(response.status_int) != expected.first.split()[0]:
         found.append(f"status is {response.status}, not {expected.first}")
     for name, value in expected.headers.items():
-        came = response.headers.get(name, "")
-        if not matches_text(value, came):
-            found.append(f"header {name} is {came!r}, not {value!r}")
+        actual = response.headers.get(name, "")
+        if not matches_text(value, actual):
+            found.append(f"header {name} is {actual!r}, not {value!r}")
     found.extend(_body_differences(expected.body, response))
     return found
 
@@ -155,54 +155,54 @@ def differences(expected: Message, response: webob.Response) -> list[str]:
 def _body_differences(
     expected: str, response: webob.Response
 ) -> collections.abc.Iterator[str]:
-    came = response.body.decode()
+    actual = response.body.decode()
     if not expected or response.content_type != "application/json":
-        if not matches_text(expected, came.strip()):
-            yield f"body is {came!r}, not {expected!r}"
+        if not matches_text(expected, actual.strip()):
+            yield f"body is {actual!r}, not {expected!r}"
     elif not matches(json.loads(expected), response.json):
         shown = json.dumps(response.json, indent=2)
         yield f"body is\n{shown}\nnot\n{expected}"
 
 
-def matches(expected: typing.Any, came: typing.Any) -> bool:
-    """A JSON value matches the example, with its placeholders."""
+def matches(expected: typing.Any, actual: typing.Any) -> bool:
+    """Return whether a JSON value matches the example, with its placeholders."""
     match expected:
         case str() if expected == ANY:
             return True
         case str():
-            return isinstance(came, str) and matches_text(expected, came)
+            return isinstance(actual, str) and matches_text(expected, actual)
         case dict():
-            return isinstance(came, dict) and _matches_object(expected, came)
+            return isinstance(actual, dict) and _matches_object(expected, actual)
         case list():
-            return isinstance(came, list) and _matches_list(expected, came)
+            return isinstance(actual, list) and _matches_list(expected, actual)
         case _:
-            return type(expected) is type(came) and bool(expected == came)
+            return type(expected) is type(actual) and bool(expected == actual)
 
 
-def matches_text(expected: str, came: str) -> bool:
-    """A text matches the example, with its placeholders."""
+def matches_text(expected: str, actual: str) -> bool:
+    """Return whether a text matches the example, with its placeholders."""
     pattern, end = "", 0
     for found in _PLACEHOLDER.finditer(expected):
         pattern += re.escape(expected[end : found.start()]) + _PLACEHOLDERS[found[0]]
         end = found.end()
     pattern += re.escape(expected[end:])
-    return re.fullmatch(pattern, came, re.S) is not None
+    return re.fullmatch(pattern, actual, re.S) is not None
 
 
 def _matches_object(
-    expected: dict[str, typing.Any], came: dict[str, typing.Any]
+    expected: dict[str, typing.Any], actual: dict[str, typing.Any]
 ) -> bool:
-    if MORE not in expected and len(came) != len(expected):
+    if MORE not in expected and len(actual) != len(expected):
         return False
     return all(
-        name in came and matches(value, came[name])
+        name in actual and matches(value, actual[name])
         for name, value in expected.items()
         if name != MORE
     )
 
 
-def _matches_list(expected: list[typing.Any], came: list[typing.Any]) -> bool:
+def _matches_list(expected: list[typing.Any], actual: list[typing.Any]) -> bool:
     if expected and expected[-1] == MORE:
         expected = expected[:-1]
-        came = came[: len(expected)]
-    return len(came) == len(expected) and all(map(matches, expected, came))
+        actual = actual[: len(expected)]
+    return len(actual) == len(expected) and all(map(matches, expected, actual))

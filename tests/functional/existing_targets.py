@@ -1,7 +1,7 @@
-"""Requests that were drawn blindly, turned towards what there is.
+"""Point generated requests at objects that exist.
 
-What is drawn from a schema names providers and classes that do not exist and
-generations that nobody has, and so hardly ever comes further than the first check.
+Requests that are generated from a schema name random providers, classes and
+generations, so the first check refuses nearly all of them.
 """
 
 import json
@@ -24,7 +24,7 @@ PATH = {
     "resource_class": "VCPU",
     "name": CUSTOM,
 }
-# Values by the name of a parameter, whatever its suffix.
+# Values by the name of a parameter without its suffix.
 QUERY = {
     "resources": "VCPU:1",
     "required": TRAIT,
@@ -47,17 +47,18 @@ BODY = {
 }
 
 
-class Known(typing.NamedTuple):
-    """The generations of what there is; None for a consumer that holds nothing."""
+class Generations(typing.NamedTuple):
+    """Current generations; None for a consumer without allocations."""
 
-    provider_generation: int
-    consumer_generation: int | None
+    provider: int
+    consumer: int | None
 
 
-def restock(application: server.Application, is_used: bool) -> Known:
-    """Make the provider and the custom names exist again, whoever deleted them.
+def ensure_targets(application: server.Application, is_used: bool) -> Generations:
+    """Create the provider and the custom names unless they exist.
 
-    The provider has a trait and an inventory, which a consumer uses if ``is_used``.
+    Reset the provider to one trait and one inventory, which a consumer uses if
+    ``is_used``.
     """
     path = f"/resource_providers/{PROVIDER}"
     _send(application, "POST /resource_providers", {"name": "known", "uuid": PROVIDER})
@@ -73,32 +74,33 @@ def restock(application: server.Application, is_used: bool) -> Known:
     traits = {"traits": [TRAIT], "resource_provider_generation": shown["generation"]}
     _send(application, f"PUT {path}/traits", traits)
     if is_used:
-        holding = {
+        claim = {
             "allocations": {PROVIDER: {"resources": {"VCPU": 1}}},
             "consumer_generation": None,
             "consumer_type": "INSTANCE",
             "project_id": "project",
             "user_id": "user",
         }
-        _send(application, f"PUT /allocations/{CONSUMER}", holding)
-    held = _send(application, f"GET /allocations/{CONSUMER}")
-    return Known(
+        _send(application, f"PUT /allocations/{CONSUMER}", claim)
+    shown_consumer = _send(application, f"GET /allocations/{CONSUMER}")
+    return Generations(
         _send(application, f"GET {path}")["generation"],
-        held.get("consumer_generation"),
+        shown_consumer.get("consumer_generation"),
     )
 
 
-def aim(case: schemathesis.Case, known: Known) -> None:
-    """Name in the path, the query and the body of ``case`` what there is."""
+def retarget(case: schemathesis.Case, generations: Generations) -> None:
+    """Replace names and generations in path, query and body with existing ones."""
     case.path_parameters = {name: PATH[name] for name in case.path_parameters}
     if isinstance(case.query, dict):
         case.query = {
-            name: _aimed_parameter(name, value) for name, value in case.query.items()
+            name: _retargeted_parameter(name, value)
+            for name, value in case.query.items()
         }
-    case.body = _aimed(case.body, known)
+    case.body = _retargeted(case.body, generations)
 
 
-def _aimed_parameter(name: str, value: object) -> object:
+def _retargeted_parameter(name: str, value: object) -> object:
     # The longest name first: root_required is not a form of required.
     for parameter in sorted(QUERY, key=len, reverse=True):
         if name.startswith(parameter):
@@ -106,19 +108,19 @@ def _aimed_parameter(name: str, value: object) -> object:
     return value
 
 
-def _aimed(value: typing.Any, known: Known) -> typing.Any:
+def _retargeted(value: typing.Any, generations: Generations) -> typing.Any:
     if isinstance(value, list):
-        return [_aimed(each, known) for each in value]
+        return [_retargeted(each, generations) for each in value]
     if not isinstance(value, dict):
         return value
     return {
-        _aimed_name(name, each): _aimed_member(name, each, known)
+        _retargeted_name(name, each): _retargeted_member(name, each, generations)
         for name, each in value.items()
     }
 
 
-def _aimed_name(name: str, value: object) -> str:
-    """Tell by what is below a key of a map what the key should name."""
+def _retargeted_name(name: str, value: object) -> str:
+    """Return an existing name for a key of a map, chosen by the value of the key."""
     if isinstance(value, dict):
         if "project_id" in value:
             return CONSUMER
@@ -130,20 +132,22 @@ def _aimed_name(name: str, value: object) -> str:
     return name
 
 
-def _aimed_member(name: str, value: typing.Any, known: Known) -> typing.Any:
+def _retargeted_member(
+    name: str, value: typing.Any, generations: Generations
+) -> typing.Any:
     if name == "resource_provider_generation":
-        return known.provider_generation
+        return generations.provider
     if name == "consumer_generation":
-        return known.consumer_generation
+        return generations.consumer
     if name == "resources" and isinstance(value, dict) and value:
         return {"VCPU": 1}
-    return BODY[name] if name in BODY else _aimed(value, known)
+    return BODY[name] if name in BODY else _retargeted(value, generations)
 
 
 def _send(
     application: server.Application, first: str, body: object = None
 ) -> dict[str, typing.Any]:
-    """Send a request; what it refuses is no matter here."""
+    """Send a request and return the response body, also of a refusal."""
     text = "" if body is None else json.dumps(body)
     answer = api_ref.send(application, api_ref.Message(first, {}, text))
     document: dict[str, typing.Any] = answer.json if answer.body else {}

@@ -1,4 +1,4 @@
-"""The fixtures and the names that the stories in ``gabbits/`` use.
+"""Fixtures and names for the stories in ``gabbits/``.
 
 Every story has a new database and authenticates by noauth2: the token ``admin`` with
 the header ``x-roles: admin,service`` may do everything.
@@ -6,7 +6,7 @@ the header ``x-roles: admin,service`` may do everything.
 Fixtures that configure the service:
 
 ==============  ==============================================================
-NewDefaults     ``enforce_new_defaults = true``, as without a fixture
+NewDefaults     ``enforce_new_defaults = true``, the default
 OldDefaults     ``enforce_new_defaults = false``: an admin may also reshape
 OpenPolicy      every user may do every operation
 CORS            ``http://valid.example.com`` is an allowed origin
@@ -94,7 +94,7 @@ def publish_names() -> None:
 
 
 def merged(names: collections.abc.Iterable[str]) -> Fixture:
-    """Return one fixture that does what all of ``names`` do, in their order.
+    """Return one fixture that combines the fixtures ``names``, in their order.
 
     Raises KeyError for an unknown name.
     """

@@ -1,4 +1,4 @@
-"""The examples of the API reference are correct, and no operation is missing."""
+"""The examples of the API reference are correct, and it covers every operation."""
 
 import pathlib
 import re
@@ -16,7 +16,7 @@ PACKAGE = pathlib.Path(placement.__file__).parent
 PAGES = {page.name: page.read_text() for page in api_ref.pages()}
 EXAMPLES = {name: api_ref.examples(name, text) for name, text in PAGES.items()}
 OPERATIONS = {operation.name: operation for operation in routes.OPERATIONS}
-# The operations beside the versioned API.
+# The operations outside the versioned API.
 OURS = [each.name for each in app.Application(dispatch.application({})).operations()]
 HEADINGS = {
     heading: name for name, text in PAGES.items() for heading in api_ref.headings(text)
@@ -60,10 +60,10 @@ def test_every_operation_has_an_example(operation: str) -> None:
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_every_operation_has_its_first_version_and_its_rule(name: str) -> None:
     operation = OPERATIONS[name]
-    said = api_ref.section(PAGES[HEADINGS[name]], name)
+    section = api_ref.section(PAGES[HEADINGS[name]], name)
 
-    assert f"Since {operation.since}." in said
-    assert f"Policy: `{operation.rule}`" in said or operation.rule is None
+    assert f"Since {operation.since}." in section
+    assert f"Policy: `{operation.rule}`" in section or operation.rule is None
 
 
 def test_sections_named_in_docstrings_exist() -> None:
@@ -89,7 +89,7 @@ def test_the_history_has_an_entry_for_every_version(minor: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "wrong"),
+    ("text", "difference"),
     [
         ('200 OK\nContent-Type: application/json\n\n"<any>"', "status"),
         ('404 Not Found\nContent-Type: text/plain\n\n"<any>"', "header content-type"),
@@ -100,17 +100,17 @@ def test_the_history_has_an_entry_for_every_version(minor: int) -> None:
     ],
 )
 def test_a_wrong_example_is_found(
-    told: str, wrong: str, application: server.Application
+    text: str, difference: str, application: server.Application
 ) -> None:
     response = api_ref.send(application, api_ref.message("GET /nowhere"))
 
-    (found,) = api_ref.differences(api_ref.message(told), response)
+    (found,) = api_ref.differences(api_ref.message(text), response)
 
-    assert found.startswith(wrong)
+    assert found.startswith(difference)
 
 
 @pytest.mark.parametrize(
-    ("expected", "came", "is_match"),
+    ("expected", "actual", "is_match"),
     [
         ("<any>", {"a": 1}, True),
         ("req-<uuid>", "req-5b3f0f0e-7a0b-4a6e-8f55-0b1f4d1b6c01", True),
@@ -127,5 +127,5 @@ def test_a_wrong_example_is_found(
         (None, None, True),
     ],
 )
-def test_placeholders_match(expected: object, came: object, is_match: bool) -> None:
-    assert api_ref.matches(expected, came) is is_match
+def test_placeholders_match(expected: object, actual: object, is_match: bool) -> None:
+    assert api_ref.matches(expected, actual) is is_match

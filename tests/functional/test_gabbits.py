@@ -14,7 +14,7 @@ from tests.servers import server
 DIRECTORY = pathlib.Path(__file__).with_name("gabbits")
 STORIES = sorted(DIRECTORY.glob("*.yaml"))
 HOST = "placement.example.com"
-# Characters of the response body to show if a step fails.
+# The maximum number of characters of a response body in a failure message.
 MAX_SHOWN = 2000
 HEADERS = {
     "x-auth-token": "admin",
@@ -50,7 +50,7 @@ def prepare(application: server.Application, wanted: fixtures.Fixture) -> None:
 def steps_that_fail(
     application: server.Application, name: str, story: dict[str, object]
 ) -> list[str]:
-    """Run all steps in order; return a text for each step that fails."""
+    """Run all steps in order; return a description of each failed step."""
     fixtures.publish_names()
     suite = suitemaker.test_suite_from_dict(
         loader=unittest.TestLoader(),
@@ -79,6 +79,6 @@ def describe(step: case.HTTPTestCase, trace: str) -> str:
     lines = [line for line in trace.splitlines() if line and not line.startswith("  ")]
     text = [f"{step.shortDescription()}", *lines[1:]]
     if hasattr(step, "response"):
-        came = json.dumps(step.output)[:MAX_SHOWN]
-        text.append(f"status {step.response['status']}: {came}")
+        actual = json.dumps(step.output)[:MAX_SHOWN]
+        text.append(f"status {step.response['status']}: {actual}")
     return "\n".join(text)

@@ -93,10 +93,11 @@ def test_every_response_is_documented(
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     def answers_as_documented(
-        case: schemathesis.Case, is_aimed: bool, is_used: bool
+        case: schemathesis.Case, is_retargeted: bool, is_used: bool
     ) -> None:
-        if is_aimed:
-            existing_targets.aim(case, existing_targets.restock(service, is_used))
+        if is_retargeted:
+            generations = existing_targets.ensure_targets(service, is_used)
+            existing_targets.retarget(case, generations)
         case.call_and_validate(headers=HEADERS, checks=CHECKS)
 
     answers_as_documented()

@@ -1,4 +1,4 @@
-"""A server as ``placement serve`` runs it, and commands that wait for it."""
+"""``placement serve``, and commands that wait for the server."""
 
 import collections.abc
 import contextlib
@@ -20,13 +20,13 @@ SECONDS = 60
 
 
 class Machine(typing.NamedTuple):
-    """A machine without configuration: where its files and its programs are."""
+    """A machine without configuration: its state directory and environment."""
 
     state: pathlib.Path
     environment: dict[str, str]
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run the command to its end."""
+        """Run a command and wait for its end."""
         return subprocess.run(
             [PROGRAM, *arguments],
             env=self.environment,
@@ -38,7 +38,7 @@ class Machine(typing.NamedTuple):
 
     @contextlib.contextmanager
     def serving(self) -> "collections.abc.Iterator[subprocess.Popen[str]]":
-        """Run a server until the block ends; it may be starting still."""
+        """Run a server until the block ends; it may not be ready yet."""
         process = subprocess.Popen(
             [PROGRAM, "serve", "--bind", "127.0.0.1:0"],
             env=self.environment,
@@ -74,23 +74,23 @@ def test_a_command_waits_for_a_server_that_is_starting(machine: Machine) -> None
         waited = machine.run("--wait", str(SECONDS), "show", "--json")
         endpoint = (machine.state / "endpoint").read_text().strip()
         second = machine.run("serve", "--bind", "127.0.0.1:0")
-        # The second one has left everything as it was.
+        # The first server is unaffected.
         urllib.request.urlopen(f"{endpoint}/", timeout=SECONDS).close()
-        still = (machine.state / "endpoint").read_text().strip()
+        endpoint_after = (machine.state / "endpoint").read_text().strip()
         server.send_signal(signal.SIGTERM)
-        said, _ = server.communicate(timeout=SECONDS)
+        output, _ = server.communicate(timeout=SECONDS)
 
     assert (waited.returncode, waited.stdout) == (0, "[]\n"), waited.stderr
     assert second.returncode == 1
     assert f"process {server.pid}, {endpoint}" in second.stderr
-    assert still == endpoint
+    assert endpoint_after == endpoint
     assert not (machine.state / "endpoint").exists()
     token = (machine.state / "admin-token").read_text().strip()
-    assert f"Placement is listening at {endpoint}" in said
-    assert token not in said
+    assert f"Placement is listening at {endpoint}" in output
+    assert token not in output
 
 
-def test_a_command_waits_no_longer_than_it_is_told(machine: Machine) -> None:
+def test_a_command_stops_waiting_after_the_given_time(machine: Machine) -> None:
     started = time.monotonic()
 
     result = machine.run("--wait", "0.5", "show")
@@ -100,7 +100,7 @@ def test_a_command_waits_no_longer_than_it_is_told(machine: Machine) -> None:
     assert time.monotonic() - started < SECONDS / 2
 
 
-def test_a_server_starts_where_one_was_killed(machine: Machine) -> None:
+def test_a_server_starts_with_the_files_of_a_killed_one(machine: Machine) -> None:
     machine.state.mkdir()
     (machine.state / "endpoint").write_text("http://127.0.0.1:1\n")
     (machine.state / "lock").write_text("1\n")
@@ -118,7 +118,7 @@ def test_the_commands_of_the_readme_can_be_pasted(machine: Machine) -> None:
     installed, *commands = [line.strip() for line in block.splitlines()]
     assert installed.startswith("pip install ")
     assert commands[0] == "placement serve &"
-    # Another server may be listening at the usual port.
+    # Another server may use the default port.
     commands[0] = "placement serve --bind 127.0.0.1:0 &"
     script = "\n".join(["trap 'kill $!' EXIT", *commands])
 

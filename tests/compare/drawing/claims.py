@@ -15,7 +15,7 @@ def show(rng: random.Random, world: World, minor: int) -> Draft:
 
 
 def show_generation(consumer: str) -> Draft:
-    """Draw the read that tells the generation which a write needs."""
+    """Return a read of the generation that a write needs."""
     return Draft(f"GET {CONSUMER}", f"/allocations/{consumer}", 39)
 
 
@@ -46,7 +46,7 @@ def post(rng: random.Random, world: World, minor: int) -> Draft:
 
 
 def reshape(rng: random.Random, world: World, minor: int) -> Draft:
-    """Draw new inventories for some providers, and who uses them from now on."""
+    """Draw new inventories for some providers, and new allocations of them."""
     uuids = sorted({world.provider() for _ in range(rng.randint(1, 3))})
     consumers = rng.sample(world.consumers, rng.randint(0, 2))
     for uuid in uuids:
@@ -95,7 +95,7 @@ def _bodies(
 def consumer_body(
     rng: random.Random, world: World, minor: int, consumer: str, may_be_empty: bool
 ) -> dict[str, object]:
-    """Draw what is said of one consumer, as the version wants it."""
+    """Draw the request body for one consumer, in the format of the version."""
     at_least = 0 if may_be_empty and rng.random() < 0.15 else 1
     resources: dict[str, dict[str, int]] = {}
     for _ in range(rng.choice([1, 1, 2, 3]) if at_least else 0):

@@ -1,4 +1,4 @@
-"""A request in parts, which can still be changed to an invalid one."""
+"""A request as separate parts, which mutations can still change."""
 
 import dataclasses
 import json

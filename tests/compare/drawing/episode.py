@@ -1,11 +1,11 @@
-"""Draw the requests of an episode: they create a small cloud, then do anything."""
+"""Draw the requests of an episode: create a small cloud, then send any requests."""
 
 import collections.abc
 import random
 
 from tests.compare.drawing import claims, names, providers, searches
 from tests.compare.drawing.draft import Draft
-from tests.compare.drawing.spoil import spoil
+from tests.compare.drawing.mutate import mutate
 from tests.compare.drawing.world import World
 from tests.compare.exchange import Request
 
@@ -14,7 +14,7 @@ LATEST = 39
 
 Draw = collections.abc.Callable[[random.Random, World, int], Draft]
 
-# How often, since which minor version, what is drawn; up to the cloud that is built.
+# Weight, first minor version and function of each kind of request.
 _BUILDING: list[tuple[int, int, Draw]] = [
     (10, 0, providers.create),
     (14, 0, providers.set_inventories),
@@ -67,14 +67,14 @@ def requests(
         table = _BUILDING if is_building else _ANYTHING
         [(_, since, draw)] = rng.choices(table, [weight for weight, _, _ in table])
         draft = draw(rng, world, _minor(rng, since))
-        spoilt = 0.04 if is_building else 0.3
-        while rng.random() < spoilt:
-            spoil(rng, world, draft)
+        mutation_chance = 0.04 if is_building else 0.3
+        while rng.random() < mutation_chance:
+            mutate(rng, world, draft)
         yield draft.request()
 
 
 def _minor(rng: random.Random, since: int) -> int:
-    """Return the N of the version 1.N: often the latest, seldom before ``since``."""
+    """Return a minor version: often the latest, rarely one before ``since``."""
     if rng.random() < 0.3:
         return LATEST
     if rng.random() < 0.04:
@@ -83,7 +83,7 @@ def _minor(rng: random.Random, since: int) -> int:
 
 
 def visible_state(world: World) -> list[Request]:
-    """Return reads that show everything that the episode may have changed."""
+    """Return reads of everything that the episode may have changed."""
     drafts = [
         Draft("GET /resource_providers", "/resource_providers", LATEST),
         Draft("GET /resource_classes", "/resource_classes", LATEST),

@@ -25,7 +25,7 @@ def create_class(rng: random.Random, world: World, minor: int) -> Draft:
 
 
 def put_class(rng: random.Random, world: World, minor: int) -> Draft:
-    """Draw a rename, or since 1.7 the wish that a class exists."""
+    """Draw a rename or, since 1.7, a request that ensures that a class exists."""
     name = _class_name(rng, world)
     if minor < 7 and rng.random() < 0.5:
         name = world.resource_class()
@@ -78,5 +78,5 @@ def delete_trait(rng: random.Random, world: World, minor: int) -> Draft:
 def _trait_name(rng: random.Random, world: World) -> str:
     if rng.random() < 0.9:
         return rng.choice(world.custom_traits)
-    strange = ["lower", "CUSTOM_", "CUSTOM_a", "CUSTOM_" + "X" * 249, "HW_NEW"]
-    return rng.choice(["HW_CPU_X86_AVX", *strange])
+    unusual = ["lower", "CUSTOM_", "CUSTOM_a", "CUSTOM_" + "X" * 249, "HW_NEW"]
+    return rng.choice(["HW_CPU_X86_AVX", *unusual])

@@ -1,4 +1,4 @@
-"""Well-formed requests about providers and what belongs to one."""
+"""Well-formed requests about providers and their inventories, traits, ..."""
 
 import random
 import typing
@@ -16,7 +16,7 @@ def path(uuid: str, *more: str) -> str:
 
 
 def show(rng: random.Random, world: World, minor: int) -> Draft:
-    """Draw a read of one provider or of one thing that belongs to it."""
+    """Draw a read of one provider or of one part of it."""
     uuid = world.provider()
     reads = {
         PROVIDER: (),
@@ -32,7 +32,7 @@ def show(rng: random.Random, world: World, minor: int) -> Draft:
 
 
 def show_generation(world: World, uuid: str) -> Draft:
-    """Draw the read that tells the generation which a write needs."""
+    """Return a read of the generation that a write needs."""
     return Draft(f"GET {PROVIDER}", path(uuid), 39)
 
 
@@ -65,7 +65,7 @@ def delete(rng: random.Random, world: World, minor: int) -> Draft:
 
 
 def record(rng: random.Random) -> dict[str, object]:
-    """Draw one inventory record: small, so that it is often full."""
+    """Draw one inventory record: small, so that it is often fully used."""
     drawn: dict[str, object] = {"total": rng.choice([1, 4, 8, 10, 10, 16, 64])}
     optional: dict[str, list[typing.Any]] = {
         "reserved": [0, 0, 1, 2, drawn["total"]],
@@ -86,7 +86,7 @@ def records(rng: random.Random, world: World, at_most: int = 4) -> dict[str, obj
 
 
 def generation(rng: random.Random, world: World, uuid: str) -> int:
-    """Return the known generation, seldom a stale one."""
+    """Return the known generation, rarely a stale one."""
     return world.generations.get(uuid, 0) + rng.choice([0] * 12 + [1, -1])
 
 

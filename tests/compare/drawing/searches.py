@@ -30,7 +30,7 @@ def list_providers(rng: random.Random, world: World, minor: int) -> Draft:
 
 
 def candidates(rng: random.Random, world: World, minor: int) -> Draft:
-    """Draw a search with up to three groups, as far as the version has them."""
+    """Draw a search with up to three groups, if the version supports them."""
     query = []
     suffixes = _suffixes(rng, minor)
     for suffix in suffixes:

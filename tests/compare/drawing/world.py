@@ -1,6 +1,6 @@
-"""The names that one episode plays with, and what is known of them.
+"""The names that one episode uses, and the state known from answers.
 
-What is known comes from answers that both services agree on, never from one.
+Only answers on which both services agree update the state.
 """
 
 import random
@@ -23,11 +23,11 @@ _CLAIMS = ("/allocations", "/reshaper")
 
 
 class World:
-    """Names in play; uuids are fresh in every episode, by its random numbers.
+    """The names of an episode and their known state; each episode has its own uuids.
 
-    ``generations`` has providers whose generation is known, and
-    ``consumer_generations`` consumers, None for one that does not exist. ``offers``
-    has the classes in a provider's inventory, as far as they are known.
+    ``generations`` has the known generations of providers, ``consumer_generations``
+    those of consumers, None for one that does not exist. ``offers`` has the known
+    classes of each provider's inventories.
     """
 
     def __init__(self, rng: random.Random, label: str) -> None:
@@ -56,7 +56,7 @@ class World:
         return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
 
     def provider(self) -> str:
-        """Return a provider, most likely one that exists."""
+        """Return a provider, usually one that exists."""
         rng = self._rng
         if self.created and rng.random() < 0.96:
             return rng.choice(self.created)
@@ -69,7 +69,7 @@ class World:
         return rng.choice([*self.custom_classes, "CUSTOM_UNKNOWN", "NOTHING"])
 
     def offer(self) -> tuple[str, str]:
-        """Return a provider and a class, most likely one that it has."""
+        """Return a provider and a class, usually one of its inventories."""
         offered = [
             (provider, name)
             for provider in self.created
@@ -89,14 +89,14 @@ class World:
         return self._rng.choice(self.consumers)
 
     def retire(self, consumer: str) -> None:
-        """Put a new consumer in the place of one that is better left alone."""
+        """Replace a consumer that may differ between the services with a new one."""
         if consumer in self.consumers:
             self.past_consumers.append(consumer)
             self.consumers[self.consumers.index(consumer)] = self.new_uuid()
             self.consumer_generations.pop(consumer, None)
 
     def learn(self, request: Request, answer: Answer) -> None:
-        """Take note of what an answer says, on which both services agree."""
+        """Update the state from an answer on which both services agree."""
         if answer.status < 300:
             self._learn_names(request, answer)
             if request.method != "GET":
@@ -104,7 +104,7 @@ class World:
             self._learn_generations(request, answer)
             self._learn_offers(request, answer)
         elif request.path.startswith(_CLAIMS) and answer.status == 400:
-            # The peer may have left it behind.
+            # The peer may keep the consumer.
             for consumer in self._consumers_of(request):
                 self.retire(consumer)
         if answer.status in (404, 409):
@@ -137,7 +137,7 @@ class World:
             known.append(name)
 
     def _forget(self, request: Request) -> None:
-        """Forget generations that a write has moved."""
+        """Forget the generations that a write may have advanced."""
         found = _PROVIDER_PATH.match(request.path)
         if found:
             self.generations.pop(found[1], None)
@@ -146,7 +146,7 @@ class World:
             consumers = self._consumers_of(request)
             for consumer in consumers:
                 is_new = self.consumer_generations.pop(consumer, None) is None
-                # Which the peer leaves behind.
+                # The peer keeps such a consumer.
                 if is_new and self._is_emptied(request, consumer):
                     self.retire(consumer)
 

@@ -1,4 +1,4 @@
-"""Ways to spoil a request: its body, query, path, method and headers."""
+"""Mutations of requests: of the body, query, path, method and headers."""
 
 import collections.abc
 import copy
@@ -10,7 +10,7 @@ import typing
 from tests.compare.drawing.draft import NO_BODY, Draft
 from tests.compare.drawing.world import World
 
-Spoil = collections.abc.Callable[[random.Random, World, Draft], None]
+Mutation = collections.abc.Callable[[random.Random, World, Draft], None]
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 VALUES: list[typing.Any] = [
@@ -63,27 +63,27 @@ QUERY_NAMES = [
 ]
 
 
-def spoil(rng: random.Random, world: World, draft: Draft) -> None:
-    """Spoil one thing of the request."""
-    ways: list[tuple[int, Spoil]] = [
+def mutate(rng: random.Random, world: World, draft: Draft) -> None:
+    """Apply one random mutation to the request."""
+    mutations: list[tuple[int, Mutation]] = [
         (4, _accept),
         (4, _version),
         (2, _caller),
         (1, _no_token),
         (2, _method),
         (5, _path),
-        (2, _needless_body),
-        (2, _notation),
+        (2, _unexpected_body),
+        (2, _uuid_format),
     ]
     if draft.body is not NO_BODY:
-        ways += [(30, _value), (6, _raw_body), (5, _content_type)]
+        mutations += [(30, _value), (6, _raw_body), (5, _content_type)]
     else:
-        ways += [(6, _query_parameter), (4, _raw_query)]
+        mutations += [(6, _query_parameter), (4, _raw_query)]
     if draft.query:
-        ways += [(25, _query_parameter)]
-    weights = [weight for weight, _ in ways]
-    [(_, way)] = rng.choices(ways, weights)
-    way(rng, world, draft)
+        mutations += [(25, _query_parameter)]
+    weights = [weight for weight, _ in mutations]
+    [(_, mutation)] = rng.choices(mutations, weights)
+    mutation(rng, world, draft)
 
 
 def _accept(rng: random.Random, world: World, draft: Draft) -> None:
@@ -122,10 +122,10 @@ def _path(rng: random.Random, world: World, draft: Draft) -> None:
     draft.path = "/".join(segments)
 
 
-def _notation(rng: random.Random, world: World, draft: Draft) -> None:
-    """Write every uuid otherwise: of the path, of the query, of the body or of all.
+def _uuid_format(rng: random.Random, world: World, draft: Draft) -> None:
+    """Write the uuids of path, query, body or all in upper case or without hyphens.
 
-    Not those of aggregates that are written: one service keeps them as they are.
+    Leave out the bodies of aggregates: one service stores them as given.
     """
     is_upper = rng.random() < 0.5
 
@@ -145,8 +145,8 @@ def _notation(rng: random.Random, world: World, draft: Draft) -> None:
         draft.body = json.loads(written(json.dumps(draft.body)))
 
 
-def _needless_body(rng: random.Random, world: World, draft: Draft) -> None:
-    """Send another body, with or without saying what it is."""
+def _unexpected_body(rng: random.Random, world: World, draft: Draft) -> None:
+    """Send a different body, with or without a content type."""
     draft.raw = rng.choice(RAW_BODIES)
     if rng.random() < 0.5:
         draft.headers["Content-Type"] = rng.choice(CONTENT_TYPES)
@@ -166,25 +166,25 @@ def _content_type(rng: random.Random, world: World, draft: Draft) -> None:
 
 
 def _value(rng: random.Random, world: World, draft: Draft) -> None:
-    """Change one place of the body: another value, a member more or less."""
+    """Change one value of the body, or add, remove or rename a member."""
     holder = [copy.deepcopy(draft.body)]
-    container, key = rng.choice(list(_places(holder)))
-    strange = rng.choice([*VALUES, world.provider(), world.new_uuid(), "VCPU"])
+    container, key = rng.choice(list(_paths(holder)))
+    unusual = rng.choice([*VALUES, world.provider(), world.new_uuid(), "VCPU"])
     kind = rng.random()
     if kind < 0.6 or container is holder:
-        container[key] = strange
+        container[key] = unusual
     elif kind < 0.75:
         del container[key]
     elif isinstance(container, list):
-        container.append(rng.choice([container[key], strange]))
+        container.append(rng.choice([container[key], unusual]))
     elif kind < 0.85:
-        container[rng.choice(["extra", "", "a b", "VCPU", "uuid"])] = strange
+        container[rng.choice(["extra", "", "a b", "VCPU", "uuid"])] = unusual
     else:
         container[rng.choice(["extra", "custom_x", "VCPU"])] = container.pop(key)
     draft.body = holder[0]
 
 
-def _places(
+def _paths(
     container: typing.Any,
 ) -> collections.abc.Iterator[tuple[typing.Any, typing.Any]]:
     """Yield every (container, key) at or below ``container``, outermost first."""
@@ -192,7 +192,7 @@ def _places(
     for key in keys:
         yield container, key
         if isinstance(container[key], list | dict):
-            yield from _places(container[key])
+            yield from _paths(container[key])
 
 
 def _query_parameter(rng: random.Random, world: World, draft: Draft) -> None:
