@@ -28,9 +28,7 @@ BESIDE_PEER = f"{HOSTS:,} providers, beside the requests of an exporter"
 
 PEAK_BYTES_MAX = 150_000_000
 
-_PATH = (
-    f"/-/v1/providers?page_size={HOSTS}&include=inventories,usages,traits,aggregates"
-)
+PATH = f"/-/v1/providers?page_size={HOSTS}&include=inventories,usages,traits,aggregates"
 _LINES_PATH = "/-/v1/providers?include=inventories,usages,traits,aggregates"
 _LINES = "application/x-ndjson"
 
@@ -165,7 +163,7 @@ def beside_plain_sql(stage: Stage, limits: Limits) -> list[rows.Row]:
         pids = [os.getpid()]
         sides = [
             Side("plain SQL", pids, Plain(typing.cast("typing.Any", driver))),
-            Side("one page", pids, InProcess(app, _PATH, "application/json")),
+            Side("one page", pids, InProcess(app, PATH, "application/json")),
             Side("lines", pids, InProcess(app, _LINES_PATH, _LINES)),
         ]
         taken = turns.take(sides, limits)
@@ -196,7 +194,7 @@ class Page:
 
     def run(self, times: int) -> Done[bytes]:
         with Wire(self.url, _PEER_VERSION, self.timeout_seconds) as api:
-            answers = [api.send("GET", _PATH) for _ in range(times)]
+            answers = [api.send("GET", PATH) for _ in range(times)]
         if any(answer.status != 200 for answer in answers):
             raise http.client.HTTPException("not answered")
         return Done(times, answers[-1].content)

@@ -2,7 +2,7 @@
 
 import functools
 
-from benchmarks import bulk, capacity, explain, rows
+from benchmarks import bulk, capacity, explain, instruments, rows
 from benchmarks.turns import Limits
 
 
@@ -18,4 +18,6 @@ def measurements(limits: Limits, timeout_seconds: float) -> rows.Measurements:
         capacity.BESIDE_EXPLAIN: functools.partial(
             capacity.beside_explain, limits=limits
         ),
+        instruments.PROVIDERS: functools.partial(instruments.providers, limits=limits),
+        instruments.INSTRUMENTS: instruments.cost,
     }
