@@ -8,7 +8,7 @@ import pytest
 from oslo_config import cfg
 
 from placement import conf, exception, policies, policy
-from placement.policies import reshaper, resource_provider, trait, usage
+from placement.policies import extension, reshaper, resource_provider, trait, usage
 
 
 def caller(*roles, user_id="u", project_id="p", system_scope=None, domain_id=None):
@@ -62,8 +62,10 @@ def test_with_the_old_defaults_an_admin_may_reshape_too(enforcer):
 
 
 @pytest.mark.parametrize("options", ["", "enforce_new_defaults = false"])
-def test_a_service_may_do_everything(enforcer, options):
-    assert allowed(enforcer(options), caller("service")) == OPERATIONS
+def test_a_service_may_do_everything_but_manage(enforcer, options):
+    expected = OPERATIONS - {extension.MANAGE}
+
+    assert allowed(enforcer(options), caller("service")) == expected
 
 
 @pytest.mark.parametrize("options", ["", "enforce_new_defaults = false"])
