@@ -221,7 +221,7 @@ SEARCHES: list[AgainstPeer | Growth] = [
     AgainstPeer(
         "flat, 10,000 hosts, required and forbidden traits, member_of, limit=1000",
         Search(FLAT_10000, _query(_CLAIM, *_FILTERS, _LIMIT)),
-        Goal(40),
+        Goal(20),
         _drawn_filters,
         _day(40),
     ),
@@ -233,7 +233,7 @@ SEARCHES: list[AgainstPeer | Growth] = [
     AgainstPeer(
         "flat, 10,000 hosts, no host fits",
         Search(FLAT_10000, _query(_TOO_MUCH, _LIMIT)),
-        Goal(10),
+        Goal(5),
         _drawn_too_much,
         _day(10),
     ),
@@ -260,7 +260,7 @@ SEARCHES: list[AgainstPeer | Growth] = [
     AgainstPeer(
         "sharing storage, 1,000 hosts in 2 pools, limit=1000",
         Search(_SHARING, _query(_CLAIM, _LIMIT)),
-        Goal(20),
+        Goal(10),
         _drawn(_LIMIT),
         _day(20),
     ),
