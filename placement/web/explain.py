@@ -7,8 +7,6 @@ import flask
 import orjson
 
 from placement import exception, excerpt
-from placement.api import microversion
-from placement.api.microversion import MAX_VERSION, Version
 from placement.api.operation import Answer, Parameter
 from placement.api.querystring import Query
 from placement.candidates.explain import document, explanation
@@ -16,12 +14,9 @@ from placement.candidates.query import request as candidates_request
 from placement.policies import extension as extension_policy
 from placement.schemas import extension as schema
 from placement.schemas import extension_responses as responses
-from placement.web import view
+from placement.web import search_query, view
 
 blueprint = flask.Blueprint("explain", __name__)
-
-# The version since which there is a search for candidates.
-_SEARCH_SINCE = Version(1, 10)
 
 _HOSTS = 5
 _OWN = ("version", "hosts", "provider")
@@ -97,7 +92,9 @@ def explain_body() -> flask.Response:
 def _answer(
     query: Query, version: str | None, hosts: int, provider: str | None
 ) -> flask.Response:
-    request = candidates_request.parse_unchecked(query, _parse_version(version))
+    request = candidates_request.parse_unchecked(
+        query, search_query.parse_version(version)
+    )
     found = explanation.explain(view.context(), request, hosts, provider)
     return view.json(_encoded(document.document(found)))
 
@@ -108,22 +105,6 @@ def _encoded(body: dict[str, typing.Any]) -> bytes:
     except TypeError:
         # A search may ask for amounts of more than 64 bits.
         return json.dumps(body).encode()
-
-
-def _parse_version(given: str | None) -> Version:
-    """Return the version of the query. Raises QueryInvalid."""
-    if given is None:
-        return MAX_VERSION
-    try:
-        version = microversion.parse(given)
-    except exception.PlacementError:
-        version = None
-    if version is None or version < _SEARCH_SINCE:
-        raise exception.QueryInvalid(
-            reason=f"'version' must be from {_SEARCH_SINCE} to {MAX_VERSION}, or "
-            f"'latest'. Got: {excerpt.of_text(given)}"
-        )
-    return version
 
 
 def _parse_hosts(given: str | None) -> int:

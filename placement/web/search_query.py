@@ -21,20 +21,23 @@ def parse(query: str, version: str | None) -> SearchRequest:
 
     None is the newest version. Raises BadRequest.
     """
-    at = MAX_VERSION if version is None else _parse_version(version)
+    at = parse_version(version)
     encoded = query.encode(errors="replace")
     if len(query) <= _CACHED_LENGTH_MAX:
         return _parse_cached(encoded, at)
     return request.parse_query_string(encoded, at)
 
 
-def _parse_version(given: str) -> Version:
+def parse_version(given: str | None) -> Version:
+    """Return the version of a query, by default the newest. Raises QueryInvalid."""
+    if given is None:
+        return MAX_VERSION
     try:
         version = microversion.parse(given)
     except exception.PlacementError:
         version = None
     if version is None or version < _SINCE:
-        raise exception.BadRequest(
+        raise exception.QueryInvalid(
             reason=f"'version' must be from {_SINCE} to {MAX_VERSION}, or 'latest'. "
             f"Got: {excerpt.of_text(given)}"
         )
