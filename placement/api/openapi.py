@@ -318,11 +318,10 @@ def _failure(status: int, version: Version) -> _Json:
     schemas = {401: responses.UNAUTHORIZED, 406: responses.NOT_ACCEPTABLE}
     schema = _schema(schemas.get(status, responses.ERRORS), version)
     content: _Json = {_JSON: {"schema": schema}}
-    if status != 401:
-        content |= {
-            media_type: {"schema": {"type": "string"}}
-            for media_type in ("text/html", "text/plain")
-        }
+    content |= {
+        media_type: {"schema": {"type": "string"}}
+        for media_type in ("text/html", "text/plain")
+    }
     return {
         "description": _TITLES[status],
         "headers": {

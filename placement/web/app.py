@@ -111,6 +111,16 @@ class Application(flask.Flask):
             return super().wsgi_app(environ, start_response)
         return self._api(environ, start_response)
 
+    def handle_exception(self, e: Exception) -> flask.Response:
+        """Raise what a view has raised.
+
+        Only unexpected exceptions are sent to subscribers of Flask's signal, such as
+        error trackers: refused requests are no failures of the service.
+        """
+        if isinstance(e, exception.PlacementError):
+            raise e
+        return super().handle_exception(e)
+
     def operations(self) -> "list[Operation]":
         """Return the operations of all blueprints."""
         rules = self.url_map.iter_rules()

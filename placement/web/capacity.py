@@ -1,10 +1,8 @@
 """``POST /-/v1/capacity``: how many more consumers of some requests fit."""
 
-import json
 import typing
 
 import flask
-import orjson
 
 from placement import exception, uuids
 from placement.api.operation import Answer
@@ -51,7 +49,7 @@ def count_capacity() -> flask.Response:
     )
     found = read.count(view.context(), requests, options)
     results = [_document(name, one, options) for name, one in found.items()]
-    return view.json(_encode({"results": results}))
+    return view.json({"results": results})
 
 
 def _parse_requests(given: list[dict[str, str]]) -> dict[str, SearchRequest]:
@@ -114,11 +112,3 @@ def _bounds(bounds: Bounds) -> dict[str, int | bool]:
         "at_most": bounds.at_most,
         "exact": bounds.is_exact,
     }
-
-
-def _encode(body: dict[str, typing.Any]) -> bytes:
-    try:
-        return orjson.dumps(body)
-    except TypeError:
-        # An allocation ratio can make units that need more than 64 bits.
-        return json.dumps(body).encode()

@@ -1,10 +1,8 @@
 """``/-/v1/explain``: why a request has no candidates, or so few, or none on a host."""
 
-import json
 import typing
 
 import flask
-import orjson
 
 from placement import exception, excerpt
 from placement.api.operation import Answer, Parameter
@@ -47,6 +45,7 @@ _PARAMETERS = {
     "GET /-/v1/explain",
     Answer(200, responses.EXPLANATION),
     rule=extension_policy.READ,
+    refuses=(404,),
     query=schema.EXPLAIN_QUERY,
     parameters=_PARAMETERS,
 )
@@ -73,6 +72,7 @@ def explain() -> flask.Response:
     "POST /-/v1/explain",
     Answer(200, responses.EXPLANATION),
     rule=extension_policy.READ,
+    refuses=(404,),
     body=schema.EXPLAIN_BODY,
 )
 def explain_body() -> flask.Response:
@@ -96,15 +96,7 @@ def _answer(
         query, search_query.parse_version(version)
     )
     found = explanation.explain(view.context(), request, hosts, provider)
-    return view.json(_encoded(document.document(found)))
-
-
-def _encoded(body: dict[str, typing.Any]) -> bytes:
-    try:
-        return orjson.dumps(body)
-    except TypeError:
-        # A search may ask for amounts of more than 64 bits.
-        return json.dumps(body).encode()
+    return view.json(document.document(found))
 
 
 def _parse_hosts(given: str | None) -> int:

@@ -7,6 +7,7 @@ import orjson
 
 from placement.objects import provider_page
 from placement.objects.provider_page import ProviderDetails
+from placement.web import encoding
 
 # Adds the usage to the inventories, with which it is stored.
 USAGES = "usages"
@@ -32,7 +33,7 @@ def page(
     next_page_token: str | None,
 ) -> bytes:
     """Return the document of one page."""
-    return orjson.dumps(
+    return encoding.encode(
         {
             "providers": _documents(providers, include),
             "next_page_token": next_page_token,
@@ -45,15 +46,14 @@ def lines(
 ) -> bytes:
     """Return one line for each provider."""
     return b"".join(
-        orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE)
-        for each in _documents(providers, include)
+        encoding.encode(each) + b"\n" for each in _documents(providers, include)
     )
 
 
 def one(provider: ProviderDetails, include: Include) -> bytes:
     """Return the document of one provider."""
     (document,) = _documents([provider], include)
-    return orjson.dumps(document)
+    return encoding.encode(document)
 
 
 def _documents(

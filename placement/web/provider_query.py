@@ -97,7 +97,7 @@ def of_body(body: dict[str, typing.Any]) -> ProviderQuery:
 
     Raises BadRequest.
     """
-    wanted = body.get("uuid")
+    wanted, size = body.get("uuid"), body.get("page_size")
     include = body.get("include", ())
     return ProviderQuery(
         filters=Query(tuple(_pairs(body))),
@@ -106,7 +106,8 @@ def of_body(body: dict[str, typing.Any]) -> ProviderQuery:
         include=parse_include(
             include if isinstance(include, str) else ",".join(include)
         ),
-        page_size=body.get("page_size"),
+        # An integer may be written as 10.0.
+        page_size=None if size is None else int(size),
         page_token=body.get("page_token"),
     )
 
@@ -139,7 +140,8 @@ def _pairs(
         if name in _OWN:
             continue
         if isinstance(value, dict):
-            yield name, ",".join(f"{key}:{amount}" for key, amount in value.items())
+            amounts = (f"{key}:{int(amount)}" for key, amount in value.items())
+            yield name, ",".join(amounts)
         else:
             for each in _listed(value):
                 yield name, each

@@ -6,7 +6,6 @@ import re
 import typing
 
 import flask
-import orjson
 
 from placement import exception, excerpt
 from placement.api import body as api_body
@@ -20,6 +19,7 @@ from placement.api.reply import JSON
 from placement.context import RequestContext
 from placement.schemas import checks
 from placement.schemas.validation import Schemas
+from placement.web import encoding
 
 # The media type of one JSON document per line.
 NDJSON = "application/x-ndjson"
@@ -64,7 +64,7 @@ def operation(  # noqa: PLR0913 - a row has them all
             *answers,
             rule=rule,
             checks="" if is_open else Check.POLICY.value,
-            refuses=refuses,
+            refuses=(*refuses, *_refused_by(body)),
             query=query,
             parameters=parameters,
             body=body,
@@ -93,6 +93,11 @@ def operation(  # noqa: PLR0913 - a row has them all
         return checked
 
     return declare
+
+
+def _refused_by(body: Schemas | None) -> tuple[int, ...]:
+    """Return the statuses that ``json_body`` adds to those of any operation."""
+    return () if body is None else (415,)
 
 
 def row_of(view: collections.abc.Callable[..., typing.Any]) -> Operation:
@@ -142,7 +147,7 @@ def json_body() -> typing.Any:
 
 def json(body: typing.Any, status: int = 200) -> flask.Response:
     """Return a JSON response; bytes are already encoded."""
-    encoded = body if isinstance(body, bytes) else orjson.dumps(body)
+    encoded = body if isinstance(body, bytes) else encoding.encode(body)
     return flask.Response(encoded, status, mimetype=JSON)
 
 

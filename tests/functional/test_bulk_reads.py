@@ -279,3 +279,23 @@ def test_many_traits_are_not_truncated(
     found = ask(application, "/-/v1/providers/host?include=traits")
 
     assert set(found["traits"]) == names
+
+
+def test_a_capacity_of_more_than_64_bits_is_shown(
+    application: server.Application, api: client.Client
+) -> None:
+    host = api.create_provider("host").uuid
+    most = client.Inventory(2**31 - 1, allocation_ratio=2.0**100)
+    api.replace_inventories(host, client.Inventories(0, {"VCPU": most}))
+    api.replace_provider_traits(
+        host, client.ProviderTraits(1, frozenset(["HW_GPU_API_VULKAN"]))
+    )
+
+    (of_page,) = ask(application, f"/-/v1/providers?include={ALL}")["providers"]
+    with stream(application) as lines:
+        (of_line,) = lines
+
+    assert of_page["inventories"]["VCPU"]["capacity"] == (2**31 - 1) * 2**100
+    assert of_page["traits"] == ["HW_GPU_API_VULKAN"]
+    assert of_line == of_page
+    assert ask(application, f"/-/v1/providers/host?include={ALL}") == of_page

@@ -144,6 +144,22 @@ def test_an_unexpected_failure_of_a_view_is_an_error_document(broken, caplog):
 
 
 @pytest.mark.parametrize(
+    ("failure", "sent"),
+    [(exception.BadRequest(reason="r"), 0), (ZeroDivisionError(), 1)],
+)
+def test_only_unexpected_failures_are_sent_to_error_trackers(broken, failure, sent):
+    received = []
+
+    def receive(_application, exception):
+        received.append(exception)
+
+    with flask.got_request_exception.connected_to(receive):
+        ask(broken(failure), "/-/v1/broken", **HEADERS)
+
+    assert received == [failure] * sent
+
+
+@pytest.mark.parametrize(
     ("failure", "code"),
     [
         (exception.QueryBadValue(reason="bad"), "placement.ext.bad_request"),

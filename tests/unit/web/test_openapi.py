@@ -87,3 +87,32 @@ def test_a_caller_without_the_role_is_refused(tmp_path):
 
     assert answer.status_int == 403
     assert extension.READ in answer.text
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("POST /-/v1/capacity", "415"),
+        ("POST /-/v1/explain", "415"),
+        ("POST /-/v1/explain", "404"),
+        ("GET /-/v1/explain", "404"),
+        ("POST /-/v1/providers:query", "415"),
+    ],
+)
+def test_refusals_of_bodies_and_of_named_providers_are_documented(
+    document, name, status
+):
+    method, path = name.split()
+
+    assert status in document["paths"][path][method.lower()]["responses"]
+
+
+def test_a_missing_token_is_answered_in_a_documented_format(document, tmp_path):
+    documented = document["components"]["responses"]["401"]["content"]
+    application = in_process.application(tmp_path)
+
+    for media_type in ("application/json", "text/html", "text/plain"):
+        answer = ask(application, "/-/v1/providers", Accept=media_type)
+        assert answer.status_int == 401
+        assert answer.content_type == media_type
+        assert media_type in documented

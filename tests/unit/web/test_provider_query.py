@@ -24,6 +24,7 @@ def query(text="", token=None):
         (f"uuid={UUID}", {"uuid": [UUID.upper().replace("-", "")]}),
         ("roots=true&state=any", {"roots": True, "state": "any"}),
         ("resources=VCPU:1,DISK_GB:2", {"resources": {"VCPU": 1, "DISK_GB": 2}}),
+        ("resources=VCPU:1", {"resources": {"VCPU": 1.0}}),
         ("required=A&required=in:B,C", {"required": ["A", "in:B,C"]}),
         ("member_of=x&name=n", {"member_of": "x", "name": "n"}),
         ("include=inventories,usages", {"include": ["inventories", "usages"]}),
