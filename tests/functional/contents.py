@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
-from placement.db import tables
+from placement.db import revision, tables
 
 # The values of a row, by column.
 Values = tuple[tuple[str, object], ...]
@@ -42,6 +42,9 @@ _NAMES: dict[str, sa.Column[typing.Any]] = {
     "consumer_type_id": tables.consumer_types.c.name,
 }
 
+_providers = tables.resource_providers
+_OF_DEFINITION = revision.of_definition(_providers)
+
 # Tables with revisions, and the column that names their rows.
 _REVISED = {
     tables.resource_providers: tables.resource_providers.c.uuid,
@@ -72,6 +75,7 @@ class Keeper:
         self._standard: dict[sa.Table, dict[int, str]] = {}
         # By table and key.
         self._revisions: dict[tuple[sa.Table, object], int] = {}
+        self._definitions: dict[object, int] = {}
 
     def keep(self) -> None:
         """Save the content to restore."""
@@ -82,16 +86,19 @@ class Keeper:
                 for table in (tables.resource_classes, tables.traits)
             }
             self._revisions = {
-                (table, key): revision
+                (table, key): last
                 for table, column in _REVISED.items()
-                for key, revision in conn.execute(sa.select(column, table.c.revision))
+                for key, last in conn.execute(sa.select(column, table.c.revision))
             }
+            self._definitions = dict(
+                conn.execute(sa.select(_providers.c.uuid, _OF_DEFINITION)).all()
+            )
 
     def content(self) -> Content:
         """Return the rows of every table.
 
         Without timestamps; ids are replaced by names, and a revision by whether it has
-        changed since ``keep``.
+        changed since ``keep``; that of a definition, too.
         """
         with self._engine.connect() as conn:
             found = _all_rows(conn)
@@ -148,7 +155,13 @@ class Keeper:
         }
         if table in _REVISED:
             key = dict(zip(table.c.keys(), row, strict=True))[_REVISED[table].name]
-            values["revision"] = values["revision"] != self._revisions.get((table, key))
+            last = values["revision"]
+            values["revision"] = last != self._revisions.get((table, key))
+            if table is _providers:
+                # See ``placement.db.revision``.
+                definition = values["definition_revision"] if last % 2 else last
+                is_changed = definition != self._definitions.get(key)
+                values["definition_revision"] = is_changed
         return tuple(values.items())
 
 

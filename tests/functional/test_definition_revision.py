@@ -38,7 +38,7 @@ def shared_service(
 @pytest.fixture
 def service(shared_service: Service) -> collections.abc.Iterator[Service]:
     yield shared_service
-    shared_service.keeper.put_back()
+    shared_service.keeper.restore()
 
 
 def definitions(conn: sa.Connection) -> dict[str, Definition]:
