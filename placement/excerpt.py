@@ -72,7 +72,8 @@ def _head(value: typing.Any, room: int) -> tuple[typing.Any, int]:
         for name, each in value.items():
             if room < 0:
                 break
-            key, room = _head(name, room - len(": , "))
-            members[key], room = _head(each, room)
+            _, room = _head(name, room - len(": , "))
+            # Cut after more than is shown, so that two names do not become the same.
+            members[name[: LENGTH_MAX + 1]], room = _head(each, room)
         return members, room if value else room - len("{}")
     return value, room - len(repr(value))

@@ -2,6 +2,7 @@
 
 import pprint
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ JSON = st.recursive(
 )
 
 
+@hypothesis.settings(max_examples=50)
 @given(JSON)
 def test_a_short_value_is_shown_whole_and_a_long_one_cut(value):
     whole = repr(value)
@@ -26,6 +28,16 @@ def test_a_short_value_is_shown_whole_and_a_long_one_cut(value):
         assert len(shown) == 203
         assert shown.endswith("...")
         assert len(pretty) <= 203
+
+
+def test_two_names_of_an_object_do_not_become_the_same():
+    value = {"": [None] * 32, "0000000": None, "0": None}
+    assert len(repr(value)) > 200
+
+    shown = excerpt.of_json(value)
+
+    assert shown.startswith("{'': [None, None")
+    assert len(shown) == 203
 
 
 @pytest.mark.parametrize("length", [0, 1, 199, 200])

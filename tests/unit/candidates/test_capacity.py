@@ -1,7 +1,5 @@
 """Counts of capacity are what trying every way finds, on drawn worlds."""
 
-import os
-
 import hypothesis
 from hypothesis import strategies as st
 
@@ -9,18 +7,7 @@ from placement.candidates.capacity import read
 from placement.candidates.capacity.model import Options
 from tests.unit.candidates import packing, worlds
 from tests.unit.candidates.model import Model
-
-# How many worlds are drawn; long runs ask for more.
-WORLDS = int(os.environ.get("PLACEMENT_WORLDS", "300"))
-SEED = int(os.environ.get("PLACEMENT_SEED", "1"))
-
-drawn_worlds = hypothesis.settings(
-    max_examples=WORLDS,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(hypothesis.HealthCheck),
-    print_blob=True,
-)
+from tests.unit.candidates.test_search import SEED, SEEDS, drawn_worlds
 
 
 def count(engine, question, nested=True, **options):
@@ -45,9 +32,7 @@ def check(bounds, truth):
 
 @drawn_worlds
 @hypothesis.seed(SEED)
-@hypothesis.given(
-    seed=st.integers(0, 2**63), nested=st.sampled_from([True, True, True, False])
-)
+@hypothesis.given(seed=SEEDS, nested=st.sampled_from([True, True, True, False]))
 def test_bounds_hold_what_trying_every_way_finds(engine, seed, nested):
     providers, question = draw(seed)
     model, empty = Model(providers), Model(packing.emptied(providers))

@@ -11,7 +11,7 @@ from placement.candidates.source.rarity import NeedStats
 from placement.candidates.sql.statements import Need, NeedKind
 from tests.unit.candidates import worlds
 from tests.unit.candidates.model import Provider
-from tests.unit.candidates.test_search import SEED, SEEDS, drawn_worlds
+from tests.unit.candidates.test_search import SEED, SEEDS, WORLDS, drawn_worlds
 from tests.unit.candidates.worlds import flat_cloud
 
 
@@ -89,7 +89,8 @@ HINTS = {
 }
 
 
-@drawn_worlds
+# Each world is searched twenty times.
+@hypothesis.settings(drawn_worlds, max_examples=WORLDS // 3)
 @hypothesis.seed(SEED)
 @hypothesis.given(seed=SEEDS, is_flat=hypothesis.strategies.booleans())
 def test_wrong_hints_change_no_answer(engine, seed, is_flat):
