@@ -26,7 +26,8 @@ LOG = logging.getLogger(__name__)
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 _SUFFIX = ".metrics"
-_SLOTS = 32_768
+# Enough for each combination of method, route and status with its buckets.
+_SLOTS = 131_072
 _SLOT_BYTES = 8
 _VALUES_BYTES = _SLOTS * _SLOT_BYTES
 
