@@ -26,8 +26,7 @@ LOG = logging.getLogger(__name__)
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 _SUFFIX = ".metrics"
-# Enough for each combination of method, route and status with its buckets.
-_SLOTS = 131_072
+_SLOTS = 32_768
 _SLOT_BYTES = 8
 _VALUES_BYTES = _SLOTS * _SLOT_BYTES
 

@@ -112,7 +112,7 @@ def test_counters_of_dead_processes_stay_and_their_connections_do_not(tmp_path):
 FULL = """
 from placement import metrics
 from placement.metrics import text
-for number in range(20_000):
+for number in range(5000):
     metrics.REQUESTS.observe(0.1, "GET", f"/{number}", "200")
     metrics.CLAIMS.inc("put", "ok")
 print(text.render(is_openmetrics=False).decode())
@@ -122,9 +122,9 @@ print(text.render(is_openmetrics=False).decode())
 def test_series_without_room_are_left_out():
     shown = run(FULL)
 
-    assert value(shown, 'placement_claims_total{operation="put",result="ok"}') == 20_000
+    assert value(shown, 'placement_claims_total{operation="put",result="ok"}') == 5000
     count = "http_server_request_duration_seconds_count{"
-    assert 5000 < shown.count(count) < 10_000
+    assert 1000 < shown.count(count) < 3000
 
 
 def test_a_line_that_a_killed_process_has_not_finished_is_ignored():

@@ -1,4 +1,6 @@
+import os
 import typing
+from unittest import mock
 
 import click.testing
 import pytest
@@ -44,7 +46,9 @@ def bare_command(tmp_path, monkeypatch):
     def run(*arguments, **options):
         return click.testing.CliRunner().invoke(placement, arguments, **options)
 
-    return run
+    # A server sets a variable for its workers.
+    with mock.patch.dict(os.environ):
+        yield run
 
 
 @pytest.fixture

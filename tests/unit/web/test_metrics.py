@@ -3,7 +3,6 @@
 import pytest
 
 from placement import deploy, exception
-from placement.metrics import instrument, store
 from tests.unit import in_process
 from tests.unit.middleware.applications import ask
 from tests.unit.test_metrics import rendered, value
@@ -12,13 +11,8 @@ ADMIN = {"X_Auth_Token": "admin", "OpenStack_API_Version": "placement latest"}
 
 
 @pytest.fixture
-def configured(tmp_path, monkeypatch):
-    """Return a function that makes a service with options of [metrics].
-
-    It counts from 0, in this process only.
-    """
-    monkeypatch.delenv(store.DIRECTORY_VARIABLE, raising=False)
-    instrument._state.start_anew()
+def configured(tmp_path):
+    """Return a function that makes a service with options of [metrics]."""
 
     def configured(**options):
         configuration = in_process.configuration(tmp_path)
