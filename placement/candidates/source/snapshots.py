@@ -95,7 +95,7 @@ class SnapshotReader:
                 continue
             usage = provider_rows.parse_usage(member, details)
             before = known.get(member[1])
-            if before and before.definition_revision == usage.definition_revision:
+            if before and _is_of(usage, before):
                 found[member[1]] = usage
             else:
                 del self._details[member[1]]
@@ -220,6 +220,15 @@ class SnapshotReader:
         if any(name_kinds.is_custom(class_names[class_id]) for class_id in class_ids):
             return self._names_revision()
         return None
+
+
+def _is_of(usage: Usage, before: ProviderSnapshot) -> bool:
+    """The snapshot has the inventories that ``usage`` has the units of."""
+    return (
+        usage.definition_revision == before.definition_revision
+        # Other services add inventories without a new revision.
+        and len(usage.used) == len(before.offers)
+    )
 
 
 class _TraitSet(typing.NamedTuple):

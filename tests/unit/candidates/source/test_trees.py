@@ -373,6 +373,25 @@ def test_a_usage_is_not_added_to_another_definition(engine):
     assert worlds.ask(context, query) == before[0]
 
 
+def test_a_usage_is_not_added_to_other_inventories(engine):
+    """Another service adds an inventory, and leaves the revision as it is."""
+    worlds.store(engine, flat_cloud(3))
+    context = worlds.context_of(engine)
+    query = "resources=VCPU:1&limit=3"
+    for _ in range(3):
+        worlds.ask(context, query)
+
+    columns = "total, reserved, min_unit, max_unit, step_size, allocation_ratio, used"
+    add = (
+        f"INSERT INTO inventories (resource_provider_id, resource_class_id, {columns})"
+        f" VALUES (1, {worlds.CLASSES['DISK_GB']}, 9, 0, 1, 9, 1, 1.0, 0)"
+    )
+    worlds.change(engine, add, ids=[1], only_usage=True)
+
+    fresh = worlds.ask(worlds.context_of(engine), query)
+    assert worlds.ask(context, query) == fresh
+
+
 @pytest.mark.parametrize("make", [flat_cloud, nested_cloud])
 def test_an_unchanged_cloud_is_one_statement(engine, make):
     worlds.store(engine, make(5))
