@@ -9,7 +9,7 @@ import typing
 import sqlalchemy as sa
 import webob
 
-from benchmarks import clouds, explain, rows, services, turns
+from benchmarks import clouds, explain, loading, rows, services, turns
 from benchmarks.stage import Stage
 from benchmarks.turns import Done, Figures, Limits, Side
 from tests.servers import server
@@ -25,7 +25,6 @@ _VARY_USED = """
 UPDATE inventories
 SET used = (resource_provider_id * (7919 + 13 * resource_class_id)) % 1999
 """
-_CHANGE_ALL = "UPDATE resource_providers SET revision = revision + 1"
 
 _REQUESTS = [
     {
@@ -99,6 +98,6 @@ def beside_explain(stage: Stage, limits: Limits) -> list[rows.Row]:
 def _vary(url: str) -> None:
     engine = sa.create_engine(url)
     with engine.begin() as conn:
-        for sql in (_VARY_USED, _CHANGE_ALL):
+        for sql in (_VARY_USED, loading.CHANGE_ALL):
             conn.execute(sa.text(sql))
     engine.dispose()

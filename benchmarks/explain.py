@@ -11,7 +11,7 @@ import orjson
 import sqlalchemy as sa
 import webob
 
-from benchmarks import bulk, clouds, rows, services, turns
+from benchmarks import bulk, clouds, loading, rows, services, turns
 from benchmarks.stage import Stage
 from benchmarks.turns import Done, Figures, Limits, Side
 from tests.servers import server
@@ -56,9 +56,7 @@ class Explain:
             self._answer()
             return
         with self.engine.begin() as conn:
-            conn.execute(
-                sa.text("UPDATE resource_providers SET revision = revision + 1")
-            )
+            conn.execute(sa.text(loading.CHANGE_ALL))
 
     def run(self, times: int) -> Done[bytes]:
         return Done(times, [self._answer() for _ in range(times)][-1])

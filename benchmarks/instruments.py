@@ -13,7 +13,7 @@ import uuid
 
 import webob
 
-from benchmarks import bulk, clouds, loads, measure, questions, rows, services, turns
+from benchmarks import bulk, clouds, loads, measure, rows, searches, services, turns
 from benchmarks.stage import Stage
 from benchmarks.turns import Figures, Limits, Side
 from placement.metrics.instrument import Counter, Histogram
@@ -44,7 +44,7 @@ def cost(stage: Stage) -> list[rows.Row]:
 
     Samples alternate, because the speed of a machine changes.
     """
-    url = stage.database(services.ours(), questions.FLAT_1000)
+    url = stage.database(services.ours(), searches.FLAT_1000)
     kinds: dict[str, Make] = {"a claim": _claim, "a small search": _search}
     made = []
     with server.in_process(url) as app:

@@ -18,7 +18,7 @@ import psycopg2.extensions
 import sqlalchemy as sa
 import webob
 
-from benchmarks import clouds, rows, searches, services, turns
+from benchmarks import clouds, loading, rows, searches, services, turns
 from benchmarks.searches import Search
 from benchmarks.stage import Stage
 from benchmarks.turns import Done, Figures, Limits, Side
@@ -49,8 +49,6 @@ FROM resource_provider_aggregates
 JOIN placement_aggregates AS aggregates ON aggregates.id = aggregate_id
 WHERE resource_provider_id = ANY(%s)
 """
-# Cached data of a host is valid for one revision only.
-_CHANGE_ALL = "UPDATE resource_providers SET revision = revision + 1"
 
 _PLAIN = "plain SQL"
 _WARM, _CHANGED, _NEW = "warm", "cold (every host changed)", "cold (new process)"
@@ -171,7 +169,7 @@ def measure(stage: Stage, limits: Limits) -> list[rows.Row]:
 
         def after_change() -> server.Application:
             with engine.begin() as conn:
-                conn.execute(sa.text(_CHANGE_ALL))
+                conn.execute(sa.text(loading.CHANGE_ALL))
             return changed
 
         # The database server is a descendant of this process too.

@@ -10,6 +10,10 @@ import sqlalchemy as sa
 from benchmarks import clouds
 from placement.db import reconcile
 
+# Changes the definition of every provider, see ``placement.db.revision``, so that no
+# cached data is valid.
+CHANGE_ALL = "UPDATE resource_providers SET revision = (revision | 1) + 1"
+
 # The creation time of all rows.
 _CREATED = "2026-01-01 00:00:00"
 
