@@ -50,7 +50,7 @@ _BAR_CELLS = 10
 )
 @click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 @pass_connection
-def providers(  # noqa: PLR0913
+def providers(  # noqa: PLR0913 - one for each option
     connection: Connection,
     *,
     key: str,

@@ -20,6 +20,7 @@ def render(is_openmetrics: bool) -> bytes:
     registry = core.CollectorRegistry()
     registry.register(_Collector())
     if is_openmetrics:
+        # prometheus-client has no annotations here.
         encoded: bytes = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]
         return encoded
     return exposition.generate_latest(registry)

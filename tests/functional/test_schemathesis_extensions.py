@@ -8,8 +8,6 @@ instead, drawn anew.
 
 import collections.abc
 import math
-import os
-import typing
 
 import hypothesis
 import pytest
@@ -17,18 +15,17 @@ import schemathesis
 import schemathesis.checks
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
-from schemathesis.specs.openapi import checks
 
 from placement.api.operation import Operation
 from placement.web import app
 from tests.functional import small_cloud
+from tests.functional.test_schemathesis import CASES, CHECKS
 from tests.servers import databases, server
 
 OPERATIONS = [
     pytest.param(operation, id=f"{operation.method}-{operation.path}")
     for operation in app.Application(lambda *_: ()).operations()
 ]
-CASES = int(os.environ.get("PLACEMENT_SCHEMATHESIS_CASES", "0"))
 CASES_PER_OPERATION = math.ceil(CASES / len(OPERATIONS)) or 20
 
 HEADERS = {"x-auth-token": "admin", "x-roles": "admin,service"}
@@ -45,13 +42,6 @@ HEADERS_DRAWN: list[tuple[dict[str, str], ...]] = [
     ({}, {}, {"If-None-Match": "*"}),
     ({},) * 9 + ({"Content-Type": "text/plain"},),
     (HEADERS,) * 8 + ({"x-auth-token": "someone", "x-roles": "member"}, {}),
-]
-CHECKS: list[typing.Any] = [
-    schemathesis.checks.not_a_server_error,
-    checks.status_code_conformance,
-    checks.content_type_conformance,
-    checks.response_headers_conformance,
-    checks.response_schema_conformance,
 ]
 
 

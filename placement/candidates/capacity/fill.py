@@ -3,7 +3,7 @@
 import collections.abc
 import dataclasses
 
-from placement.candidates.model import ProviderSnapshot, Tree
+from placement.candidates.model import ProviderSnapshot
 from placement.candidates.query.plan import Plan, Slot
 from placement.candidates.solve import combine
 
@@ -116,16 +116,3 @@ class Filler:
 
 def _has_units(slot: Slot, units: dict[int, int]) -> bool:
     return all(units.get(class_id, 0) >= amount for class_id, amount in slot.amounts)
-
-
-def ancestors_of(tree: Tree) -> dict[int, frozenset[int]]:
-    """Return the ids of each provider and its ancestors, by the id of the provider."""
-    found = {}
-    for at, provider in enumerate(tree.providers):
-        line = set()
-        above: int | None = at
-        while above is not None:
-            line.add(tree.providers[above].id)
-            above = tree.parents[above]
-        found[provider.id] = frozenset(line)
-    return found

@@ -6,7 +6,6 @@ import dataclasses
 import itertools
 import typing
 
-from placement.candidates.capacity import fill
 from placement.candidates.capacity.analysis import Analysis, Part, analyse
 from placement.candidates.capacity.fill import Filler
 from placement.candidates.capacity.forms import Equal, Form
@@ -16,6 +15,7 @@ from placement.candidates.model import ProviderSnapshot, Tree
 from placement.candidates.query.plan import Plan
 from placement.candidates.solve.feasibility import Feasibility, Sharing
 from placement.candidates.solve.flat import FlatConditions
+from placement.candidates.solve.patterns import ancestors_of
 
 
 class Pool(typing.NamedTuple):
@@ -82,7 +82,7 @@ class Survey:
         self._sharing = Sharing(plan, [one.tree for one in cloud.sharing])
         self._ancestors_of_pools: dict[int, frozenset[int]] = {}
         for profile in cloud.sharing:
-            self._ancestors_of_pools |= fill.ancestors_of(profile.tree)
+            self._ancestors_of_pools |= ancestors_of(profile.tree)
         by_id = {
             provider.id: Pool(provider, shape.free[at], shape.capacity[at])
             for profile in cloud.sharing
@@ -193,7 +193,7 @@ class Survey:
 
     def filler(self, batch: Batch) -> Filler:
         """Return what fills the trees of ``batch``."""
-        ancestors = fill.ancestors_of(batch.shapes[0].profile.tree)
+        ancestors = ancestors_of(batch.shapes[0].profile.tree)
         return Filler(
             self.plan,
             batch.providers,

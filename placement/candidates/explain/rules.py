@@ -8,7 +8,7 @@ from placement.candidates.query import plan as plans
 from placement.candidates.query.plan import Group, Plan
 from placement.candidates.solve import combine
 from placement.candidates.solve.feasibility import Choices, Feasibility, Sharing
-from placement.candidates.solve.patterns import Combiner, Placements, lines_of
+from placement.candidates.solve.patterns import Combiner, Placements, ancestors_of
 
 # More than any request asks for.
 _UNLIMITED = 2**62
@@ -129,7 +129,7 @@ class RuleFinder:
         lines = {}
         if plan.subtrees:
             for each in (*self._sharing_trees, tree):
-                lines.update(lines_of(each))
+                lines.update(ancestors_of(each))
         found = combine.combinations(
             plan,
             [[providers[at] for at in of_slot] for of_slot in choices],

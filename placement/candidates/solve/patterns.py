@@ -65,7 +65,9 @@ class Combiner:
         self._tick = tick
         self._patterns: dict[object, Placements] = {}
         self._sharing_lines = {
-            id_: line for tree in sharing_trees for id_, line in lines_of(tree).items()
+            id_: line
+            for tree in sharing_trees
+            for id_, line in ancestors_of(tree).items()
         }
         self._repeated = _repeated_classes(plan)
         self._holds_together = any(
@@ -139,7 +141,7 @@ class Combiner:
     ) -> collections.abc.Iterator[Placement]:
         providers = tree.providers + self._sharing.providers
         positions = {id(providers[at]): at for of_slot in choices for at in of_slot}
-        lines = self._sharing_lines | lines_of(tree) if self._plan.subtrees else {}
+        lines = self._sharing_lines | ancestors_of(tree) if self._plan.subtrees else {}
         for combination in combine.combinations(
             self._plan,
             [[providers[at] for at in of_slot] for of_slot in choices],
@@ -171,7 +173,7 @@ class Combiner:
         )
 
 
-def lines_of(tree: Tree) -> dict[int, frozenset[int]]:
+def ancestors_of(tree: Tree) -> dict[int, frozenset[int]]:
     """Return the ids of each provider and its ancestors, by the id of the provider."""
     lines = {}
     for at, provider in enumerate(tree.providers):

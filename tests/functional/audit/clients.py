@@ -6,8 +6,8 @@ import random
 import threading
 import uuid
 
-import webob
-
+from tests.functional import write_operations
+from tests.functional.write_operations import Write
 from tests.servers import server
 
 CLIENTS = 4
@@ -95,21 +95,12 @@ class Clients:
 
 
 def send(
-    application: server.Application, method: str, path: str, body: object = None
+    application: server.Application,
+    method: str,
+    path: str,
+    body: write_operations.Body = None,
 ) -> int:
     """Send a request; return its status."""
-    request = webob.Request.blank(
-        path,
-        method=method,
-        headers={
-            "X-Auth-Token": "admin",
-            "X-Roles": "admin,service",
-            "Accept": "application/json",
-            "OpenStack-API-Version": "placement 1.39",
-        },
-    )
-    if body is not None:
-        request.content_type = "application/json"
-        request.json = body
-    status: int = request.get_response(application).status_int
+    request = Write("", f"{method} {path}", body, 0, 0)
+    status: int = write_operations.send(application, request).status_int
     return status

@@ -256,16 +256,24 @@ def test_the_version_document_needs_no_token(
     assert answer.json()["versions"][0]["id"] == "v1.0"
 
 
-def test_a_session_finds_the_service_in_the_catalog(place: Place) -> None:
-    cloud = place.cloud
+def admin_session(
+    cloud: Cloud, password: str | None = None
+) -> keystone_session.Session:
+    """Return a session of the administrator, by default with the right password."""
     admin = cloud.callers["admin"]
     auth = v3.Password(
         f"{cloud.keystone.url}/v3",
         user_id=admin.id,
-        password=admin.password,
+        password=password or admin.password,
         project_id=cloud.project,
     )
-    found = client.Client(SessionTransport(keystone_session.Session(auth=auth)))
+    return keystone_session.Session(auth=auth)
+
+
+def test_a_session_finds_the_service_in_the_catalog(place: Place) -> None:
+    cloud = place.cloud
+    session = admin_session(cloud)
+    found = client.Client(SessionTransport(session))
 
     made = found.create_provider("host", UUID)
 
@@ -282,13 +290,8 @@ def test_a_session_finds_the_service_in_the_catalog(place: Place) -> None:
 
 def test_a_session_with_a_wrong_password_is_unauthorized(place: Place) -> None:
     cloud = place.cloud
-    auth = v3.Password(
-        f"{cloud.keystone.url}/v3",
-        user_id=cloud.callers["admin"].id,
-        password="wrong",
-        project_id=cloud.project,
-    )
-    found = client.Client(SessionTransport(keystone_session.Session(auth=auth)))
+    session = admin_session(cloud, "wrong")
+    found = client.Client(SessionTransport(session))
 
     with pytest.raises(client.Unauthorized):
         found.get_providers()
@@ -299,14 +302,7 @@ def test_a_session_without_a_reachable_endpoint_is_unreachable(
     place: Place, endpoint: str
 ) -> None:
     cloud = place.cloud
-    admin = cloud.callers["admin"]
-    auth = v3.Password(
-        f"{cloud.keystone.url}/v3",
-        user_id=admin.id,
-        password=admin.password,
-        project_id=cloud.project,
-    )
-    session = keystone_session.Session(auth=auth)
+    session = admin_session(cloud)
     if endpoint == "elsewhere":
         transport = SessionTransport(session, {"region_name": "nowhere"})
     else:
