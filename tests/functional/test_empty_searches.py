@@ -316,6 +316,17 @@ def test_a_failure_of_the_database_is_logged(
     assert line.startswith("not explained: ")
 
 
+def test_an_unexpected_failure_is_logged_and_not_raised(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> typing.NoReturn:
+        raise RuntimeError("unexpected")
+
+    monkeypatch.setattr(empty, "explain", fail)
+
+    assert log.lines("resources=VCPU:4") == ["not explained"]
+
+
 def test_a_search_that_is_not_explained_in_time_has_no_cause(
     log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:

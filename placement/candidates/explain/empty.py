@@ -66,6 +66,10 @@ def _log(context: "RequestContext", request: SearchRequest) -> str:
     except (exception.PlacementError, sa.exc.SQLAlchemyError) as failure:
         LOG.info("No allocation candidates: not explained: %s", failure)
         return metrics.UNEXPLAINED
+    except Exception:
+        # The answer is sent already; it has no other place to fail.
+        LOG.exception("No allocation candidates: not explained")
+        return metrics.UNEXPLAINED
     if not found.is_survey_complete:
         LOG.info(
             "No allocation candidates: not explained within %g seconds", _SECONDS_MAX
