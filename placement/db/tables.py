@@ -1,9 +1,11 @@
 """The tables, as SQLAlchemy Core.
 
-Names, columns, indexes and constraints are those of OpenStack's Placement, plus three
-columns: ``inventories.used``, ``resource_providers.revision`` and
-``resource_provider_aggregates.spelling``. These have server defaults or can be NULL, so
-that a service that does not know them can write.
+Names, columns, indexes and constraints are those of OpenStack's Placement. Columns of
+our own have server defaults or can be NULL, so that a service that does not know them
+can write. The names of our own tables begin with ``placement_`` (but
+``placement_aggregates`` is none of them).
+
+Times of our own tables are microseconds since 1970, by the clock of the database.
 """
 
 import datetime
@@ -50,6 +52,8 @@ resource_providers = sa.Table(
     sa.Column("definition_revision", sa.BigInteger, nullable=False, server_default="0"),
     # Advances whenever anything that a provider summary shows changes.
     sa.Column("revision", sa.BigInteger, nullable=False, server_default="0"),
+    # 0 in service, 1 cordoned, 2 quarantined.
+    sa.Column("state", sa.Integer, nullable=False, server_default="0"),
     sa.UniqueConstraint("uuid", name="uniq_resource_providers0uuid"),
     sa.UniqueConstraint("name", name="uniq_resource_providers0name"),
     sa.Index("resource_providers_root_provider_id_idx", "root_provider_id"),
@@ -224,5 +228,154 @@ name_changes = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("revision", sa.BigInteger, nullable=False),
+    **_EXACT,
+)
+
+
+# Every change of the state of a provider; the last row of a provider is current.
+provider_states = sa.Table(
+    "placement_provider_states",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("resource_provider_id", sa.Integer, nullable=False),
+    sa.Column("state", sa.Integer, nullable=False),
+    sa.Column("reason", sa.String(1000), nullable=False),
+    # Who has set it, by external ids.
+    sa.Column("project_id", sa.String(255)),
+    sa.Column("user_id", sa.String(255)),
+    sa.Column("set_at", sa.BigInteger, nullable=False),
+    # When the provider returns to service; NULL if somebody has to set that.
+    sa.Column("until", sa.BigInteger),
+    sa.Index(
+        "placement_provider_states_resource_provider_id_idx", "resource_provider_id"
+    ),
+    sa.Index("placement_provider_states_until_idx", "until"),
+    **_EXACT,
+)
+
+
+def _consumer_id() -> sa.Column[int]:
+    """Return the key of a table whose rows are deleted with the consumer's record."""
+    return sa.Column(
+        "consumer_id",
+        sa.ForeignKey("consumers.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    )
+
+
+# Consumers whose allocations are released at a time unless they are confirmed.
+holds = sa.Table(
+    "placement_holds",
+    metadata,
+    _consumer_id(),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+    sa.Index("placement_holds_expires_at_idx", "expires_at"),
+    **_EXACT,
+)
+
+# Groups of consumers that are kept together or apart.
+groups = sa.Table(
+    "placement_groups",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    # The project's external id.
+    sa.Column("project_id", sa.String(255), nullable=False),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("policy", sa.String(32), nullable=False),
+    sa.Column("max_per_host", sa.Integer, nullable=False),
+    # A JSON list of the uuids of aggregates, if they are the domains of the group
+    # instead of roots.
+    sa.Column("aggregates", sa.Text),
+    # Advances with every claim for the group, which makes such claims wait for each
+    # other, and conflict on a Galera cluster.
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint(
+        "project_id", "name", name="uniq_placement_groups0project_id0name"
+    ),
+    **_EXACT,
+)
+
+group_members = sa.Table(
+    "placement_group_members",
+    metadata,
+    _consumer_id(),
+    sa.Column(
+        "group_id",
+        sa.ForeignKey(
+            "placement_groups.id", name="placement_group_members_group_id_fkey"
+        ),
+        nullable=False,
+    ),
+    sa.Index("placement_group_members_group_id_idx", "group_id"),
+    **_EXACT,
+)
+
+# The answers to requests with an Idempotency-Key, until they expire.
+idempotency_keys = sa.Table(
+    "placement_idempotency_keys",
+    metadata,
+    # SHA-256 of the caller's project and user and the key, in hexadecimal digits.
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("body_hash", sa.String(64), nullable=False),
+    # NULL only within the transaction that inserts the row.
+    sa.Column("answer", sa.LargeBinary(2**24 - 1)),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+    sa.Index("placement_idempotency_keys_expires_at_idx", "expires_at"),
+    **_EXACT,
+)
+
+# How much projects may hold.
+limits = sa.Table(
+    "placement_limits",
+    metadata,
+    # The project's external id, or "default" for all projects without a limit.
+    sa.Column("project_id", sa.String(255), primary_key=True),
+    # ``CONSUMERS`` limits the number of consumers.
+    sa.Column("resource_class_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("max_units", sa.BigInteger, nullable=False),
+    **_EXACT,
+)
+
+# Stands for consumers where resource classes have limits.
+CONSUMERS = -1
+
+# How much the projects with a limit hold.
+limited_usages = sa.Table(
+    "placement_limited_usages",
+    metadata,
+    sa.Column("project_id", sa.String(255), primary_key=True),
+    sa.Column("resource_class_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("used", sa.BigInteger, nullable=False),
+    # When ``used`` was last made equal to the sum of the allocations.
+    sa.Column("counted_at", sa.BigInteger, nullable=False),
+    **_EXACT,
+)
+
+# The feed of changes.
+changes = sa.Table(
+    "placement_changes",
+    metadata,
+    sa.Column(
+        "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True
+    ),
+    # NULL until the transaction is committed; then the sequencer assigns it.
+    sa.Column("position", sa.BigInteger),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("provider_uuid", sa.String(36)),
+    sa.Column("consumer_uuid", sa.String(36)),
+    sa.Column("generation", sa.Integer),
+    sa.Column("changed_at", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("position", name="uniq_placement_changes0position"),
+    **_EXACT,
+)
+
+# Row 1 has the last position that was assigned, and the greatest that was deleted.
+change_positions = sa.Table(
+    "placement_change_positions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("last", sa.BigInteger, nullable=False),
+    sa.Column("compacted", sa.BigInteger, nullable=False),
     **_EXACT,
 )

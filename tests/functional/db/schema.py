@@ -139,11 +139,95 @@ OWN_COLUMNS = {
     "resource_providers": {
         "definition_revision": "bigint!",
         "revision": "bigint!",
+        "state": "integer!",
     },
     "resource_provider_aggregates": {"spelling": "varchar(36)"},
 }
 OWN_TABLES = {
-    "placement_name_changes": Table({"id": "integer!", "revision": "bigint!"})
+    "placement_name_changes": Table({"id": "integer!", "revision": "bigint!"}),
+    "placement_provider_states": Table(
+        {
+            "id": "integer!",
+            "resource_provider_id": "integer!",
+            "state": "integer!",
+            "reason": "varchar(1000)!",
+            "project_id": "varchar(255)",
+            "user_id": "varchar(255)",
+            "set_at": "bigint!",
+            "until": "bigint",
+        },
+        indexes={
+            "placement_provider_states_resource_provider_id_idx": (
+                "resource_provider_id",
+            ),
+            "placement_provider_states_until_idx": ("until",),
+        },
+    ),
+    "placement_holds": Table(
+        {"consumer_id": "integer!", "expires_at": "bigint!"},
+        key=("consumer_id",),
+        indexes={"placement_holds_expires_at_idx": ("expires_at",)},
+        references={"consumer_id": "consumers"},
+    ),
+    "placement_groups": Table(
+        {
+            "id": "integer!",
+            "project_id": "varchar(255)!",
+            "name": "varchar(255)!",
+            "policy": "varchar(32)!",
+            "max_per_host": "integer!",
+            "aggregates": "text",
+            "revision": "bigint!",
+        },
+        unique={"uniq_placement_groups0project_id0name": ("project_id", "name")},
+    ),
+    "placement_group_members": Table(
+        {"consumer_id": "integer!", "group_id": "integer!"},
+        key=("consumer_id",),
+        indexes={"placement_group_members_group_id_idx": ("group_id",)},
+        references={"consumer_id": "consumers", "group_id": "placement_groups"},
+    ),
+    "placement_idempotency_keys": Table(
+        {
+            "id": "varchar(64)!",
+            "body_hash": "varchar(64)!",
+            "answer": "binary",
+            "expires_at": "bigint!",
+        },
+        indexes={"placement_idempotency_keys_expires_at_idx": ("expires_at",)},
+    ),
+    "placement_limits": Table(
+        {
+            "project_id": "varchar(255)!",
+            "resource_class_id": "integer!",
+            "max_units": "bigint!",
+        },
+        key=("project_id", "resource_class_id"),
+    ),
+    "placement_limited_usages": Table(
+        {
+            "project_id": "varchar(255)!",
+            "resource_class_id": "integer!",
+            "used": "bigint!",
+            "counted_at": "bigint!",
+        },
+        key=("project_id", "resource_class_id"),
+    ),
+    "placement_changes": Table(
+        {
+            "id": "bigint!",
+            "position": "bigint",
+            "kind": "varchar(32)!",
+            "provider_uuid": "varchar(36)",
+            "consumer_uuid": "varchar(36)",
+            "generation": "integer",
+            "changed_at": "bigint!",
+        },
+        unique={"uniq_placement_changes0position": ("position",)},
+    ),
+    "placement_change_positions": Table(
+        {"id": "integer!", "last": "bigint!", "compacted": "bigint!"}
+    ),
 }
 
 # Names of constraints on PostgreSQL, as OpenStack's Placement has them.
@@ -158,6 +242,9 @@ POSTGRESQL_REFERENCES = {
 _TYPES = {
     sa.DateTime: "datetime",
     sa.BigInteger: "bigint",
+    # The types of MariaDB are no LargeBinary.
+    sa.types._Binary: "binary",
+    sa.Text: "text",
     sa.Integer: "integer",
     sa.Float: "float",
 }
@@ -193,7 +280,7 @@ def _table(inspector: sa.Inspector, name: str) -> Table:
 
 def _column(column: typing.Any) -> str:
     kind = column["type"]
-    if isinstance(kind, sa.String):
+    if isinstance(kind, sa.String) and not isinstance(kind, sa.Text):
         name = f"varchar({kind.length})"
     else:
         name = next(name for each, name in _TYPES.items() if isinstance(kind, each))
