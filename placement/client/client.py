@@ -9,9 +9,10 @@ from placement.client import location, query, retry, transport, values
 from placement.client.bulk import BulkReads
 from placement.client.capacity import CapacityOperations
 from placement.client.exchange import documents, read
+from placement.client.monitoring import MonitoringOperations
 
 
-class Client(BulkReads, CapacityOperations):
+class Client(BulkReads, CapacityOperations, MonitoringOperations):
     """The Placement API over a transport.
 
     Every method raises the classes of ``errors``: the one for the status and code of an

@@ -82,7 +82,21 @@ class Exchange:
         version: str = VERSION,
         accept: str = JSON,
     ) -> transport.Response:
-        """Send a request once."""
+        """Send a request once, and return its successful response."""
+        response = self._answer(method, path, body, version, accept)
+        if not 200 <= response.status < 300:
+            raise errors.from_response(response.status, response.headers, response.body)
+        return response
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        version: str = VERSION,
+        accept: str = JSON,
+    ) -> transport.Response:
+        """Send a request once, and return any response."""
         headers = {
             "accept": accept,
             "openstack-api-version": f"placement {version}",
@@ -92,10 +106,7 @@ class Exchange:
         if body is not None:
             headers["content-type"] = JSON
             content = json.dumps(body, default=_plain).encode()
-        response = self._transport.send(method, path, headers, content)
-        if not 200 <= response.status < 300:
-            raise errors.from_response(response.status, response.headers, response.body)
-        return response
+        return self._transport.send(method, path, headers, content)
 
     def _get(self, path: str, parse: Callable[[values.Document], _T]) -> _T:
         return read(self.request("GET", path), parse)

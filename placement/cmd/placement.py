@@ -24,6 +24,10 @@ _COMMANDS = {
         "Count how many more consumers of a request fit.",
     ),
     "claim": ("placement.cmd.claim:claim", "Claim resources for a consumer."),
+    "health": (
+        "placement.cmd.health:health",
+        "Show whether the service can serve requests.",
+    ),
     "host": ("placement.cmd.host:host", "Register this machine."),
     "openapi": ("placement.cmd.openapi:openapi", "Print the OpenAPI document."),
     "providers": (

@@ -34,6 +34,7 @@ from placement.client.values.capacity import (
     HostCount,
     Stranded,
 )
+from placement.client.values.health import Health
 from placement.client.values.provider import (
     MAX_INT,
     Aggregates,
@@ -59,6 +60,7 @@ __all__ = [
     "ClassSummary",
     "ConsumerShare",
     "Document",
+    "Health",
     "HostCount",
     "Inventories",
     "Inventory",
