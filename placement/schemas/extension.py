@@ -46,6 +46,10 @@ def _one_or_many(one: Schema, items_max: int) -> Schema:
     return one | {"type": ["string", "array"], "items": one, "maxItems": items_max}
 
 
+# The maximum number of providers on a page.
+PAGE_SIZE_MAX = 10_000
+_PAGE_SIZE: Schema = {"type": "integer", "minimum": 1, "maximum": PAGE_SIZE_MAX}
+
 PROVIDERS_QUERY = Schemas(
     {
         (1, 0): closed(
@@ -54,7 +58,7 @@ PROVIDERS_QUERY = Schemas(
                 "roots": {"type": "string", "enum": ["true", "false"]},
                 "state": _STATE,
                 "include": _TEXT,
-                "page_size": {"type": "string", "pattern": "^[1-9][0-9]*$"},
+                "page_size": _PAGE_SIZE,
                 "page_token": _TEXT,
             },
             required=(),
@@ -81,7 +85,7 @@ PROVIDERS_BODY = Schemas(
                 "roots": {"type": "boolean"},
                 "state": _STATE,
                 "include": {"type": ["string", "array"], "items": _PART},
-                "page_size": {"type": "integer", "minimum": 1, "maximum": 10_000},
+                "page_size": _PAGE_SIZE,
                 "page_token": {"type": ["string", "null"]},
             },
             required=(),
@@ -91,7 +95,7 @@ PROVIDERS_BODY = Schemas(
 )
 
 # The maximum number of nearest hosts that an explanation lists.
-HOSTS_MAX = 1000
+_HOSTS: Schema = {"type": "integer", "minimum": 0, "maximum": 1000}
 
 # The names of the parameters of a search at the newest version; an explanation checks
 # them, at the version that it names, as a search does.
@@ -100,7 +104,7 @@ EXPLAIN_QUERY = _one(
         {
             **dict.fromkeys(allocation_candidate.NEWEST_NAMES, _TEXT),
             "version": _TEXT,
-            "hosts": {"type": "string", "pattern": "^[0-9]+$"},
+            "hosts": _HOSTS,
             "provider": _TEXT,
         },
         required=(),
@@ -112,7 +116,7 @@ EXPLAIN_BODY = _one(
         {
             "query": _TEXT,
             "version": _TEXT,
-            "hosts": {"type": "integer", "minimum": 0, "maximum": HOSTS_MAX},
+            "hosts": _HOSTS,
             "provider": _TEXT,
         },
         required=("query",),

@@ -89,7 +89,9 @@ class Schemas:
         if error is not None:
             raise exception.SchemaInvalid(reason=error)
 
-    def validate_query(self, values: dict[str, str], version: Version) -> None:
+    def validate_query(
+        self, values: collections.abc.Mapping[str, str | int], version: Version
+    ) -> None:
         """Raise QueryInvalid when ``values`` are invalid at ``version``.
 
         ``values`` has the last value of each parameter.

@@ -123,10 +123,11 @@ def show_healthcheck() -> flask.Response:
         reasons = [reason for reason in _findings().values() if reason is not None]
     status = 503 if reasons else 200
     if flask.request.method == "HEAD":
-        return flask.Response(status=503 if reasons else 204, mimetype=_TEXT)
+        return _text("", 503 if reasons else 204)
     reasons = list(dict.fromkeys(reasons)) or ["OK"]
     if accept.best_offer(flask.request.environ[ACCEPT], _TEXT, JSON) == JSON:
-        return view.json({"detailed": False, "reasons": reasons}, status)
+        body = {"detailed": False, "reasons": reasons}
+        return _not_stored(view.json(body, status))
     return _text("\n".join(reasons), status)
 
 
@@ -153,6 +154,9 @@ def _line(name: str, reason: str | None, excluded: set[str]) -> str:
 
 
 def _text(body: str, status: int) -> flask.Response:
-    found = flask.Response(body, status, mimetype=_TEXT)
-    found.headers["Cache-Control"] = "no-store"
-    return found
+    return _not_stored(flask.Response(body, status, mimetype=_TEXT))
+
+
+def _not_stored(response: flask.Response) -> flask.Response:
+    response.cache_control.no_store = True
+    return response

@@ -1,6 +1,7 @@
 """``/metrics``: the metrics of the service, for Prometheus."""
 
 import hmac
+import re
 import typing
 
 import flask
@@ -28,6 +29,10 @@ _FORMATS = {
     f"{_TEXT};version=0.0.4": False,
     f"{_OPENMETRICS};version=1.0.0": True,
 }
+
+# Parameters of ``Accept`` that change nothing: the formats are in UTF-8, and names have
+# no characters to escape. Prometheus 3 sends them.
+_IRRELEVANT = re.compile(r"\s*;\s*(?:charset|escaping)\s*=[^;,]*", re.IGNORECASE)
 
 # Values of [metrics] access.
 _BY_RULE, _BY_TOKEN = "rule", "token"
@@ -89,8 +94,10 @@ def show_metrics() -> flask.Response:
 
     ``[metrics] access`` says whether the rule, a bearer token or nothing is checked.
     """
-    wanted = flask.request.environ[ACCEPT]
+    wanted = _IRRELEVANT.sub("", flask.request.environ[ACCEPT])
     media_type = accept.best_offer(wanted, *_FORMATS) or next(iter(_FORMATS))
     body = text.render(is_openmetrics=_FORMATS[media_type])
     content_type = f"{media_type.replace(';', '; ')}; charset=utf-8"
-    return flask.Response(body, content_type=content_type)
+    response = flask.Response(body, content_type=content_type)
+    response.vary.add("Accept")
+    return response

@@ -15,7 +15,6 @@ from placement.objects import provider_page
 from placement.web import provider_documents
 
 PAGE_SIZE = 1000
-PAGE_SIZE_MAX = 10_000
 
 # Parameters that are no filters of ``GET /resource_providers``.
 _OWN = ("uuid", "roots", "state", "include", "page_size", "page_token")
@@ -87,7 +86,7 @@ def of_query(query: Query) -> ProviderQuery:
         uuids=None if uuid is None else _canonical([uuid]),
         is_only_roots=query.last("roots") == "true",
         include=parse_include(query.last("include")),
-        page_size=None if size is None else _parse_page_size(size),
+        page_size=None if size is None else int(size),
         page_token=query.last("page_token"),
     )
 
@@ -153,13 +152,3 @@ def _listed(value: str | list[str]) -> list[str]:
 
 def _canonical(given: collections.abc.Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({uuids.canonical_or_same(each) for each in given}))
-
-
-def _parse_page_size(value: str) -> int:
-    # The schema allows digits only, but int() refuses thousands of them.
-    if len(value) > len(str(PAGE_SIZE_MAX)) or int(value) > PAGE_SIZE_MAX:
-        raise exception.BadRequest(
-            reason=f"The parameter 'page_size' must be from 1 to {PAGE_SIZE_MAX}. "
-            f"Got: {excerpt.of_text(value)}"
-        )
-    return int(value)

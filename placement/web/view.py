@@ -29,6 +29,9 @@ View = collections.abc.Callable[..., flask.Response]
 # Set by ``operation`` on the function that Flask calls.
 _ROW = "operation"
 
+# The integers that a query can have; longer ones are refused as text.
+_INTEGER = re.compile(r"-?[0-9]{1,100}")
+
 # A variable of a path, in the notation of Flask.
 _VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
 
@@ -172,8 +175,18 @@ def _checked_query(row: Operation) -> Query:
             )
         seen.add(name)
     if row.query is not None:
-        row.query.validate_query(found.last_values(), MAX_VERSION)
+        values = {
+            name: _typed(value, known.get(name, {}))
+            for name, value in found.last_values().items()
+        }
+        row.query.validate_query(values, MAX_VERSION)
     return found
+
+
+def _typed(value: str, schema: typing.Any) -> str | int:
+    """Return an integer if the schema wants one and the value is one."""
+    is_integer = schema.get("type") == "integer" and _INTEGER.fullmatch(value)
+    return int(value) if is_integer else value
 
 
 def _query_schema(row: Operation) -> collections.abc.Mapping[str, typing.Any]:

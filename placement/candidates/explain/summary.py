@@ -23,12 +23,16 @@ def summary(explanation: Explanation, words: Words) -> str:
     if explanation.cause == "not_offered":
         return _not_offered(explanation, words)
     sentence = _SENTENCES[explanation.cause]
-    combined = sum(map(len, survey.by_rule.values()))
-    if combined:
-        rule = max(survey.by_rule, key=lambda rule: len(survey.by_rule[rule]))
+    counts = {rule: len(survey.by_rule.get(rule, ())) for rule in survey.rules}
+    failing = {rule: number for rule, number in counts.items() if number}
+    if failing:
+        rules = " or ".join(
+            rule if len(failing) == 1 else f"{rule} ({_hosts(number)})"
+            for rule, number in failing.items()
+        )
         return (
-            f"{sentence}; {_hosts(combined)} can serve each slot alone, and {rule} "
-            "leaves no candidate"
+            f"{sentence}; {_hosts(sum(failing.values()))} can serve each slot alone, "
+            f"and {rules} leaves no candidate"
         )
     return _lacking(explanation, words) or sentence
 

@@ -328,3 +328,21 @@ def test_a_class_that_nobody_offers_can_be_left_out(engine):
             "verified": True,
         }
     ]
+
+
+def test_every_rule_that_leaves_no_candidate_is_in_the_summary(engine):
+    full = Provider("h1", None, {"VCPU": Inventory(16)}, {"VCPU": 10})
+    worlds.store(engine, [full, Provider("h2", None, {"VCPU": Inventory(16)})])
+    groups = [Group("_A", {"VCPU": 6}), Group("_B", {"VCPU": 6})]
+
+    of_two = explain(engine, Question(groups, isolate=True))["summary"]
+    larger = [groups[0], Group("_B", {"VCPU": 11})]
+    of_one = explain(engine, Question(larger))["summary"]
+
+    assert of_two.endswith(
+        "2 hosts can serve each slot alone, and sum (1 host) or isolate (1 host) "
+        "leaves no candidate"
+    )
+    assert of_one.endswith(
+        "1 host can serve each slot alone, and sum leaves no candidate"
+    )

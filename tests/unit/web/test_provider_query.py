@@ -68,9 +68,3 @@ def test_a_page_token_is_refused_if_it_is_cut_or_changed():
     ):
         with pytest.raises(exception.PageTokenInvalid):
             query("", other).page_after()
-
-
-@pytest.mark.parametrize("size", ["10001", "9" * 5000])
-def test_a_page_is_not_larger_than_the_maximum(size):
-    with pytest.raises(exception.BadRequest, match="from 1 to 10000"):
-        query(f"page_size={size}")
