@@ -27,18 +27,24 @@ _Document = dict[str, typing.Any]
 Include = frozenset[str]
 
 
-def page(
-    providers: collections.abc.Iterable[ProviderDetails],
-    include: Include,
-    next_page_token: str | None,
+def page(lists: collections.abc.Iterable[bytes], next_page_token: str | None) -> bytes:
+    """Return the document of one page, with the providers of ``lists``.
+
+    Only a single list may be empty.
+    """
+    parts: list[bytes | memoryview] = []
+    for each in lists:
+        # Without its brackets, and without a copy.
+        parts += [b"," if parts else b'{"providers":[', memoryview(each)[1:-1]]
+    token = encoding.encode(next_page_token)
+    return b"".join([*parts, b'],"next_page_token":', token, b"}"])
+
+
+def listed(
+    providers: collections.abc.Iterable[ProviderDetails], include: Include
 ) -> bytes:
-    """Return the document of one page."""
-    return encoding.encode(
-        {
-            "providers": _documents(providers, include),
-            "next_page_token": next_page_token,
-        }
-    )
+    """Return a list of the providers."""
+    return encoding.encode(_documents(providers, include))
 
 
 def lines(

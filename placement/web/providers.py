@@ -28,8 +28,11 @@ blueprint = flask.Blueprint("providers", __name__)
 
 # Providers that are read, and sent, at a time by an answer in lines.
 _PROVIDERS_PER_CHUNK = 500
-# A provider may have allocations of hundreds of consumers.
+# A provider may have allocations of hundreds of consumers. Also for pages.
 _PROVIDERS_PER_CHUNK_WITH_ALLOCATIONS = 50
+
+# A page with allocations ends after this length.
+_PAGE_BYTES = 16 * 1024 * 1024
 
 _INCLUDE = Parameter("Parts to add, separated by commas.", "inventories,usages")
 _PARAMETERS = {
@@ -135,26 +138,48 @@ _Select = collections.abc.Callable[[sa.Connection], Selection]
 
 
 def _page(query: ProviderQuery, select: _Select) -> flask.Response:
+    """Return one page, which may be shorter than asked for.
+
+    With allocations, providers are read in chunks until the page is long enough, so
+    that its length bounds the memory.
+    """
     context = view.context()
     after_id = query.page_after()
     size = query.page_size or provider_query.PAGE_SIZE
+    per_chunk = (
+        _PROVIDERS_PER_CHUNK_WITH_ALLOCATIONS
+        if provider_page.ALLOCATIONS in query.include
+        else size
+    )
 
-    def read(conn: sa.Connection) -> list[ProviderDetails]:
-        return provider_page.get_page(
-            conn,
-            context.names,
-            select(conn),
-            query.include,
-            after_id=after_id,
-            # One more, to see whether there is another page.
-            size=size + 1,
-        )
+    def read(conn: sa.Connection) -> tuple[list[bytes], int | None]:
+        """Return lists of providers, and the id of the last one if there are more."""
+        selection = select(conn)
+        lists: list[bytes] = []
+        last_id, left = after_id, size
+        while True:
+            count = min(left, per_chunk)
+            found = provider_page.get_page(
+                conn,
+                context.names,
+                selection,
+                query.include,
+                after_id=last_id,
+                # One more, to see whether there are more.
+                size=count + 1,
+            )
+            is_end = len(found) <= count
+            del found[count:]
+            lists.append(documents.listed(found, query.include))
+            if is_end:
+                return lists, None
+            last_id, left = found[-1].id, left - count
+            if not left or sum(map(len, lists)) >= _PAGE_BYTES:
+                return lists, last_id
 
-    found = transaction.read(context, read)
-    is_last = len(found) <= size
-    del found[size:]
-    token = None if is_last else query.next_page_token(found[-1].id)
-    return _tagged(documents.page(found, query.include, token))
+    lists, last_id = transaction.read(context, read)
+    token = None if last_id is None else query.next_page_token(last_id)
+    return _tagged(documents.page(lists, token))
 
 
 def _lines(query: ProviderQuery, select: _Select) -> flask.Response:

@@ -171,6 +171,44 @@ def test_a_provider_that_stays_is_on_one_page_while_others_write(
 
 
 @pytest.mark.usefixtures("small_chunks")
+def test_a_page_with_many_allocations_ends_early(
+    application: server.Application,
+    api: client.Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hosts = add_hosts(api, *(f"host-{number}" for number in range(7)))
+    for host in hosts:
+        claim(api, host)
+    path = f"/-/v1/providers?page_size=6&include={ALL}"
+    whole = ask(application, path.replace("6", "7"))["providers"]
+    # Longer than two providers, and shorter than four.
+    monkeypatch.setattr(views, "_PAGE_BYTES", len(json.dumps(whole[:3])))
+
+    pages = [ask(application, path)]
+    while (token := pages[-1]["next_page_token"]) is not None:
+        pages.append(ask(application, f"{path}&page_token={urllib.parse.quote(token)}"))
+
+    assert [len(page["providers"]) for page in pages] == [4, 3]
+    assert [each for page in pages for each in page["providers"]] == whole
+    without = ask(application, "/-/v1/providers?page_size=7&include=traits")
+    assert (len(without["providers"]), without["next_page_token"]) == (7, None)
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
+def test_pages_that_are_read_in_chunks_have_the_size_that_was_asked_for(
+    application: server.Application, api: client.Client, size: int
+) -> None:
+    hosts = add_hosts(api, *(f"host-{number}" for number in range(4)))
+    path = f"/-/v1/providers?page_size={size}&include=allocations"
+
+    page = ask(application, path)
+
+    assert [each["uuid"] for each in page["providers"]] == hosts[:size]
+    assert (page["next_page_token"] is None) == (size >= 4)
+
+
+@pytest.mark.usefixtures("small_chunks")
 def test_the_connection_is_released_when_the_client_has_gone(
     application: server.Application, api: client.Client, connections: Connections
 ) -> None:
