@@ -4,6 +4,8 @@ Each failure has a class, whose base class is its kind. Only the edge of the ser
 maps kinds to HTTP statuses, so nothing below the handlers depends on HTTP.
 """
 
+# Whole: every failure, after its kind.
+import types
 import typing
 
 from placement import excerpt
@@ -19,6 +21,8 @@ class PlacementError(Exception):
 
     code = "placement.undefined_code"
     template = "The request could not be served."
+    # More members of the error document.
+    members: typing.Mapping[str, typing.Any] = types.MappingProxyType({})
 
     def __init__(self, **details: typing.Any) -> None:
         self.details = details
@@ -96,6 +100,12 @@ class BodyTooLarge(PlacementError):
 
 class Conflict(PlacementError):
     """The request is valid but conflicts with the stored state."""
+
+    template = "{reason}"
+
+
+class Unprocessable(PlacementError):
+    """The request is valid, but contradicts an earlier one of the same caller."""
 
     template = "{reason}"
 
@@ -179,6 +189,23 @@ class DuplicateRequestName(BadRequest):
 class UnknownRoot(BadRequest):
     code = "placement.ext.unknown_root"
     template = "The member 'without' takes uuids of root providers. Not one: {uuid}"
+
+
+class UnknownExcludedRoot(BadRequest):
+    code = "placement.ext.unknown_root"
+    template = "The member 'exclude' takes uuids of root providers. Not one: {uuid}"
+
+
+class UnknownPreferredTraits(BadRequest):
+    """``names`` are the unknown names, sorted and joined by commas."""
+
+    code = "placement.ext.unknown_trait"
+    template = "The member 'prefer' has unknown traits: {names}"
+
+
+class DuplicateConsumer(BadRequest):
+    code = "placement.ext.duplicate_consumer"
+    template = "The member 'claims' has consumer {uuid} more than once."
 
 
 class UnknownTraits(BadRequest):
@@ -269,6 +296,46 @@ class ConsumerGenerationConflict(ConcurrentUpdate):
     def __init__(self, expected: int | None, given: float | None) -> None:
         stored = "null" if expected is None else expected
         super().__init__(expected=stored, given=given)
+
+
+class ConsumerExists(Conflict):
+    """A consumer to place is there already."""
+
+    code = "placement.ext.consumer_exists"
+    template = "Consumer {uuid} exists already. Nothing was claimed."
+
+
+class GroupPolicyConflict(Conflict):
+    """The first claim of a group has fixed another policy than is given."""
+
+    code = "placement.ext.group_policy"
+    template = (
+        "The group '{name}' has members and the policy '{policy}' with max_per_host "
+        "{most}; a claim for it must give the same policy, max_per_host and 'over'."
+    )
+
+
+class HoldNotFound(NotFound):
+    code = "placement.ext.hold_not_found"
+    template = "Consumer {uuid} has no hold, or it has expired."
+
+
+class IdempotencyKeyReused(Unprocessable):
+    code = "placement.ext.idempotency_key"
+    template = "The Idempotency-Key was used for a request with another body."
+
+
+class NoCandidate(Conflict):
+    """No candidate is left for a consumer; ``members`` say why."""
+
+    code = "placement.ext.no_candidate"
+    template = "No candidate for consumer {consumer}: {reason}. Nothing was claimed."
+
+    def __init__(
+        self, consumer: str, reason: str, cause: str, explain: dict[str, typing.Any]
+    ) -> None:
+        super().__init__(consumer=consumer, reason=reason)
+        self.members = {"cause": cause, "explain": explain}
 
 
 class InventoryNotFound(NotFound):

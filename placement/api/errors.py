@@ -3,6 +3,7 @@
 import collections.abc
 import html
 import re
+import types
 import typing
 
 import orjson
@@ -43,12 +44,14 @@ def document(
     code: str,
     version: Version | None,
     has_versions: bool = False,
+    members: collections.abc.Mapping[str, typing.Any] = types.MappingProxyType({}),
 ) -> Document:
     """Return the document for one failure.
 
     ``detail`` starts with the explanation of the status and ends with the message on
     one line, where clients look for it. ``version`` is None if the request failed
-    before its version was known. ``has_versions`` adds the supported versions.
+    before its version was known. ``has_versions`` adds the supported versions, and
+    ``members`` are added to a document in JSON.
     Source: API reference, "Errors".
     """
     kind = webob.exc.status_map[status]
@@ -67,7 +70,7 @@ def document(
             error["code"] = code
         if has_versions:
             error |= {"max_version": str(MAX_VERSION), "min_version": str(MIN_VERSION)}
-        return Document(wanted, orjson.dumps({"errors": [error]}))
+        return Document(wanted, orjson.dumps({"errors": [{**error, **members}]}))
     return page(wanted, f"{status} {kind.title}", explanation, line)
 
 

@@ -34,6 +34,7 @@ _TITLES = {
     409: "The request conflicts with the stored state.",
     413: "The body is larger than the service accepts.",
     415: "The body is not JSON.",
+    422: "The request contradicts an earlier one of the same caller.",
     500: "The service failed.",
     503: "The database or the identity service is unavailable.",
 }

@@ -30,9 +30,15 @@ CODES = frozenset(
         "placement.ext.bad_request",
         "placement.ext.body_too_large",
         "placement.ext.conflict",
+        "placement.ext.consumer_exists",
+        "placement.ext.duplicate_consumer",
         "placement.ext.duplicate_name",
         "placement.ext.forbidden",
+        "placement.ext.group_policy",
+        "placement.ext.hold_not_found",
+        "placement.ext.idempotency_key",
         "placement.ext.method_not_allowed",
+        "placement.ext.no_candidate",
         "placement.ext.not_acceptable",
         "placement.ext.not_found",
         "placement.ext.page_token",
@@ -42,6 +48,7 @@ CODES = frozenset(
         "placement.ext.unavailable",
         "placement.ext.unknown_root",
         "placement.ext.unknown_trait",
+        "placement.ext.unprocessable",
         "placement.ext.unsupported_media_type",
     }
 )

@@ -18,6 +18,7 @@ TRANSACTION = (
     "SET LOCAL plan_cache_mode = force_generic_plan"
 )
 
+Row = tuple[typing.Any, ...]
 _Result = sa.CursorResult[*tuple[typing.Any, ...]]
 
 
@@ -76,13 +77,16 @@ _ONE, _NO_NUMBER = (
 )
 
 
-def run_transaction(conn: sa.Connection, steps: collections.abc.Sequence[Step]) -> bool:
+def run_transaction(
+    conn: sa.Connection, steps: collections.abc.Sequence[Step]
+) -> list[Row] | None:
     """Run the steps as one transaction, including COMMIT, in one round trip.
 
     Isolation is READ COMMITTED. Requires a connection that prepares statements, in a
     block of ``postgresql.autocommit``.
 
-    Returns False if a condition of ``required`` was not met; nothing is changed then.
+    Returns the rows of the last step, or None if a condition of ``required`` was not
+    met; nothing is changed then.
     """
     prepared_statements = prepared.find(conn)
     assert prepared_statements is not None
@@ -91,9 +95,11 @@ def run_transaction(conn: sa.Connection, steps: collections.abc.Sequence[Step]) 
         for step in steps
     ]
     try:
-        prepared_statements.run(conn, statements, first=[TRANSACTION]).close()
+        result = prepared_statements.run(conn, statements, first=[TRANSACTION])
+        rows = [tuple(row) for row in result] if result.returns_rows else []
+        result.close()
     except sa.exc.DBAPIError as failure:
         if conflicts.is_invalid_text(failure):
-            return False
+            return None
         raise
-    return True
+    return rows

@@ -43,6 +43,11 @@ class _Greatest(sa.sql.functions.FunctionElement[int]):
     inherit_cache = True
 
 
+def clock() -> sa.ColumnElement[int]:
+    """Return the time of the database, in microseconds since 1970."""
+    return _Clock()
+
+
 def next_of(last: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
     """Return the revision that follows ``last``, as an expression of an UPDATE."""
     return _even(_Greatest(last + _ONE, _Clock()))

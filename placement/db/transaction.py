@@ -22,7 +22,7 @@ from placement.db import (
     time_limit,
 )
 from placement.db.attempts import ATTEMPTS_WHEN_LOST, Attempts
-from placement.db.batch import Step
+from placement.db.batch import Row, Step
 
 if typing.TYPE_CHECKING:
     from placement.context import RequestContext
@@ -79,14 +79,16 @@ def write_pipelined(
     context: "RequestContext",
     keys: collections.abc.Collection[str],
     plan: _Plan,
-    work: _Work[None],
-) -> None:
+    work: _Work[_Result],
+    read_result: collections.abc.Callable[[list[Row]], _Result],
+) -> _Result:
     """Do what ``write`` does, in one round trip where the database allows it.
 
     ``plan`` gets a connection without an open transaction. It returns the steps of a
     transaction that check their own conditions, see ``batch.required``, or None. They
     are sent at most once. If there are none, or they are refused or lose a race,
-    ``work`` runs; it must be able to do everything that they do.
+    ``work`` runs; it must be able to do everything that they do. Returns what ``work``
+    returns, or ``read_result`` of the rows of the last step.
 
     ``keys`` name what the steps depend on, such as the providers of a claim. After a
     refusal, writes with one of its keys go to ``work`` directly until one of them
@@ -99,25 +101,27 @@ def write_pipelined(
     """
     refused: set[str] = context.service.kept.setdefault(_REFUSED, set())
     is_tried = not refused.isdisjoint(keys)
-    is_done = False
+    rows: list[Row] | None = None
 
-    def turn(conn: sa.Connection) -> None:
-        nonlocal is_tried, is_done
+    def turn(conn: sa.Connection) -> _Result:
+        nonlocal is_tried, rows
         if not is_tried and prepared.find(conn) is not None:
             with postgresql.autocommit(conn):
                 postgresql.ping(conn)
                 is_tried = True
                 steps = plan(conn)
                 if steps is not None:
-                    is_done = _try_pipeline(conn, steps)
-                    if not is_done:
+                    rows = _try_pipeline(conn, steps)
+                    if rows is None:
                         _add_refused(refused, keys)
-        # ``is_done`` survives a retry that follows a failure to release the connection.
-        if not is_done:
-            _write_once(conn, work)
-            refused.difference_update(keys)
+        # ``rows`` survive a retry that follows a failure to release the connection.
+        if rows is not None:
+            return read_result(rows)
+        result = _write_once(conn, work)
+        refused.difference_update(keys)
+        return result
 
-    _run(context.engine, metrics.WRITE, turn, _attempts(context))
+    return _run(context.engine, metrics.WRITE, turn, _attempts(context))
 
 
 def _add_refused(refused: set[str], keys: collections.abc.Collection[str]) -> None:
@@ -267,7 +271,9 @@ def _write_once(conn: sa.Connection, work: _Work[_Result]) -> _Result:
     return result
 
 
-def _try_pipeline(conn: sa.Connection, steps: collections.abc.Sequence[Step]) -> bool:
+def _try_pipeline(
+    conn: sa.Connection, steps: collections.abc.Sequence[Step]
+) -> list[Row] | None:
     try:
         return batch.run_transaction(conn, steps)
     except sa.exc.SQLAlchemyError as failure:

@@ -11,7 +11,7 @@ from placement.api.operation import NO_CONTENT, operation, shows
 from placement.api.reply import Reply
 from placement.api.request import Request
 from placement.db import transaction
-from placement.handlers import counted
+from placement.metrics import counted
 from placement.objects import allocation, claim, consumer
 from placement.objects.allocation import ConsumerAllocation
 from placement.objects.claim_request import Amount, Claim

@@ -6,7 +6,8 @@ from placement.api.operation import NO_CONTENT, operation
 from placement.api.reply import Reply
 from placement.api.request import Request
 from placement.db import transaction
-from placement.handlers import allocation, counted, inventory
+from placement.handlers import allocation, inventory
+from placement.metrics import counted
 from placement.objects import reshape
 from placement.objects.reshape import Shape
 from placement.policies import reshaper as policy

@@ -25,6 +25,7 @@ STATUS: dict[type[exception.PlacementError], int] = {
     exception.Conflict: 409,
     exception.BodyTooLarge: 413,
     exception.UnsupportedMediaType: 415,
+    exception.Unprocessable: 422,
     exception.Unavailable: 503,
 }
 
@@ -72,6 +73,7 @@ def _respond(
         failure.code,
         environ.get(VERSION),
         has_versions=isinstance(failure, exception.VersionNotAcceptable),
+        members=failure.members,
     )
     headers = [
         ("content-type", document.content_type),

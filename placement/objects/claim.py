@@ -9,14 +9,31 @@ because a pipeline is a whole transaction.
 """
 
 import collections.abc
+import dataclasses
 import typing
 
+import sqlalchemy as sa
+
 from placement.db import transaction
-from placement.objects import claim_pipeline, claim_transaction
+from placement.db.batch import Row
+from placement.objects import (
+    claim_pipeline,
+    claim_transaction,
+    group,
+    hold,
+    idempotency,
+    resource_provider,
+)
 from placement.objects.claim_request import Claim
+from placement.objects.group import GroupRequest, Membership
+from placement.objects.idempotency import Key
 
 if typing.TYPE_CHECKING:
     from placement.context import RequestContext
+    from placement.db.names import Names
+
+# The generations of providers, by uuid.
+Generations = dict[str, int]
 
 # Key of the known owners in ``Service.kept``.
 _OWNERS = "objects.claim.owners"
@@ -41,8 +58,94 @@ def write(context: "RequestContext", claims: collections.abc.Sequence[Claim]) ->
         {amount.provider_uuid for each in claims for amount in each.amounts},
         lambda conn: claim_pipeline.plan_claims(conn, names, owners, claims),
         lambda conn: claim_transaction.replace(conn, names, claims),
+        _nothing,
     )
     owners.add(claims)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Extras:
+    """What else is written in the transaction of claims of new consumers.
+
+    ``check`` gets the members of ``group`` before anything else is locked, and may
+    raise; the consumers become members. ``answer`` gets the generations of the claimed
+    providers, by uuid, and returns what is stored under ``key``.
+    """
+
+    key: Key | None = None
+    group: GroupRequest | None = None
+    check: collections.abc.Callable[[Membership], None] | None = None
+    hold_seconds: int | None = None
+    answer: collections.abc.Callable[[Generations], bytes] | None = None
+
+
+class StoredAnswer(Exception):
+    """The key of a request has an answer already, which ``body`` is."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+        super().__init__()
+
+
+def place(
+    context: "RequestContext",
+    claims: collections.abc.Sequence[Claim],
+    extras: Extras | None,
+) -> Generations:
+    """Write claims of consumers that do not exist, all or nothing.
+
+    Returns the generations of the claimed providers, by uuid, as this advances them.
+
+    Raises what ``write`` raises, GroupPolicyConflict, StoredAnswer and
+    IdempotencyKeyReused.
+    """
+    names = context.names
+    uuids = sorted({amount.provider_uuid for each in claims for amount in each.amounts})
+
+    def work(conn: sa.Connection) -> Generations:
+        return _place(conn, names, claims, uuids, extras or Extras())
+
+    if extras is not None:
+        return transaction.write(context, work)
+    owners = context.service.kept.setdefault(_OWNERS, claim_pipeline.KnownOwners())
+    found: Generations = transaction.write_pipelined(
+        context,
+        uuids,
+        lambda conn: claim_pipeline.plan_new(conn, names, owners, claims),
+        work,
+        lambda rows: {row[0]: row[1] for row in rows},
+    )
+    owners.add(claims)
+    return found
+
+
+def _place(
+    conn: sa.Connection,
+    names: "Names",
+    claims: collections.abc.Sequence[Claim],
+    uuids: list[str],
+    extras: Extras,
+) -> Generations:
+    if extras.key is not None:
+        stored = idempotency.find(conn, extras.key)
+        if stored is not None:
+            raise StoredAnswer(stored)
+        idempotency.reserve(conn, extras.key)
+    group_id = None
+    if extras.group is not None:
+        group_id = group.lock(conn, extras.group)
+        if extras.check is not None:
+            extras.check(group.read(conn, extras.group))
+    claim_transaction.replace(conn, names, claims)
+    consumers = [each.consumer for each in claims]
+    if group_id is not None:
+        group.add(conn, group_id, consumers)
+    if extras.hold_seconds is not None:
+        hold.add(conn, consumers, extras.hold_seconds)
+    generations = resource_provider.generations(conn, uuids)
+    if extras.key is not None and extras.answer is not None:
+        idempotency.store(conn, extras.key, extras.answer(generations))
+    return generations
 
 
 def release(context: "RequestContext", uuid: str) -> None:
@@ -57,4 +160,9 @@ def release(context: "RequestContext", uuid: str) -> None:
         (),
         lambda _conn: claim_pipeline.plan_release(uuid),
         lambda conn: claim_transaction.release(conn, uuid),
+        _nothing,
     )
+
+
+def _nothing(_rows: list[Row]) -> None:
+    return None

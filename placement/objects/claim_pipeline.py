@@ -83,6 +83,23 @@ def plan_claims(
     ]
 
 
+def plan_new(
+    conn: sa.Connection,
+    known_names: names.Names,
+    known_owners: KnownOwners,
+    claims: collections.abc.Sequence[Claim],
+) -> list[Step] | None:
+    """Return the steps of ``plan_claims``, and one that reads the generations.
+
+    It returns (uuid, generation) of each provider.
+    """
+    steps = plan_claims(conn, known_names, known_owners, claims)
+    if steps is None:
+        return None
+    uuids = sorted({amount.provider_uuid for each in claims for amount in each.amounts})
+    return [*steps, Step(claim_statements.GENERATIONS, {"providers": uuids})]
+
+
 def _added(
     claims: collections.abc.Sequence[Claim],
     amounts: collections.abc.Sequence[tuple[str, Amount]],

@@ -202,6 +202,7 @@ ADVANCE = (
     )
 )
 RESERVE = _reserve()
+GENERATIONS = sa.select(_providers.c.uuid, _providers.c.generation).where(_is_named())
 REQUIRE_NAMES = _require_names()
 
 

@@ -343,6 +343,21 @@ def show_change(conn: sa.Connection, provider: ResourceProvider) -> None:
         raise changed_meanwhile()
 
 
+def generations(
+    conn: sa.Connection, uuids: collections.abc.Sequence[str]
+) -> dict[str, int]:
+    """Return the generations of providers, by uuid."""
+    rows = _GENERATIONS.execute(conn, {"uuids": uuids})
+    return {row[0]: row[1] for row in rows}
+
+
+_GENERATIONS = lists.Statement(
+    lambda uuids: sa.select(_providers.c.uuid, _providers.c.generation).where(
+        _providers.c.uuid.in_(uuids)
+    )
+)
+
+
 def changed_meanwhile(prefix: str = "") -> transaction.Retry:
     """Return the exception for data that changed between reading and locking it.
 

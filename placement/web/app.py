@@ -18,8 +18,10 @@ from placement.api.microversion import MAX_VERSION
 from placement.api.reply import JSON
 from placement.web import (
     capacity,
+    claims,
     explain,
     health,
+    holds,
     metrics,
     openapi,
     provider_metrics,
@@ -36,8 +38,10 @@ if typing.TYPE_CHECKING:
 # A new blueprint is a module beside this one and a name here.
 BLUEPRINTS: tuple[flask.Blueprint, ...] = (
     capacity.blueprint,
+    claims.blueprint,
     explain.blueprint,
     health.blueprint,
+    holds.blueprint,
     metrics.blueprint,
     openapi.blueprint,
     provider_metrics.blueprint,
@@ -60,6 +64,7 @@ CODES: dict[type[exception.PlacementError], str] = {
     exception.Conflict: f"{_OWN_CODE}conflict",
     exception.BodyTooLarge: f"{_OWN_CODE}body_too_large",
     exception.UnsupportedMediaType: f"{_OWN_CODE}unsupported_media_type",
+    exception.Unprocessable: f"{_OWN_CODE}unprocessable",
     exception.Unavailable: f"{_OWN_CODE}unavailable",
 }
 

@@ -1,25 +1,18 @@
 """What a request for many providers asks for, from its query string or its body."""
 
-import base64
-import binascii
 import collections.abc
 import dataclasses
-import hashlib
 import typing
-
-import orjson
 
 from placement import exception, excerpt, uuids
 from placement.api.querystring import Query
 from placement.objects import provider_page
-from placement.web import provider_documents
+from placement.web import page_token, provider_documents
 
 PAGE_SIZE = 1000
 
 # Parameters that are no filters of ``GET /resource_providers``.
 _OWN = ("uuid", "roots", "state", "include", "page_size", "page_token")
-
-_DIGEST_BYTES = 12
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,35 +37,19 @@ class ProviderQuery:
         """
         if self.page_token is None:
             return provider_page.BEFORE_ALL
-        try:
-            decoded = orjson.loads(
-                base64.b64decode(self.page_token, altchars=b"-_", validate=True)
-            )
-        except (binascii.Error, ValueError):
-            decoded = None
-        match decoded:
-            case [str() as digest, int() as last_id] if (
-                0 <= last_id < 2** 31 and digest == self._digest(last_id)
-            ):
-                return last_id
-        raise exception.PageTokenInvalid()
+        return page_token.decode(self._query(), self.page_token)
 
     def next_page_token(self, last_id: int) -> str:
         """Return the token of the page after the provider with the id ``last_id``."""
-        token = orjson.dumps([self._digest(last_id), last_id])
-        return base64.urlsafe_b64encode(token).decode()
+        return page_token.encode(self._query(), last_id)
 
-    def _digest(self, last_id: int) -> str:
-        text = orjson.dumps(
-            [
-                sorted(self.filters),
-                self.uuids,
-                self.is_only_roots,
-                sorted(self.include),
-                last_id,
-            ]
-        )
-        return hashlib.blake2b(text, digest_size=_DIGEST_BYTES).hexdigest()
+    def _query(self) -> list[typing.Any]:
+        return [
+            sorted(self.filters),
+            self.uuids,
+            self.is_only_roots,
+            sorted(self.include),
+        ]
 
 
 def of_query(query: Query) -> ProviderQuery:

@@ -154,6 +154,13 @@ def json(body: typing.Any, status: int = 200) -> flask.Response:
     return flask.Response(encoded, status, mimetype=JSON)
 
 
+def no_content() -> flask.Response:
+    """Return a response without a body."""
+    response = flask.Response(status=204)
+    response.headers.remove("Content-Type")
+    return response
+
+
 def _checked_query(row: Operation) -> Query:
     """Return the query if it conforms to the declaration.
 

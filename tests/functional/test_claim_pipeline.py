@@ -96,7 +96,7 @@ def in_pipeline(
 ) -> Outcome:
     with place.context.engine.connect() as conn, postgresql.autocommit(conn):
         steps = plan(conn)
-        is_done = steps is not None and batch.run_transaction(conn, steps)
+        is_done = steps is not None and batch.run_transaction(conn, steps) is not None
     assert not is_done or not place.keeper.look(invariants.violations_in)
     return Outcome(is_done, place.keeper.content())
 

@@ -7,6 +7,7 @@ database narrows the rest. A random order takes samples.
 """
 
 import collections.abc
+import functools
 import math
 import random
 import typing
@@ -95,11 +96,12 @@ class Scan:
         """Say how many trees of the last page can serve the request."""
         self._able = able
 
-    def pages(self, chance: random.Random | None = None) -> Pages:
+    def pages(self, chance: random.Random | None = None, place: int = 0) -> Pages:
         """Yield trees that may serve the request, in the order of root ids.
 
-        With ``chance`` they come in random order. The number of statements per page
-        does not grow with that of trees.
+        With ``chance`` they come in random order. With a ``place`` they begin after the
+        root id that is ``place`` modulo the greatest id, and the others follow. The
+        number of statements per page does not grow with that of trees.
         """
         bound = self._bound_roots()
         if bound is not None:
@@ -111,9 +113,24 @@ class Scan:
         if chance is not None:
             yield from self._random(chance, rarest)
         elif rarest is not None:
-            yield from self._with_need(rarest)
+            yield from self._from(place, functools.partial(self._with_need, rarest))
         else:
-            yield from self._in_order()
+            yield from self._from(place, self._in_order)
+
+    def _from(
+        self, place: int, pages_after: collections.abc.Callable[[int], Pages]
+    ) -> Pages:
+        """Yield the trees after a place, and then those up to it."""
+        start = 0
+        if place:
+            start = place % (self._reader.value(statements.greatest_id()) or 1)
+        yield from pages_after(start)
+        if not start:
+            return
+        for page in pages_after(0):
+            yield [tree for tree in page if tree.root.id <= start]
+            if not page or page[-1].root.id > start:
+                return
 
     def _bound_roots(self) -> list[int] | None:
         """Return the roots that `in_tree` names; None: it is not used."""
@@ -161,11 +178,11 @@ class Scan:
     def _few(self) -> int:
         return max(RARE_MAX, _RARE_FACTOR * self._page.tree_count)
 
-    def _with_need(self, need: Need) -> Pages:
-        """Yield the trees that meet a need."""
+    def _with_need(self, need: Need, after: int) -> Pages:
+        """Yield the trees that meet a need, and whose roots follow ``after``."""
         # All of a rare need is one page, as each page reads all that meet it.
         size = self._few() if self._trees.is_flat() else self._page.tree_count
-        after = tree_count = 0
+        tree_count = 0
         while True:
             found = self._trees.with_need(need, after, size)
             trees = self._trees.of(found)
@@ -177,9 +194,9 @@ class Scan:
                 return
             after, size = found[-1][0], min(2 * size, PAGE_MAX)
 
-    def _in_order(self) -> Pages:
-        """Yield trees in the order of their roots, narrowed where that pays."""
-        root_id, size = 0, self._page.provider_count
+    def _in_order(self, root_id: int) -> Pages:
+        """Yield trees after a root, in their order, narrowed where that pays."""
+        size = self._page.provider_count
         while True:
             found, is_last = self._trees.after(root_id, size)
             read_before = self._trees.read_count

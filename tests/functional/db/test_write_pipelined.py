@@ -41,7 +41,9 @@ class Write:
     def write(self, context: typing.Any, *keys: str) -> list[str]:
         """Write it, and return the statements that were sent."""
         with statements.recorded() as sent:
-            transaction.write_pipelined(context, keys, self.plan, self.work)
+            transaction.write_pipelined(
+                context, keys, self.plan, self.work, lambda _rows: None
+            )
         return sent
 
     def found(self, context: typing.Any) -> tuple[bool, bool]:

@@ -1,0 +1,1 @@
+"""Pick candidates for consumers, and claim them."""

@@ -1,0 +1,224 @@
+"""Pick a candidate for each consumer, in one snapshot of the database.
+
+Consumers of one request see what was picked for those before them: each pick is taken
+from a copy of the trees, and the engine of the search looks at that copy.
+"""
+
+import collections
+import collections.abc
+import typing
+import zlib
+
+import sqlalchemy as sa
+
+from placement import exception
+from placement.candidates.model import Members, Tree
+from placement.candidates.pick.asked import Asked
+from placement.candidates.pick.cloud import Cloud
+from placement.candidates.pick.model import Order, Picked, Preferences, Wanted
+from placement.candidates.query import plan as plans
+from placement.candidates.query import resolve
+from placement.candidates.search import cache_of
+from placement.candidates.solve.limits import Budget
+from placement.candidates.source.snapshots import SnapshotReader
+from placement.candidates.source.trees import Trees
+from placement.candidates.sql.reader import Reader
+from placement.db import tables
+from placement.objects import group
+from placement.objects.group import Membership
+
+if typing.TYPE_CHECKING:
+    from placement.context import RequestContext
+
+_providers = tables.resource_providers
+
+# Roots that were refused, by id, with the members that they had then.
+Refused = dict[int, Members]
+
+
+class NothingFitsError(Exception):
+    """No candidate is left for ``consumer``, the first one that has none."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted = wanted
+        super().__init__(wanted.consumer)
+
+
+def pick(
+    conn: sa.Connection,
+    context: "RequestContext",
+    wanted: collections.abc.Sequence[Wanted],
+    preferences: Preferences,
+    refused: Refused,
+) -> list[Picked]:
+    """Return a candidate for each of ``wanted``, in their order.
+
+    All of them fit at the same time, as the snapshot of ``conn`` has it. A root of
+    ``refused`` is left out while it is as it was then.
+
+    Raises NothingFitsError; what ``search`` raises; UnknownExcludedRoot; UnknownTraits
+    and GroupPolicyConflict.
+    """
+    return _Picker(conn, context, preferences, refused).run(wanted)
+
+
+class _Picker:
+    """Picks in the snapshot of ``conn``."""
+
+    def __init__(
+        self,
+        conn: sa.Connection,
+        context: "RequestContext",
+        preferences: Preferences,
+        refused: Refused,
+    ) -> None:
+        self._names = context.names
+        self.preferences = preferences
+        self.refused = refused
+        self.cache = cache_of(context)
+        self.reader = Reader(conn)
+        self.budget = Budget(context.settings.placement.candidates_search_seconds_max)
+        sharing_trait_id = resolve.find_sharing_trait(self.reader, self._names)
+        self.trees = Trees(
+            self.reader,
+            SnapshotReader(self.reader, self._names, self.cache.bits, sharing_trait_id),
+            self.cache,
+        )
+        self._sharing_trees = (
+            self.trees.sharing(sharing_trait_id) if sharing_trait_id else []
+        )
+        self.cloud = Cloud(self._sharing_trees)
+        self.members: Membership | None = None
+        if preferences.group is not None:
+            self.members = group.read(conn, preferences.group)
+        self._counts = dict(self.members.counts) if self.members is not None else {}
+        # Domains in which the members of a group do not fit together.
+        self._barred: frozenset[int] = frozenset()
+        self._excluded = self._find_excluded(conn, preferences.excluded)
+        self.weights = self._find_weights(preferences.prefer)
+
+    def run(self, wanted: collections.abc.Sequence[Wanted]) -> list[Picked]:
+        try:
+            return self._try(wanted)
+        except NothingFitsError as failure:
+            # Who comes first may take what only the last one could use.
+            largest_first = sorted(wanted, key=_size, reverse=True)
+            orders = (
+                [wanted] if largest_first == list(wanted) else [wanted, largest_first]
+            )
+            for order in orders:
+                found = self._try_domains(order)
+                if found is not None:
+                    by_consumer = {one.consumer: one for one in found}
+                    return [by_consumer[one.consumer] for one in wanted]
+            raise failure from None
+
+    def _try_domains(
+        self, wanted: collections.abc.Sequence[Wanted]
+    ) -> list[Picked] | None:
+        """Pick, for a group that begins, in one domain after the other.
+
+        The members of a group with affinity must all fit into the first domain.
+        """
+        begins = (
+            self.members is not None
+            and self.members.request.policy is group.Policy.AFFINITY
+            and not self._counts
+        )
+        barred: set[int] = set()
+        while True:
+            self._barred = frozenset(barred)
+            try:
+                return self._try(wanted)
+            except NothingFitsError:
+                tried = set(self.members.counts) if self.members is not None else set()
+                if not begins or not tried:
+                    return None
+                barred |= tried
+
+    def _try(self, wanted: collections.abc.Sequence[Wanted]) -> list[Picked]:
+        """Pick in the order of ``wanted``, from a new copy of the trees."""
+        self.cloud = Cloud(self._sharing_trees)
+        if self.members is not None:
+            self.members.counts.clear()
+            self.members.counts.update(self._counts)
+        self._asked: dict[tuple[str, ...], Asked] = {}
+        counts = collections.Counter([one.query for one in wanted])
+        picked = []
+        for one in wanted:
+            asked = self._asked.get(one.query)
+            if asked is None:
+                asked = self._asked[one.query] = self._ask(one, counts[one.query])
+            candidate = asked.next()
+            if candidate is None:
+                raise NothingFitsError(one)
+            picked.append(asked.take(candidate, one.consumer))
+            for each in self._asked.values():
+                each.note_taken(candidate.tree)
+        return picked
+
+    def _ask(self, wanted: Wanted, count: int) -> "Asked":
+        request = wanted.request
+        traits = request.root_required | request.root_forbidden
+        ids = resolve.look_up(self.reader, self._names, request.groups, traits)
+        plan = plans.plan(request, ids, self.cache.bits)
+        if plan is None:
+            raise NothingFitsError(wanted)
+        asked = Asked(self, request, plan, ids)
+        if self._is_ranked:
+            asked.rank()
+        else:
+            asked.scan(zlib.crc32(wanted.consumer.encode()), count)
+        return asked
+
+    @property
+    def _is_ranked(self) -> bool:
+        preferences = self.preferences
+        is_soft = self.members is not None and self.members.request.policy.is_soft
+        return preferences.order is not Order.ANY or bool(self.weights) or is_soft
+
+    def allows(self, tree: Tree) -> bool:
+        """The tree may be picked, whatever room it has."""
+        root_id = tree.root.id
+        if root_id in self._excluded or self.refused.get(root_id) == tree.members:
+            return False
+        if self.members is None:
+            return True
+        return self.members.allows(root_id) and self._barred.isdisjoint(
+            self.members.domains_of(root_id)
+        )
+
+    def _find_excluded(
+        self, conn: sa.Connection, uuids: frozenset[str]
+    ) -> dict[int, str]:
+        if not uuids:
+            return {}
+        rows = conn.execute(
+            sa.select(_providers.c.id, _providers.c.uuid).where(
+                _providers.c.uuid.in_(sorted(uuids)),
+                _providers.c.id == _providers.c.root_provider_id,
+            )
+        )
+        found: dict[int, str] = {row[0]: row[1] for row in rows}
+        unknown = sorted(uuids.difference(found.values()))
+        if unknown:
+            raise exception.UnknownExcludedRoot(uuid=unknown[0])
+        return found
+
+    def _find_weights(
+        self, prefer: collections.abc.Mapping[str, float]
+    ) -> list[tuple[int, float]]:
+        """Return the weights by the bits of their trait."""
+        try:
+            ids = self._names.trait_ids(
+                self.reader.conn, list(prefer), self.reader.names_revision
+            )
+        except exception.TraitNotFound as unknown:
+            raise exception.UnknownPreferredTraits(**unknown.details) from unknown
+        return [
+            (self.cache.bits.of([ids[name]]), weight) for name, weight in prefer.items()
+        ]
+
+
+def _size(wanted: Wanted) -> int:
+    return sum(sum(each.resources.values()) for each in wanted.request.groups)

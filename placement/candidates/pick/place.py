@@ -1,0 +1,171 @@
+"""Pick candidates for new consumers and claim them, in one request.
+
+What was picked is claimed by the conditional statements of all claims. If another
+client was faster, the next candidates are picked from a new snapshot, as long as
+anything fits.
+"""
+
+import collections.abc
+import dataclasses
+import functools
+import time
+import typing
+
+import sqlalchemy as sa
+
+from placement import exception
+from placement.candidates.explain import document, explanation, summary, words
+from placement.candidates.pick import picker
+from placement.candidates.pick.model import Picked, Preferences, Wanted
+from placement.candidates.pick.picker import NothingFitsError, Refused
+from placement.db import tables, transaction
+from placement.objects import claim, hold, idempotency
+from placement.objects.claim import Extras, Generations
+from placement.objects.claim_request import Claim
+from placement.objects.consumer import Owner
+from placement.objects.group import Membership
+from placement.objects.idempotency import Key
+
+if typing.TYPE_CHECKING:
+    from placement.context import RequestContext
+
+# How long one request looks for candidates that nobody else takes first.
+_SECONDS_MAX = 30.0
+
+# What other clients can take before a claim reaches the database.
+_LOST = (
+    exception.CapacityExceeded,
+    exception.InvalidInventory,
+    exception.InventoryConstraintsViolated,
+    # The provider was deleted.
+    exception.BadRequest,
+)
+
+_consumers = tables.consumers
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PlaceRequest:
+    """Consumers to place, all or none of them.
+
+    ``wanted`` and ``owners`` belong together. ``answer`` encodes the response, which is
+    stored under ``key``.
+    """
+
+    wanted: tuple[Wanted, ...]
+    owners: tuple[Owner, ...]
+    preferences: Preferences
+    hold_seconds: int | None
+    key: Key | None
+    answer: collections.abc.Callable[[list[Picked], Generations], bytes]
+
+
+class _MembersChangedError(Exception):
+    """Another claim for the group was faster."""
+
+
+def place(context: "RequestContext", request: PlaceRequest) -> bytes:
+    """Pick a candidate for each consumer and claim it; return the encoded answer.
+
+    Raises NoCandidate, ConsumerExists, what ``picker.pick`` raises except
+    NothingFitsError, and what ``claim.place`` raises except StoredAnswer and a lost
+    race.
+    """
+    if request.key is not None:
+        find = functools.partial(idempotency.find, key=request.key)
+        answer = transaction.read_before_write(context, find)
+        if answer is not None:
+            return answer
+    end = time.monotonic() + _SECONDS_MAX
+    refused: Refused = {}
+    while True:
+        try:
+            picked = _pick(context, request, refused)
+        except NothingFitsError as nothing:
+            # Roots that were refused may fit again, and holds may have expired.
+            if refused and time.monotonic() < end:
+                refused = {}
+                continue
+            if hold.release_expired(context):
+                continue
+            raise _no_candidate(context, request, nothing.wanted) from nothing
+        try:
+            return _claim(context, request, picked)
+        except claim.StoredAnswer as stored:
+            return stored.body
+        except exception.ConsumerGenerationConflict as conflict:
+            raise _exists(context, request) from conflict
+        except (*_LOST, _MembersChangedError):
+            if time.monotonic() > end:
+                raise
+            refused |= {each.root_id: each.members for each in picked}
+
+
+def _pick(
+    context: "RequestContext", request: PlaceRequest, refused: Refused
+) -> list[Picked]:
+    seconds_max = context.settings.placement.candidates_search_seconds_max
+    return transaction.read_within(
+        context,
+        seconds_max,
+        lambda conn: picker.pick(
+            conn, context, request.wanted, request.preferences, refused
+        ),
+    )
+
+
+def _claim(
+    context: "RequestContext", request: PlaceRequest, picked: list[Picked]
+) -> bytes:
+    claims = [
+        Claim(each.consumer, each.amounts, owner, None)
+        for each, owner in zip(picked, request.owners, strict=True)
+    ]
+    group = request.preferences.group
+
+    def check(members: Membership) -> None:
+        for each in picked:
+            if not members.allows(each.root_id):
+                raise _MembersChangedError
+            members.add(each.root_id)
+
+    def answer(generations: Generations) -> bytes:
+        return request.answer(picked, generations)
+
+    extras = None
+    if group is not None or request.key is not None or request.hold_seconds is not None:
+        extras = Extras(request.key, group, check, request.hold_seconds, answer)
+    return answer(claim.place(context, claims, extras))
+
+
+def _exists(context: "RequestContext", request: PlaceRequest) -> exception.Conflict:
+    uuids = [each.consumer for each in request.wanted]
+    select = sa.select(_consumers.c.uuid).where(_consumers.c.uuid.in_(uuids))
+    found = transaction.read_before_write(
+        context, lambda conn: conn.scalars(select).first()
+    )
+    if found is None:
+        return exception.ConcurrentUpdate(
+            reason="A consumer of the request was created and deleted meanwhile."
+        )
+    return exception.ConsumerExists(uuid=found)
+
+
+def _no_candidate(
+    context: "RequestContext", request: PlaceRequest, wanted: Wanted
+) -> exception.NoCandidate:
+    found = explanation.explain(context, wanted.request)
+    cause, reason = (
+        found.cause,
+        summary.summary(found, words.Words(found.request, found.ids, found.survey)),
+    )
+    if found.survey.fits:
+        # It fits alone, but what it may use is taken by the request, or barred by it.
+        cause = "group" if request.preferences.group is not None else "request"
+        reason = (
+            "what fits is excluded by the group, by 'exclude', or was picked for other "
+            "consumers of the request"
+        )
+    return exception.NoCandidate(
+        wanted.consumer, reason, cause, document.document(found)
+    )

@@ -1,0 +1,75 @@
+"""Answers to requests with an Idempotency-Key, kept for a day.
+
+The row of a key is inserted by the transaction of its request, before anything else.
+A second request with the key waits at that row until the first has ended.
+"""
+
+import hashlib
+import typing
+
+import sqlalchemy as sa
+
+from placement import exception
+from placement.db import revision, tables
+
+_keys = tables.idempotency_keys
+_NOW = revision.clock()
+
+_LIFETIME = 24 * 3600 * 1_000_000
+
+
+class Key(typing.NamedTuple):
+    """A key of a caller, with the body that it stands for; both are hashes."""
+
+    id: str
+    body_hash: str
+
+    @classmethod
+    def of(cls, project_id: str, user_id: str, key: str, body: bytes) -> "Key":
+        parts = "\0".join((project_id, user_id, key)).encode(errors="replace")
+        return cls(hashlib.sha256(parts).hexdigest(), hashlib.sha256(body).hexdigest())
+
+
+def find(conn: sa.Connection, key: Key) -> bytes | None:
+    """Return the answer that is stored for a key, or None.
+
+    Raises IdempotencyKeyReused if it is stored with another body.
+    """
+    row = conn.execute(
+        sa.select(_keys.c.body_hash, _keys.c.answer).where(
+            _keys.c.id == key.id, _keys.c.expires_at > _NOW
+        )
+    ).first()
+    if row is None:
+        return None
+    if row.body_hash != key.body_hash:
+        raise exception.IdempotencyKeyReused
+    return bytes(row.answer)
+
+
+def reserve(conn: sa.Connection, key: Key) -> None:
+    """Insert a key without its answer; ``find`` has not found it.
+
+    If another transaction inserts it at the same time, one breaks the primary key and
+    is retried.
+    """
+    conn.execute(
+        sa.delete(_keys).where(_keys.c.id == key.id, _keys.c.expires_at <= _NOW)
+    )
+    conn.execute(
+        sa.insert(_keys).values(
+            id=key.id,
+            body_hash=key.body_hash,
+            expires_at=_NOW + sa.literal(_LIFETIME, sa.BigInteger),
+        )
+    )
+
+
+def store(conn: sa.Connection, key: Key, answer: bytes) -> None:
+    """Store the answer of a key that the transaction has reserved."""
+    conn.execute(sa.update(_keys).where(_keys.c.id == key.id).values(answer=answer))
+
+
+def delete_expired(conn: sa.Connection) -> int:
+    """Delete the keys that have expired; return their number."""
+    return conn.execute(sa.delete(_keys).where(_keys.c.expires_at <= _NOW)).rowcount

@@ -1,0 +1,100 @@
+"""``/-/v1/holds``: claims that expire unless they are confirmed."""
+
+import datetime
+import typing
+
+import flask
+import sqlalchemy as sa
+
+from placement import uuids
+from placement.api.operation import NO_CONTENT, Answer, Parameter
+from placement.db import transaction
+from placement.objects import hold
+from placement.policies import extension as extension_policy
+from placement.schemas import claims as schema
+from placement.web import page_token, view
+
+blueprint = flask.Blueprint("holds", __name__)
+
+_PAGE_SIZE = 1000
+# No query but the list itself.
+_QUERY: list[typing.Any] = ["holds"]
+
+
+@view.operation(
+    blueprint,
+    "GET /-/v1/holds",
+    Answer(200, schema.HOLDS),
+    rule=extension_policy.READ,
+    query=schema.HOLDS_QUERY,
+    parameters={"page_token": Parameter("`next_page_token` of the previous page.")},
+)
+def list_holds() -> flask.Response:
+    """List the consumers with a hold, in pages of 1,000.
+
+    Raises PageTokenInvalid.
+    """
+    token = view.query().last("page_token")
+    after = 0 if token is None else page_token.decode(_QUERY, token)
+    found = transaction.read(
+        view.context(), lambda conn: hold.read_page(conn, after, _PAGE_SIZE + 1)
+    )
+    page = found[:_PAGE_SIZE]
+    is_last = len(found) <= _PAGE_SIZE
+    return view.json(
+        {
+            "holds": [_document(each.consumer, each.expires_at) for each in page],
+            "next_page_token": (
+                None if is_last else page_token.encode(_QUERY, page[-1].consumer_id)
+            ),
+        }
+    )
+
+
+@view.operation(
+    blueprint,
+    "POST /-/v1/holds/<consumer_uuid>:confirm",
+    NO_CONTENT,
+    rule=extension_policy.CLAIM,
+    refuses=(404,),
+)
+def confirm_hold(consumer_uuid: str) -> flask.Response:
+    """Let a consumer keep what it holds.
+
+    Raises HoldNotFound, also if the hold has expired.
+    """
+    uuid = uuids.canonical_or_same(consumer_uuid)
+    transaction.write(view.context(), lambda conn: hold.confirm(conn, uuid))
+    return view.no_content()
+
+
+@view.operation(
+    blueprint,
+    "POST /-/v1/holds/<consumer_uuid>:extend",
+    Answer(200, schema.HOLD),
+    rule=extension_policy.CLAIM,
+    refuses=(404,),
+    body=schema.EXTEND_BODY,
+)
+def extend_hold(consumer_uuid: str) -> flask.Response:
+    """Let a hold expire a number of seconds from now.
+
+    Raises SchemaInvalid, and HoldNotFound, also if the hold has expired.
+    """
+    uuid = uuids.canonical_or_same(consumer_uuid)
+    seconds = int(view.json_body()["seconds"])
+
+    def extend(conn: sa.Connection) -> int:
+        return hold.extend(conn, uuid, seconds)
+
+    return view.json(_document(uuid, transaction.write(view.context(), extend)))
+
+
+def _document(consumer: str, expires_at: int) -> dict[str, str]:
+    moment = datetime.datetime.fromtimestamp(
+        expires_at / hold.MICROSECONDS, datetime.UTC
+    )
+    return {
+        "consumer_uuid": consumer,
+        "expires_at": moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+    }
