@@ -228,6 +228,9 @@ def stream(
 ) -> Stream[_Result]:
     """Return the items that ``work`` yields, read from one snapshot of the database.
 
+    They are read from the primary: a replica may cancel a query, after which the items
+    could not be read again from the same snapshot.
+
     The first item is read now. Until then ``work`` runs again if the connection was
     lost; later failures of the database are raised by the iterator. All items of a
     database in memory are read now.

@@ -52,6 +52,10 @@ def reads(host: str, consumer: str) -> list[str]:
         "/resource_classes/VCPU",
         "/traits",
         "/traits/HW_CPU_X86_AVX2",
+        "/-/v1/providers?include=inventories,usages,traits,aggregates,allocations",
+        f"/-/v1/providers/{host}?include=traits",
+        "/-/v1/explain?resources=VCPU:1000000",
+        "/metrics/providers",
     ]
 
 
@@ -72,6 +76,18 @@ def test_reads_use_the_standby(place: Place) -> None:
             assert (answer.status, answer.body) == (expected.status, expected.body)
             # One statement gets the position of the primary, one checks the standby.
             assert counts == {"primary": 1, "standby": without["primary"] + 1}, path
+
+
+def test_lines_are_read_from_the_primary(place: Place) -> None:
+    """A standby may cancel a query, and lines cannot be sent again."""
+    host = add_host(place.api)
+    place.pair.wait_until_equal()
+    with counted(place) as counts:
+        found = list(place.api.read_providers(["inventories"], is_one_snapshot=True))
+
+    assert host in {each.provider.uuid for each in found}
+    assert counts["primary"] > 0
+    assert counts["standby"] == 0
 
 
 def test_writes_use_only_the_primary(place: Place) -> None:
