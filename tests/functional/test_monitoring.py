@@ -22,6 +22,7 @@ from tests.servers.plugin import skip_missing
 DEPLOY = pathlib.Path(__file__).parents[2] / "deploy"
 ALERTS = DEPLOY / "alerts.yaml"
 DASHBOARD = DEPLOY / "dashboard.json"
+PAGE = DEPLOY.with_name("docs") / "monitoring.md"
 SECONDS = 30
 # Where labels are named.
 _LABELS = re.compile(r"\{[^}]*\}|(?:by|on) \([^)]*\)")
@@ -64,6 +65,21 @@ def test_an_expression_names_metrics_that_exist(expression: str) -> None:
 @pytest.mark.parametrize("each", metrics.INSTRUMENTS, ids=lambda each: each.name)
 def test_the_dashboard_shows_every_metric(each: metrics.Counter) -> None:
     assert any(each.name in expression for expression in panel_expressions())
+
+
+@pytest.mark.parametrize("each", metrics.INSTRUMENTS, ids=lambda each: each.name)
+def test_the_page_lists_every_metric_with_its_labels(each: metrics.Counter) -> None:
+    lines = PAGE.read_text().splitlines()
+    (row,) = [line for line in lines if line.startswith(f"| `{each.name}` |")]
+    values = {value for labels in each.known for value in labels}
+
+    assert {*each.labels, *values} - {metrics.OPEN} <= set(re.findall("`(.+?)`", row))
+
+
+def test_the_page_lists_every_alert() -> None:
+    text = PAGE.read_text()
+
+    assert all(f"`{rule['alert']}`" in text for rule in alert_rules())
 
 
 def test_every_alert_says_what_is_wrong() -> None:
