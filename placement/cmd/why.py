@@ -2,7 +2,7 @@
 
 import json
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import click
 
@@ -10,6 +10,9 @@ from placement.cmd import output, search_options
 from placement.cmd.bars import bar
 from placement.cmd.connection import Connection, pass_connection
 from placement.cmd.naming import find_provider
+
+if typing.TYPE_CHECKING:
+    from placement.client import Client
 
 _Json = Mapping[str, typing.Any]
 
@@ -51,11 +54,21 @@ def why(
     if is_json:
         click.echo(json.dumps(found, indent=2))
         return
+    names = {} if provider is None else _names(client, found)
     is_ascii = output.console().options.ascii_only
-    click.echo("\n".join(_lines(found, is_ascii)))
+    click.echo("\n".join(_lines(found, names, is_ascii)))
 
 
-def _lines(found: _Json, is_ascii: bool) -> Iterator[str]:
+def _names(client: "Client", found: _Json) -> dict[str, str]:
+    """Return the names of the providers in the tree that is explained, by uuid."""
+    (tree,) = found["nearest"]
+    uuids = {each["provider"] for each in tree["failed"] if "provider" in each}
+    details = client.read_providers(uuids=sorted(uuids | {tree["root"]}))
+    return {each.provider.uuid: each.provider.name for each in details}
+
+
+def _lines(found: _Json, names: Mapping[str, str], is_ascii: bool) -> Iterator[str]:
+    """Yield what is shown; ``names`` are those of the only tree, if there is one."""
     if found["cause"] == "fits":
         yield f"{found['summary']}."
     else:
@@ -65,7 +78,9 @@ def _lines(found: _Json, is_ascii: bool) -> Iterator[str]:
     yield ""
     yield from _funnel(found, is_ascii)
     for title, lines in (
-        ("Nearest hosts, and what they lack:", _nearest(found)),
+        _tree(found, names)
+        if names
+        else ("Nearest hosts, and what they lack:", _nearest(found)),
         ("It would fit with one of these changes:", _relaxations(found)),
     ):
         shown = list(lines)
@@ -105,6 +120,17 @@ def _nearest(found: _Json) -> Iterator[str]:
     for near in found["nearest"]:
         failed = "; ".join(dict.fromkeys(map(_failure, near["failed"])))
         yield f"  {near['name']}: {failed or 'nothing'}"
+
+
+def _tree(found: _Json, names: Mapping[str, str]) -> tuple[str, Iterable[str]]:
+    """Return a title, and what fails at each provider."""
+    (tree,) = found["nearest"]
+    failed: dict[str, dict[str, None]] = {}
+    for each in tree["failed"]:
+        uuid = each.get("provider", tree["root"])
+        failed.setdefault(names.get(uuid, uuid), {})[_failure(each)] = None
+    lines = [f"  {name}: {'; '.join(reasons)}" for name, reasons in failed.items()]
+    return f"What fails in the tree of {tree['name']}:", lines or ["  nothing"]
 
 
 def _failure(failed: _Json) -> str:

@@ -106,6 +106,22 @@ def test_the_links_of_a_new_provider_start_with_the_prefix(
     assert made.json["links"][0]["href"] == f"{PREFIX}{PROVIDER}"
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/livez", "/readyz", "/healthz", "/healthcheck", "/metrics"),
+        *("/metrics/providers", "/-/v1/providers", "/-/v1/explain?resources=VCPU:1"),
+    ],
+)
+def test_extensions_honour_the_prefix(
+    application: server.Application, path: str
+) -> None:
+    found = ask(application, f"GET {path}", environ={"SCRIPT_NAME": PREFIX})
+
+    assert found.status_int == 200
+    assert ask(application, f"GET {PREFIX}{path}").status_int == 404
+
+
 def test_candidates_have_no_links(
     application: server.Application,
 ) -> None:

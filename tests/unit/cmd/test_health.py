@@ -55,5 +55,11 @@ def test_an_unknown_check_is_a_usage_error(command):
     assert "database, schema, used, galera, draining" in result.stderr
 
 
+def test_no_token_is_needed(bare_command, endpoint):
+    result = bare_command("--endpoint", endpoint, "health")
+
+    assert result.exit_code == 0, result.stderr
+
+
 def test_without_a_server_the_status_is_1(bare_command):
     assert bare_command("health").exit_code == 1

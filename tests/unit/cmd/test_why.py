@@ -49,8 +49,44 @@ def test_a_funnel_the_nearest_hosts_and_the_changes_are_shown(command):
 def test_one_host_is_explained_by_its_name(command):
     shown = lines(command("why", "VCPU=2,DISK_GB=1", "--on", "two"))
 
-    assert "  two: VCPU 1 short (1 free of 2); no DISK_GB" in shown
+    at = shown.index("What fails in the tree of two:")
+    assert shown[at + 1 : at + 3] == [
+        "  two: VCPU 1 short (1 free of 2); no DISK_GB",
+        "",
+    ]
     assert not [line for line in shown if line.startswith("  one:")]
+
+
+def test_each_provider_of_a_tree_is_explained(command, client, hosts):
+    client.create_provider("child", parent_uuid=hosts.two)
+
+    by_child = lines(command("why", "VCPU=2", "--on", "child"))
+
+    at = by_child.index("What fails in the tree of two:")
+    assert by_child[at + 1 :] == ["  child: no VCPU"]
+    assert by_child[0] == "1 host of 2 can serve the request."
+
+
+def test_a_rule_that_fails_is_shown_at_the_root(command, client, hosts):
+    shown = lines(
+        command(
+            "why",
+            *("--group", "_A:resources=VCPU=1", "--group", "_B:resources=VCPU=1"),
+            *("--group-policy", "isolate", "--on", "two"),
+        )
+    )
+
+    assert shown[shown.index("What fails in the tree of two:") + 1 :][:2] == [
+        "  two: the rule isolate",
+        "",
+    ]
+
+
+@pytest.mark.usefixtures("hosts")
+def test_a_host_on_which_nothing_fails_is_said_to_fit(command):
+    shown = lines(command("why", "VCPU=2", "--on", "two"))
+
+    assert shown[-2:] == ["What fails in the tree of two:", "  nothing"]
 
 
 def test_conditions_and_rules_are_named(command, client, hosts):
