@@ -14,7 +14,7 @@ if typing.TYPE_CHECKING:
     from placement.policy import Enforcer
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, weakref_slot=True)
 class Service:
     """What all requests of one process share.
 

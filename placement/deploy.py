@@ -9,7 +9,7 @@ import typing
 import sqlalchemy as sa
 from oslo_config import cfg
 
-from placement import exception, policy
+from placement import exception, policy, sweeper
 from placement.api import dispatch, routes
 from placement.conf import settings as conf_settings
 from placement.conf import unknown
@@ -50,13 +50,14 @@ _Wrap = collections.abc.Callable[["WSGIApplication", Service], "WSGIApplication"
 
 
 def loadapp(
-    config: cfg.ConfigOpts, project_name: str | None = None
+    config: cfg.ConfigOpts, project_name: str | None = None, *, sweeps: bool = False
 ) -> "WSGIApplication":
     """Return the application for a configuration that has been read.
 
     Prepares the database: migrates it if ``sync_on_startup`` is set, repairs what other
     services have written, and adds missing standard names. ``project_name`` is ignored;
-    some callers pass it.
+    some callers pass it. With ``sweeps``, each process does what is due, such as
+    releasing expired holds, in a thread of its own.
 
     Raises ConfigurationError when the service cannot run as configured; its text says
     how to fix it.
@@ -69,8 +70,11 @@ def loadapp(
     app = web.Application(api)
     # Flask's own way to put middleware around an application.
     # Flask documents this assignment; its types have a method here.
+    layers = _layers(config, app.open_paths(service.settings))
+    if sweeps:
+        layers = (sweeper.wrap, *layers)
     app.wsgi_app = _wrapped(  # type: ignore[assignment,method-assign]
-        app.wsgi_app, _layers(config, app.open_paths(service.settings)), service
+        app.wsgi_app, layers, service
     )
     # After the middleware, because its libraries register options, too.
     _log_configuration(config, service.settings)

@@ -95,7 +95,7 @@ def serve(
             _set_standalone_defaults(config, directory)
         log.setup(config)
         _share_metrics(directory / METRICS_DIRECTORY if is_locked else None)
-        application = deploy.loadapp(config)
+        application = deploy.loadapp(config, sweeps=True)
     except (exception.ConfigurationError, cfg.Error, OSError) as failure:
         raise failures.NotPossibleNow(str(failure)) from failure
     endpoint_file = directory / location.ENDPOINT_FILE if is_locked else None

@@ -16,7 +16,10 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import revision, tables
+from placement.db import revision, tables, transaction
+
+if typing.TYPE_CHECKING:
+    from placement.context import RequestContext
 
 _groups = tables.groups
 _members = tables.group_members
@@ -27,6 +30,9 @@ _traits = tables.traits
 _provider_traits = tables.resource_provider_traits
 _aggregates = tables.placement_aggregates
 _provider_aggregates = tables.resource_provider_aggregates
+
+# The number of empty groups that one sweep deletes.
+_BATCH = 500
 
 _SHARING = "MISC_SHARES_VIA_AGGREGATE"
 
@@ -184,10 +190,22 @@ def add(
     )
 
 
-def delete_empty(conn: sa.Connection) -> int:
-    """Delete the groups without members; return their number."""
-    members = sa.select(_members.c.group_id)
-    return conn.execute(sa.delete(_groups).where(_groups.c.id.not_in(members))).rowcount
+def delete_empty(context: "RequestContext") -> None:
+    """Delete the groups without members.
+
+    If a member joins at the same time, its foreign key makes one of the two try again.
+
+    Raises what ``transaction.write`` raises.
+    """
+    member = sa.select(_members.c.consumer_id).where(
+        _members.c.group_id == _groups.c.id
+    )
+    is_empty = sa.not_(member.exists())
+    empty = sa.select(_groups.c.id).where(is_empty).order_by(_groups.c.id).limit(_BATCH)
+    ids = transaction.read_before_write(context, lambda conn: list(conn.scalars(empty)))
+    if ids:
+        delete = sa.delete(_groups).where(_groups.c.id.in_(ids), is_empty)
+        transaction.write(context, lambda conn: conn.execute(delete))
 
 
 def _definition(request: GroupRequest) -> tuple[str, int, str | None]:

@@ -10,10 +10,16 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import revision, tables
+from placement.db import revision, tables, transaction
+
+if typing.TYPE_CHECKING:
+    from placement.context import RequestContext
 
 _keys = tables.idempotency_keys
 _NOW = revision.clock()
+
+# The number of keys that one sweep deletes: more a day than are likely to be used.
+_BATCH = 5000
 
 _LIFETIME = 24 * 3600 * 1_000_000
 
@@ -70,6 +76,21 @@ def store(conn: sa.Connection, key: Key, answer: bytes) -> None:
     conn.execute(sa.update(_keys).where(_keys.c.id == key.id).values(answer=answer))
 
 
-def delete_expired(conn: sa.Connection) -> int:
-    """Delete the keys that have expired; return their number."""
-    return conn.execute(sa.delete(_keys).where(_keys.c.expires_at <= _NOW)).rowcount
+def delete_expired(context: "RequestContext") -> None:
+    """Delete keys that have expired.
+
+    Raises what ``transaction.write`` raises.
+    """
+    expired = (
+        sa.select(_keys.c.id)
+        .where(_keys.c.expires_at <= _NOW)
+        .order_by(_keys.c.expires_at)
+        .limit(_BATCH)
+    )
+    ids = transaction.read_before_write(
+        context, lambda conn: list(conn.scalars(expired))
+    )
+    if ids:
+        # The same key may have been reserved again meanwhile.
+        delete = sa.delete(_keys).where(_keys.c.id.in_(ids), _keys.c.expires_at <= _NOW)
+        transaction.write(context, lambda conn: conn.execute(delete))

@@ -19,4 +19,4 @@ def init_application() -> "WSGIApplication":
     distribution.require_sole()
     config = find.service_config(os.environ)
     log.setup(config)
-    return deploy.loadapp(config)
+    return deploy.loadapp(config, sweeps=True)
