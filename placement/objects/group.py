@@ -223,29 +223,18 @@ def _domains(
 ) -> dict[int, tuple[Domain, ...]] | None:
     if request.aggregates is None:
         return None
-    wanted = sorted(request.aggregates)
-    ids = dict(
-        typing.cast(
-            "collections.abc.Iterable[tuple[str, int]]",
-            conn.execute(
-                sa.select(_aggregates.c.uuid, _aggregates.c.id).where(
-                    _aggregates.c.uuid.in_(wanted)
-                )
-            ),
+    rows = conn.execute(
+        sa.select(
+            _provider_aggregates.c.resource_provider_id,
+            _provider_aggregates.c.aggregate_id,
         )
+        .join(_aggregates, _aggregates.c.id == _provider_aggregates.c.aggregate_id)
+        .where(_aggregates.c.uuid.in_(sorted(request.aggregates)))
+        .order_by(_provider_aggregates.c.aggregate_id)
     )
     found: dict[int, tuple[Domain, ...]] = {}
-    if ids:
-        rows = conn.execute(
-            sa.select(
-                _provider_aggregates.c.resource_provider_id,
-                _provider_aggregates.c.aggregate_id,
-            )
-            .where(_provider_aggregates.c.aggregate_id.in_(sorted(ids.values())))
-            .order_by(_provider_aggregates.c.aggregate_id)
-        )
-        for provider_id, aggregate_id in rows:
-            found[provider_id] = (*found.get(provider_id, ()), aggregate_id)
+    for provider_id, aggregate_id in rows:
+        found[provider_id] = (*found.get(provider_id, ()), aggregate_id)
     return found
 
 
