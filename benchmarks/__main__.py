@@ -15,6 +15,7 @@ import click
 from benchmarks import claims as claiming
 from benchmarks import costs as costing
 from benchmarks import extensions as extending
+from benchmarks import placing as placing_
 from benchmarks import report, rows, turns
 from benchmarks import search as searching
 from benchmarks import stage as stages
@@ -78,6 +79,14 @@ def search(**options: typing.Any) -> None:
 def claims(**options: typing.Any) -> None:
     """Print how long writes take, as a table in Markdown."""
     _measure(claiming.measurements, **options)
+
+
+@benchmarks.command()
+@_table_options
+@click.option("--workers", default=2, show_default=True, help="Processes per service.")
+def placing(**options: typing.Any) -> None:
+    """Print how long picking and claiming takes, as a table in Markdown."""
+    _measure(placing_.measurements, **options)
 
 
 @benchmarks.command()

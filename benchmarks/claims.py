@@ -29,7 +29,10 @@ _PGBENCH_SCALE = 10
 
 @dataclasses.dataclass(frozen=True)
 class Workload:
-    """A row: each client runs the script that ``script`` returns for its number."""
+    """A row: each client runs the script that ``script`` returns for its number.
+
+    An attempt counts as so many ``operations``.
+    """
 
     name: str
     shape: clouds.Shape
@@ -37,6 +40,7 @@ class Workload:
     script: collections.abc.Callable[[int], Script]
     goal: rows.Goal
     allows_conflicts: bool = True
+    operations: int = 1
 
 
 class Tally(typing.NamedTuple):
@@ -150,6 +154,7 @@ class Clients:
     def __init__(self, url: str, workload: Workload, timeout_seconds: float) -> None:
         self._url = url
         self._scripts = [workload.script(number) for number in range(workload.clients)]
+        self._operations = workload.operations
         self._timeout_seconds = timeout_seconds
         self._tallies: collections.Counter[str] = collections.Counter()
 
@@ -166,7 +171,7 @@ class Clients:
         successes = sum(tally.successes for tally in tallies)
         if not successes:
             raise TimeoutError
-        return Done(successes, tallies)
+        return Done(successes * self._operations, tallies)
 
     def outcome(self, answers: list[Tally]) -> Tally:
         with self._connection() as api:
@@ -197,6 +202,10 @@ class Pgbench:
     """Transactions of pgbench, without updates of its hot rows (-N)."""
 
     url: str
+
+    def initialize(self) -> None:
+        """Create the tables."""
+        self.call("-i", "-s", str(_PGBENCH_SCALE))
 
     def prepare(self, times: int) -> None:
         """Do nothing; the tables exist."""
@@ -231,10 +240,10 @@ def against_peer(
 ) -> list[rows.Row]:
     """Measure a workload on our service and on the peer, in turns."""
     compared = [services.ours(), services.peer()]
-    with _running(stage, compared, workload.shape) as running:
+    with running(stage, compared, workload.shape) as served:
         sides = [
             Side(each.name, each.pids, Clients(each.url, workload, timeout_seconds))
-            for each in running
+            for each in served
         ]
         figures = turns.take(sides, limits)
     ours, peer = (figures[service.name] for service in compared)
@@ -262,14 +271,14 @@ def against_no_refusals(
     """Measure claims with and without refusals in turns, each in its own processes."""
     workloads = {"without refusals": _DISTINCT, "with refusals": _REFUSED}
     compared = [services.ours()._replace(name=name) for name in workloads]
-    with _running(stage, compared, _FLAT) as running:
+    with running(stage, compared, _FLAT) as served:
         sides = [
             Side(
                 each.name,
                 each.pids,
                 Clients(each.url, workloads[each.name], timeout_seconds),
             )
-            for each in running
+            for each in served
         ]
         figures = turns.take(sides, limits)
     without, refused = (figures[name] for name in workloads)
@@ -317,13 +326,13 @@ def against_database(
 ) -> list[rows.Row]:
     """Measure claims on our service and pgbench transactions, in turns."""
     ours = services.ours()
-    with _running(stage, [ours], _FLAT) as [running]:
+    with running(stage, [ours], _FLAT) as [served]:
         name = "pgbench -N"
         pgbench = Pgbench(stage.database(ours, _FLAT))
-        pgbench.call("-i", "-s", str(_PGBENCH_SCALE))
-        clients = Clients(running.url, _DISTINCT, timeout_seconds)
+        pgbench.initialize()
+        clients = Clients(served.url, _DISTINCT, timeout_seconds)
         sides = [
-            Side(ours.name, running.pids, clients),
+            Side(ours.name, served.pids, clients),
             Side(name, [stage.cluster.pid], pgbench),
         ]
         figures = turns.take(sides, limits)
@@ -364,9 +373,10 @@ def measurements(limits: Limits, timeout_seconds: float) -> rows.Measurements:
 
 
 @contextlib.contextmanager
-def _running(
+def running(
     stage: Stage, compared: list[services.Service], shape: clouds.Shape
 ) -> collections.abc.Iterator[list[Running]]:
+    """Serve a cloud by each of the services."""
     with contextlib.ExitStack() as stack:
         yield [stack.enter_context(stage.serving(each, shape)) for each in compared]
 

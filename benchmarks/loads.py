@@ -196,3 +196,54 @@ class Batches(Claims):
         if answer.status == 204:
             self._consumers += consumers
         return answer
+
+
+class Placements(Claims):
+    """POST claims of new consumers of one drawn flavor; the service picks the hosts."""
+
+    def __init__(self, seed: int, size: int = 1, order: str = "any") -> None:
+        super().__init__({})
+        self._rng = random.Random(seed)
+        self._size = size
+        self._order = order
+
+    def attempt(self, api: Connection) -> Answer:
+        query = searches.draw_flavor(self._rng)
+        consumers = [str(uuid.uuid4()) for _ in range(self._size)]
+        answer = self._place(api, consumers, query)
+        if answer.status == 200:
+            self._consumers += consumers
+        return answer
+
+    def _place(
+        self, api: Connection, consumers: collections.abc.Sequence[str], query: str
+    ) -> Answer:
+        claims = [
+            {
+                "consumer_uuid": each,
+                "project_id": PROJECT,
+                "user_id": USER,
+                "consumer_type": "INSTANCE",
+                "query": query,
+            }
+            for each in consumers
+        ]
+        body = {"claims": claims, "order": self._order}
+        return api.send("POST", "/-/v1/claims", body)
+
+
+class PlacementsWithRefusals(Placements):
+    """As ``Placements``; one in ten asks for more than any host has.
+
+    A refused request counts as an operation.
+    """
+
+    def attempt(self, api: Connection) -> Answer:
+        if self._rng.randrange(10):
+            return super().attempt(api)
+        amount = clouds.HOST["VCPU"] + self._rng.randrange(1, 1000)
+        answer = self._place(api, [str(uuid.uuid4())], f"resources=VCPU:{amount}")
+        if answer.status != 409:
+            raise RuntimeError(f"not refused: {answer.status}")
+        # The refusal is expected, so the client must not repeat the request.
+        return answer._replace(status=200)

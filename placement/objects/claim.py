@@ -14,6 +14,7 @@ import typing
 
 import sqlalchemy as sa
 
+from placement import exception
 from placement.db import transaction
 from placement.db.batch import Row
 from placement.objects import (
@@ -51,6 +52,16 @@ def write(context: "RequestContext", claims: collections.abc.Sequence[Claim]) ->
     ``transaction.write`` raises.
     Source: API reference, "Allocations".
     """
+    try:
+        _write(context, claims)
+    except exception.CapacityExceeded:
+        # Expired holds give way before a claim is refused.
+        if not hold.release_expired(context):
+            raise
+        _write(context, claims)
+
+
+def _write(context: "RequestContext", claims: collections.abc.Sequence[Claim]) -> None:
     owners = context.service.kept.setdefault(_OWNERS, claim_pipeline.KnownOwners())
     names = context.names
     transaction.write_pipelined(
