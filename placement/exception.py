@@ -397,6 +397,16 @@ class CapacityExceeded(Conflict):
     )
 
 
+class ProviderNotInService(Conflict):
+    """A new or larger allocation is of a provider that is ``state``."""
+
+    code = "placement.ext.cordoned"
+    template = (
+        "Unable to allocate inventory: Resource provider '{uuid}' is {state}. It takes "
+        "no new or larger allocations until it is in service again."
+    )
+
+
 class ResourceClassNotFound(NotFound):
     template = "No such resource class {name}."
 

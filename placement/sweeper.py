@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from placement import exception
 from placement.context import RequestContext
-from placement.objects import group, hold, idempotency
+from placement.objects import group, hold, idempotency, provider_state
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -34,6 +34,7 @@ TASKS: tuple[collections.abc.Callable[[RequestContext], object], ...] = (
     hold.release_expired,
     idempotency.delete_expired,
     group.delete_empty,
+    provider_state.return_to_service,
 )
 
 

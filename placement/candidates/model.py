@@ -70,10 +70,11 @@ class ProviderSnapshot:
     """One provider at one revision. Never changed, so that it can be cached.
 
     ``room`` has, by resource class id, the largest amount that one consumer can still
-    get. ``is_regular``: every amount from 1 to the room can be had; otherwise some
-    offer has a ``min_unit`` or a ``step_size``. ``traits`` is a set as bits
-    (``TraitBits``). ``names_revision`` is the revision of names that
-    ``resources_json`` was built at; None if it shows standard names only.
+    get; it is empty unless the provider ``is_in_service``. ``is_regular``: every
+    amount from 1 to the room can be had; otherwise some offer has a ``min_unit`` or a
+    ``step_size``. ``traits`` is a set as bits (``TraitBits``). ``names_revision`` is
+    the revision of names that ``resources_json`` was built at; None if it shows
+    standard names only.
     ``definition_revision`` is the revision of everything but the usage.
 
     The last three are the parts of the provider's summary as JSON: its uuid as the
@@ -88,6 +89,7 @@ class ProviderSnapshot:
     revision: int
     definition_revision: int
     names_revision: int | None
+    is_in_service: bool
     offers: dict[int, Offer]
     room: dict[int, int]
     is_regular: bool
@@ -114,8 +116,9 @@ class ProviderSnapshot:
             revision=revision,
             definition_revision=self.definition_revision,
             names_revision=names_revision,
+            is_in_service=self.is_in_service,
             offers=offers,
-            room={class_id: offer.room for class_id, offer in offers.items()},
+            room=room_of(offers) if self.is_in_service else {},
             is_regular=self.is_regular,
             traits=self.traits,
             aggregates=self.aggregates,
@@ -124,6 +127,11 @@ class ProviderSnapshot:
             traits_json=self.traits_json,
             place_json=self.place_json,
         )
+
+
+def room_of(offers: dict[int, Offer]) -> dict[int, int]:
+    """Return the room of a provider that is in service."""
+    return {class_id: offer.room for class_id, offer in offers.items()}
 
 
 # (root id, id, revision) of every provider of one tree, ascending by id. Any change

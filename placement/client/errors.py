@@ -30,6 +30,7 @@ CODES = frozenset(
         "placement.ext.bad_request",
         "placement.ext.body_too_large",
         "placement.ext.conflict",
+        "placement.ext.cordoned",
         "placement.ext.consumer_exists",
         "placement.ext.duplicate_consumer",
         "placement.ext.duplicate_name",

@@ -1,7 +1,7 @@
-"""SQL conditions on inventories, shared by searching, writing and explaining.
+"""SQL conditions on inventories and providers, shared by searches and writes.
 
-Each has a twin in Python, on ``Inventory`` or ``Offer``; a test compares the two on
-every database.
+Each has a twin in Python, on ``Inventory``, ``Offer`` or ``ProviderSnapshot``; a test
+compares the two on every database.
 """
 
 import typing
@@ -9,6 +9,9 @@ import typing
 import sqlalchemy as sa
 
 MAX_INT = 2**31 - 1
+
+# A literal, for the estimates of generic plans.
+_CORDONED = sa.literal_column("1", sa.Integer)
 
 
 def capacity(inventory: sa.FromClause) -> sa.ColumnElement[float]:
@@ -52,6 +55,14 @@ def has_room(
 ) -> sa.ColumnElement[bool]:
     """Adding ``amount`` units stays within capacity; twin of ``Offer.has_room``."""
     return inventory.c.used + amount <= capacity(inventory)
+
+
+def is_in_service(provider: sa.FromClause) -> sa.ColumnElement[bool]:
+    """The provider takes new allocations; see ``objects.provider_state``."""
+    # Not "= 0": without statistics, PostgreSQL would estimate that hardly any row
+    # satisfies it.
+    state: sa.ColumnElement[int] = provider.c.state
+    return state < _CORDONED
 
 
 def fits(

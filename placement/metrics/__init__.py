@@ -72,7 +72,9 @@ GIVEN_UP = Counter(
 )
 
 CLAIM_OPERATIONS = ("put", "post", "reshape", "release")
-CLAIM_RESULTS = ("ok", "capacity", "unit_rule", "no_inventory", "generation")
+CLAIM_RESULTS = (
+    *("ok", "capacity", "unit_rule", "no_inventory", "generation", "cordoned"),
+)
 CLAIMS = Counter(
     "placement_claims_total",
     "Requests that change allocations, by what came of them.",
@@ -88,7 +90,9 @@ SEARCHES = Counter(
     [(each,) for each in (FOUND, EMPTY, CUT, GAVE_UP)],
 )
 # The causes of an explanation. Only some empty searches are explained.
-CAUSES = ("not_offered", "excluded", "too_large", "does_not_combine", "full")
+CAUSES = (
+    *("not_offered", "excluded", "too_large", "does_not_combine", "cordoned", "full"),
+)
 UNEXPLAINED = "unexplained"
 EMPTY_SEARCHES = Counter(
     "placement_searches_empty_total",

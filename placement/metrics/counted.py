@@ -10,6 +10,7 @@ _RESULTS: tuple[tuple[type[exception.PlacementError], str], ...] = (
     (exception.InventoryConstraintsViolated, "unit_rule"),
     (exception.InvalidInventory, "no_inventory"),
     (exception.ConcurrentUpdate, "generation"),
+    (exception.ProviderNotInService, "cordoned"),
 )
 
 

@@ -1,7 +1,8 @@
 """Reservations: check whether claimed amounts fit, and add them to ``used``.
 
 The amounts are checked first, to report why one does not fit. What decides is the
-UPDATE, which changes an inventory only if the amounts still fit at that moment.
+UPDATE, which changes an inventory only if the amounts still fit at that moment, and
+adds to it only if its provider is in service.
 """
 
 import collections
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 from placement import exception
 from placement.db import batch, lists, names, predicates, tables
 from placement.db.batch import Step
-from placement.objects import inventory, resource_provider
+from placement.objects import inventory, provider_state, resource_provider
 from placement.objects.claim_request import Amount
 from placement.objects.inventory import Inventory, Offer
 
@@ -49,10 +50,14 @@ class Reservation:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Offers:
-    """Offers of some providers, and the ids of these providers by uuid."""
+    """Offers of some providers, and the ids of these providers by uuid.
+
+    ``states`` has the states of the providers that are not in service, by id.
+    """
 
     provider_ids: dict[str, int]
     by_key: _OffersByKey
+    states: dict[int, int]
 
 
 def read_offers(
@@ -63,7 +68,7 @@ def read_offers(
 ) -> Offers:
     """Return what the providers, named by uuid or by id, offer of the classes."""
     if not (uuids or ids):
-        return Offers({}, {})
+        return Offers({}, {}, {})
     rows = _OFFERS.execute(
         conn,
         {
@@ -74,12 +79,15 @@ def read_offers(
     )
     provider_ids = {}
     by_key = {}
-    for uuid, id_, *columns in rows:
+    states = {}
+    for uuid, id_, state, *columns in rows:
         provider_ids[uuid] = id_
+        if not provider_state.is_in_service(state):
+            states[id_] = state
         # None where the provider offers none of the classes.
         if columns[0] is not None:
             by_key[InventoryKey(id_, columns[0])] = Inventory(*columns).offer()
-    return Offers(provider_ids, by_key)
+    return Offers(provider_ids, by_key, states)
 
 
 def _select_offers(
@@ -93,7 +101,9 @@ def _select_offers(
         if places != []
     ]
     return (
-        sa.select(_providers.c.uuid, _providers.c.id, *inventory.COLUMNS)
+        sa.select(
+            _providers.c.uuid, _providers.c.id, _providers.c.state, *inventory.COLUMNS
+        )
         .outerjoin_from(_providers, _inventories, sa.and_(of_provider, of_class))
         .where(sa.or_(*wanted))
     )
@@ -105,22 +115,23 @@ _OFFERS = lists.Statement(_select_offers)
 def require(
     reservations: collections.abc.Sequence[Reservation],
     changes: Changes,
-    offers: _OffersByKey,
+    offers: Offers,
 ) -> None:
     """Check the reservations in their order, and raise for the first that fails.
 
     A provider that offers none of the claimed classes is reported before all other
     failures. ``changes`` include the units that the claims free.
 
-    Raises InvalidInventory, InventoryConstraintsViolated or CapacityExceeded.
+    Raises InvalidInventory, InventoryConstraintsViolated, ProviderNotInService or
+    CapacityExceeded.
     """
-    _require_inventories(reservations, offers)
+    _require_inventories(reservations, offers.by_key)
     running = Changes(changes)
     for each in reservations:
         running[each.key] -= each.amount.units
     for each in reservations:
         amount, details = each.amount, _details(each.amount)
-        offer = offers.get(each.key)
+        offer = offers.by_key.get(each.key)
         if offer is None:
             raise exception.InvalidInventory(**details)
         rule = offer.refuses_size(amount.units)
@@ -130,6 +141,11 @@ def require(
             )
         running[each.key] += amount.units
         change = running[each.key]
+        state = offers.states.get(each.key.provider_id)
+        if change > 0 and state is not None:
+            raise exception.ProviderNotInService(
+                uuid=amount.provider_uuid, state=provider_state.name_of(state)
+            )
         if change > 0 and not offer.has_room(change):
             raise exception.CapacityExceeded(
                 amount=change, used=offer.used, capacity=offer.capacity, **details
@@ -167,7 +183,7 @@ def reserve(
         ids = {key.provider_id for key in changes}
         class_ids = {key.resource_class_id for key in changes}
         offers = read_offers(conn, (), ids, class_ids)
-        require(reservations, changes, offers.by_key)
+        require(reservations, changes, offers)
         raise resource_provider.changed_meanwhile(resource_provider.REFUSED_CLAIM)
 
 
@@ -247,7 +263,13 @@ def _update(shapes: tuple[tuple[int, bool], ...]) -> sa.Update:
         )
         is_allowed = [
             is_it,
-            sa.or_(change <= 0, predicates.has_room(_inventories, change)),
+            sa.or_(
+                change <= 0,
+                sa.and_(
+                    predicates.has_room(_inventories, change),
+                    _is_in_service(_bound("provider", place)),
+                ),
+            ),
         ]
         is_allowed += [
             predicates.allows_amount(_inventories, _bound("size", place, number))
@@ -267,6 +289,12 @@ def _update(shapes: tuple[tuple[int, bool], ...]) -> sa.Update:
             updated_at=_inventories.c.updated_at,
         )
     )
+
+
+def _is_in_service(provider_id: sa.BindParameter[int]) -> sa.ColumnElement[bool]:
+    """The provider takes new allocations; this transaction has locked its row."""
+    select = sa.select(predicates.is_in_service(_providers))
+    return select.where(_providers.c.id == provider_id).scalar_subquery()
 
 
 def _bound(*name: str | int) -> sa.BindParameter[int]:

@@ -142,7 +142,7 @@ def _is_named() -> sa.ColumnElement[bool]:
 
 
 def _reserve() -> sa.Select[typing.Any]:
-    """Add to ``used`` of inventories, all of which must have room.
+    """Add to ``used`` of inventories, all of which must have room and be in service.
 
     wanted: the units to reserve in an inventory, and the size of each amount
     reserved: an inventory that was updated
@@ -158,6 +158,7 @@ def _reserve() -> sa.Select[typing.Any]:
             _inventories.c.resource_class_id == wanted.c.classes,
             predicates.allows_amount(_inventories, wanted.c.sizes),
             predicates.has_room(_inventories, wanted.c.changes),
+            predicates.is_in_service(_providers),
         )
         .values(
             used=_inventories.c.used + wanted.c.changes,

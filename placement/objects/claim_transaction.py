@@ -136,7 +136,7 @@ def replace(
         for amount in claim.amounts
     ]
     changes = _changes(reservations, cleared.deleted)
-    capacity.require(reservations, changes, offers.by_key)
+    capacity.require(reservations, changes, offers)
     steps = _write_consumers(conn, claims, cleared)
     steps += _insert_allocations(reservations)
     emptied = {claim.consumer for claim in claims if not claim.amounts}

@@ -52,6 +52,7 @@ class ProviderDetails:
     generation: int
     parent_provider_uuid: str | None
     root_provider_uuid: str
+    state: int
     inventories: dict[str, dict[str, int | float]] = dataclasses.field(
         default_factory=dict
     )
@@ -65,12 +66,13 @@ class Selection:
     """Which providers are read, in order of their ids.
 
     ``ids`` selects the ids of those that match; None: nothing matches. ``uuids`` are
-    canonical, and no filter if None.
+    canonical. They and ``states`` are no filter if None.
     """
 
     ids: "sa.Select[tuple[int]] | None"
     uuids: collections.abc.Collection[str] | None = None
     is_only_roots: bool = False
+    states: collections.abc.Collection[int] | None = None
 
 
 def get_page(
@@ -97,6 +99,8 @@ def get_page(
         select = select.where(_providers.c.uuid.in_(selection.uuids))
     if selection.is_only_roots:
         select = select.where(_providers.c.parent_provider_id.is_(None))
+    if selection.states is not None:
+        select = select.where(_providers.c.state.in_(selection.states))
     found = conn.execute(select, {"after_id": after_id, "size": size})
     page = [ProviderDetails(*row) for row in found]
     _attach(conn, known_names, page, include)
@@ -273,6 +277,7 @@ _PLACES = (
         sa.func.coalesce(_providers.c.generation, 0),
         _uuid_of(_parents),
         sa.func.coalesce(_uuid_of(_roots), _providers.c.uuid),
+        _providers.c.state,
     )
     .outerjoin_from(_providers, _roots, _roots.c.id == _providers.c.root_provider_id)
     .outerjoin(_parents, _parents.c.id == _providers.c.parent_provider_id)

@@ -192,6 +192,14 @@ def _locked_subtree(
     return subtree
 
 
+def lock_subtree(conn: sa.Connection, provider: ResourceProvider) -> list[int]:
+    """Lock the provider, all providers below it, and the root; return all but the root.
+
+    The ids ascend. Raises Retry when the tree changed before it was locked.
+    """
+    return _locked_subtree(conn, provider, None)
+
+
 def _subtree(conn: sa.Connection, provider: ResourceProvider) -> list[int]:
     tree = conn.execute(
         sa.select(_providers.c.id, _providers.c.parent_provider_id).where(
@@ -238,7 +246,8 @@ def _write_place(
 def delete(conn: sa.Connection, uuid: str) -> None:
     """Delete a provider that has no children and no allocations.
 
-    Also deletes its inventories, traits and memberships in aggregates.
+    Also deletes its inventories, traits, memberships in aggregates, and the history of
+    its state.
 
     Raises ResourceProviderNotFoundForDelete, CannotDeleteParent,
     ResourceProviderInUse.
@@ -255,6 +264,7 @@ def delete(conn: sa.Connection, uuid: str) -> None:
         tables.inventories,
         tables.resource_provider_traits,
         tables.resource_provider_aggregates,
+        tables.provider_states,
     ):
         conn.execute(
             sa.delete(table).where(table.c.resource_provider_id == provider.id)

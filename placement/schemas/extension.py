@@ -11,6 +11,7 @@ from placement.schemas.common import (
     closed,
     keyed,
 )
+from placement.schemas.provider_state import STATES
 from placement.schemas.resource_provider import LIST_FILTERS
 from placement.schemas.validation import Schemas
 
@@ -33,8 +34,7 @@ _PART: Schema = {
     "type": "string",
     "enum": ["inventories", "usages", "traits", "aggregates", "allocations"],
 }
-# No provider has another state.
-_STATE: Schema = {"type": "string", "enum": ["in_service", "any"]}
+_STATE: Schema = {"type": "string", "enum": [*STATES, "any"]}
 
 # The maximum number of uuids, and of conditions of one kind, in a body.
 UUIDS_MAX = 10_000

@@ -3,6 +3,7 @@
 import typing
 
 from placement.schemas.common import Schema, closed, keyed
+from placement.schemas.provider_state import STATES
 from placement.schemas.validation import Schemas
 
 _TEXT: Schema = {"type": "string"}
@@ -52,7 +53,7 @@ PROVIDER = closed(
         "generation": _INTEGER,
         "parent_provider_uuid": {"type": ["string", "null"]},
         "root_provider_uuid": _TEXT,
-        "state": {"enum": ["in_service"]},
+        "state": {"enum": list(STATES)},
         "inventories": _by_name(_INVENTORY),
         "traits": _list_of(_TEXT),
         "aggregates": _list_of(_TEXT),
@@ -115,7 +116,7 @@ EXPLANATION = _one(
                 "type": "string",
                 "enum": [
                     *("fits", "not_offered", "excluded", "too_large"),
-                    *("does_not_combine", "full"),
+                    *("does_not_combine", "cordoned", "full"),
                 ],
             },
             "complete": {"type": "boolean"},

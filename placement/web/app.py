@@ -25,6 +25,7 @@ from placement.web import (
     metrics,
     openapi,
     provider_metrics,
+    provider_state,
     providers,
     view,
 )
@@ -45,6 +46,7 @@ BLUEPRINTS: tuple[flask.Blueprint, ...] = (
     metrics.blueprint,
     openapi.blueprint,
     provider_metrics.blueprint,
+    provider_state.blueprint,
     providers.blueprint,
 )
 

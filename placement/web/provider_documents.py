@@ -5,7 +5,7 @@ import typing
 
 import orjson
 
-from placement.objects import provider_page
+from placement.objects import provider_page, provider_state
 from placement.objects.provider_page import ProviderDetails
 from placement.web import encoding
 
@@ -20,8 +20,6 @@ PARTS = (
     provider_page.AGGREGATES,
     provider_page.ALLOCATIONS,
 )
-
-_STATE = "in_service"
 
 _Document = dict[str, typing.Any]
 Include = frozenset[str]
@@ -75,7 +73,7 @@ def _documents(
             "generation": provider.generation,
             "parent_provider_uuid": provider.parent_provider_uuid,
             "root_provider_uuid": provider.root_provider_uuid,
-            "state": _STATE,
+            "state": provider_state.name_of(provider.state),
         }
         if provider_page.INVENTORIES in include:
             if USAGES not in include:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from placement.api.operation import Answer
 from placement.candidates.capacity.model import Capacity
 from placement.db import tables, transaction
-from placement.objects import project_usage, provider_page
+from placement.objects import project_usage, provider_page, provider_state
 from placement.objects.provider_page import ProviderDetails, Selection
 from placement.policies import extension as extension_policy
 from placement.web import capacity_requests, metrics, view
@@ -53,7 +53,6 @@ GAUGES = {
     "placement_provider_state": "The state of a provider; always 1.",
 }
 _PREFIX = "openstack_placement_resource_"
-_STATE = "in_service"
 
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
@@ -122,7 +121,8 @@ class _Lines:
                     f'{of_consumer},resourcetype="{resource_class}"',
                     amount,
                 )
-        self._add("placement_provider_state", f'{own},state="{_STATE}"', 1)
+        state = provider_state.name_of(provider.state)
+        self._add("placement_provider_state", f'{own},state="{state}"', 1)
 
     def add_projects(
         self, usages: collections.abc.Iterable[tuple[str, str, int]]

@@ -6,10 +6,12 @@ import typing
 
 from placement import exception, excerpt, uuids
 from placement.api.querystring import Query
-from placement.objects import provider_page
+from placement.objects import provider_page, provider_state
 from placement.web import page_token, provider_documents
 
 PAGE_SIZE = 1000
+
+_ANY_STATE = "any"
 
 # Parameters that are no filters of ``GET /resource_providers``.
 _OWN = ("uuid", "roots", "state", "include", "page_size", "page_token")
@@ -20,12 +22,13 @@ class ProviderQuery:
     """The parameters of a request; those of the page are None if they are not given.
 
     ``filters`` are those of ``GET /resource_providers`` without ``uuid``. ``uuids`` are
-    canonical and sorted; None is no filter.
+    canonical and sorted. They and ``states`` are no filter if None.
     """
 
     filters: Query
     uuids: tuple[str, ...] | None
     is_only_roots: bool
+    states: tuple[int, ...] | None
     include: provider_documents.Include
     page_size: int | None
     page_token: str | None
@@ -48,6 +51,7 @@ class ProviderQuery:
             sorted(self.filters),
             self.uuids,
             self.is_only_roots,
+            self.states,
             sorted(self.include),
         ]
 
@@ -62,6 +66,7 @@ def of_query(query: Query) -> ProviderQuery:
         filters=Query(tuple(pair for pair in query if pair[0] not in _OWN)),
         uuids=None if uuid is None else _canonical([uuid]),
         is_only_roots=query.last("roots") == "true",
+        states=_parse_state(query.last("state")),
         include=parse_include(query.last("include")),
         page_size=None if size is None else int(size),
         page_token=query.last("page_token"),
@@ -79,6 +84,7 @@ def of_body(body: dict[str, typing.Any]) -> ProviderQuery:
         filters=Query(tuple(_pairs(body))),
         uuids=None if wanted is None else _canonical(_listed(wanted)),
         is_only_roots=body.get("roots", False),
+        states=_parse_state(body.get("state")),
         include=parse_include(
             include if isinstance(include, str) else ",".join(include)
         ),
@@ -86,6 +92,15 @@ def of_body(body: dict[str, typing.Any]) -> ProviderQuery:
         page_size=None if size is None else int(size),
         page_token=body.get("page_token"),
     )
+
+
+def _parse_state(value: str | None) -> tuple[int, ...] | None:
+    """Return the states to list; by default not those that are quarantined."""
+    if value is None:
+        return provider_state.IN_SERVICE, provider_state.CORDONED
+    if value == _ANY_STATE:
+        return None
+    return (provider_state.NAMES.index(value),)
 
 
 def parse_include(value: str | None) -> provider_documents.Include:

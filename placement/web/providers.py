@@ -43,7 +43,10 @@ _PARAMETERS = {
     "resources": Parameter("Providers with room for these amounts.", "VCPU:1"),
     "required": Parameter("Providers with these traits.", is_repeatable=True),
     "roots": Parameter("`true`: only root providers."),
-    "state": Parameter("`in_service`, the default, or `any`; all are in service."),
+    "state": Parameter(
+        "`in_service`, `cordoned`, `quarantined` or `any`; by default those that are "
+        "not quarantined."
+    ),
     "include": _INCLUDE,
     "page_size": Parameter("Providers per page, at most 10000; by default 1000."),
     "page_token": Parameter("`next_page_token` of the previous page."),
@@ -126,7 +129,7 @@ def _answer(query: ProviderQuery) -> flask.Response:
 
     def select(conn: sa.Connection) -> Selection:
         ids = providers.find_ids(conn, context, filters)
-        return Selection(ids, query.uuids, query.is_only_roots)
+        return Selection(ids, query.uuids, query.is_only_roots, query.states)
 
     header = flask.request.environ.get("HTTP_ACCEPT")
     if accept.best_offer(header, JSON, view.NDJSON) == view.NDJSON:

@@ -26,6 +26,7 @@ CODES = {
     "QueryBadValue": "placement.query.bad_value",
     "QueryMissingValue": "placement.query.missing_value",
     "PageTokenInvalid": "placement.ext.page_token",
+    "ProviderNotInService": "placement.ext.cordoned",
     "NamedRequestInvalid": "placement.ext.query",
     "DuplicateRequestName": "placement.ext.duplicate_name",
     "ConsumerExists": "placement.ext.consumer_exists",

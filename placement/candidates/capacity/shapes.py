@@ -107,7 +107,7 @@ class Cloud:
             if tree.has_sharing or root.id in self._named:
                 key: object = root.id
             elif len(tree.providers) == 1:
-                key = (root.traits, root.aggregates, tuple(root.offers.items()))
+                key = _amounts(root)
             else:
                 key = (tree.parents, tuple(map(_amounts, tree.providers)))
             shape = self._shapes.get(key)
@@ -126,7 +126,7 @@ class Cloud:
                 self.sharing.append(profile)
             if len(tree.providers) == 1:
                 self.flat[profile.tree] = profile
-        offers = [one.offers for one in tree.providers]
+        offers = [one.offers if one.is_in_service else {} for one in tree.providers]
         capacity = tuple(
             [
                 {id_: max(0, offer.capacity) for id_, offer in each.items()}
@@ -143,7 +143,9 @@ class Cloud:
                 ]
             ),
             capacity=self._capacities.setdefault(same, capacity),
-            is_unused=not any(o.used for each in offers for o in each.values()),
+            is_unused=not any(
+                offer.used for one in tree.providers for offer in one.offers.values()
+            ),
         )
         profile.shapes.append(shape)
         return shape
@@ -155,16 +157,22 @@ class Cloud:
 
 
 def _amounts(provider: ProviderSnapshot) -> object:
-    return provider.traits, provider.aggregates, tuple(provider.offers.items())
+    offers = tuple(provider.offers.items())
+    return provider.traits, provider.aggregates, provider.is_in_service, offers
 
 
 def _rules(provider: ProviderSnapshot) -> object:
     rules = [(id_, *offer[:3]) for id_, offer in provider.offers.items()]
-    return provider.traits, provider.aggregates, tuple(rules)
+    return provider.traits, provider.aggregates, provider.is_in_service, tuple(rules)
 
 
 def _unlimited(provider: ProviderSnapshot) -> ProviderSnapshot:
-    """Return a copy with room for every amount that the unit rules allow."""
+    """Return a copy with room for every amount that the unit rules allow.
+
+    A provider that is not in service offers nothing, now or if it were empty.
+    """
+    if not provider.is_in_service:
+        return dataclasses.replace(provider, offers={}, room={})
     offers = {
         id_: offer._replace(free=offer.max_unit, room=offer.max_unit)
         for id_, offer in provider.offers.items()

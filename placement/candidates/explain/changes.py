@@ -7,7 +7,14 @@ import itertools
 import typing
 
 from placement.candidates.explain import rules
-from placement.candidates.explain.states import SlotStates, State, States, Way, Ways
+from placement.candidates.explain.states import (
+    SlotStates,
+    State,
+    States,
+    Step,
+    Way,
+    Ways,
+)
 from placement.candidates.model import Amounts
 from placement.candidates.query import plan as plans
 from placement.candidates.query.plan import Group, Plan, Slot
@@ -115,13 +122,17 @@ class Changer:
             for change in changes
             if change.kind is Kind.RULE
         }
+        any_state = self.ignores_state(changes)
         parts, kept = [], []
         for slot in self._plan.slots:
             of_slot = [change for change in changes if change.slot == slot.index]
             of_class = self._amounts(slot, of_slot, amounts)
             if of_class or not slot.amounts or not slot.group.is_spread:
                 kept.append(slot.index)
-                parts.append((self._group(slot, of_slot), of_class))
+                group = self._group(slot, of_slot)
+                if any_state and group.any_state is None:
+                    group = dataclasses.replace(group, any_state=False)
+                parts.append((group, of_class))
         plan = plans.with_parts(self._plan, parts)
         plan = dataclasses.replace(
             plan,
@@ -134,6 +145,19 @@ class Changer:
         return rules.without(plan, names), (
             self._one_per_tree and "one_per_tree" not in names
         )
+
+    def ignores_state(self, changes: Changes) -> bool:
+        """Some slot may have providers that are not in service after the changes.
+
+        The changed plan is then for trees ``rules.with_room``.
+        """
+        return any(
+            change.kind is Kind.DROP and self._step(change).condition.name == "state"
+            for change in changes
+        )
+
+    def _step(self, change: Change) -> Step:
+        return self._states.slots[change.slot].steps[change.at]
 
     def _amounts(
         self,
@@ -153,7 +177,7 @@ class Changer:
         dropped: dict[str, set[int]] = {}
         for change in changes:
             if change.kind is Kind.DROP:
-                step = self._states.slots[slot.index].steps[change.at]
+                step = self._step(change)
                 dropped.setdefault(step.condition.name, set()).add(step.number)
         group = slot.group
         if not dropped:
@@ -263,6 +287,7 @@ def _without(
 # What a group is without the condition.
 _EMPTY: dict[str, dict[str, typing.Any]] = {
     "in_tree": {"root_id": None},
+    "state": {"any_state": True},
     "not_member_of": {"not_member_of": frozenset()},
     "forbidden": {"forbidden": frozenset(), "forbidden_bits": 0},
 }

@@ -242,4 +242,6 @@ def _cause(survey: Survey) -> str:
         return "excluded"
     if not (survey.is_large_enough and survey.fits_sums_empty):
         return "too_large"
-    return "full" if survey.fits_empty else "does_not_combine"
+    if not survey.fits_empty:
+        return "does_not_combine"
+    return "cordoned" if survey.fits_in_service else "full"

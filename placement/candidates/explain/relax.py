@@ -7,6 +7,7 @@ import heapq
 import itertools
 import typing
 
+from placement.candidates.explain import rules
 from placement.candidates.explain.changes import (
     CHANGES_MAX,
     Amount,
@@ -201,14 +202,14 @@ class Relaxer:
     ) -> int:
         """Return how many of the trees have a candidate after the changes."""
         plan, one_per_tree = self._changer.changed(changes, amounts)
-        trees = self._sharing_trees
-        solver = Solver(
-            plan, Sharing(plan, trees), trees, one_per_tree, self._tick, None
-        )
+        sharing_trees, pages = self._sharing_trees, self._read_trees(list(members))
+        if self._changer.ignores_state(changes):
+            sharing_trees = list(map(rules.with_room, sharing_trees))
+            pages = (list(map(rules.with_room, page)) for page in pages)
+        sharing = Sharing(plan, sharing_trees)
+        solver = Solver(plan, sharing, sharing_trees, one_per_tree, self._tick, None)
         count = 0
-        for anchors in solver.anchors(
-            self._read_trees(list(members)), lambda able: self._tick()
-        ):
+        for anchors in solver.anchors(pages, lambda able: self._tick()):
             count += sum(source.get(0) is not None for source in anchors.sources)
         return count
 

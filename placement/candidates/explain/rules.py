@@ -3,7 +3,7 @@
 import collections.abc
 import dataclasses
 
-from placement.candidates.model import ProviderSnapshot, Tree
+from placement.candidates.model import ProviderSnapshot, Tree, room_of
 from placement.candidates.query import plan as plans
 from placement.candidates.query.plan import Group, Plan
 from placement.candidates.solve import combine
@@ -156,7 +156,7 @@ def _unlimited(provider: ProviderSnapshot) -> ProviderSnapshot:
 
 
 def emptied(tree: Tree) -> Tree:
-    """Return the tree as it would be if nothing of it were used."""
+    """Return the tree as if nothing of it were used, and all of it were in service."""
     return Tree(tree.members, tuple(map(_emptied, tree.providers)))
 
 
@@ -167,5 +167,34 @@ def _emptied(provider: ProviderSnapshot) -> ProviderSnapshot:
         )
         for class_id, offer in provider.offers.items()
     }
-    room = {class_id: offer.room for class_id, offer in offers.items()}
-    return dataclasses.replace(provider, offers=offers, room=room)
+    return dataclasses.replace(
+        provider, offers=offers, room=room_of(offers), is_in_service=True
+    )
+
+
+def is_in_service(tree: Tree) -> bool:
+    """All providers of the tree are in service."""
+    return all(one.is_in_service for one in tree.providers)
+
+
+def in_service(tree: Tree) -> Tree:
+    """Return the tree as it would be if all of it were in service."""
+    return Tree(tree.members, tuple(map(_in_service, tree.providers)))
+
+
+def _in_service(provider: ProviderSnapshot) -> ProviderSnapshot:
+    return dataclasses.replace(_with_room(provider), is_in_service=True)
+
+
+def with_room(tree: Tree) -> Tree:
+    """Return the tree with room also where it is not in service.
+
+    For a plan whose groups have ``any_state`` set.
+    """
+    if is_in_service(tree):
+        return tree
+    return Tree(tree.members, tuple(map(_with_room, tree.providers)))
+
+
+def _with_room(provider: ProviderSnapshot) -> ProviderSnapshot:
+    return dataclasses.replace(provider, room=room_of(provider.offers))

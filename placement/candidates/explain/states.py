@@ -17,6 +17,10 @@ from placement.objects.inventory import Offer
 _TOO_LITTLE = ("min_unit", "step_size")
 
 
+# Names of the conditions that an empty provider in service meets.
+_PASSING = ("room", "state")
+
+
 class Step(typing.NamedTuple):
     """One condition of a slot. ``number`` counts those of one name, from 0."""
 
@@ -125,13 +129,13 @@ class SlotStates:
         self.slot = slot
         self.steps = steps_of(slot)
         self._fixed = [step for step in self.steps if not step.is_of_amount]
-        # As bits: all but the amounts, and "room".
-        self.static = self.room = 0
+        # As bits: all but the amounts and "state", and those that can be met later.
+        self.static = self.passing = 0
         for step in self.steps:
-            if not step.is_of_amount or step.condition.name == "offers":
+            if step.condition.name in _PASSING:
+                self.passing |= step.bit
+            elif not step.is_of_amount or step.condition.name == "offers":
                 self.static |= step.bit
-            if step.condition.name == "room":
-                self.room = step.bit
         self._has_members = slot.group.is_spread and bool(slot.group.member_of)
         self._traits = slot.group.forbidden_bits
         for bits in slot.group.required_bits:
@@ -149,6 +153,7 @@ class SlotStates:
             provider.root_id == anchor.id,
             self.slot.group.root_id in (None, provider.root_id),
             self.slot.group.root_id in (None, anchor.id),
+            provider.is_in_service,
             *[
                 _key_of(offers.get(class_id), amount)
                 for class_id, amount in self.slot.amounts

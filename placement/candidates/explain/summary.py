@@ -11,6 +11,7 @@ _SENTENCES = {
     "excluded": "no host passes all of the conditions that are not on amounts",
     "too_large": "no host is large enough, even if it were empty",
     "does_not_combine": "no host can serve all groups together, even if it were empty",
+    "cordoned": "every host that could serve the request now is not in service",
     "full": "every host that is large enough lacks room",
 }
 
@@ -79,6 +80,11 @@ def _lacking(explanation: Explanation, words: Words) -> str | None:
     number, slot, step = lacking
     if slot is None:
         return f"{_hosts(number)} fail{_s(number)} only the traits of the root"
+    if step.condition.name == "state":
+        verb = "is" if number == 1 else "are"
+        return (
+            f"{_hosts(number)} {verb} not in service, and lack{_s(number)} nothing else"
+        )
     if step.is_of_amount:
         lack = f"{_hosts(number)} lack{_s(number)} only"
         return _lacking_amount(explanation, words, lack, slot, step)

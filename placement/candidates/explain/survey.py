@@ -63,6 +63,8 @@ class Survey:
         # together by their sums, all rules.
         self.is_static_met = self.is_large_enough = False
         self.fits_sums_empty = self.fits_empty = False
+        # Some root could serve the request now if all of it were in service.
+        self.fits_in_service = False
         self._served: collections.Counter[State] = collections.Counter()
         sharing = Sharing(plan, sharing_trees)
         finder = (sharing_trees, one_per_tree, tick)
@@ -73,6 +75,11 @@ class Survey:
         self._empty_rules = RuleFinder(
             plan, Sharing(plan, empty_trees), empty_trees, one_per_tree, tick
         )
+        shared = [rules.in_service(tree) for tree in sharing_trees]
+        self._in_service_rules = RuleFinder(
+            plan, Sharing(plan, shared), shared, one_per_tree, tick
+        )
+        self._is_sharing_in_service = all(map(rules.is_in_service, sharing_trees))
         self._unseen = _Unseen(plan)
 
     @property
@@ -106,6 +113,7 @@ class Survey:
             if roots is None:
                 roots = self.by_state[state] = Roots(state)
             roots.members.append(tree.members)
+            self._note_in_service(tree)
             if not self.fits_empty:
                 self._note_empty(tree, state)
         if served:
@@ -123,8 +131,18 @@ class Survey:
                 rule = self._rules.first(tree)
                 assert rule is not None
                 self.by_rule.setdefault(rule, []).append(tree.members)
+                self._note_in_service(tree)
                 if not self.fits_empty:
                     self._note_combined_when_empty(tree)
+
+    def _note_in_service(self, tree: Tree) -> None:
+        """Note whether the tree, which cannot, could serve if it were in service."""
+        if self.fits or self.fits_in_service:
+            return
+        if self._is_sharing_in_service and rules.is_in_service(tree):
+            return
+        tree = rules.in_service(tree)
+        self.fits_in_service = self._in_service_rules.has_candidates(tree)
 
     def _note_empty(self, tree: Tree, state: State) -> None:
         """Note whether the tree could serve the request if it were empty."""
@@ -134,7 +152,7 @@ class Survey:
         for slot, ways in zip(self.states.slots, state.slots, strict=True):
             if not any(way.failing & slot.static == 0 for way in ways):
                 return
-            is_large_enough &= any(way.failing & ~slot.room == 0 for way in ways)
+            is_large_enough &= any(way.failing & ~slot.passing == 0 for way in ways)
         self.is_static_met = True
         if is_large_enough:
             self._note_combined_when_empty(tree)

@@ -39,6 +39,8 @@ class Words:
                 return sorted(group.member_of[step.number])
             case "forbidden":
                 return sorted(group.forbidden)
+            case "state":
+                return ["in_service"]
             case _:
                 return sorted(group.required[step.number])
 

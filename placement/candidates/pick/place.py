@@ -37,6 +37,7 @@ _LOST = (
     exception.CapacityExceeded,
     exception.InvalidInventory,
     exception.InventoryConstraintsViolated,
+    exception.ProviderNotInService,
     # The provider was deleted.
     exception.BadRequest,
 )

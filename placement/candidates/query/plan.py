@@ -34,6 +34,9 @@ class Group:
     is_spread: bool
     # Several providers together may have the required traits.
     is_collective: bool
+    # Of an explanation, in which providers that are not in service have room: whether
+    # they may be chosen. In a search they have no room.
+    any_state: bool | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -231,6 +234,7 @@ def _conditions_of(group: Group) -> tuple[object, ...]:
         group.root_id,
         group.is_spread,
         group.is_collective,
+        group.any_state,
     )
 
 

@@ -106,7 +106,7 @@ def _is_in_no(slot: Slot, value: frozenset[int], choice: Choice) -> bool:
     )
 
 
-# In the order in which they are reported. The state of a provider would be the last.
+# In the order in which they are reported.
 OF_PROVIDER = (
     Condition(
         "offers",
@@ -147,6 +147,12 @@ OF_PROVIDER = (
         lambda slot, value, choice: bool(choice.provider.traits & value),
     ),
     *map(_of_amounts, OF_OFFER),
+    Condition(
+        "state",
+        "is in service",
+        lambda slot: () if slot.group.any_state else (True,),
+        lambda slot, value, choice: choice.provider.is_in_service is value,
+    ),
 )
 
 

@@ -15,7 +15,10 @@ Choices = tuple[tuple[int, ...], ...]
 
 
 class Rule(typing.NamedTuple):
-    """A check of one provider. "room" checks all conditions on inventories.
+    """A check of one provider.
+
+    "room" checks all conditions on inventories and, because a provider that is not in
+    service has no room, its state. "state" is for slots without amounts.
 
     ``applies``: the slot has such a condition. ``holds``: the provider meets it.
     """
@@ -68,8 +71,20 @@ RULES = (
         lambda slot: slot.group.not_member_of,
         lambda slot, provider: not is_barred(slot.group, provider),
     ),
+    Rule(
+        "state",
+        lambda slot: (
+            checks_state(slot.group) or not (slot.amounts or slot.group.any_state)
+        ),
+        lambda slot, provider: provider.is_in_service,
+    ),
 )
 _MEMBER_OF = next(rule for rule in RULES if rule.name == "member_of")
+
+
+def checks_state(group: Group) -> bool:
+    """Providers that are not in service have room, but not for this group."""
+    return group.any_state is False
 
 
 def is_in_all(group: Group, provider: ProviderSnapshot) -> bool:

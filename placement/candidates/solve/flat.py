@@ -15,6 +15,7 @@ from placement.candidates.model import Placement, Tree
 from placement.candidates.query.plan import Plan, Slot
 from placement.candidates.solve.feasibility import (
     Sharing,
+    checks_state,
     infeasible_reason,
     rules_of,
 )
@@ -36,6 +37,7 @@ class FlatConditions:
     member_of: tuple[frozenset[int], ...]
     not_member_of: frozenset[int]
     root_ids: frozenset[int]
+    checks_state: bool
     placement: Placement
 
     @classmethod
@@ -67,6 +69,7 @@ class FlatConditions:
                 *(group.not_member_of for group in plan.groups)
             ),
             root_ids=root_ids,
+            checks_state=any(map(checks_state, plan.groups)),
             placement=Placement(
                 allocations=((0, plan.total),) if plan.total else (),
                 mappings=((0,),) * len(plan.groups),
@@ -79,6 +82,8 @@ class FlatConditions:
             return []
         if self.root_ids:
             trees = [tree for tree in trees if tree.root.id in self.root_ids]
+        if self.checks_state:
+            trees = [tree for tree in trees if tree.root.is_in_service]
         # Traits and aggregates first: comparing them is cheaper than looking up rooms.
         all_of, none_of = self.all_of, self.none_of
         if all_of:

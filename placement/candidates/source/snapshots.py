@@ -15,7 +15,7 @@ import typing
 
 import orjson
 
-from placement.candidates.model import ProviderSnapshot
+from placement.candidates.model import ProviderSnapshot, room_of
 from placement.candidates.sql import provider_rows
 from placement.candidates.sql.provider_rows import ProviderRow, Usage
 from placement.candidates.sql.reader import Reader
@@ -23,6 +23,7 @@ from placement.candidates.sql.rows import Row
 from placement.candidates.trait_bits import TraitBits
 from placement.db import names as name_kinds
 from placement.db.names import Names
+from placement.objects import provider_state
 from placement.objects.inventory import Inventory, Offer
 
 # The number of ids in one statement.
@@ -175,6 +176,7 @@ class SnapshotReader:
                 for offered in inventories.get(row.id, ())
             }
             trait_set = trait_sets[row.trait_ids]
+            is_in_service = provider_state.is_in_service(row.state)
             yield ProviderSnapshot(
                 id=row.id,
                 uuid=row.uuid,
@@ -183,8 +185,9 @@ class SnapshotReader:
                 revision=row.revision,
                 definition_revision=row.definition_revision,
                 names_revision=self._names_revision_of(offers, class_names),
+                is_in_service=is_in_service,
                 offers=offers,
-                room={class_id: offer.room for class_id, offer in offers.items()},
+                room=room_of(offers) if is_in_service else {},
                 is_regular=all(
                     offer.min_unit <= 1 and offer.step_size == 1
                     for offer in offers.values()

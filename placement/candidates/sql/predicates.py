@@ -138,6 +138,7 @@ def _some_has_trait(traits: frozenset[int], slots: list[Slot]) -> Condition:
     return found(
         _of_tree(_provider).where(
             in_any(_traits, _provider.c.id, traits),
+            predicates.is_in_service(_provider),
             sa.or_(*(_offers(_provider, one) for one in amounts)),
         ),
         _provider,
@@ -178,7 +179,7 @@ def _enough_providers(plan: Plan) -> collections.abc.Iterator[Condition]:
 def matches(
     provider: sa.FromClause, group: Group
 ) -> collections.abc.Iterator[Condition]:
-    """Yield the conditions on a provider's traits and aggregates, not its inventory.
+    """Yield the conditions on a provider itself, not on its inventory.
 
     For a collective group, the providers together have the required traits, so each
     of them is only checked for forbidden ones.
@@ -223,6 +224,10 @@ def _not_member_of(
         yield sa.not_(in_any(_aggregates, provider.c.id, group.not_member_of))
 
 
+def _state(provider: sa.FromClause, _: Group) -> collections.abc.Iterator[Condition]:
+    yield predicates.is_in_service(provider)
+
+
 # The twins of conditions in ``solve.conditions``, by their names; those on amounts are
 # in ``db.predicates``. ``not_member_of`` of an anchor is in ``of_root``.
 OF_PROVIDER: dict[
@@ -235,6 +240,7 @@ OF_PROVIDER: dict[
     "forbidden": _forbidden,
     "member_of": _member_of,
     "not_member_of": _not_member_of,
+    "state": _state,
 }
 
 

@@ -40,6 +40,7 @@ class ProviderRow(typing.NamedTuple):
     parent_id: int | None
     revision: int
     definition_revision: int
+    state: int
     trait_ids: tuple[int, ...]
     aggregate_ids: collections.abc.Sequence[int]
 
@@ -109,6 +110,7 @@ def _definition_of(
         definition_revision,
         provider.c.uuid,
         provider.c.parent_provider_id,
+        provider.c.state,
         *(_list_of(column, provider_id) for column in _LISTS),
         inventories,
     )
@@ -129,9 +131,8 @@ def parse_usage(member: Row, details: str) -> Usage:
 def parse_details(member: Row, details: str) -> tuple[ProviderRow, list[Row]]:
     """Return the rows of a provider from its (root id, id, revision) and details."""
     root_id, id_, last = member
-    definition_revision, uuid, parent_id, trait_ids, aggregate_ids, inventories = (
-        orjson.loads(details)
-    )
+    definition_revision, uuid, parent_id, state, *lists = orjson.loads(details)
+    trait_ids, aggregate_ids, inventories = lists
     row = ProviderRow(
         id_,
         uuid,
@@ -139,6 +140,7 @@ def parse_details(member: Row, details: str) -> tuple[ProviderRow, list[Row]]:
         parent_id,
         last,
         definition_revision,
+        state,
         tuple(trait_ids),
         aggregate_ids,
     )
@@ -150,7 +152,7 @@ def read_providers(conn: sa.Connection, ids: _Ids) -> list[ProviderRow]:
     wanted = set(ids)
     if conn.dialect.name == "postgresql":
         return [
-            ProviderRow._make((*row[:6], tuple(row[6]), row[7]))
+            ProviderRow._make((*row[:7], tuple(row[7]), row[8]))
             for row in _rows(conn, _PROVIDERS_WITH_LISTS, ids)
             if row[0] in wanted
         ]
@@ -243,6 +245,7 @@ _PROVIDER: _Select = sa.select(
     _providers.c.parent_provider_id,
     _providers.c.revision,
     revision.of_definition(_providers),
+    _providers.c.state,
 )
 _PROVIDERS = _selects(_PROVIDER, _providers.c.id)
 _PROVIDERS_WITH_LISTS = _selects(

@@ -54,7 +54,7 @@ def steps_of(group):
         steps += [("required", names) for names in dict.fromkeys(group.required)]
     if group.resources:
         steps += [(name, None) for name in (*UNIT_RULES, "size", "room")]
-    return steps
+    return [*steps, ("state", "in_service")]
 
 
 def choices(model, slot, anchor):
@@ -93,6 +93,7 @@ def passes(model, slot, step, choice, anchor):
         "member_of": lambda: bool(model.providers[member].aggregates & value),
         "forbidden": lambda: not provider.traits & value,
         "required": lambda: bool(provider.traits & value),
+        "state": lambda: provider.state == 0,
     }[condition]()
 
 
@@ -206,7 +207,13 @@ def fits(model, question, nested):
 
 def emptied(model):
     return type(model)(
-        [dataclasses.replace(one, used={}) for one in model.providers.values()]
+        [dataclasses.replace(one, used={}, state=0) for one in model.providers.values()]
+    )
+
+
+def in_service(model):
+    return type(model)(
+        [dataclasses.replace(one, state=0) for one in model.providers.values()]
     )
 
 
@@ -224,11 +231,11 @@ def cause(model, question, nested):
             for slot in slots
         )
 
-    if not any(can((*UNIT_RULES, "size", "room"), root) for root in roots):
+    if not any(can((*UNIT_RULES, "size", "room", "state"), root) for root in roots):
         return "excluded"
     empty = emptied(model)
     if fits(empty, question, nested):
-        return "full"
+        return "cordoned" if fits(in_service(model), question, nested) else "full"
     loose = copy.deepcopy(question)
     loose.isolate, loose.same_subtree = False, []
     for group in loose.groups:
@@ -293,5 +300,7 @@ def change_group(group, change):
             part.member_of = [s for s in part.member_of if sorted(s) != change["value"]]
         elif condition == "in_tree":
             part.in_tree = None
+        elif condition == "state":
+            part.any_state = True
         else:
             setattr(part, condition, frozenset())

@@ -35,11 +35,15 @@ class Provider:
     used: dict = dataclasses.field(default_factory=dict)
     traits: frozenset = frozenset()
     aggregates: frozenset = frozenset()
+    # 0: in service.
+    state: int = 0
 
 
 @dataclasses.dataclass
 class Group:
     """``required`` and ``member_of`` are lists of sets, one of each is needed.
+
+    ``any_state``: providers that are not in service may be chosen, too.
 
     ``by_class`` has other groups for the filters of single classes, but ``required``.
     """
@@ -52,6 +56,7 @@ class Group:
     not_member_of: frozenset = frozenset()
     in_tree: str | None = None
     by_class: dict = dataclasses.field(default_factory=dict)
+    any_state: bool = False
 
     def of_class(self, resource_class):
         return self.by_class.get(resource_class, self)
@@ -110,6 +115,9 @@ class Model:
         known = group.in_tree in self.providers
         return known and self.root(name) == self.root(group.in_tree)
 
+    def may_be_chosen(self, name, group):
+        return group.any_state or self.providers[name].state == 0
+
     def suits(self, traits, group):
         return not traits & group.forbidden and all(
             traits & wanted for wanted in group.required
@@ -129,6 +137,7 @@ class Model:
                 and self.is_in_all(name, group)
                 and not self.is_barred(name, group)
                 and self.is_in_tree(name, group)
+                and self.may_be_chosen(name, group)
             ):
                 amounts = [(name, *wanted) for wanted in group.resources.items()]
                 for anchor in self.anchors(name):
@@ -166,6 +175,7 @@ class Model:
         )
         return (
             self.is_in_tree(name, group)
+            and self.may_be_chosen(name, group)
             and (is_own or is_shared)
             and (self.is_in_all(name, group) or self.is_in_all(anchor, group))
             and not self.is_barred(name, group)
@@ -255,4 +265,5 @@ class Model:
 
     def matching(self, group):
         """Return the names of the providers that a listing with filters shows."""
+        group = dataclasses.replace(group, any_state=True)
         return {names for _, _, (names,) in self.solutions_by_one(group)}

@@ -71,7 +71,12 @@ def test_bounds_hold_what_trying_every_way_finds(engine, seed, nested):
             assert host.fits <= packing.most(model, question, nested, {host.name})
     largest = {
         name: max(
-            (free(one, name) for one in providers if name in one.inventory), default=0
+            (
+                free(one, name)
+                for one in providers
+                if name in one.inventory and one.state == 0
+            ),
+            default=0,
         )
         for group in question.groups
         for name in group.resources

@@ -55,7 +55,7 @@ def ids_that_meet(search, slot, name):
 def test_the_names_are_those_that_are_reported():
     assert [row.name for row in conditions.OF_PROVIDER] == [
         *("offers", "in_tree", "not_member_of", "member_of", "forbidden", "required"),
-        *("min_unit", "step_size", "max_unit", "size", "room"),
+        *("min_unit", "step_size", "max_unit", "size", "room", "state"),
     ]
     names = [row.name for row in conditions.OF_ANCHOR]
     assert names == ["root_required", "root_forbidden"]

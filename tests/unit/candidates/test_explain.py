@@ -134,6 +134,7 @@ def expected_counts(model, question):
             ): [
                 (name, shown(value), *counts)
                 for (name, value), counts in zip(slot.steps, of_slot, strict=True)
+                if name != "state" or counts[1] < len(explained.roots_of(model))
             ]
             for slot, of_slot in zip(slots, of_slots, strict=True)
         },

@@ -113,6 +113,7 @@ def store(engine, providers, first_id=1, revisions=None, definitions=None):
                 "generation": 0,
                 "root_provider_id": ids[root(one.name)],
                 "parent_provider_id": ids.get(one.parent),
+                "state": one.state,
                 **_revision(revisions.get(one.name, 1), definitions.get(one.name)),
             }
         )
@@ -331,6 +332,8 @@ class Drawn:
 
     def __init__(self, seed):
         self._chance = random.Random(seed)
+        # Of the states of providers.
+        self._other_chance = random.Random(f"{seed} states")
         self._count = 0
 
     def is_one_in(self, many):
@@ -386,7 +389,7 @@ class Drawn:
                 )
             )
         self._chance.shuffle(providers)
-        return providers
+        return self._with_states(providers)
 
     def hosts(self, count, offered=ASKED_CLASSES):
         """Providers without parents, in few variants; up to two of them share."""
@@ -407,6 +410,14 @@ class Drawn:
                 )
             )
         self._count = count
+        return self._with_states(providers)
+
+    def _with_states(self, providers):
+        """In one world of three, take some providers out of service."""
+        chance = self._other_chance
+        if chance.randrange(3) == 0:
+            for one in providers:
+                one.state = chance.choice([0, 0, 0, 1, 2])
         return providers
 
     def alike_trees(self, count):
@@ -450,7 +461,7 @@ class Drawn:
                 ),
             )
         self._count = 0
-        return providers
+        return self._with_states(providers)
 
     def _shape(self):
         """The (parent, classes) of each provider of a tree."""

@@ -10,13 +10,11 @@ from oslo_policy import policy
 from placement import policies
 from placement.api import routes
 from placement.cmd import policies as documented
-from placement.policies import base, extension
+from placement.policies import base
 
 RULES = {rule.name: rule for rule in policies.list_rules()}
 BASE = {rule.name for rule in base.RULES}
 GUARDING = sorted(RULES.keys() - BASE)
-# Rules of extensions that do not exist yet.
-WITHOUT_OPERATION = {extension.CLAIM, extension.MANAGE}
 
 
 def test_names_of_rules_are_unique():
@@ -50,7 +48,7 @@ def test_every_rule_names_the_operations_that_it_guards():
         for route in rule.operations
     }
 
-    assert set(guarded.values()) == set(GUARDING) - WITHOUT_OPERATION
+    assert set(guarded.values()) == set(GUARDING)
     of_the_api = {one.name: one.rule for one in routes.OPERATIONS if one.rule}
     assert of_the_api.items() <= guarded.items()
 

@@ -91,12 +91,19 @@ BROKEN = {
         {"inventory": {"VCPU": Inventory(9, max_unit=1)}},
         {"inventory": {"VCPU": Inventory(9, step_size=3)}},
         {"used": {"VCPU": 1}},
+        {"state": 1},
+        {"state": 2},
     ],
     "required": [{"traits": frozenset()}],
     "forbidden": [{"traits": frozenset(["CUSTOM_T1", "CUSTOM_T2"])}],
     "member_of": [{"aggregates": frozenset()}, {"aggregates": frozenset("C")}],
     "not_member_of": [{"aggregates": frozenset("AB")}],
 }
+# A rule of slots without amounts.
+STATE = "state"
+WITHOUT_AMOUNTS = (
+    "required_A=CUSTOM_T1&resources_B=VCPU:1&same_subtree=_A,_B&group_policy=none"
+)
 
 
 def test_the_reason_is_the_first_rule_that_the_provider_breaks():
@@ -114,7 +121,7 @@ def test_the_reason_is_the_first_rule_that_the_provider_breaks():
         for tree in search.trees
     ]
     assert reasons == [(1, None), *expected]
-    assert [rule.name for rule in feasibility.RULES] == list(BROKEN)
+    assert [rule.name for rule in feasibility.RULES] == [*BROKEN, STATE]
 
 
 def test_only_the_rules_of_a_slot_are_applied():
@@ -123,6 +130,7 @@ def test_only_the_rules_of_a_slot_are_applied():
         "resources=VCPU:1&required=CUSTOM_T1": ["room", "required"],
         QUERY: list(BROKEN),
         "resources=VCPU:1,MEMORY_MB:1&required=CUSTOM_T1": ["room"],
+        WITHOUT_AMOUNTS: ["required", STATE],
     }
     for query, expected in names.items():
         search = Search([Provider("p")], query)

@@ -2,7 +2,7 @@
 
 from placement.api.microversion import Version
 from placement.api.querystring import Query
-from placement.candidates.model import ProviderSnapshot, Tree
+from placement.candidates.model import ProviderSnapshot, Tree, room_of
 from placement.candidates.query import plan, request
 from placement.candidates.query.resolve import Ids
 from placement.candidates.solve.feasibility import Feasibility, Sharing
@@ -98,6 +98,7 @@ class Search:
             traits=self.bits.of(worlds.TRAITS[name] for name in one.traits),
             aggregates=[worlds.AGGREGATES[name] for name in one.aggregates],
             is_sharing=worlds.SHARING in one.traits,
+            is_in_service=one.state == 0,
         )
 
     def _plan(self, query):
@@ -124,7 +125,12 @@ def drawn(draw, providers, one_per_tree=False):
 
 def snapshot(id_, offers, root_id=None, parent_id=None, **values):
     """Return a provider with ``offers`` by class id; without a root it is its own."""
-    given = {"traits": 0, "aggregates": (), "is_sharing": False} | values
+    given = {
+        "traits": 0,
+        "aggregates": (),
+        "is_sharing": False,
+        "is_in_service": True,
+    } | values
     given["aggregates"] = frozenset(given["aggregates"])
     return ProviderSnapshot(
         id=id_,
@@ -135,7 +141,7 @@ def snapshot(id_, offers, root_id=None, parent_id=None, **values):
         definition_revision=1,
         names_revision=None,
         offers=offers,
-        room={class_id: offer.room for class_id, offer in offers.items()},
+        room=room_of(offers) if given["is_in_service"] else {},
         is_regular=all(
             offer.min_unit <= 1 and offer.step_size == 1 for offer in offers.values()
         ),

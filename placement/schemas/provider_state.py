@@ -1,0 +1,47 @@
+"""Schemas of the body and the response of ``PUT /-/v1/providers/{uuid}/state``."""
+
+from placement.schemas.common import Schema, closed
+from placement.schemas.validation import Schemas
+
+STATES = ("in_service", "cordoned", "quarantined")
+
+_TEXT: Schema = {"type": "string"}
+_TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
+_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
+_ZONE = "(Z|[+-][0-9]{2}:[0-9]{2})"
+
+BODY = Schemas(
+    {
+        (1, 0): closed(
+            {
+                "state": {"type": "string", "enum": list(STATES)},
+                "subtree": {"type": "boolean"},
+                "reason": {"type": "string", "maxLength": 1000},
+                # RFC 3339.
+                "until": {
+                    "type": ["string", "null"],
+                    "maxLength": 40,
+                    "pattern": f"^{_DATE}T{_TIME}{_ZONE}$",
+                },
+            },
+            required=("state",),
+        )
+    }
+)
+RESPONSE = Schemas(
+    {
+        (1, 0): closed(
+            {
+                "uuid": _TEXT,
+                "name": _TEXT,
+                "state": {"type": "string", "enum": list(STATES)},
+                "reason": _TEXT,
+                "until": _TEXT_OR_NULL,
+                "set_at": _TEXT_OR_NULL,
+                "project_id": _TEXT_OR_NULL,
+                "user_id": _TEXT_OR_NULL,
+            }
+        )
+    }
+)

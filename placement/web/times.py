@@ -1,0 +1,20 @@
+"""Times in documents: RFC 3339, in UTC, of the microseconds that are stored."""
+
+import datetime
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_MICROSECOND = datetime.timedelta(microseconds=1)
+
+
+def parse(text: str) -> int:
+    """Return the microseconds since 1970 of a time with a zone.
+
+    Raises ValueError for a time that does not exist, such as one on 30 February.
+    """
+    return (datetime.datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
+
+
+def render(microseconds: int) -> str:
+    """Return a time such as ``2026-01-31T12:00:00.000000Z``."""
+    moment = _EPOCH + microseconds * _MICROSECOND
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
