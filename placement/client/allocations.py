@@ -82,6 +82,8 @@ class AllocationOperations(Exchange):
             self._replace_or_find(str(consumer), wanted, is_repeat)
         except errors.CapacityExceeded as failure:
             outcome, detail = values.Outcome.NO_ROOM, failure.detail
+        except errors.ProviderNotInService as failure:
+            outcome, detail = values.Outcome.NOT_IN_SERVICE, failure.detail
         except errors.ConsumerConflict as failure:
             outcome, detail = values.Outcome.CONSUMER_CHANGED, failure.detail
         except errors.ConcurrentUpdate as failure:

@@ -161,6 +161,10 @@ class ConstraintViolation(Conflict):
     """An amount violates min_unit, max_unit or step_size of an inventory."""
 
 
+class ProviderNotInService(Conflict):
+    """A new or larger allocation is of a provider that is cordoned or quarantined."""
+
+
 class InventoryInvalid(Conflict):
     """A provider has no inventory of a requested class."""
 
@@ -212,6 +216,7 @@ _BY_STATUS: Mapping[int, type[ClientError]] = {
 _CONFLICT_BY_CODE: Mapping[str, type[Conflict]] = {
     "placement.concurrent_update": ConcurrentUpdate,
     "placement.duplicate_name": DuplicateName,
+    "placement.ext.cordoned": ProviderNotInService,
     "placement.inventory.inuse": InventoryInUse,
     "placement.resource_provider.inuse": ProviderInUse,
     "placement.resource_provider.cannot_delete_parent": ProviderHasChildren,

@@ -28,6 +28,10 @@ _COMMANDS = {
         "placement.cmd.health:health",
         "Show whether the service can serve requests.",
     ),
+    "cordon": (
+        "placement.cmd.cordon:cordon",
+        "Let a host take no new allocations.",
+    ),
     "host": ("placement.cmd.host:host", "Register this machine."),
     "openapi": ("placement.cmd.openapi:openapi", "Print the OpenAPI document."),
     "providers": (
@@ -40,6 +44,7 @@ _COMMANDS = {
     ),
     "serve": ("placement.cmd.serve:serve", "Run a server on this machine."),
     "show": ("placement.cmd.show:show", "Show provider trees and their usage."),
+    "uncordon": ("placement.cmd.cordon:uncordon", "Return a host to service."),
     "why": ("placement.cmd.why:why", "Explain why a search finds no candidates."),
 }
 

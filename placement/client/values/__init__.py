@@ -45,6 +45,7 @@ from placement.client.values.provider import (
     ProviderTraits,
     Usages,
 )
+from placement.client.values.state import ProviderState
 
 __all__ = [
     "MAX_INT",
@@ -69,6 +70,7 @@ __all__ = [
     "Provider",
     "ProviderAllocations",
     "ProviderDetails",
+    "ProviderState",
     "ProviderSummary",
     "ProviderTraits",
     "Resources",

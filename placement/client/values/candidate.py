@@ -120,6 +120,8 @@ class Outcome(enum.Enum):
     CLAIMED = "claimed"
     NO_ROOM = "no room"
     """Another claim has taken the room; another candidate may still have room."""
+    NOT_IN_SERVICE = "not in service"
+    """A provider was taken out of service; another candidate may be in service."""
     PROVIDER_CHANGED = "provider changed"
     """Other writers kept changing the providers; repeating the claim may succeed."""
     CONSUMER_CHANGED = "consumer changed"

@@ -162,3 +162,13 @@ def test_a_name_may_have_any_characters(client):
 def test_a_single_uuid_is_not_a_list(client, cloud):
     with pytest.raises(TypeError, match="uuids"):
         list(client.read_providers(uuids=cloud[0]))
+
+
+@pytest.mark.parametrize("state", ["in_service", "cordoned", "quarantined", "any"])
+def test_the_state_selects_providers(client, cloud, state):
+    """Without the extension, all providers are in service."""
+    found = {each.provider.uuid for each in client.read_providers(state=state)}
+
+    everything = {each.provider.uuid for each in client.read_providers()}
+    assert everything
+    assert found == (everything if state in ("in_service", "any") else set())
