@@ -10,10 +10,17 @@ from placement.client.bulk import BulkReads
 from placement.client.capacity import CapacityOperations
 from placement.client.exchange import documents, read
 from placement.client.monitoring import MonitoringOperations
+from placement.client.placing import PlacingOperations
 from placement.client.states import StateOperations
 
 
-class Client(BulkReads, CapacityOperations, MonitoringOperations, StateOperations):
+class Client(
+    BulkReads,
+    CapacityOperations,
+    MonitoringOperations,
+    PlacingOperations,
+    StateOperations,
+):
     """The Placement API over a transport.
 
     Every method raises the classes of ``errors``: the one for the status and code of an

@@ -169,6 +169,16 @@ class InventoryInvalid(Conflict):
     """A provider has no inventory of a requested class."""
 
 
+class NoCandidate(Conflict):
+    """Nothing fits a consumer to place.
+
+    ``cause`` is a word for programs, and ``explain`` the document of an explanation.
+    """
+
+    cause: str = ""
+    explain: Mapping[str, typing.Any] = types.MappingProxyType({})
+
+
 class ServerError(ClientError):
     """5xx: the service failed."""
 
@@ -220,6 +230,7 @@ _CONFLICT_BY_CODE: Mapping[str, type[Conflict]] = {
     "placement.inventory.inuse": InventoryInUse,
     "placement.resource_provider.inuse": ProviderInUse,
     "placement.resource_provider.cannot_delete_parent": ProviderHasChildren,
+    "placement.ext.no_candidate": NoCandidate,
 }
 
 # Conflicts with a text that is more specific than their code.
@@ -257,7 +268,11 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Clien
     request_id = error.get("request_id") or headers.get("x-openstack-request-id")
     kind = _kind(status, code, explanation)
     detail = _without_schema(explanation) or _quoted(status, headers, body)
-    return kind(detail, status, code, request_id, headers)
+    failure = kind(detail, status, code, request_id, headers)
+    if isinstance(failure, NoCandidate):
+        failure.cause = error.get("cause", "")
+        failure.explain = error.get("explain", {})
+    return failure
 
 
 def _explanation(error: Mapping[str, typing.Any]) -> str:

@@ -62,16 +62,18 @@ class Exchange:
         body: object = None,
         version: str = VERSION,
         accept: str = JSON,
+        key: str | None = None,
     ) -> transport.Response:
         """Send any request and return its successful response.
 
         ``body`` is sent as JSON unless it is None; ``accept`` is the media type of the
-        response.
+        response. ``key`` is an ``Idempotency-Key``, with which any request can be sent
+        again.
         Raises ClientError for any other response, or none.
         """
         return self._retry.run(
-            lambda: self._send(method, path, body, version, accept),
-            functools.partial(retry.may_send_again, method),
+            lambda: self._send(method, path, body, version, accept, key),
+            functools.partial(retry.may_send_again, method if key is None else "GET"),
         )
 
     def _send(
@@ -81,9 +83,10 @@ class Exchange:
         body: object = None,
         version: str = VERSION,
         accept: str = JSON,
+        key: str | None = None,
     ) -> transport.Response:
         """Send a request once, and return its successful response."""
-        response = self._answer(method, path, body, version, accept)
+        response = self._answer(method, path, body, version, accept, key)
         if not 200 <= response.status < 300:
             raise errors.from_response(response.status, response.headers, response.body)
         return response
@@ -95,6 +98,7 @@ class Exchange:
         body: object = None,
         version: str = VERSION,
         accept: str = JSON,
+        key: str | None = None,
     ) -> transport.Response:
         """Send a request once, and return any response."""
         headers = {
@@ -102,6 +106,8 @@ class Exchange:
             "openstack-api-version": f"placement {version}",
             "user-agent": " ".join(filter(None, (self._user_agent, own_name()))),
         }
+        if key is not None:
+            headers["idempotency-key"] = key
         content = None
         if body is not None:
             headers["content-type"] = JSON

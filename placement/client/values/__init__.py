@@ -35,6 +35,7 @@ from placement.client.values.capacity import (
     Stranded,
 )
 from placement.client.values.health import Health
+from placement.client.values.placing import Group, Hold, Placed, Wanted
 from placement.client.values.provider import (
     MAX_INT,
     Aggregates,
@@ -61,11 +62,14 @@ __all__ = [
     "ClassSummary",
     "ConsumerShare",
     "Document",
+    "Group",
     "Health",
+    "Hold",
     "HostCount",
     "Inventories",
     "Inventory",
     "Outcome",
+    "Placed",
     "ProjectUsage",
     "Provider",
     "ProviderAllocations",
@@ -77,6 +81,7 @@ __all__ = [
     "ResourcesByProvider",
     "Stranded",
     "Usages",
+    "Wanted",
     "canonical_uuid",
     "is_uuid",
     "several",
