@@ -32,8 +32,16 @@ _COMMANDS = {
         "placement.cmd.cordon:cordon",
         "Let a host take no new allocations.",
     ),
+    "holds": (
+        "placement.cmd.holds:holds",
+        "List, confirm and extend claims that expire.",
+    ),
     "host": ("placement.cmd.host:host", "Register this machine."),
     "openapi": ("placement.cmd.openapi:openapi", "Print the OpenAPI document."),
+    "place": (
+        "placement.cmd.place:place",
+        "Let the service pick providers, and claim them.",
+    ),
     "providers": (
         "placement.cmd.providers:providers",
         "Show all providers and their usage.",
