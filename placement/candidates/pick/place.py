@@ -38,6 +38,7 @@ _LOST = (
     exception.InvalidInventory,
     exception.InventoryConstraintsViolated,
     exception.ProviderNotInService,
+    exception.ProviderNotInService,
     # The provider was deleted.
     exception.BadRequest,
 )
