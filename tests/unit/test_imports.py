@@ -17,7 +17,7 @@ PYPROJECT = ROOT.parent / "pyproject.toml"
 LAYERS = (
     ("placement.wsgi", "placement.cmd", "placement.direct", "placement.tests"),
     ("placement.deploy",),
-    ("placement.middleware", "placement.web"),
+    ("placement.middleware", "placement.sweeper", "placement.web"),
     ("placement.api",),
     ("placement.handlers",),
     # What handlers are written with.
