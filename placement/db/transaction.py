@@ -223,10 +223,14 @@ class Stream(typing.Generic[_Result]):
         self._resources.close()
 
 
-def stream(
-    context: "RequestContext", work: _Work[collections.abc.Iterator[_Result]]
+def stream_within(
+    context: "RequestContext",
+    seconds: float,
+    work: _Work[collections.abc.Iterator[_Result]],
 ) -> Stream[_Result]:
     """Return the items that ``work`` yields, read from one snapshot of the database.
+
+    Each statement has a limit of ``seconds``, which the database enforces.
 
     They are read from the primary: a replica may cancel a query, after which the items
     could not be read again from the same snapshot.
@@ -235,7 +239,7 @@ def stream(
     lost; later failures of the database are raised by the iterator. All items of a
     database in memory are read now.
 
-    Raises what ``work`` raises, and Unavailable when the database cannot be reached.
+    Raises what ``read_within`` raises.
     """
 
     def start() -> Stream[_Result]:
@@ -243,7 +247,9 @@ def stream(
             conn = stack.enter_context(context.engine.connect())
             metrics.CONNECTIONS.inc(metrics.USED)
             stack.callback(metrics.CONNECTIONS.inc, metrics.USED, by=-1)
-            items = work(engine.for_reading(conn))
+            reading = engine.for_reading(conn)
+            stack.enter_context(time_limit.limited(reading, seconds))
+            items = work(reading)
             if sqlite.is_in_memory(context.engine.url):
                 # Its readers lock out writers, and clients can be slow.
                 return Stream(list(items), iter(()), contextlib.ExitStack())

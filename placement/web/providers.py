@@ -180,7 +180,7 @@ def _page(query: ProviderQuery, select: _Select) -> flask.Response:
             if not left or sum(map(len, lists)) >= _PAGE_BYTES:
                 return lists, last_id
 
-    lists, last_id = transaction.read(context, read)
+    lists, last_id = transaction.read_within(context, _seconds_max(), read)
     token = None if last_id is None else query.next_page_token(last_id)
     return _tagged(documents.page(lists, token))
 
@@ -208,10 +208,15 @@ def _lines(query: ProviderQuery, select: _Select) -> flask.Response:
         pages = provider_page.each_page(conn, names, select(conn), query.include, size)
         return (documents.lines(page, query.include) for page in pages)
 
-    stream = transaction.stream(view.context(), read)
+    stream = transaction.stream_within(view.context(), _seconds_max(), read)
     response = flask.Response(stream, mimetype=view.NDJSON)
     response.vary.add("Accept")
     return response
+
+
+def _seconds_max() -> float:
+    """Return the time limit of a statement: filters may be costly, as in a search."""
+    return view.context().settings.placement.candidates_search_seconds_max
 
 
 def _tagged(body: bytes) -> flask.Response:
