@@ -12,7 +12,7 @@ from placement.cmd.failures import NotPossibleNow
 from placement.cmd.naming import find_provider
 
 if typing.TYPE_CHECKING:
-    from placement.client import Group, Placed
+    from placement.client import Client, Group, Placed
 
 _CONSUMERS_MAX = 1000
 _POLICIES = ("anti-affinity", "affinity", "soft-anti-affinity", "soft-affinity")
@@ -152,7 +152,11 @@ def place(
         raise NotPossibleNow(nothing.detail) from nothing
     if is_json:
         click.echo(json.dumps([_document(each) for each in placed], indent=2))
-        return
+    else:
+        _print(client, placed)
+
+
+def _print(client: "Client", placed: "list[Placed]") -> None:
     names = {
         uuid: client.get_providers(uuid=uuid)
         for each in placed

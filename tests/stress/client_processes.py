@@ -46,7 +46,8 @@ _HEADERS = {
     "openstack-api-version": f"placement {VERSION}",
 }
 
-Send = collections.abc.Callable[[str, str, object], Answer]
+# Sends a method, a path and a body, and headers as keyword arguments.
+Send = collections.abc.Callable[..., Answer]
 
 # What one client does. The job and its result are pickled.
 Job = collections.abc.Callable[[Send], typing.Any]
@@ -87,9 +88,12 @@ class InProcess(typing.NamedTuple):
         ):
             transport = client.WSGITransport(application)
 
-            def send(method: str, path: str, body: object = None) -> Answer:
+            def send(
+                method: str, path: str, body: object = None, **headers: str
+            ) -> Answer:
                 content = None if body is None else json.dumps(body).encode()
-                answer = transport.send(method, path, _HEADERS, content)
+                given = {name.replace("_", "-"): each for name, each in headers.items()}
+                answer = transport.send(method, path, _HEADERS | given, content)
                 return Answer(answer.status, answer.body)
 
             yield send
