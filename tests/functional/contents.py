@@ -51,7 +51,7 @@ _REVISED = {
     tables.name_changes: tables.name_changes.c.id,
 }
 
-_IGNORED = ("id", "created_at", "updated_at")
+_IGNORED = ("id", "created_at", "updated_at", "set_at")
 
 # Tables are restored one after the other.
 _WITHOUT_FOREIGN_KEYS = {

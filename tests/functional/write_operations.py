@@ -337,7 +337,31 @@ _CLAIMS = (
     ),
 )
 
-WRITES: tuple[Write, ...] = (*_TREES, *_INVENTORIES, *_ASSOCIATIONS, *_NAMES, *_CLAIMS)
+_STATES = (
+    Write(
+        "cordon a tree",
+        f"PUT /-/v1/providers/{HOST}/state",
+        {"state": "cordoned", "reason": "new firmware"},
+        200,
+        200,
+    ),
+    Write(
+        "return a tree to service",
+        f"PUT /-/v1/providers/{HOST}/state",
+        {"state": "in_service"},
+        200,
+        200,
+    ),
+)
+
+WRITES: tuple[Write, ...] = (
+    *_STATES,
+    *_TREES,
+    *_INVENTORIES,
+    *_ASSOCIATIONS,
+    *_NAMES,
+    *_CLAIMS,
+)
 
 
 def send(application: server.Application, write: Write) -> webob.Response:

@@ -38,6 +38,8 @@ FACTS: tuple[Fact, ...] = (
     inventories.INVENTORY,
     providers.AGGREGATE,
     providers.TRAIT,
+    providers.STATE_ROW,
+    providers.STATE,
     providers.GENERATION,
     providers.ROOT,
     inventories.USED,

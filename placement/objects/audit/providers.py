@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from placement.db import reconcile, revision, tables
-from placement.objects import resource_provider
+from placement.objects import provider_state, resource_provider
 from placement.objects.audit.fact import (
     Fact,
     Findings,
@@ -18,6 +18,7 @@ from placement.objects.audit.fact import (
 _providers = tables.resource_providers
 _memberships = tables.resource_provider_aggregates
 _traits = tables.resource_provider_traits
+_states = tables.provider_states
 
 
 def _reset_generations(conn: sa.Connection, ids: Keys, _settings: object) -> int:
@@ -149,6 +150,36 @@ def _parents_without_end() -> Findings:
     )
 
 
+_IS_STATE = _providers.c.state.between(
+    provider_state.IN_SERVICE, provider_state.QUARANTINED
+)
+
+
+def _invalid_states() -> Findings:
+    return (
+        sa.select(provider_uuid(), _providers.c.id, _providers.c.state)
+        .where(sa.not_(_IS_STATE))
+        .order_by(_providers.c.id)
+    )
+
+
+def _set_states(conn: sa.Connection, ids: Keys, _settings: object) -> int:
+    resource_provider.lock(conn, ids)
+    is_too_small = _providers.c.state < provider_state.IN_SERVICE
+    return conn.execute(
+        sa.update(_providers)
+        .where(_providers.c.id.in_(ids), sa.not_(_IS_STATE))
+        .values(
+            state=sa.case(
+                (is_too_small, provider_state.IN_SERVICE),
+                else_=provider_state.QUARANTINED,
+            ),
+            revision=revision.next_of(_providers.c.revision),
+            updated_at=_providers.c.updated_at,
+        )
+    ).rowcount
+
+
 GENERATION = Fact(
     "provider_generation",
     "The generation of a provider is missing or negative.",
@@ -194,4 +225,20 @@ TRAIT = Fact(
     without_provider(_traits, _traits.c.trait_id),
     "provider_id",
     delete_without_provider(_traits),
+)
+STATE = Fact(
+    "provider_state",
+    "The state of a provider is not one of 0, 1 and 2.",
+    "Sets it to the nearest one, which is how it is read.",
+    _invalid_states(),
+    "id",
+    _set_states,
+)
+STATE_ROW = Fact(
+    "state_of_nobody",
+    "The history of states has a row of a provider that does not exist.",
+    "Deletes the row.",
+    without_provider(_states, _states.c.id, _states.c.state),
+    "provider_id",
+    delete_without_provider(_states),
 )

@@ -142,6 +142,25 @@ PROVIDERS = (
         True,
     ),
     Inconsistency(
+        "state_of_nobody",
+        (
+            "INSERT INTO placement_provider_states"
+            " (resource_provider_id, state, reason, set_at)"
+            " VALUES (99, 1, '', 7), (1, 0, '', 7), (99, 0, '', 8)",
+        ),
+        ({"provider_id": 99, "state": 1}, {"provider_id": 99, "state": 0}),
+        True,
+    ),
+    Inconsistency(
+        "provider_state",
+        (
+            "UPDATE resource_providers SET state = -1 WHERE id = 1",
+            "UPDATE resource_providers SET state = 3 WHERE id = 3",
+        ),
+        ({"provider": "one", "state": -1}, {"provider": "three", "state": 3}),
+        True,
+    ),
+    Inconsistency(
         "provider_generation",
         (
             "UPDATE resource_providers SET generation = NULL WHERE id = 1",
