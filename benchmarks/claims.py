@@ -60,6 +60,10 @@ def _other(number: int) -> str:
     return clouds.host_uuid(2 + 2 * number)
 
 
+def _project(number: int) -> str:
+    return clouds.uuid_of("project", number)
+
+
 def _with_pool(number: int) -> loads.Allocations:
     on_host = dict(clouds.CLAIM)
     disk = {"DISK_GB": on_host.pop("DISK_GB")}
@@ -85,6 +89,35 @@ _REFUSED = dataclasses.replace(
         start=number,
     ),
 )
+
+_LIMITED = dataclasses.replace(
+    _DISTINCT,
+    name="PUT /allocations, 16 clients on distinct hosts, a project with limits",
+    script=lambda number: loads.ClaimsWithLimits({_own(number): clouds.CLAIM}),
+)
+# A project for each client.
+_OF_PROJECTS = dataclasses.replace(
+    _DISTINCT,
+    script=lambda number: loads.Claims({_own(number): clouds.CLAIM}, _project(number)),
+)
+_OF_LIMITED_PROJECTS = dataclasses.replace(
+    _LIMITED,
+    script=lambda number: loads.ClaimsWithLimits(
+        {_own(number): clouds.CLAIM}, _project(number)
+    ),
+)
+
+_COMPARED_WITH_LIMITS = {
+    "claims of projects with limits, to those without": (
+        _OF_PROJECTS,
+        _OF_LIMITED_PROJECTS,
+    ),
+    "claims of one project with limits, to those without": (_DISTINCT, _LIMITED),
+    "claims of one project with limits by 1 client, to those without": (
+        dataclasses.replace(_DISTINCT, clients=1),
+        dataclasses.replace(_LIMITED, clients=1),
+    ),
+}
 
 _SEARCHES = Workload(
     "search (limit=1000) and claim, 16 clients, 1,000 hosts",
@@ -268,8 +301,50 @@ def against_peer(
 def against_no_refusals(
     stage: Stage, limits: Limits, timeout_seconds: float
 ) -> list[rows.Row]:
-    """Measure claims with and without refusals in turns, each in its own processes."""
-    workloads = {"without refusals": _DISTINCT, "with refusals": _REFUSED}
+    """Measure claims with and without refusals in turns."""
+    compared = {"without refusals": _DISTINCT, "with refusals": _REFUSED}
+    figures = _in_turns(stage, compared, limits, timeout_seconds)
+    without, refused = figures.values()
+    return [
+        rows.Row(
+            "claims per second with one in 20 refused, as a part of those without",
+            rows.Goal(0.9),
+            dict(figures),
+            {"rates": rows.ratio(without.sample, refused.sample)},
+            remark=_remark(figures),
+        )
+    ]
+
+
+def against_no_limits(
+    stage: Stage,
+    name: str,
+    compared: tuple[Workload, Workload],
+    limits: Limits,
+    timeout_seconds: float,
+) -> list[rows.Row]:
+    """Measure claims without and with limits in turns."""
+    sides = dict(zip(("without limits", "with limits"), compared, strict=True))
+    figures = _in_turns(stage, sides, limits, timeout_seconds)
+    without, limited = figures.values()
+    return [
+        rows.Row(
+            name,
+            rows.Goal(1.2, is_least=False),
+            dict(figures),
+            {"times": rows.ratio(limited.sample, without.sample)},
+            remark=_remark(figures),
+        )
+    ]
+
+
+def _in_turns(
+    stage: Stage,
+    workloads: collections.abc.Mapping[str, Workload],
+    limits: Limits,
+    timeout_seconds: float,
+) -> dict[str, Figures]:
+    """Measure workloads of one shape in turns, each in processes of its own."""
     compared = [services.ours()._replace(name=name) for name in workloads]
     with running(stage, compared, _FLAT) as served:
         sides = [
@@ -281,18 +356,12 @@ def against_no_refusals(
             for each in served
         ]
         figures = turns.take(sides, limits)
-    without, refused = (figures[name] for name in workloads)
-    if not (isinstance(without, Figures) and isinstance(refused, Figures)):
+    measured = {
+        name: each for name, each in figures.items() if isinstance(each, Figures)
+    }
+    if len(measured) < len(workloads):
         raise RuntimeError(f"no answers: {figures}")
-    return [
-        rows.Row(
-            "claims per second with one in 20 refused, as a part of those without",
-            rows.Goal(0.9),
-            figures,
-            {"rates": rows.ratio(without.sample, refused.sample)},
-            remark=_remark(figures),
-        )
-    ]
+    return {name: measured[name] for name in workloads}
 
 
 def growth(stage: Stage, limits: Limits, timeout_seconds: float) -> list[rows.Row]:
@@ -363,6 +432,14 @@ def measurements(limits: Limits, timeout_seconds: float) -> rows.Measurements:
     made["claims per second with one in 20 refused"] = functools.partial(
         against_no_refusals, limits=limits, timeout_seconds=timeout_seconds
     )
+    for name, compared in _COMPARED_WITH_LIMITS.items():
+        made[name] = functools.partial(
+            against_no_limits,
+            name=name,
+            compared=compared,
+            limits=limits,
+            timeout_seconds=timeout_seconds,
+        )
     made["search and claim, from 1,000 to 10,000 hosts"] = functools.partial(
         growth, limits=limits, timeout_seconds=timeout_seconds
     )

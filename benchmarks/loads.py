@@ -52,8 +52,8 @@ def claim_body(allocations: Allocations, generation: int | None = None) -> typin
 class Claims:
     """PUT the allocations of a new consumer."""
 
-    def __init__(self, allocations: Allocations) -> None:
-        self._body = claim_body(allocations)
+    def __init__(self, allocations: Allocations, project: str = PROJECT) -> None:
+        self._body = claim_body(allocations) | {"project_id": project}
         self._consumers: list[str] = []
 
     def prepare(self, api: Connection, times: int) -> None:
@@ -109,6 +109,17 @@ class ClaimsWithRefusals(Claims):
             raise RuntimeError(f"not refused: {answer.status}")
         # The refusal is expected, so the client must not repeat the claim.
         return answer._replace(status=200)
+
+
+class ClaimsWithLimits(Claims):
+    """PUT allocations of a project with limits that are never reached."""
+
+    def prepare(self, api: Connection, times: int) -> None:
+        """Set the limits, unless another client has set them."""
+        path = f"/-/v1/limits/{self._body['project_id']}"
+        if api.send("GET", path).status == 404:
+            limits = dict.fromkeys((*clouds.CLAIM, "consumers"), 10**9)
+            api.send("PUT", path, limits).document()
 
 
 class SearchesAndClaims(Claims):

@@ -239,6 +239,14 @@ class ResourceProviderNotFoundForDelete(NotFound):
     template = "No resource provider with uuid {uuid} found for delete"
 
 
+class LimitsNotFound(NotFound):
+    template = "No limit applies to the project {project_id}."
+
+
+class OwnLimitsNotFound(NotFound):
+    template = "The project {project_id} has no limits of its own."
+
+
 class ResourceNotFound(NotFound):
     template = "{reason}"
 
@@ -404,6 +412,19 @@ class ProviderNotInService(Conflict):
     template = (
         "Unable to allocate inventory: Resource provider '{uuid}' is {state}. It takes "
         "no new or larger allocations until it is in service again."
+    )
+
+
+class LimitExceeded(Conflict):
+    """``used`` plus ``amount`` would exceed the ``limit`` of the project.
+
+    ``resource_class`` may be ``consumers``.
+    """
+
+    code = "placement.ext.limit_exceeded"
+    template = (
+        "Unable to allocate inventory: The project {project_id} would exceed its limit "
+        "of {resource_class}: asked {amount}, used {used} of {limit}."
     )
 
 

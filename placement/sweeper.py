@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from placement import exception
 from placement.context import RequestContext
-from placement.objects import group, hold, idempotency, provider_state
+from placement.objects import group, hold, idempotency, limited_usage, provider_state
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -35,6 +35,7 @@ TASKS: tuple[collections.abc.Callable[[RequestContext], object], ...] = (
     idempotency.delete_expired,
     group.delete_empty,
     provider_state.return_to_service,
+    limited_usage.sweep,
 )
 
 

@@ -48,6 +48,7 @@ PATH_PARAMETERS = {
     "resource_class": "The name of a resource class.",
     "name": "The name of a resource class or trait.",
     "consumer_uuid": "The uuid of a consumer.",
+    "project": "The id of a project, or `default`.",
 }
 
 _VERSION_HEADER = "OpenStack-API-Version"

@@ -9,6 +9,7 @@ from placement.client import location, query, retry, transport, values
 from placement.client.bulk import BulkReads
 from placement.client.capacity import CapacityOperations
 from placement.client.exchange import documents, read
+from placement.client.limits import LimitOperations
 from placement.client.monitoring import MonitoringOperations
 from placement.client.placing import PlacingOperations
 from placement.client.states import StateOperations
@@ -17,6 +18,7 @@ from placement.client.states import StateOperations
 class Client(
     BulkReads,
     CapacityOperations,
+    LimitOperations,
     MonitoringOperations,
     PlacingOperations,
     StateOperations,

@@ -38,6 +38,7 @@ CODES = frozenset(
         "placement.ext.group_policy",
         "placement.ext.hold_not_found",
         "placement.ext.idempotency_key",
+        "placement.ext.limit_exceeded",
         "placement.ext.method_not_allowed",
         "placement.ext.no_candidate",
         "placement.ext.not_acceptable",
@@ -157,6 +158,10 @@ class CapacityExceeded(Conflict):
     """The amount exceeds the room that is left."""
 
 
+class LimitExceeded(Conflict):
+    """A limit of the project leaves no room for the amount, on any provider."""
+
+
 class ConstraintViolation(Conflict):
     """An amount violates min_unit, max_unit or step_size of an inventory."""
 
@@ -231,6 +236,7 @@ _CONFLICT_BY_CODE: Mapping[str, type[Conflict]] = {
     "placement.resource_provider.inuse": ProviderInUse,
     "placement.resource_provider.cannot_delete_parent": ProviderHasChildren,
     "placement.ext.no_candidate": NoCandidate,
+    "placement.ext.limit_exceeded": LimitExceeded,
 }
 
 # Conflicts with a text that is more specific than their code.

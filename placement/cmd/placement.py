@@ -37,6 +37,7 @@ _COMMANDS = {
         "List, confirm and extend claims that expire.",
     ),
     "host": ("placement.cmd.host:host", "Register this machine."),
+    "limits": ("placement.cmd.limits:limits", "Show and set limits of projects."),
     "openapi": ("placement.cmd.openapi:openapi", "Print the OpenAPI document."),
     "place": (
         "placement.cmd.place:place",

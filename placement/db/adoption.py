@@ -8,7 +8,7 @@ import logging
 
 import sqlalchemy as sa
 
-from placement.db import migrations, reconcile, spelling
+from placement.db import migrations, reconcile, spelling, usage_counters
 
 LOG = logging.getLogger(__name__)
 
@@ -27,15 +27,21 @@ def repair(engine: sa.Engine) -> None:
     with migrations.exclusive(engine):
         corrected = reconcile.reconcile_wrong(engine)
         rewritten = spelling.canonicalize_all(engine)
-    if corrected or rewritten:
+        recounted = usage_counters.reconcile_all(engine)
+    if corrected or rewritten or recounted:
         LOG.warning(
             "Another service, or SQL, has written to the database: corrected the "
-            "usage of %s inventories, rewrote %s uuids in canonical form",
+            "usage of %s inventories and %s limits, rewrote %s uuids in canonical form",
             corrected,
+            recounted,
             rewritten,
         )
 
 
 def _is_needed(engine: sa.Engine) -> bool:
     with engine.connect() as conn:
-        return reconcile.is_needed(conn) or spelling.is_needed(conn)
+        return (
+            reconcile.is_needed(conn)
+            or spelling.is_needed(conn)
+            or usage_counters.is_needed(conn)
+        )

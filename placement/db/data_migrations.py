@@ -6,7 +6,15 @@ import typing
 
 import sqlalchemy as sa
 
-from placement.db import checks, migrations, reconcile, spelling, tables, transaction
+from placement.db import (
+    checks,
+    migrations,
+    reconcile,
+    spelling,
+    tables,
+    transaction,
+    usage_counters,
+)
 
 if typing.TYPE_CHECKING:
     from placement.conf.settings import PlacementSettings, Settings
@@ -105,6 +113,15 @@ def _count_used(
     return len(wrong), len(batch)
 
 
+def _count_limited_usage(
+    conn: sa.Connection, _settings: "Settings", max_count: int
+) -> tuple[int, int]:
+    if not migrations.is_current(conn):
+        return 0, 0
+    wrong = usage_counters.find_wrong(conn)
+    return len(wrong), usage_counters.recount(conn, wrong[:max_count])
+
+
 def _canonicalize_uuids(
     conn: sa.Connection, _settings: "Settings", max_count: int
 ) -> tuple[int, int]:
@@ -126,4 +143,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("create_incomplete_consumers", _create_incomplete_consumers),
     Migration("count_used", _count_used),
     Migration("canonicalize_uuids", _canonicalize_uuids),
+    Migration("count_limited_usage", _count_limited_usage),
 )

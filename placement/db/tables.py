@@ -329,25 +329,29 @@ idempotency_keys = sa.Table(
 limits = sa.Table(
     "placement_limits",
     metadata,
-    # The project's external id, or "default" for all projects without a limit.
+    # The project's external id, or ``DEFAULT_PROJECT``.
     sa.Column("project_id", sa.String(255), primary_key=True),
     # ``CONSUMERS`` limits the number of consumers.
     sa.Column("resource_class_id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("max_units", sa.BigInteger, nullable=False),
+    sa.Column("set_at", sa.BigInteger, nullable=False),
     **_EXACT,
 )
 
 # Stands for consumers where resource classes have limits.
 CONSUMERS = -1
 
-# How much the projects with a limit hold.
+# Its limit of a class holds for all projects without a limit of that class.
+DEFAULT_PROJECT = "default"
+
+# What a project holds of a class that has a limit. A claim creates the row.
 limited_usages = sa.Table(
     "placement_limited_usages",
     metadata,
     sa.Column("project_id", sa.String(255), primary_key=True),
     sa.Column("resource_class_id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("used", sa.BigInteger, nullable=False),
-    # When ``used`` was last made equal to the sum of the allocations.
+    # When ``used`` was counted.
     sa.Column("counted_at", sa.BigInteger, nullable=False),
     **_EXACT,
 )

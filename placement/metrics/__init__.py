@@ -74,6 +74,7 @@ GIVEN_UP = Counter(
 CLAIM_OPERATIONS = ("put", "post", "reshape", "release")
 CLAIM_RESULTS = (
     *("ok", "capacity", "unit_rule", "no_inventory", "generation", "cordoned"),
+    "limit",
 )
 CLAIMS = Counter(
     "placement_claims_total",

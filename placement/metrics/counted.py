@@ -9,6 +9,7 @@ _RESULTS: tuple[tuple[type[exception.PlacementError], str], ...] = (
     (exception.CapacityExceeded, "capacity"),
     (exception.InventoryConstraintsViolated, "unit_rule"),
     (exception.InvalidInventory, "no_inventory"),
+    (exception.LimitExceeded, "limit"),
     (exception.ConcurrentUpdate, "generation"),
     (exception.ProviderNotInService, "cordoned"),
 )

@@ -25,6 +25,7 @@ from placement.objects import (
     idempotency,
     resource_provider,
 )
+from placement.objects.claim_pipeline import KnownLimits
 from placement.objects.claim_request import Claim
 from placement.objects.group import GroupRequest, Membership
 from placement.objects.idempotency import Key
@@ -36,8 +37,9 @@ if typing.TYPE_CHECKING:
 # The generations of providers, by uuid.
 Generations = dict[str, int]
 
-# Key of the known owners in ``Service.kept``.
+# Keys of the known owners and limits in ``Service.kept``.
 _OWNERS = "objects.claim.owners"
+_LIMITS = "objects.claim.limits"
 
 
 def write(context: "RequestContext", claims: collections.abc.Sequence[Claim]) -> None:
@@ -48,8 +50,8 @@ def write(context: "RequestContext", claims: collections.abc.Sequence[Claim]) ->
 
     Raises ConsumerGenerationConflict; BadRequest when a provider does not exist;
     ResourceClassNotFound; InvalidInventory, InventoryConstraintsViolated or
-    CapacityExceeded for the first amount that does not fit; and what
-    ``transaction.write`` raises.
+    CapacityExceeded for the first amount that does not fit; LimitExceeded for a
+    project; and what ``transaction.write`` raises.
     Source: API reference, "Allocations".
     """
     try:
@@ -63,14 +65,22 @@ def write(context: "RequestContext", claims: collections.abc.Sequence[Claim]) ->
 
 def _write(context: "RequestContext", claims: collections.abc.Sequence[Claim]) -> None:
     owners = context.service.kept.setdefault(_OWNERS, claim_pipeline.KnownOwners())
+    limits = _known_limits(context)
     names = context.names
-    transaction.write_pipelined(
-        context,
-        {amount.provider_uuid for each in claims for amount in each.amounts},
-        lambda conn: claim_pipeline.plan_claims(conn, names, owners, claims),
-        lambda conn: claim_transaction.replace(conn, names, claims),
-        _nothing,
-    )
+
+    def work(conn: sa.Connection) -> None:
+        limits.exist = claim_transaction.replace(conn, names, claims)
+
+    with limits.noting(claims):
+        transaction.write_pipelined(
+            context,
+            {amount.provider_uuid for each in claims for amount in each.amounts},
+            lambda conn: claim_pipeline.plan_claims(
+                conn, names, owners, claims, limits
+            ),
+            work,
+            _nothing,
+        )
     owners.add(claims)
 
 
@@ -111,21 +121,24 @@ def place(
     IdempotencyKeyReused.
     """
     names = context.names
+    limits = _known_limits(context)
     uuids = sorted({amount.provider_uuid for each in claims for amount in each.amounts})
 
     def work(conn: sa.Connection) -> Generations:
-        return _place(conn, names, claims, uuids, extras or Extras())
+        return _place(conn, names, limits, claims, uuids, extras or Extras())
 
     if extras is not None:
-        return transaction.write(context, work)
+        with limits.noting(claims):
+            return transaction.write(context, work)
     owners = context.service.kept.setdefault(_OWNERS, claim_pipeline.KnownOwners())
-    found: Generations = transaction.write_pipelined(
-        context,
-        uuids,
-        lambda conn: claim_pipeline.plan_new(conn, names, owners, claims),
-        work,
-        lambda rows: {row[0]: row[1] for row in rows},
-    )
+    with limits.noting(claims):
+        found: Generations = transaction.write_pipelined(
+            context,
+            uuids,
+            lambda conn: claim_pipeline.plan_new(conn, names, owners, claims, limits),
+            work,
+            lambda rows: {row[0]: row[1] for row in rows},
+        )
     owners.add(claims)
     return found
 
@@ -133,6 +146,7 @@ def place(
 def _place(
     conn: sa.Connection,
     names: "Names",
+    limits: KnownLimits,
     claims: collections.abc.Sequence[Claim],
     uuids: list[str],
     extras: Extras,
@@ -147,7 +161,7 @@ def _place(
         group_id = group.lock(conn, extras.group)
         if extras.check is not None:
             extras.check(group.read(conn, extras.group))
-    claim_transaction.replace(conn, names, claims)
+    limits.exist = claim_transaction.replace(conn, names, claims)
     consumers = [each.consumer for each in claims]
     if group_id is not None:
         group.add(conn, group_id, consumers)
@@ -165,15 +179,25 @@ def release(context: "RequestContext", uuid: str) -> None:
     Raises ConsumerNotFound when it holds nothing, and what ``transaction.write``
     raises.
     """
+    limits = _known_limits(context)
+
+    def work(conn: sa.Connection) -> None:
+        limits.exist = claim_transaction.release(conn, uuid, limits.exist)
+
     transaction.write_pipelined(
         context,
         # The refusal of one release does not predict that of another.
         (),
-        lambda _conn: claim_pipeline.plan_release(uuid),
-        lambda conn: claim_transaction.release(conn, uuid),
+        lambda _conn: claim_pipeline.plan_release(uuid, limits),
+        work,
         _nothing,
     )
 
 
 def _nothing(_rows: list[Row]) -> None:
     return None
+
+
+def _known_limits(context: "RequestContext") -> KnownLimits:
+    known: KnownLimits = context.service.kept.setdefault(_LIMITS, KnownLimits())
+    return known

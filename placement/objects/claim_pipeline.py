@@ -8,7 +8,9 @@ any number of consumers and amounts. What they refuse is left to
 Only PostgreSQL runs several statements that it gets together as one transaction.
 """
 
+import collections
 import collections.abc
+import contextlib
 import typing
 
 import sqlalchemy as sa
@@ -16,7 +18,7 @@ import sqlalchemy as sa
 from placement import exception
 from placement.db import names, predicates, tables
 from placement.db.batch import Step
-from placement.objects import claim_statements
+from placement.objects import claim_statements, limit_statements
 from placement.objects.claim_request import Amount, Claim
 from placement.objects.consumer import UNCHECKED, Owner
 
@@ -42,22 +44,60 @@ class KnownOwners:
         self._owners.update(claim.owner for claim in claims if claim.amounts)
 
 
+class KnownLimits:
+    """What earlier writes have found of limits.
+
+    If it is outdated, the statements of a pipeline refuse it. ``exist``: some project
+    has a limit.
+    """
+
+    def __init__(self) -> None:
+        self.exist = False
+        self._reached: set[str] = set()
+
+    def are_reached(self, claims: collections.abc.Iterable[Claim]) -> bool:
+        """Return whether the last claim of a project was refused for its limit.
+
+        A pipeline would be refused again, which costs more than the checks of
+        ``claim_transaction``.
+        """
+        return any(claim.owner.project_id in self._reached for claim in claims)
+
+    @contextlib.contextmanager
+    def noting(
+        self, claims: collections.abc.Iterable[Claim]
+    ) -> collections.abc.Iterator[None]:
+        """Note what comes of the block, which writes the claims."""
+        try:
+            yield
+        except exception.LimitExceeded as refusal:
+            self.exist = True
+            if len(self._reached) > _OWNERS_MAX:
+                self._reached = set()
+            self._reached.add(refusal.details["project_id"])
+            raise
+        if self._reached:
+            self._reached.difference_update(claim.owner.project_id for claim in claims)
+
+
 def plan_claims(
     conn: sa.Connection,
     known_names: names.Names,
     known_owners: KnownOwners,
     claims: collections.abc.Sequence[Claim],
+    known_limits: KnownLimits | None = None,
 ) -> list[Step] | None:
     """Return the steps that write claims of new consumers.
 
     None if the claims need ``claim_transaction``: an owner may be new, a consumer
-    exists or is to be deleted, or one inventory is claimed in amounts of several
-    sizes.
+    exists or is to be deleted, one inventory is claimed in amounts of several sizes,
+    or a limit was reached. Without ``known_limits``, no project has one.
     """
+    limits = known_limits or KnownLimits()
     amounts = [(claim.consumer, each) for claim in claims for each in claim.amounts]
     if len(amounts) > _AMOUNTS_MAX or not all(map(_may_be_new, claims)):
         return None
-    if not known_owners.has_all(claims):
+    if not known_owners.has_all(claims) or limits.are_reached(claims):
         return None
     try:
         classes = known_names.resource_class_ids(
@@ -74,12 +114,14 @@ def plan_claims(
     now = tables.utcnow()
     uuids = sorted({uuid for uuid, _ in sizes})
     lock = [Step(claim_statements.LOCK, {"providers": uuids})] if len(uuids) > 1 else []
+    add = claim_statements.ADD_LIMITED if limits.exist else claim_statements.ADD
     return [
-        Step(claim_statements.ADD, _added(claims, amounts, classes) | {"now": now}),
+        Step(add, _added(claims, amounts, classes) | {"now": now}),
         *lock,
         Step(claim_statements.ADVANCE, {"providers": uuids, "now": now}),
         Step(claim_statements.RESERVE, _reserved(sizes)),
         *_require_names(classes),
+        *(_count_usage(claims, classes) if limits.exist else ()),
     ]
 
 
@@ -88,12 +130,13 @@ def plan_new(
     known_names: names.Names,
     known_owners: KnownOwners,
     claims: collections.abc.Sequence[Claim],
+    known_limits: KnownLimits | None = None,
 ) -> list[Step] | None:
     """Return the steps of ``plan_claims``, and one that reads the generations.
 
     It returns (uuid, generation) of each provider.
     """
-    steps = plan_claims(conn, known_names, known_owners, claims)
+    steps = plan_claims(conn, known_names, known_owners, claims, known_limits)
     if steps is None:
         return None
     uuids = sorted({amount.provider_uuid for each in claims for amount in each.amounts})
@@ -136,14 +179,51 @@ def _reserved(sizes: dict[tuple[str, int], list[int]]) -> dict[str, typing.Any]:
     }
 
 
-def plan_release(uuid: str) -> list[Step]:
-    """Return the steps that delete a consumer that has a record and allocations."""
-    steps = (
+def _count_usage(
+    claims: collections.abc.Sequence[Claim], classes: dict[str, int]
+) -> list[Step]:
+    """Return the steps that count what the projects hold, where limits apply."""
+    changes: collections.Counter[tuple[str, int]] = collections.Counter()
+    for claim in claims:
+        changes[claim.owner.project_id, tables.CONSUMERS] += 1
+        for each in claim.amounts:
+            key = claim.owner.project_id, classes[each.resource_class]
+            changes[key] += each.units
+    keys = sorted(changes)
+    wanted = {
+        "projects": [project_id for project_id, _ in keys],
+        "classes": [class_id for _, class_id in keys],
+    }
+    return [
+        Step(limit_statements.LOCK, wanted),
+        Step(
+            limit_statements.COUNT, wanted | {"changes": [changes[key] for key in keys]}
+        ),
+    ]
+
+
+def plan_release(uuid: str, known_limits: KnownLimits | None = None) -> list[Step]:
+    """Return the steps that delete a consumer that has a record and allocations.
+
+    Without ``known_limits``, no project has one.
+    """
+    steps: tuple[sa.Executable, ...] = (
         claim_statements.DELETE_CONSUMER,
         claim_statements.LOCK_ALLOCATED,
         claim_statements.ADVANCE_REVISIONS,
         claim_statements.FREE,
     )
+    if known_limits is not None and known_limits.exist:
+        # The project is known by the record, and the units by the allocations. Nobody
+        # else changes the inventories of locked providers.
+        steps = (
+            claim_statements.LOCK_CONSUMER,
+            *steps[1:3],
+            limit_statements.LOCK_RELEASED,
+            limit_statements.COUNT_RELEASED,
+            claim_statements.FREE,
+            claim_statements.DELETE_LIMITED_CONSUMER,
+        )
     return [Step(statement, {"consumer": uuid}) for statement in steps]
 
 

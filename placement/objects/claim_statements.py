@@ -11,7 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from placement.db import names, predicates, revision, tables
+from placement.db.arrays import array as _array
+from placement.db.arrays import count as _count
+from placement.db.arrays import rows as _rows
 from placement.db.batch import required
+from placement.objects import limit_statements
 from placement.objects.consumer import has_allocations
 
 _allocations = tables.allocations
@@ -22,32 +26,15 @@ _providers = tables.resource_providers
 _types = tables.consumer_types
 _users = tables.users
 
-_Type = sa.types.TypeEngine[typing.Any]
-
-
-def _array(name: str, type_: _Type) -> sa.ColumnElement[typing.Any]:
-    """Return the parameter ``name``, an array."""
-    return sa.cast(sa.bindparam(name), postgresql.ARRAY(type_))
-
-
-def _rows(name: str, **columns: _Type) -> sa.TableValuedAlias:
-    """Return a table of parameters: one array per column, all of the same length."""
-    arrays = [_array(column, type_) for column, type_ in columns.items()]
-    typed = [sa.column(column, type_) for column, type_ in columns.items()]
-    return sa.func.unnest(*arrays).table_valued(*typed).render_derived(name=name)
-
-
-def _count(cte: sa.CTE) -> sa.ScalarSelect[int]:
-    return sa.select(sa.func.count()).select_from(cte).scalar_subquery()
-
-
 _TEXT = sa.Text()
 _INT = sa.Integer()
 _NOW = sa.cast(sa.bindparam("now"), sa.DateTime)
 
 
-def _add() -> sa.Select[typing.Any]:
+def _add(has_limits: bool) -> sa.Select[typing.Any]:
     """Insert the consumers' records and their allocations, all of them.
+
+    Requires that some project has limits, or that none has.
 
     consumers_added: an inserted record; none for a consumer that has one
     allocations_added: an inserted allocation
@@ -60,6 +47,7 @@ def _add() -> sa.Select[typing.Any]:
         _count(_add_consumers()) == sa.bindparam("consumer_count", type_=_INT),
         _count(_add_allocations()) == sa.bindparam("amount_count", type_=_INT),
         sa.not_(is_holder),
+        limit_statements.require(has_limits),
     )
 
 
@@ -186,7 +174,8 @@ def _require_names() -> sa.Select[typing.Any]:
     return required(_count(named) == sa.bindparam("class_count", type_=_INT))
 
 
-ADD = _add()
+ADD = _add(has_limits=False)
+ADD_LIMITED = _add(has_limits=True)
 LOCK = (
     sa.select(_providers.c.id)
     .where(_is_named())
@@ -210,15 +199,18 @@ REQUIRE_NAMES = _require_names()
 _CONSUMER: sa.BindParameter[str] = sa.bindparam("consumer")
 
 
-def _delete_consumer() -> sa.Select[typing.Any]:
-    """Delete the consumer's record, which locks its allocations for this writer."""
+def _delete_consumer(has_limits: bool) -> sa.Select[typing.Any]:
+    """Delete the consumer's record, which locks its allocations for this writer.
+
+    Requires that some project has limits, or that none has.
+    """
     deleted = (
         sa.delete(_consumers)
         .where(_consumers.c.uuid == _CONSUMER)
         .returning(_consumers.c.id)
         .cte("deleted")
     )
-    return required(_count(deleted) == 1)
+    return required(_count(deleted) == 1, limit_statements.require(has_limits))
 
 
 def _free() -> sa.Select[typing.Any]:
@@ -268,7 +260,11 @@ _IS_ALLOCATED = _providers.c.id.in_(
         _allocations.c.consumer_id == _CONSUMER
     )
 )
-DELETE_CONSUMER = _delete_consumer()
+DELETE_CONSUMER = _delete_consumer(has_limits=False)
+DELETE_LIMITED_CONSUMER = _delete_consumer(has_limits=True)
+LOCK_CONSUMER = (
+    sa.select(_consumers.c.id).where(_consumers.c.uuid == _CONSUMER).with_for_update()
+)
 LOCK_ALLOCATED = (
     sa.select(_providers.c.id)
     .where(_IS_ALLOCATED)

@@ -2,8 +2,8 @@
 
 ``claim_pipeline`` writes the frequent claims in one round trip; what it cannot write
 comes here, and reshaping, whose transaction changes more. The order of locks is the
-same for all writers: consumers by id, then providers by id, then inventories; so
-writers queue instead of deadlocking.
+same for all writers: consumers by id, then providers by id, then inventories, then
+usages of projects; so writers queue instead of deadlocking.
 
 Providers come last because many claims meet at one of them. It is locked for two
 statements, sent together where the database allows it, and COMMIT.
@@ -18,7 +18,14 @@ import sqlalchemy as sa
 from placement import exception
 from placement.db import batch, lists, names, tables
 from placement.db.batch import Step
-from placement.objects import capacity, consumer, resource_provider
+from placement.db.usage_counters import UsageKey
+from placement.objects import (
+    capacity,
+    consumer,
+    limit_statements,
+    limited_usage,
+    resource_provider,
+)
 from placement.objects.capacity import InventoryKey, Reservation
 from placement.objects.claim_request import Claim
 from placement.objects.consumer import Consumer
@@ -74,16 +81,18 @@ def clear_consumers(
     return Cleared(existing, consumers, deleted)
 
 
+# The columns of ``Deleted``.
+_DELETED = (
+    _allocations.c.consumer_id,
+    _allocations.c.resource_provider_id,
+    _allocations.c.resource_class_id,
+    _allocations.c.used,
+)
 _DELETE_ALLOCATIONS = lists.Statement(
     lambda uuids: (
         sa.delete(_allocations)
         .where(_allocations.c.consumer_id.in_(uuids))
-        .returning(
-            _allocations.c.consumer_id,
-            _allocations.c.resource_provider_id,
-            _allocations.c.resource_class_id,
-            _allocations.c.used,
-        )
+        .returning(*_DELETED)
     )
 )
 
@@ -113,12 +122,13 @@ def replace(
     known_names: names.Names,
     claims: collections.abc.Sequence[Claim],
     cleared: Cleared | None = None,
-) -> None:
+) -> bool:
     """Do what ``claim.write`` does, in the caller's transaction.
 
     ``cleared`` is the result of ``clear_consumers``, if the caller had to lock
     other rows after the consumers.
 
+    Returns whether any project has a limit.
     Raises what ``claim.write`` raises.
     """
     cleared = cleared or clear_consumers(conn, claims)
@@ -152,27 +162,72 @@ def replace(
     changed = {key.provider_id for key in present}
     steps += resource_provider.advancing(conn, advanced, changed)
     capacity.reserve(conn, steps, reservations, present)
+    if cleared.existing.has_limits:
+        usages = _usage_changes(
+            conn,
+            claims,
+            reservations,
+            cleared.consumers,
+            cleared.deleted,
+            cleared.existing.owner_ids[tables.projects],
+        )
+        limited_usage.count(conn, usages)
+    return cleared.existing.has_limits
 
 
-def release(conn: sa.Connection, uuid: str) -> None:
+def release(conn: sa.Connection, uuid: str, has_limits: bool = False) -> bool:
     """Do what ``claim.release`` does, in the caller's transaction.
 
+    ``has_limits`` is whether any project is known to have a limit, which saves
+    statements if it is true.
+
+    Returns whether any project has a limit, as far as that was read.
     Raises ConsumerNotFound when the consumer holds nothing.
     """
+    if has_limits:
+        _release_limited(conn, uuid)
+        return True
     steps = [
-        Step(_DELETE_CONSUMER, {"gone": uuid}),
-        _DELETE_ALLOCATIONS.step({"uuids": [uuid]}),
+        Step(_DELETE_UNLIMITED_CONSUMER, {"gone": uuid}),
+        Step(_DELETE_UNLIMITED_ALLOCATIONS, {"gone": uuid}),
     ]
+    deleted = list(map(Deleted._make, batch.run(conn, steps)))
+    if deleted:
+        _free(conn, deleted)
+        return False
+    if not limited_usage.has_limits(conn):
+        raise exception.ConsumerNotFound(uuid=uuid)
+    _release_limited(conn, uuid)
+    return True
+
+
+def _release_limited(conn: sa.Connection, uuid: str) -> None:
+    consumers = consumer.lock_all(conn, [uuid])
+    steps = consumer.deleting(list(consumers.values()))
+    steps.append(_DELETE_ALLOCATIONS.step({"uuids": [uuid]}))
     deleted = list(map(Deleted._make, batch.run(conn, steps)))
     if not deleted:
         raise exception.ConsumerNotFound(uuid=uuid)
+    _free(conn, deleted)
+    limited_usage.count(conn, _usage_changes(conn, (), (), consumers, deleted, {}))
+
+
+def _free(conn: sa.Connection, deleted: collections.abc.Sequence[Deleted]) -> None:
     changes = _changes([], deleted)
     changed = {key.provider_id for key in changes}
     capacity.free(conn, resource_provider.advancing(conn, set(), changed), changes)
 
 
-_DELETE_CONSUMER = sa.delete(_consumers).where(
-    _consumers.c.uuid == sa.bindparam("gone")
+_DELETE_UNLIMITED_CONSUMER = sa.delete(_consumers).where(
+    _consumers.c.uuid == sa.bindparam("gone"), limit_statements.require(False)
+)
+_DELETE_UNLIMITED_ALLOCATIONS = (
+    sa.delete(_allocations)
+    .where(
+        _allocations.c.consumer_id == sa.bindparam("gone"),
+        limit_statements.require(False),
+    )
+    .returning(*_DELETED)
 )
 
 
@@ -274,4 +329,36 @@ def _changes(
         changes[InventoryKey(each.provider_id, each.resource_class_id)] -= each.used
     for one in reservations:
         changes[one.key] += one.amount.units
+    return changes
+
+
+def _usage_changes(
+    conn: sa.Connection,
+    claims: collections.abc.Iterable[Claim],
+    reservations: collections.abc.Iterable[Reservation],
+    records: dict[str, Consumer],
+    deleted: collections.abc.Iterable[Deleted],
+    project_ids: collections.abc.Mapping[str, int],
+) -> limited_usage.Changes:
+    """Return by how much the usage of each project changes.
+
+    ``records`` are those before the change, and ``project_ids`` the known stored ids of
+    projects. A consumer counts if it has allocations; without a record, it has no
+    project.
+    """
+    changes = limited_usage.Changes()
+    projects = consumer.project_names(conn, project_ids, records.values())
+    owners = {uuid: projects[each.project_id] for uuid, each in records.items()}
+    freed = [each for each in deleted if each.consumer in owners]
+    for uuid in {each.consumer for each in freed}:
+        changes[UsageKey(owners[uuid], tables.CONSUMERS)] -= 1
+    for each in freed:
+        changes[UsageKey(owners[each.consumer], each.resource_class_id)] -= each.used
+    staying = {claim.consumer: claim.owner for claim in claims if claim.amounts}
+    for owner in staying.values():
+        changes[UsageKey(owner.project_id, tables.CONSUMERS)] += 1
+    for one in reservations:
+        project_id = staying[one.consumer].project_id
+        key = UsageKey(project_id, one.key.resource_class_id)
+        changes[key] += one.amount.units
     return changes

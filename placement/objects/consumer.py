@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from placement import exception
 from placement.db import batch, lists, tables
 from placement.db.batch import Step
+from placement.objects import limit_statements
 
 _consumers = tables.consumers
 _allocations = tables.allocations
@@ -39,11 +40,12 @@ class Owner(typing.NamedTuple):
 
 
 class Consumer(typing.NamedTuple):
-    """A consumer's record."""
+    """A consumer's record; ``project_id`` is the stored id."""
 
     id: int
     uuid: str
     generation: int
+    project_id: int
 
 
 class OwnerIds(typing.NamedTuple):
@@ -56,7 +58,12 @@ class OwnerIds(typing.NamedTuple):
 
 _LOCK = lists.Statement(
     lambda uuids: (
-        sa.select(_consumers.c.id, _consumers.c.uuid, _consumers.c.generation)
+        sa.select(
+            _consumers.c.id,
+            _consumers.c.uuid,
+            _consumers.c.generation,
+            _consumers.c.project_id,
+        )
         .where(_consumers.c.uuid.in_(uuids))
         .order_by(_consumers.c.id)
         .with_for_update()
@@ -162,10 +169,12 @@ class Existing:
     """What exists of some consumers and owners, read before anything is locked.
 
     ``has_consumers``: any of the consumers has a record or allocations.
+    ``has_limits``: any project has a limit.
     ``owner_ids``: the ids of the owners' projects, users and types, by table and name.
     """
 
     has_consumers: bool
+    has_limits: bool
     owner_ids: dict[sa.Table, dict[str, int]]
 
 
@@ -175,18 +184,20 @@ def look_up(
     owners: collections.abc.Iterable[Owner],
 ) -> Existing:
     """Return what exists of the consumers and the owners; runs one statement."""
-    has_consumers = False
+    has_consumers = has_limits = False
     ids: dict[sa.Table, dict[str, int]] = {table: {} for table in _OWNER_TABLES}
     wanted = {table.name: sorted(names) for table, names in _names(owners).items()}
     wanted["uuids"] = sorted(set(uuids))
     if not any(wanted.values()):
-        return Existing(has_consumers, ids)
+        return Existing(has_consumers, has_limits, ids)
     for index, name, id_ in _LOOK_UP.execute(conn, wanted):
         if index == _CONSUMER_INDEX:
             has_consumers = True
+        elif index == _LIMITS_INDEX:
+            has_limits = True
         else:
             ids[_OWNER_TABLES[index]][name] = id_
-    return Existing(has_consumers, ids)
+    return Existing(has_consumers, has_limits, ids)
 
 
 def ensure_owners(
@@ -243,10 +254,35 @@ def has_allocations(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]
     return in_order.scalar_subquery().is_not(None)
 
 
-# ``_LOOK_UP`` marks each row with the index of its table here, or with the next
-# number if it stands for an existing consumer.
+def project_names(
+    conn: sa.Connection,
+    ids: collections.abc.Mapping[str, int],
+    stored: collections.abc.Iterable[Consumer],
+) -> dict[int, str]:
+    """Return the external ids of the consumers' projects, by stored id.
+
+    ``ids`` are the stored ids of projects that are known already.
+    """
+    names = {id_: name for name, id_ in ids.items()}
+    missing = sorted({each.project_id for each in stored} - names.keys())
+    if missing:
+        rows = _PROJECT_NAMES.execute(conn, {"ids": missing})
+        names |= dict(rows.all())
+    return names
+
+
+_PROJECT_NAMES = lists.Statement(
+    lambda ids: sa.select(tables.projects.c.id, tables.projects.c.external_id).where(
+        tables.projects.c.id.in_(ids)
+    )
+)
+
+
+# ``_LOOK_UP`` marks each row with the index of its table here, or with one of the next
+# numbers if it stands for an existing consumer or for limits.
 _OWNER_TABLES = (tables.projects, tables.users, tables.consumer_types)
 _CONSUMER_INDEX = len(_OWNER_TABLES)
+_LIMITS_INDEX = _CONSUMER_INDEX + 1
 
 
 def _look_up(uuids: lists.Places, **names: lists.Places) -> sa.Executable:
@@ -261,13 +297,15 @@ def _look_up(uuids: lists.Places, **names: lists.Places) -> sa.Executable:
     if uuids != []:
         has_record = sa.exists().where(_consumers.c.uuid.in_(uuids))
         is_holder = has_allocations(_allocations.c.consumer_id.in_(uuids))
-        exists: sa.Select[*tuple[typing.Any, ...]] = sa.select(
-            sa.literal_column(str(_CONSUMER_INDEX)),
-            sa.literal_column("''"),
-            sa.literal_column("0"),
-        )
-        parts.append(exists.where(sa.or_(has_record, is_holder)))
+        parts.append(_mark(_CONSUMER_INDEX).where(sa.or_(has_record, is_holder)))
+        parts.append(_mark(_LIMITS_INDEX).where(limit_statements.exist()))
     return sa.union_all(*parts)
+
+
+def _mark(index: int) -> sa.Select[*tuple[typing.Any, ...]]:
+    return sa.select(
+        sa.literal_column(str(index)), sa.literal_column("''"), sa.literal_column("0")
+    )
 
 
 _LOOK_UP = lists.Statement(_look_up)

@@ -100,7 +100,7 @@ def rename(conn: sa.Connection, name: str, new_name: str) -> ResourceClass:
 
 
 def delete(conn: sa.Connection, name: str) -> None:
-    """Delete a custom class that has no inventories.
+    """Delete a custom class that has no inventories, and its limits.
 
     Raises ResourceClassNotFound, BadRequest for a standard class, and
     ResourceClassInUse.
@@ -126,6 +126,9 @@ def delete(conn: sa.Connection, name: str) -> None:
     if gone.rowcount == 0:
         # Another transaction deleted or renamed it after it was read.
         raise exception.ResourceClassNotFound(name=name)
+    # Its id can be reused.
+    for table in (tables.limits, tables.limited_usages):
+        conn.execute(sa.delete(table).where(table.c.resource_class_id == found.id))
     names.advance_revision(conn)
 
 

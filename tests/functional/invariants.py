@@ -24,6 +24,21 @@ _PLACES = sa.text("""
 """)
 
 
+_LIMITS = sa.text("""
+    SELECT project_id, resource_class_id FROM placement_limits
+""")
+_COUNTERS = sa.text("""
+    SELECT project_id, resource_class_id, used FROM placement_limited_usages
+""")
+_HELD = sa.text("""
+    SELECT p.external_id, a.resource_class_id, a.used, a.consumer_id
+    FROM allocations a JOIN consumers c ON c.uuid = a.consumer_id
+    JOIN projects p ON p.id = c.project_id
+""")
+# Stands for consumers where classes have limits.
+_CONSUMERS = -1
+
+
 def violations(url: str) -> list[str]:
     """Return a sentence for each inconsistency of the database at ``url``.
 
@@ -68,9 +83,11 @@ _reader = functools.cache(_Reader)
 def violations_in(conn: sa.Connection) -> list[str]:
     """Return a sentence for each usage that is not a sum, and each wrong root.
 
+    Every limit must have been set before the claims that are written while it holds.
+
     Computes them without SQL, unlike the service and its audit.
     """
-    return [*_wrong_sums(conn), *_wrong_roots(conn)]
+    return [*_wrong_sums(conn), *_wrong_counters(conn), *_wrong_roots(conn)]
 
 
 def _findings(conn: sa.Connection) -> list[str]:
@@ -91,6 +108,25 @@ def _wrong_sums(conn: sa.Connection) -> list[str]:
         f"used is {used.get(key)}, allocations sum to {allocated[key]}"
         for key in sorted(used.keys() | allocated.keys())
         if used.get(key) != allocated[key]
+    ]
+
+
+def _wrong_counters(conn: sa.Connection) -> list[str]:
+    """Return the counters with a limit that are not what the project holds."""
+    limits = {(project, class_id) for project, class_id in conn.execute(_LIMITS)}
+    held: collections.Counter[tuple[str, int]] = collections.Counter()
+    consumers: dict[str, set[str]] = {}
+    for project, class_id, used, consumer in conn.execute(_HELD):
+        held[project, class_id] += used
+        consumers.setdefault(project, set()).add(consumer)
+    for project, holders in consumers.items():
+        held[project, _CONSUMERS] = len(holders)
+    return [
+        f"project {project}, class {class_id}: counted are {used}, held are "
+        f"{held[project, class_id]}"
+        for project, class_id, used in conn.execute(_COUNTERS)
+        if used != held[project, class_id]
+        and {(project, class_id), ("default", class_id)} & limits
     ]
 
 

@@ -13,6 +13,10 @@ from tests.servers import server
 # With one round trip per statement.
 MAX_PER_CLAIM = 6
 MAX_PER_RELEASE = 4
+# Of a project with limits: reads them, locks and changes the counters; a release also
+# locks the consumer and reads its project.
+MAX_PER_LIMITED_CLAIM = MAX_PER_CLAIM + 3
+MAX_PER_LIMITED_RELEASE = MAX_PER_RELEASE + 5
 # PostgreSQL executes a transaction in one round trip.
 MAX_TOGETHER = 1
 # A new host with its inventories, traits and aggregates; MariaDB has no UPDATE that
@@ -204,6 +208,73 @@ def test_a_release_on_a_full_host_sends_few_statements(
 
     most = MAX_TOGETHER if has_pipelined_writes else MAX_PER_RELEASE
     assert 1 <= len(sent) <= most, "\n\n".join(sent)
+
+
+@pytest.mark.parametrize("project", [PROJECT, "default", "another"])
+def test_a_claim_of_a_project_with_limits_sends_few_statements(
+    api: client.Client, has_pipelined_writes: bool, project: str
+) -> None:
+    host = add_hosts(api, 1)
+    api.replace_limits(project, dict.fromkeys((*OFFER, "consumers"), 1_000_000))
+    # The first claims find the limits, and count.
+    consumers = [str(uuid.uuid4()) for _ in range(3)]
+    for consumer in consumers:
+        claim(api, host, consumer)
+    with_ten = statements_of_a_claim(api, host)
+    add_consumers(api, host, 100)
+    with_more = statements_of_a_claim(api, host)
+    with statements.recorded() as of_release:
+        api.delete_allocations(consumers[0])
+
+    assert len(with_more) == len(with_ten)
+    most = MAX_TOGETHER if has_pipelined_writes else MAX_PER_LIMITED_CLAIM
+    assert 1 <= len(with_ten) <= most, "\n\n".join(with_ten)
+    most = MAX_TOGETHER if has_pipelined_writes else MAX_PER_LIMITED_RELEASE
+    assert 1 <= len(of_release) <= most, "\n\n".join(of_release)
+
+
+def test_claims_are_as_before_when_the_last_limit_is_gone(api: client.Client) -> None:
+    host = add_hosts(api, 1)
+    claim(api, host, str(uuid.uuid4()))
+    before = statements_of_a_claim(api, host)
+    api.replace_limits(PROJECT, {"VCPU": 1_000_000})
+    for _ in range(2):
+        statements_of_a_claim(api, host)
+    api.delete_limits(PROJECT)
+    # Finds out that there is none.
+    statements_of_a_claim(api, host)
+
+    assert len(statements_of_a_claim(api, host)) == len(before)
+
+
+def test_a_project_at_its_limit_does_not_slow_other_projects(
+    api: client.Client, has_pipelined_writes: bool
+) -> None:
+    hosts = [add_hosts(api, 1), add_hosts(api, 1)]
+    api.replace_limits("full", {"VCPU": 0})
+    for host in hosts:
+        claim(api, host, str(uuid.uuid4()))
+
+    def refuse() -> None:
+        with pytest.raises(client.LimitExceeded):
+            api.claim(
+                str(uuid.uuid4()),
+                client.AllocationRequest({hosts[0]: AMOUNTS}),
+                project_id="full",
+                user_id=USER,
+                consumer_type="INSTANCE",
+            )
+
+    refuse()
+    # A claim of the host after a refusal is not pipelined.
+    claim(api, hosts[0], str(uuid.uuid4()))
+    with statements.recorded() as refused:
+        refuse()
+    others = [statements_of_a_claim(api, host) for host in hosts]
+
+    assert not any(text.startswith(batch.TRANSACTION) for text in refused)
+    together = [len(sent) <= MAX_TOGETHER for sent in others]
+    assert together == [has_pipelined_writes] * 2
 
 
 def test_the_statements_of_a_move_do_not_grow_with_the_consumers(

@@ -97,6 +97,9 @@ def place(context: "RequestContext", request: PlaceRequest) -> bytes:
             return stored.body
         except exception.ConsumerGenerationConflict as conflict:
             raise _exists(context, request) from conflict
+        except exception.LimitExceeded:
+            if not hold.release_expired(context):
+                raise
         except (*_LOST, _MembersChangedError):
             if time.monotonic() > end:
                 raise

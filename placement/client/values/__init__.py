@@ -35,6 +35,7 @@ from placement.client.values.capacity import (
     Stranded,
 )
 from placement.client.values.health import Health
+from placement.client.values.limit import ProjectLimits
 from placement.client.values.placing import Group, Hold, Placed, Wanted
 from placement.client.values.provider import (
     MAX_INT,
@@ -70,6 +71,7 @@ __all__ = [
     "Inventory",
     "Outcome",
     "Placed",
+    "ProjectLimits",
     "ProjectUsage",
     "Provider",
     "ProviderAllocations",

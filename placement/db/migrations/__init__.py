@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from placement import exception
 from placement.db import engine as engines
-from placement.db import mariadb, reconcile, spelling, statistics
+from placement.db import mariadb, reconcile, spelling, statistics, usage_counters
 
 BASE = "base"
 OWN = "own"
@@ -56,6 +56,7 @@ def sync(
     if is_head:
         reconcile.reconcile_all(engine, report)
         spelling.canonicalize_all(engine)
+        usage_counters.reconcile_all(engine)
         statistics.ensure(engine)
 
 

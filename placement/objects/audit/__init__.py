@@ -8,7 +8,7 @@ only what is still wrong, so the service can go on meanwhile.
 import sqlalchemy as sa
 
 from placement.db import statistics
-from placement.objects.audit import consumers, inventories, providers, uuids
+from placement.objects.audit import consumers, inventories, limits, providers, uuids
 from placement.objects.audit.fact import Fact, Keys, Repair
 
 __all__ = ["FACTS", "Fact", "Keys", "Repair"]
@@ -44,6 +44,8 @@ FACTS: tuple[Fact, ...] = (
     providers.ROOT,
     inventories.USED,
     providers.REVISION,
+    limits.CLASS,
+    limits.USAGE,
     uuids.CONSUMER_TWICE,
     uuids.PROVIDER_TWICE,
     providers.PARENTS,

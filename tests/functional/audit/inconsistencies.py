@@ -297,4 +297,39 @@ ALLOCATIONS = (
     ),
 )
 
-ALL = (*CONSUMERS, *INVENTORIES, *PROVIDERS, *UUIDS, *ALLOCATIONS)
+# Set long ago, and counted later.
+_VCPU_LIMIT = (
+    "INSERT INTO placement_limits (project_id, resource_class_id, max_units, set_at)"
+    " VALUES ('p', 0, 100, 1), ('default', -1, 100, 1)"
+)
+
+LIMITS = (
+    Inconsistency(
+        "limit_class",
+        (
+            "INSERT INTO placement_limits"
+            " (project_id, resource_class_id, max_units, set_at)"
+            " VALUES ('p', 7777, 5, 1)",
+        ),
+        ({"project": "p", "resource_class_id": 7777, "limit": 5},),
+        True,
+    ),
+    Inconsistency(
+        "limited_usage",
+        (
+            _VCPU_LIMIT,
+            "INSERT INTO placement_limited_usages"
+            " (project_id, resource_class_id, used, counted_at)"
+            " VALUES ('p', 0, 1, 70000000), ('p', -1, 7, 70000000),"
+            " ('nobody', -1, 3, 70000000)",
+        ),
+        (
+            {"project": "nobody", "resource_class": "consumers", "used": 3, "held": 0},
+            {"project": "p", "resource_class": "consumers", "used": 7, "held": 2},
+            {"project": "p", "resource_class": "VCPU", "used": 1, "held": 15},
+        ),
+        True,
+    ),
+)
+
+ALL = (*CONSUMERS, *INVENTORIES, *PROVIDERS, *UUIDS, *ALLOCATIONS, *LIMITS)

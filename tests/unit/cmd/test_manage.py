@@ -94,7 +94,7 @@ def test_online_data_migrations_run_until_nothing_is_left(run, old_records, data
     assert status == 0
     assert lines[0] == "Running batches of 50 until complete"
     assert lines[1] == "60 rows matched query set_root_provider_ids, 50 migrated"
-    assert lines[-8:] == [
+    assert lines[-9:] == [
         "+-----------------------------+-------------+-----------+",
         "|          Migration          | Total Found | Completed |",
         "+-----------------------------+-------------+-----------+",
@@ -102,6 +102,7 @@ def test_online_data_migrations_run_until_nothing_is_left(run, old_records, data
         "| create_incomplete_consumers |     55      |    55     |",
         "|         count_used          |     60      |    60     |",
         "|     canonicalize_uuids      |      0      |     0     |",
+        "|     count_limited_usage     |      0      |     0     |",
         "+-----------------------------+-------------+-----------+",
     ]
     assert database.execute(

@@ -4,6 +4,7 @@ import pathlib
 
 import pytest
 
+from placement import exception
 from placement.db import names
 from placement.objects import claim_pipeline
 from placement.objects.claim_request import Amount, Claim
@@ -14,11 +15,19 @@ OWNER = Owner("project", "user", "INSTANCE")
 TWO = (Amount("a", "VCPU", 1), Amount("b", "VCPU", 1))
 
 
-def planned(*claims: Claim):
+def planned(*claims: Claim, limits=None):
     known = claim_pipeline.KnownOwners()
     known.add([claim(*TWO)])
     # Standard classes are known without a database.
-    return claim_pipeline.plan_claims(None, names.Names(), known, claims)
+    return claim_pipeline.plan_claims(None, names.Names(), known, claims, limits)
+
+
+@pytest.fixture
+def limits():
+    """What is known where a project has limits."""
+    known = claim_pipeline.KnownLimits()
+    known.exist = True
+    return known
 
 
 def claim(*amounts: Amount, consumer="consumer", generation=None, owner=OWNER) -> Claim:
@@ -38,6 +47,62 @@ def test_the_statements_of_a_claim(name: str, place: int) -> None:
 )
 def test_the_statements_of_a_release(name: str, place: int) -> None:
     assert_sql(claim_pipeline.plan_release("consumer"), place, f"release_{name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [("add_limited", 0), ("lock_usage", 4), ("count_usage", 5)]
+)
+def test_the_statements_of_a_claim_with_limits(name: str, place: int, limits) -> None:
+    assert_sql(planned(claim(*TWO), limits=limits), place, f"claim_{name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("lock_consumer", 0),
+        ("lock", 1),
+        ("advance_revisions", 2),
+        ("lock_usage", 3),
+        ("count_usage", 4),
+        ("free", 5),
+        ("delete_limited_consumer", 6),
+    ],
+)
+def test_the_statements_of_a_release_with_limits(name: str, place: int, limits) -> None:
+    steps = claim_pipeline.plan_release("consumer", limits)
+    assert_sql(steps, place, f"release_{name}")
+
+
+def test_usage_is_summed_by_project_in_the_order_of_locks(limits) -> None:
+    other = OWNER._replace(project_id="another")
+    known = claim_pipeline.KnownOwners()
+    claims = [
+        claim(Amount("a", "MEMORY_MB", 5), *TWO),
+        claim(*TWO, consumer="second"),
+        claim(*TWO, consumer="third", owner=other),
+    ]
+    known.add(claims)
+
+    steps = claim_pipeline.plan_claims(None, names.Names(), known, claims, limits)
+
+    assert steps[-1].parameters == {
+        "projects": ["another", "another", "project", "project", "project"],
+        "classes": [-1, 0, -1, 0, 1],
+        "changes": [1, 2, 2, 4, 5],
+    }
+
+
+def test_a_project_that_has_reached_a_limit_has_no_plan_until_it_claims(limits) -> None:
+    reached = exception.LimitExceeded(
+        project_id="project", resource_class="VCPU", limit=1, used=1, amount=1
+    )
+    with pytest.raises(exception.LimitExceeded), limits.noting([claim(*TWO)]):
+        raise reached
+    assert planned(claim(*TWO), limits=limits) is None
+
+    with limits.noting([claim(*TWO)]):
+        pass
+    assert planned(claim(*TWO), limits=limits) is not None
 
 
 def test_a_claim_of_a_custom_class_checks_its_name() -> None:

@@ -10,4 +10,5 @@ FROM consumers_added) = %(consumer_count)s AND (SELECT count(*) AS count_2
 FROM allocations_added) = %(amount_count)s AND (SELECT allocations.consumer_id
 FROM allocations
 WHERE allocations.consumer_id = ANY (CAST(%(consumers)s AS TEXT[])) ORDER BY allocations.consumer_id
- LIMIT %(param_1)s) IS NULL) THEN '1' ELSE 'condition not met, Placement handles this' END AS INTEGER) AS anon_1
+ LIMIT %(param_1)s) IS NULL AND NOT (EXISTS (SELECT *
+FROM placement_limits))) THEN '1' ELSE 'condition not met, Placement handles this' END AS INTEGER) AS anon_1

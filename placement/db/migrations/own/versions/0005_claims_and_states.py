@@ -96,6 +96,7 @@ def _tables() -> dict[str, list[sa.schema.SchemaItem]]:
             sa.Column("project_id", sa.String(255), primary_key=True),
             _resource_class_id(),
             sa.Column("max_units", sa.BigInteger, nullable=False),
+            sa.Column("set_at", sa.BigInteger, nullable=False),
         ],
         "placement_limited_usages": [
             sa.Column("project_id", sa.String(255), primary_key=True),

@@ -1,0 +1,29 @@
+"""How much a project may hold, and how much it holds."""
+
+import dataclasses
+import typing
+
+from placement.client.values.base import Document
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProjectLimits:
+    """Limits and usage of a project: units by class, consumers by ``consumers``.
+
+    ``limits`` are the project's own. ``defaults`` are those that apply to it, which
+    are of other classes. ``usages`` has what it holds of all these.
+    """
+
+    project_id: str
+    limits: dict[str, int]
+    defaults: dict[str, int]
+    usages: dict[str, int]
+
+    @classmethod
+    def from_document(cls, document: Document) -> typing.Self:
+        return cls(
+            document["project_id"],
+            dict(document["limits"]),
+            dict(document["defaults"]),
+            dict(document["usages"]),
+        )

@@ -1,0 +1,170 @@
+"""``/-/v1/limits``: how much projects may hold, and how much they hold."""
+
+import base64
+import binascii
+import dataclasses
+
+import flask
+import orjson
+import sqlalchemy as sa
+
+from placement import exception, excerpt
+from placement.api.operation import NO_CONTENT, Answer, Parameter
+from placement.db import transaction
+from placement.objects import limit
+from placement.policies import extension as extension_policy
+from placement.schemas import checks
+from placement.schemas import limit as schema
+from placement.web import view
+
+blueprint = flask.Blueprint("limits", __name__)
+
+_PROJECT_LENGTH_MAX = 255
+
+
+@view.operation(
+    blueprint,
+    "GET /-/v1/limits",
+    Answer(200, schema.LIST),
+    rule=extension_policy.READ,
+    refuses=(400,),
+    query=schema.LIST_QUERY,
+    parameters={
+        "page_size": Parameter("Projects per page, at most 10000; by default 1000."),
+        "page_token": Parameter("`next_page_token` of the previous page."),
+    },
+)
+def list_limits() -> flask.Response:
+    """List the projects with limits of their own, and `default`, in order of their ids.
+
+    Raises QueryInvalid, BadRequest for a `page_size` that is too large, and
+    PageTokenInvalid.
+    """
+    query = view.query()
+    size = _page_size(query.last("page_size"))
+    token = query.last("page_token")
+    after = None if token is None else _decoded(token)
+    page, has_more = transaction.read(
+        view.context(), lambda conn: limit.get_page(conn, after, size)
+    )
+    return view.json(
+        {
+            "limits": [each._asdict() for each in page],
+            "next_page_token": _encoded(page[-1].project_id) if has_more else None,
+        }
+    )
+
+
+@view.operation(
+    blueprint,
+    "GET /-/v1/limits/<path:project>",
+    Answer(200, schema.ONE),
+    rule=extension_policy.READ,
+    refuses=(404,),
+)
+def show_limits(project: str) -> flask.Response:
+    """Show the limits of a project and its usage; or those of `default`.
+
+    Raises LimitsNotFound if no limit applies to the project.
+    """
+    if not _is_project(project):
+        raise exception.LimitsNotFound(project_id=project)
+    found = transaction.read(view.context(), lambda conn: limit.get(conn, project))
+    return view.json(dataclasses.asdict(found))
+
+
+@view.operation(
+    blueprint,
+    "PUT /-/v1/limits/<path:project>",
+    Answer(200, schema.ONE),
+    rule=extension_policy.MANAGE,
+    refuses=(400,),
+    body=schema.BODY,
+)
+def replace_limits(project: str) -> flask.Response:
+    """Replace all limits of a project, or those of `default`.
+
+    Answers as `GET` does. Raises SchemaInvalid, and BadRequest for an unknown resource
+    class, too many limits, or an id of a project that is too long.
+    """
+    body = view.json_body()
+    if not _is_project(project):
+        raise exception.BadRequest(
+            reason=f"The project in the path must have 1 to {_PROJECT_LENGTH_MAX} "
+            f"characters that a database can store. Got: {excerpt.of_text(project)}"
+        )
+    if len(body) > schema.LIMITS_MAX:
+        raise exception.BadRequest(
+            reason=f"The body may have at most {schema.LIMITS_MAX} limits. "
+            f"Got: {len(body)}"
+        )
+    # The schema accepts 2.0 as an integer.
+    limits = {name: int(units) for name, units in body.items()}
+
+    def write(conn: sa.Connection) -> limit.ProjectLimits:
+        limit.replace(conn, project, limits)
+        try:
+            return limit.get(conn, project)
+        except exception.LimitsNotFound:
+            return limit.ProjectLimits(project, {}, {}, {})
+
+    try:
+        replaced = transaction.write(view.context(), write)
+    except exception.ResourceClassNotFound as unknown:
+        raise exception.BadRequest(
+            reason=f"The body has an unknown resource class: {unknown} Its members are "
+            "resource classes and 'consumers'."
+        ) from unknown
+    return view.json(dataclasses.asdict(replaced))
+
+
+@view.operation(
+    blueprint,
+    "DELETE /-/v1/limits/<path:project>",
+    NO_CONTENT,
+    rule=extension_policy.MANAGE,
+    refuses=(404,),
+)
+def delete_limits(project: str) -> flask.Response:
+    """Delete the limits of a project's own, or those of `default`.
+
+    Raises OwnLimitsNotFound if there are none.
+    """
+    if not _is_project(project):
+        raise exception.OwnLimitsNotFound(project_id=project)
+    transaction.write(view.context(), lambda conn: limit.delete(conn, project))
+    return flask.Response(status=204)
+
+
+def _is_project(project: str) -> bool:
+    """Return whether a project can have this id."""
+    is_text = not checks.NOT_TEXT.search(project)
+    return is_text and len(project) <= _PROJECT_LENGTH_MAX
+
+
+def _page_size(value: str | None) -> int:
+    if value is None:
+        return schema.PAGE_SIZE
+    # The schema allows digits only, but int() refuses thousands of them.
+    if len(value) > len(str(schema.PAGE_SIZE_MAX)) or int(value) > schema.PAGE_SIZE_MAX:
+        raise exception.BadRequest(
+            reason=f"The parameter 'page_size' must be from 1 to "
+            f"{schema.PAGE_SIZE_MAX}. Got: {excerpt.of_text(value)}"
+        )
+    return int(value)
+
+
+def _encoded(project_id: str) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps([project_id])).decode()
+
+
+def _decoded(token: str) -> str:
+    """Return the project after which the page starts. Raises PageTokenInvalid."""
+    try:
+        decoded = orjson.loads(base64.b64decode(token, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError):
+        decoded = None
+    match decoded:
+        case [str() as project_id] if _is_project(project_id):
+            return project_id
+    raise exception.PageTokenInvalid()

@@ -1,0 +1,2 @@
+SELECT placement_limited_usages.used
+FROM unnest(CAST(%(projects)s AS TEXT[]), CAST(%(classes)s AS INTEGER[])) AS wanted(projects, classes) JOIN placement_limited_usages ON placement_limited_usages.project_id = wanted.projects AND placement_limited_usages.resource_class_id = wanted.classes ORDER BY placement_limited_usages.project_id, placement_limited_usages.resource_class_id FOR UPDATE OF placement_limited_usages

@@ -1,0 +1,3 @@
+SELECT consumers.id
+FROM consumers
+WHERE consumers.uuid = %(consumer)s FOR UPDATE
