@@ -3,6 +3,7 @@
 import typing
 import uuid
 
+import os_resource_classes
 import pytest
 import sqlalchemy as sa
 import webob
@@ -43,6 +44,19 @@ JOIN resource_providers p ON p.id = a.resource_provider_id
 JOIN resource_classes c ON c.id = a.resource_class_id
 JOIN consumers k ON k.uuid = a.consumer_id
 """
+CONSUMERS_OF_PROJECTS = """
+SELECT j.external_id AS project_id, COUNT(*) AS consumers
+FROM consumers k JOIN projects j ON j.id = k.project_id
+GROUP BY j.external_id
+"""
+OWNERS = """
+SELECT k.id, k.uuid, k.generation, j.external_id AS project, s.external_id AS owner
+FROM users s
+JOIN consumers k ON k.user_id = s.id
+JOIN projects j ON j.id = k.project_id
+ORDER BY k.created_at, k.id
+"""
+CLASSES = "SELECT id, name FROM resource_classes"
 
 # The gauges of inventories, and the columns that they show.
 COLUMNS = {
@@ -120,8 +134,11 @@ def gauges(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Gauge
 def rows(engine: sa.Engine, statement: str) -> list[dict[str, typing.Any]]:
     with engine.connect() as conn:
         found = [dict(row) for row in conn.execute(sa.text(statement)).mappings()]
-    # MariaDB and PostgreSQL return sums as Decimal or int.
-    return [row | {"used": int(row["used"])} for row in found]
+    for row in found:
+        # MariaDB and PostgreSQL return sums as Decimal or int.
+        if "used" in row:
+            row["used"] = int(row["used"])
+    return found
 
 
 def labels(
@@ -163,6 +180,32 @@ def test_allocations_by_sql_are_the_gauge(gauges: Gauges, engine: sa.Engine) -> 
     assert gauges["openstack_placement_resource_provider_allocations"] == {
         labels(row, "hostname", "uuid", "resourcetype"): row["used"] for row in found
     }
+
+
+@pytest.mark.usefixtures("gauges")
+def test_consumers_by_sql_are_those_that_hold_something(engine: sa.Engine) -> None:
+    counts, owners = rows(engine, CONSUMERS_OF_PROJECTS), rows(engine, OWNERS)
+
+    assert {row["project_id"]: row["consumers"] for row in counts} == {
+        "project-0": 2,
+        "project-1": 1,
+    }
+    # In the order of their creation; the last one has released all.
+    assert [(row["uuid"], row["project"], row["owner"]) for row in owners] == [
+        (consumer, f"project-{number % 2}", f"user-{number}")
+        for number, consumer in enumerate(CONSUMERS[:3])
+    ]
+    assert all(row["generation"] for row in owners)
+
+
+@pytest.mark.usefixtures("gauges")
+def test_classes_by_sql_have_their_names_and_standard_ids(engine: sa.Engine) -> None:
+    ids = {row["name"]: row["id"] for row in rows(engine, CLASSES)}
+
+    assert [ids[name] for name in os_resource_classes.STANDARDS] == list(
+        range(len(os_resource_classes.STANDARDS))
+    )
+    assert ids["CUSTOM_FPGA"] >= 10_000
 
 
 def test_capacity_and_allocated_units_follow_from_sql(
