@@ -34,6 +34,7 @@ from placement.middleware import (
     request_id,
     requestlog,
 )
+from placement.objects import change, change_feed
 from placement.web import app as web
 from placement.web import capacity_requests
 from placement.web import metrics as web_metrics
@@ -95,12 +96,14 @@ def _log_configuration(
 def _service(config: cfg.ConfigOpts) -> Service:
     settings = conf_settings.load(config)
     database = engine.create_engine(settings.database)
+    if settings.changes.enabled:
+        change.turn_on(database)
     standby = replica.create(database, settings.database)
     lost = 0
     while True:
         engine.wait_until_reachable(database, settings.database)
         try:
-            _make_ready(database, settings.database)
+            _make_ready(database, settings)
             break
         except sa.exc.DBAPIError as failure:
             # A server that shuts down may be back soon, and gunicorn stops every
@@ -117,16 +120,19 @@ def _service(config: cfg.ConfigOpts) -> Service:
     return Service(settings, database, Names(), policy.Enforcer(config), standby)
 
 
-def _make_ready(database: sa.Engine, settings: conf_settings.DatabaseSettings) -> None:
+def _make_ready(database: sa.Engine, settings: conf_settings.Settings) -> None:
     is_in_memory = sqlite.is_in_memory(database.url)
     if is_in_memory:
         LOG.warning("The database is in memory: each worker has its own")
     # No other process can migrate a database in memory.
-    if settings.sync_on_startup or is_in_memory:
+    if settings.database.sync_on_startup or is_in_memory:
         migrations.sync(database)
     migrations.require_current(database)
-    adoption.repair(database)
+    is_repaired = adoption.repair(database)
     standard.ensure(database)
+    # What other services have written is not in the feed.
+    has_gap = is_repaired or not settings.changes.enabled
+    change_feed.prepare(database, settings.changes.enabled, has_gap)
 
 
 def _api_layers() -> tuple[_Wrap, ...]:

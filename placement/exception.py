@@ -71,6 +71,10 @@ class NotFound(PlacementError):
     """The named thing does not exist."""
 
 
+class Gone(PlacementError):
+    """What the caller continues from is not stored any more."""
+
+
 class MethodNotAllowed(PlacementError):
     """The path does not support the method.
 
@@ -425,6 +429,29 @@ class LimitExceeded(Conflict):
     template = (
         "Unable to allocate inventory: The project {project_id} would exceed its limit "
         "of {resource_class}: asked {amount}, used {used} of {limit}."
+    )
+
+
+class ChangesDisabled(NotFound):
+    """The feed of changes is off."""
+
+    code = "placement.ext.disabled"
+    template = (
+        "The feed of changes is off; an operator turns it on with [changes] enabled."
+    )
+
+
+class ChangesCompacted(Gone):
+    """``after`` is not a position from ``compacted`` to ``last``.
+
+    It is too old, or the database was restored from a backup.
+    """
+
+    code = "placement.ext.compacted"
+    template = (
+        "The changes after position {after} are not available, only those after "
+        "positions from {compacted} to {last}. Read everything that you follow again, "
+        "and continue from a new position."
     )
 
 

@@ -16,7 +16,14 @@ import sqlalchemy as sa
 
 from placement import exception
 from placement.context import RequestContext
-from placement.objects import group, hold, idempotency, limited_usage, provider_state
+from placement.objects import (
+    change_feed,
+    group,
+    hold,
+    idempotency,
+    limited_usage,
+    provider_state,
+)
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -36,6 +43,7 @@ TASKS: tuple[collections.abc.Callable[[RequestContext], object], ...] = (
     group.delete_empty,
     provider_state.return_to_service,
     limited_usage.sweep,
+    change_feed.sweep,
 )
 
 

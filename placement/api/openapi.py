@@ -32,6 +32,7 @@ _TITLES = {
     405: "The path does not support this method at this version.",
     406: "The version is not supported, or the client does not accept JSON.",
     409: "The request conflicts with the stored state.",
+    410: "What the request continues from is not stored any more.",
     413: "The body is larger than the service accepts.",
     415: "The body is not JSON.",
     422: "The request contradicts an earlier one of the same caller.",

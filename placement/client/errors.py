@@ -29,10 +29,12 @@ CODES = frozenset(
         "placement.query.missing_value",
         "placement.ext.bad_request",
         "placement.ext.body_too_large",
+        "placement.ext.compacted",
         "placement.ext.conflict",
         "placement.ext.cordoned",
         "placement.ext.consumer_exists",
         "placement.ext.duplicate_consumer",
+        "placement.ext.disabled",
         "placement.ext.duplicate_name",
         "placement.ext.forbidden",
         "placement.ext.group_policy",
@@ -120,6 +122,10 @@ class Forbidden(ClientError):
 
 class NotFound(ClientError):
     """404: the named thing does not exist."""
+
+
+class Gone(ClientError):
+    """410: what the request continues from is not stored any more."""
 
 
 class NotAcceptable(ClientError):
@@ -223,6 +229,7 @@ _BY_STATUS: Mapping[int, type[ClientError]] = {
     404: NotFound,
     406: NotAcceptable,
     409: Conflict,
+    410: Gone,
     502: Unavailable,
     503: Unavailable,
     504: Unavailable,

@@ -11,6 +11,7 @@ from oslo_policy import opts as policy_options
 
 from placement.conf import (
     api,
+    changes,
     cors,
     database,
     healthcheck,
@@ -24,7 +25,7 @@ from placement.conf import (
 
 _GROUPS = (
     *(api, database, placement, workarounds, cors, proxy),
-    *(healthcheck, metrics),
+    *(healthcheck, metrics, changes),
 )
 
 

@@ -124,6 +124,14 @@ class MetricsSettings:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ChangesSettings:
+    """Group [changes]."""
+
+    enabled: bool = False
+    retention_hours: int = 24
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by group; ``log_options`` is in [DEFAULT]."""
 
@@ -135,6 +143,7 @@ class Settings:
     proxy: ProxySettings
     healthcheck: HealthcheckSettings
     metrics: MetricsSettings
+    changes: ChangesSettings
     log_options: bool
 
 
@@ -158,6 +167,7 @@ def load(config: cfg.ConfigOpts) -> Settings:
             proxy=_read(config, "oslo_middleware", ProxySettings),
             healthcheck=_read(config, "healthcheck", HealthcheckSettings),
             metrics=_read(config, "metrics", MetricsSettings),
+            changes=_read(config, "changes", ChangesSettings),
             log_options=config.log_options,
         )
         _report_without_effect(config)

@@ -13,17 +13,18 @@ from placement.db import migrations, reconcile, spelling, usage_counters
 LOG = logging.getLogger(__name__)
 
 
-def repair(engine: sa.Engine) -> None:
+def repair(engine: sa.Engine) -> bool:
     """Reconcile usage and canonicalize uuids; requires the newest schema.
 
     If nothing is wrong, this takes one pass over the indexes of allocations and
     consumers, and locks nothing. Otherwise one process repairs while others that
     start wait; the cost grows with what is wrong. Running services go on.
 
+    Returns whether anything was wrong.
     Raises Unavailable when the database is lost or too busy.
     """
     if not _is_needed(engine):
-        return
+        return False
     with migrations.exclusive(engine):
         corrected = reconcile.reconcile_wrong(engine)
         rewritten = spelling.canonicalize_all(engine)
@@ -36,6 +37,7 @@ def repair(engine: sa.Engine) -> None:
             recounted,
             rewritten,
         )
+    return bool(corrected or rewritten)
 
 
 def _is_needed(engine: sa.Engine) -> bool:

@@ -12,7 +12,7 @@ from placement.api.reply import Reply
 from placement.api.request import Request
 from placement.db import transaction
 from placement.handlers import guarded
-from placement.objects import aggregate, resource_provider
+from placement.objects import aggregate, change, resource_provider
 from placement.objects.resource_provider import ResourceProvider
 from placement.policies import aggregate as policy
 from placement.schemas import aggregate as schema
@@ -70,7 +70,7 @@ def set_aggregates(req: Request, uuid: str) -> Reply:
         provider = resource_provider.get_by_uuid(conn, uuid)
         resource_provider.lock(conn, [provider.id])
         if aggregate.replace_all(conn, provider, wanted):
-            resource_provider.show_change(conn, provider)
+            resource_provider.show_change(conn, provider, change.AGGREGATES)
         return provider.generation
 
     generation = transaction.write(req.context, replace)
@@ -80,7 +80,9 @@ def set_aggregates(req: Request, uuid: str) -> Reply:
 
 def _advance(conn: sa.Connection, uuid: str, given: int) -> ResourceProvider:
     try:
-        return resource_provider.advance_by_uuid(conn, uuid, given)
+        return resource_provider.advance_by_uuid(
+            conn, uuid, given, kind=change.AGGREGATES
+        )
     except exception.ConcurrentUpdate as stale:
         raise exception.StaleGeneration() from stale
 

@@ -13,7 +13,7 @@ from placement.api.reply import Reply
 from placement.api.request import Request
 from placement.db import transaction
 from placement.handlers import guarded
-from placement.objects import inventory, resource_provider
+from placement.objects import change, inventory, resource_provider
 from placement.objects import resource_class as classes
 from placement.objects.inventory import Inventory
 from placement.objects.resource_provider import ResourceProvider
@@ -102,7 +102,10 @@ def set_inventories(req: Request, uuid: str) -> Reply:
 
     def replace(conn: sa.Connection) -> _Body:
         provider = resource_provider.advance_by_uuid(
-            conn, uuid, int(body["resource_provider_generation"])
+            conn,
+            uuid,
+            int(body["resource_provider_generation"]),
+            kind=change.INVENTORY,
         )
         offers = _offers(req, conn, provider, body["inventories"])
         try:
@@ -133,7 +136,7 @@ def delete_inventories(req: Request, uuid: str) -> Reply:
 
     def delete(conn: sa.Connection) -> None:
         provider = resource_provider.get_by_uuid(conn, uuid)
-        resource_provider.advance_generation(conn, provider)
+        resource_provider.advance_generation(conn, provider, kind=change.INVENTORY)
         inventory.remove_all_but(conn, req.context.names, provider)
 
     transaction.write(req.context, delete)
@@ -187,7 +190,10 @@ def update_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
 
     def update(conn: sa.Connection) -> _Body:
         provider = resource_provider.advance_by_uuid(
-            conn, uuid, int(body["resource_provider_generation"])
+            conn,
+            uuid,
+            int(body["resource_provider_generation"]),
+            kind=change.INVENTORY,
         )
         refused = f"Unable to update inventory for resource provider {provider.uuid}"
         offer = offer_from_body(body)
@@ -221,7 +227,7 @@ def delete_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
 
     def delete(conn: sa.Connection) -> None:
         provider = resource_provider.get_by_uuid(conn, uuid)
-        resource_provider.advance_generation(conn, provider)
+        resource_provider.advance_generation(conn, provider, kind=change.INVENTORY)
         offer = _find(req, conn, provider, resource_class)
         if offer is None:
             raise exception.InventoryNotFoundForDelete(resource_class=resource_class)

@@ -23,6 +23,7 @@ STATUS: dict[type[exception.PlacementError], int] = {
     exception.MethodNotAllowed: 405,
     exception.NotAcceptable: 406,
     exception.Conflict: 409,
+    exception.Gone: 410,
     exception.BodyTooLarge: 413,
     exception.UnsupportedMediaType: 415,
     exception.Unprocessable: 422,

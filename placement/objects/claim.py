@@ -18,6 +18,7 @@ from placement import exception
 from placement.db import transaction
 from placement.db.batch import Row
 from placement.objects import (
+    change,
     claim_pipeline,
     claim_transaction,
     group,
@@ -76,7 +77,7 @@ def _write(context: "RequestContext", claims: collections.abc.Sequence[Claim]) -
             context,
             {amount.provider_uuid for each in claims for amount in each.amounts},
             lambda conn: claim_pipeline.plan_claims(
-                conn, names, owners, claims, limits
+                conn, names, owners, claims, limits, change.is_on(conn)
             ),
             work,
             _nothing,
@@ -135,7 +136,9 @@ def place(
         found: Generations = transaction.write_pipelined(
             context,
             uuids,
-            lambda conn: claim_pipeline.plan_new(conn, names, owners, claims, limits),
+            lambda conn: claim_pipeline.plan_new(
+                conn, names, owners, claims, limits, change.is_on(conn)
+            ),
             work,
             lambda rows: {row[0]: row[1] for row in rows},
         )
@@ -188,7 +191,9 @@ def release(context: "RequestContext", uuid: str) -> None:
         context,
         # The refusal of one release does not predict that of another.
         (),
-        lambda _conn: claim_pipeline.plan_release(uuid, limits),
+        lambda conn: claim_pipeline.plan_release(
+            uuid, limits, change.of_consumers(conn, change.ALLOCATIONS, {uuid: None})
+        ),
         work,
         _nothing,
     )

@@ -86,8 +86,11 @@ def plan_claims(
     known_owners: KnownOwners,
     claims: collections.abc.Sequence[Claim],
     known_limits: KnownLimits | None = None,
+    is_recorded: bool = False,
 ) -> list[Step] | None:
     """Return the steps that write claims of new consumers.
+
+    If the change ``is_recorded`` for the feed, one of them does that.
 
     None if the claims need ``claim_transaction``: an owner may be new, a consumer
     exists or is to be deleted, one inventory is claimed in amounts of several sizes,
@@ -112,11 +115,15 @@ def plan_claims(
     if not all(map(_is_of_one_size, sizes.values())):
         return None
     now = tables.utcnow()
+    added = _added(claims, amounts, classes)
+    # Before the lock on providers, which many claims wait for.
+    record = [Step(claim_statements.RECORD, added)] if is_recorded else []
     uuids = sorted({uuid for uuid, _ in sizes})
     lock = [Step(claim_statements.LOCK, {"providers": uuids})] if len(uuids) > 1 else []
     add = claim_statements.ADD_LIMITED if limits.exist else claim_statements.ADD
     return [
-        Step(add, _added(claims, amounts, classes) | {"now": now}),
+        Step(add, added | {"now": now}),
+        *record,
         *lock,
         Step(claim_statements.ADVANCE, {"providers": uuids, "now": now}),
         Step(claim_statements.RESERVE, _reserved(sizes)),
@@ -131,12 +138,15 @@ def plan_new(
     known_owners: KnownOwners,
     claims: collections.abc.Sequence[Claim],
     known_limits: KnownLimits | None = None,
+    is_recorded: bool = False,
 ) -> list[Step] | None:
     """Return the steps of ``plan_claims``, and one that reads the generations.
 
     It returns (uuid, generation) of each provider.
     """
-    steps = plan_claims(conn, known_names, known_owners, claims, known_limits)
+    steps = plan_claims(
+        conn, known_names, known_owners, claims, known_limits, is_recorded
+    )
     if steps is None:
         return None
     uuids = sorted({amount.provider_uuid for each in claims for amount in each.amounts})
@@ -202,10 +212,15 @@ def _count_usage(
     ]
 
 
-def plan_release(uuid: str, known_limits: KnownLimits | None = None) -> list[Step]:
+def plan_release(
+    uuid: str,
+    known_limits: KnownLimits | None = None,
+    record: collections.abc.Sequence[Step] = (),
+) -> list[Step]:
     """Return the steps that delete a consumer that has a record and allocations.
 
-    Without ``known_limits``, no project has one.
+    Without ``known_limits``, no project has one. ``record`` are the steps that record
+    the change for the feed.
     """
     steps: tuple[sa.Executable, ...] = (
         claim_statements.DELETE_CONSUMER,
@@ -224,7 +239,8 @@ def plan_release(uuid: str, known_limits: KnownLimits | None = None) -> list[Ste
             claim_statements.FREE,
             claim_statements.DELETE_LIMITED_CONSUMER,
         )
-    return [Step(statement, {"consumer": uuid}) for statement in steps]
+    first, *others = [Step(statement, {"consumer": uuid}) for statement in steps]
+    return [first, *record, *others]
 
 
 def _require_names(classes: dict[str, int]) -> list[Step]:

@@ -15,7 +15,7 @@ from placement.db.arrays import array as _array
 from placement.db.arrays import count as _count
 from placement.db.arrays import rows as _rows
 from placement.db.batch import required
-from placement.objects import limit_statements
+from placement.objects import change, limit_statements
 from placement.objects.consumer import has_allocations
 
 _allocations = tables.allocations
@@ -174,8 +174,19 @@ def _require_names() -> sa.Select[typing.Any]:
     return required(_count(named) == sa.bindparam("class_count", type_=_INT))
 
 
+def _record() -> sa.Insert:
+    """Record for the feed that new consumers, at generation 1, have allocations."""
+    changed = _rows("changed", consumers=_TEXT)
+    return change.insert_from(
+        tables.changes.c.consumer_uuid,
+        sa.select(changed.c.consumers, sa.literal_column("1")),
+        sa.literal_column(f"'{change.ALLOCATIONS}'", _TEXT),
+    )
+
+
 ADD = _add(has_limits=False)
 ADD_LIMITED = _add(has_limits=True)
+RECORD = _record()
 LOCK = (
     sa.select(_providers.c.id)
     .where(_is_named())

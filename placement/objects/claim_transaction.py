@@ -21,6 +21,7 @@ from placement.db.batch import Step
 from placement.db.usage_counters import UsageKey
 from placement.objects import (
     capacity,
+    change,
     consumer,
     limit_statements,
     limited_usage,
@@ -149,6 +150,9 @@ def replace(
     capacity.require(reservations, changes, offers)
     steps = _write_consumers(conn, claims, cleared)
     steps += _insert_allocations(reservations)
+    steps += change.of_consumers(
+        conn, change.ALLOCATIONS, _generations(claims, cleared)
+    )
     emptied = {claim.consumer for claim in claims if not claim.amounts}
     advanced = {each.key.provider_id for each in reservations}
     advanced |= {
@@ -193,7 +197,7 @@ def release(conn: sa.Connection, uuid: str, has_limits: bool = False) -> bool:
     ]
     deleted = list(map(Deleted._make, batch.run(conn, steps)))
     if deleted:
-        _free(conn, deleted)
+        _free(conn, uuid, deleted)
         return False
     if not limited_usage.has_limits(conn):
         raise exception.ConsumerNotFound(uuid=uuid)
@@ -208,14 +212,18 @@ def _release_limited(conn: sa.Connection, uuid: str) -> None:
     deleted = list(map(Deleted._make, batch.run(conn, steps)))
     if not deleted:
         raise exception.ConsumerNotFound(uuid=uuid)
-    _free(conn, deleted)
+    _free(conn, uuid, deleted)
     limited_usage.count(conn, _usage_changes(conn, (), (), consumers, deleted, {}))
 
 
-def _free(conn: sa.Connection, deleted: collections.abc.Sequence[Deleted]) -> None:
+def _free(
+    conn: sa.Connection, uuid: str, deleted: collections.abc.Sequence[Deleted]
+) -> None:
     changes = _changes([], deleted)
     changed = {key.provider_id for key in changes}
-    capacity.free(conn, resource_provider.advancing(conn, set(), changed), changes)
+    steps = change.of_consumers(conn, change.ALLOCATIONS, {uuid: None})
+    steps += resource_provider.advancing(conn, set(), changed)
+    capacity.free(conn, steps, changes)
 
 
 _DELETE_UNLIMITED_CONSUMER = sa.delete(_consumers).where(
@@ -282,15 +290,7 @@ def _write_consumers(
     Inserts the owners that do not exist yet.
     """
     staying = {claim.consumer: claim for claim in claims if claim.amounts}
-    # A record without allocations counts as absent unless its generation was given:
-    # the consumer is created again, at generation 1 and without a type.
-    holders = {each.consumer for each in cleared.deleted}
-    kept = {
-        uuid: each
-        for uuid, each in cleared.consumers.items()
-        if uuid in staying
-        and (uuid in holders or staying[uuid].generation == each.generation)
-    }
+    kept = _kept_records(claims, cleared)
     gone = [each for uuid, each in cleared.consumers.items() if uuid not in kept]
     steps = consumer.deleting(gone)
     if not staying:
@@ -302,6 +302,39 @@ def _write_consumers(
     new = [uuid for uuid in staying if uuid not in kept]
     steps += consumer.advancing(list(kept.values()), owners)
     return steps + consumer.creating(sorted(new), owners)
+
+
+def _kept_records(
+    claims: collections.abc.Sequence[Claim], cleared: Cleared
+) -> dict[str, Consumer]:
+    """Return the records that are advanced, by uuid.
+
+    A record without allocations counts as absent unless its generation was given: the
+    consumer is created again, at generation 1 and without a type.
+    """
+    holders = {each.consumer for each in cleared.deleted}
+    given = {claim.consumer: claim.generation for claim in claims if claim.amounts}
+    return {
+        uuid: each
+        for uuid, each in cleared.consumers.items()
+        if uuid in given and (uuid in holders or given[uuid] == each.generation)
+    }
+
+
+def _generations(
+    claims: collections.abc.Sequence[Claim], cleared: Cleared
+) -> dict[str, int | None]:
+    """Return the new generations of the consumers whose allocations change.
+
+    None for those that hold nothing any more.
+    """
+    kept = _kept_records(claims, cleared)
+    found: dict[str, int | None] = {each.consumer: None for each in cleared.deleted}
+    for claim in claims:
+        if claim.amounts:
+            record = kept.get(claim.consumer)
+            found[claim.consumer] = 1 if record is None else record.generation + 1
+    return found
 
 
 def _insert_allocations(

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from placement import exception
 from placement.db import revision, tables, transaction
-from placement.objects import claim_transaction, consumer
+from placement.objects import change, claim_transaction, consumer
 
 if typing.TYPE_CHECKING:
     from placement.context import RequestContext
@@ -37,7 +37,7 @@ class Hold(typing.NamedTuple):
 
 
 def add(
-    conn: sa.Connection, consumers: collections.abc.Iterable[str], seconds: int
+    conn: sa.Connection, consumers: collections.abc.Collection[str], seconds: int
 ) -> None:
     """Let the allocations of consumers, by uuid, expire after ``seconds``."""
     held = sa.select(
@@ -50,6 +50,7 @@ def add(
             include_defaults=False,
         )
     )
+    change.record_consumers(conn, change.HOLD, consumers)
 
 
 def confirm(conn: sa.Connection, uuid: str) -> None:
@@ -59,6 +60,7 @@ def confirm(conn: sa.Connection, uuid: str) -> None:
     )
     if not confirmed.rowcount:
         raise exception.HoldNotFound(uuid=uuid)
+    change.record_consumers(conn, change.HOLD, [uuid])
 
 
 def extend(conn: sa.Connection, uuid: str, seconds: int) -> int:
@@ -73,6 +75,7 @@ def extend(conn: sa.Connection, uuid: str, seconds: int) -> int:
     )
     if not extended.rowcount:
         raise exception.HoldNotFound(uuid=uuid)
+    change.record_consumers(conn, change.HOLD, [uuid])
     expires_at: int | None = conn.scalar(
         sa.select(_holds.c.expires_at).where(_is_of(uuid))
     )

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from placement import exception
 from placement.db import batch, lists, names, predicates, tables
+from placement.objects import change as changes
 from placement.objects import resource_provider
 from placement.objects.resource_provider import ProviderChildren, ResourceProvider
 
@@ -191,7 +192,9 @@ def add(
     Raises ResourceProviderNotFound when the provider was deleted, and
     InventoryExists.
     """
-    generation = resource_provider.advance_generation(conn, provider)
+    generation = resource_provider.advance_generation(
+        conn, provider, kind=changes.INVENTORY
+    )
     if find(conn, provider, wanted.resource_class_id) is not None:
         raise exception.InventoryExists(uuid=provider.uuid, resource_class=class_name)
     _insert(conn, provider, [wanted])

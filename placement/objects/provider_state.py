@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from placement import exception, uuids
 from placement.db import revision, tables, transaction
+from placement.objects import change as feed
 from placement.objects import resource_provider, tree
 
 if typing.TYPE_CHECKING:
@@ -104,6 +105,7 @@ def put(conn: sa.Connection, uuid: str, change: Change, caller: "Caller") -> Sta
         )
     if not _set(conn, ids, change.state, sa.true()):
         raise resource_provider.changed_meanwhile()
+    feed.record(conn, feed.STATE, ids)
     _add_rows(conn, ids, change, caller)
     return get(conn, uuid)
 
@@ -133,6 +135,7 @@ def _expire(conn: sa.Connection, ids: list[int]) -> None:
         id_ for id_ in ids if _set(conn, [id_], IN_SERVICE, _is_expired(_providers))
     ]
     if expired:
+        feed.record(conn, feed.STATE, expired)
         _add_rows(conn, expired, change, None)
 
 

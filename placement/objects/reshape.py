@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from placement import exception
 from placement.db import names
 from placement.objects import (
+    change,
     claim_transaction,
     inventory,
     resource_class,
@@ -60,7 +61,11 @@ def reshape(
         provider = providers[shape.provider_uuid]
         try:
             resource_provider.advance_generation(
-                conn, provider, int(shape.generation), by=2 if shape.inventories else 1
+                conn,
+                provider,
+                int(shape.generation),
+                by=2 if shape.inventories else 1,
+                kind=change.INVENTORY,
             )
         except exception.ConcurrentUpdate as raced:
             raise _stale(provider.uuid, "another", shape.generation) from raced

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from placement import exception, excerpt
 from placement.db import locks, names, tables
+from placement.objects import change
 
 _classes = tables.resource_classes
 _inventories = tables.inventories
@@ -96,6 +97,7 @@ def rename(conn: sa.Connection, name: str, new_name: str) -> ResourceClass:
         # Another transaction deleted or renamed it after it was read.
         raise exception.ResourceClassNotFound(name=name)
     names.advance_revision(conn)
+    change.record_class(conn, found.id)
     return get_by_name(conn, new_name)
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from placement import exception, uuids
 from placement.db import batch, lists, locks, revision, tables, transaction
 from placement.db.batch import Step
+from placement.objects import change
 
 # Start of the message of a claim that lost a race; clients match on it.
 REFUSED_CLAIM = "Inventory and/or allocations changed while attempting to allocate: "
@@ -203,8 +204,12 @@ def advance_generation(
     provider: ResourceProvider,
     given: int | None = None,
     by: int = 1,
+    *,
+    kind: str,
 ) -> int:
     """Advance the provider's generation; the first write of every change to it.
+
+    ``kind`` is the kind of the change for the feed, see ``change``.
 
     ``given`` is the generation that the client has read, or None if the request has
     none. One UPDATE compares and advances the stored generation, so of two writers
@@ -219,30 +224,45 @@ def advance_generation(
     if given is not None:
         if not 0 <= given < 2**31 - by or not _try_advance(conn, provider, by, given):
             raise _stale(provider, given)
+        change.record(conn, kind, [provider.id])
         return given + by
     if not _try_advance(conn, provider, by, None):
         raise exception.ResourceProviderNotFound(uuid=provider.uuid)
+    change.record(conn, kind, [provider.id])
     advanced = batch.run_one(conn, _GENERATION, {"advanced": provider.id})
     generation: int = advanced.scalar_one()
     return generation
 
 
-def advance_by_uuid(conn: sa.Connection, uuid: str, given: int) -> ResourceProvider:
+def advance_by_uuid(
+    conn: sa.Connection, uuid: str, given: int, *, kind: str
+) -> ResourceProvider:
     """Advance the generation of a provider that was not read yet, if it is ``given``.
+
+    ``kind`` is as in ``advance_generation``.
 
     Returns the provider with its new generation.
     Raises ResourceProviderNotFound and ConcurrentUpdate.
     """
+    provider = _try_advance_by_uuid(conn, uuid, given)
+    if provider is None:
+        raise _stale(get_by_uuid(conn, uuid), given)
+    change.record(conn, kind, [provider.id])
+    return provider
+
+
+def _try_advance_by_uuid(
+    conn: sa.Connection, uuid: str, given: int
+) -> ResourceProvider | None:
     values = {"wanted": uuids.canonical_or_same(uuid), "given": given}
     if 0 <= given < 2**31 - 1:
         values |= {"by": 1, "now": tables.utcnow()}
         if conn.dialect.update_returning:
             row = batch.run_one(conn, _ADVANCE_BY_UUID_RETURNING, values).first()
-            if row is not None:
-                return ResourceProvider._make(row)
-        elif batch.run_one(conn, _ADVANCE_BY_UUID, values).rowcount == 1:
+            return None if row is None else ResourceProvider._make(row)
+        if batch.run_one(conn, _ADVANCE_BY_UUID, values).rowcount == 1:
             return get_by_uuid(conn, uuid)
-    raise _stale(get_by_uuid(conn, uuid), given)
+    return None
 
 
 def _stale(provider: ResourceProvider, given: int) -> exception.ConcurrentUpdate:
@@ -324,8 +344,10 @@ def advancing(
     return [*steps, _ADVANCE_ALL.step(moving, {"now": tables.utcnow()})]
 
 
-def show_change(conn: sa.Connection, provider: ResourceProvider) -> None:
+def show_change(conn: sa.Connection, provider: ResourceProvider, kind: str) -> None:
     """Advance the provider's revision; its generation and time of change stay.
+
+    ``kind`` is as in ``advance_generation``.
 
     Locks the provider, as every change of it does.
 
@@ -341,6 +363,7 @@ def show_change(conn: sa.Connection, provider: ResourceProvider) -> None:
     )
     if updated.rowcount != 1:
         raise changed_meanwhile()
+    change.record(conn, kind, [provider.id])
 
 
 def generations(

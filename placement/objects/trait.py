@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from placement import exception
 from placement.db import batch, names, tables
 from placement.db.batch import Step
-from placement.objects import resource_provider
+from placement.objects import change, resource_provider
 from placement.objects.association import Associations
 from placement.objects.resource_provider import ProviderChildren, ResourceProvider
 
@@ -139,7 +139,9 @@ def replace_all(
         return provider, present
     try:
         # Every change of traits advances the generation, so ``present`` is current.
-        resource_provider.advance_generation(conn, provider, provider.generation)
+        resource_provider.advance_generation(
+            conn, provider, provider.generation, kind=change.TRAITS
+        )
     except exception.ConcurrentUpdate as stale:
         raise exception.StaleGeneration() from stale
     return get_all_by_resource_provider(conn, provider.uuid, steps)
@@ -150,5 +152,5 @@ def remove_all(conn: sa.Connection, provider: ResourceProvider) -> None:
     resource_provider.lock(conn, [provider.id])
     present = _ASSOCIATIONS.members(conn, provider.id)
     if steps := _ASSOCIATIONS.replace_steps(provider.id, present, set()):
-        resource_provider.advance_generation(conn, provider)
+        resource_provider.advance_generation(conn, provider, kind=change.TRAITS)
         batch.run(conn, steps)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from placement import exception, excerpt
 from placement.db import batch, revision, tables
 from placement.db.batch import Step
-from placement.objects import resource_provider
+from placement.objects import change, resource_provider
 from placement.objects.resource_provider import Description, ResourceProvider
 
 _providers = tables.resource_providers
@@ -42,6 +42,7 @@ def create(
     steps = [Step(_ADD, values)]
     if parent is None:
         steps.append(Step(_SET_OWN_ROOT, {"new": uuid}))
+    steps += change.of_provider(conn, uuid, generation=0)
     return resource_provider.describe(conn, uuid, after=steps)
 
 
@@ -117,15 +118,19 @@ def update(
     Raises BadRequest for an invalid parent, and DuplicateName.
     """
     provider = resource_provider.get_by_uuid(conn, before.uuid)
+    changed: list[int] = []
     if parent_uuid != before.parent_provider_uuid:
-        _move(conn, provider, parent_uuid, may_reparent)
+        changed += _move(conn, provider, parent_uuid, may_reparent)
     _require_name_free(conn, provider, name)
     # An unchanged name must not change updated_at.
-    conn.execute(
+    renamed = conn.execute(
         sa.update(_providers)
         .where(_providers.c.id == provider.id, _providers.c.name.is_distinct_from(name))
         .values(name=name)
     )
+    if renamed.rowcount:
+        changed.append(provider.id)
+    change.record(conn, change.PROVIDER, changed)
     return resource_provider.describe(conn, provider.uuid)
 
 
@@ -149,7 +154,8 @@ def _move(
     provider: ResourceProvider,
     parent_uuid: str | None,
     may_reparent: bool,
-) -> None:
+) -> list[int]:
+    """Move the provider and its subtree; return the ids of the subtree."""
     prefix = f"Unable to save resource provider {provider.uuid}: "
     parent = None
     if parent_uuid is not None:
@@ -169,6 +175,7 @@ def _move(
             reason=prefix + "creating loop in the provider tree is not allowed."
         )
     _write_place(conn, provider, parent, subtree)
+    return subtree
 
 
 def _locked_subtree(
@@ -279,6 +286,8 @@ def delete(conn: sa.Connection, uuid: str) -> None:
     if gone.rowcount == 0:
         # Another transaction deleted it while this one waited for the lock.
         raise exception.ResourceProviderNotFoundForDelete(uuid=uuid)
+    if steps := change.of_provider(conn, provider.uuid, generation=None):
+        batch.run(conn, steps)
 
 
 def _exists(conn: sa.Connection, condition: sa.ColumnElement[bool]) -> bool:

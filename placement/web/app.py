@@ -18,6 +18,7 @@ from placement.api.microversion import MAX_VERSION
 from placement.api.reply import JSON
 from placement.web import (
     capacity,
+    changes,
     claims,
     explain,
     health,
@@ -41,6 +42,7 @@ if typing.TYPE_CHECKING:
 BLUEPRINTS: tuple[flask.Blueprint, ...] = (
     capacity.blueprint,
     claims.blueprint,
+    changes.blueprint,
     explain.blueprint,
     health.blueprint,
     holds.blueprint,

@@ -27,7 +27,7 @@ from gunicorn.workers import gthread
 from placement.api import errors
 from placement.exception import PlacementError
 from placement.middleware import request_id
-from placement.web import shutdown
+from placement.web import shutdown, threads
 
 # How long a thread waits for the next request before it returns the connection.
 WAIT_MS = 10
@@ -77,6 +77,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
 
     def init_process(self) -> None:
         parser.RequestParser.mesg_class = _Request
+        threads.count = self.cfg.threads
         super().init_process()
 
     def handle_error(

@@ -24,6 +24,9 @@ DEFAULT_HEADERS = {
     "x-auth-token": "admin",
     "x-roles": "admin,service",
 }
+# Of the service that answers the examples.
+OPTIONS = {"changes": {"enabled": "true"}}
+
 BODY_HEADERS = {"content-type": "application/json"}
 
 ANY, MORE = "<any>", "<more>"

@@ -10,6 +10,7 @@ NewDefaults     ``enforce_new_defaults = true``, the default
 OldDefaults     ``enforce_new_defaults = false``: an admin may also reshape
 OpenPolicy      every user may do every operation
 CORS            ``http://valid.example.com`` is an allowed origin
+Feed            changes are recorded for ``GET /-/v1/changes``
 ==============  ==============================================================
 
 Fixtures that send requests before the story begins:
@@ -76,6 +77,7 @@ FIXTURES = {
         }
     ),
     "CORS": Fixture(options={"cors": {"allowed_origin": "http://valid.example.com"}}),
+    "Feed": Fixture(options={"changes": {"enabled": "true"}}),
     "EmptyProvider": Fixture(
         requests=(
             Request(

@@ -24,16 +24,15 @@ HEADINGS = {
 
 
 @pytest.mark.parametrize("page", [name for name, found in EXAMPLES.items() if found])
-def test_the_examples_of_a_page_are_correct(
-    page: str, application: server.Application
-) -> None:
+def test_the_examples_of_a_page_are_correct(page: str, database_url: str) -> None:
     wrong = []
-    for example in EXAMPLES[page]:
-        response = api_ref.send(application, example.request)
-        differences = api_ref.differences(example.response, response)
-        if differences:
-            where = f"api-ref/{page}:{example.line}: {example.request.first}"
-            wrong.append("\n".join([where, *differences]))
+    with server.in_process(database_url, api_ref.OPTIONS) as application:
+        for example in EXAMPLES[page]:
+            response = api_ref.send(application, example.request)
+            differences = api_ref.differences(example.response, response)
+            if differences:
+                where = f"api-ref/{page}:{example.line}: {example.request.first}"
+                wrong.append("\n".join([where, *differences]))
 
     assert not wrong, "\n\n".join(wrong)
 

@@ -39,7 +39,10 @@ CODES = {
     "UnknownPreferredTraits": "placement.ext.unknown_trait",
     "UnknownRoot": "placement.ext.unknown_root",
     "UnknownTraits": "placement.ext.unknown_trait",
+    "ChangesDisabled": "placement.ext.disabled",
+    "ChangesCompacted": "placement.ext.compacted",
     "ResultTooLarge": "placement.ext.too_large",
+    "LimitExceeded": "placement.ext.limit_exceeded",
 }
 
 # Failures at start have no status, and the base class has no kind.
