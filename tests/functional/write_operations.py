@@ -354,6 +354,17 @@ _STATES = (
     ),
 )
 
+_LIMITS = (
+    Write(
+        "set limits",
+        "PUT /-/v1/limits/project",
+        {"VCPU": 100, "CUSTOM_GPU": 5, "consumers": 9},
+        200,
+        200,
+    ),
+    Write("delete missing limits", "DELETE /-/v1/limits/project", None, 404, 404),
+)
+
 WRITES: tuple[Write, ...] = (
     *_STATES,
     *_TREES,
@@ -361,6 +372,7 @@ WRITES: tuple[Write, ...] = (
     *_ASSOCIATIONS,
     *_NAMES,
     *_CLAIMS,
+    *_LIMITS,
 )
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from tests.functional import invariants
 from tests.servers import databases, isolation_levels
-from tests.stress import contended_claims, contention, last_unit
+from tests.stress import contended_claims, contention, last_of_limit, last_unit
 
 ROUNDS = int(os.environ.get("PLACEMENT_TEST_RACE_ROUNDS", "60"))
 CLAIMS = int(os.environ.get("PLACEMENT_TEST_CLAIMS", "1000"))
@@ -44,6 +44,16 @@ def require_one_winner(url: str, rounds: int) -> None:
     if not url.startswith(databases.SQLITE):
         assert figures.blocked > rounds * 0.2
     assert not invariants.violations(url)
+
+
+def test_one_of_several_claims_for_the_last_unit_of_a_limit_succeeds(
+    database_url: str,
+) -> None:
+    services = contention.in_process_services([database_url])
+    figures = last_of_limit.run(services, database_url, ROUNDS // 2, SEED)
+
+    assert not figures.violations, "\n".join(figures.violations)
+    assert figures.winners == {1: ROUNDS // 2}
 
 
 def level_of_new_connections(url: str) -> str:
