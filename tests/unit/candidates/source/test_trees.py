@@ -165,7 +165,9 @@ def test_a_renamed_class_is_shown_by_its_new_name(engine, version):
 
 
 KINDS_OF_CHANGE = (
-    *("used", "offer", "traits", "aggregates", "state", "parent", "uuid"),
+    *("used", "offer", "traits", "aggregates", "parent", "uuid"),
+    # Less often than the others: most providers are in service.
+    *("used", "offer", "traits", "aggregates", "parent", "state"),
 )
 
 
@@ -224,7 +226,7 @@ def test_no_answer_is_stale_after_many_changes(engine, seed):
             assert answer == worlds.ask(worlds.context_of(engine), query), (step, query)
             assert answer == worlds.ask(context, query)
             answers.add(answer)
-    assert len(answers) > 1
+    assert len(answers) > 2
 
 
 @pytest.mark.parametrize("revision", [1, 5, 99])
