@@ -23,6 +23,9 @@ from placement.candidates.sql.reader import Reader
 from placement.objects.claim_request import Amount
 from placement.objects.group import Membership
 
+# Trees of the first page, of which the first that has room is taken.
+PAGE_MIN = 4
+
 # Candidates of one tree among which PACK, SPREAD and weights choose.
 PER_TREE_MAX = 100
 
@@ -108,6 +111,7 @@ class Asked:
             picker.trees,
             picker.cache,
             count,
+            PAGE_MIN,
         )
         pages = picker.budget.outside(source.pages(place=place))
         for anchors in self._solver.anchors(pages, source.note):

@@ -6,6 +6,7 @@ from a copy of the trees, and the engine of the search looks at that copy.
 
 import collections
 import collections.abc
+import contextlib
 import typing
 import zlib
 
@@ -13,17 +14,25 @@ import sqlalchemy as sa
 
 from placement import exception
 from placement.candidates.model import Members, Tree
-from placement.candidates.pick.asked import Asked
+from placement.candidates.pick.asked import PAGE_MIN, Asked
 from placement.candidates.pick.cloud import Cloud
 from placement.candidates.pick.model import Order, Picked, Preferences, Wanted
 from placement.candidates.query import plan as plans
 from placement.candidates.query import resolve
 from placement.candidates.search import cache_of
 from placement.candidates.solve.limits import Budget
+from placement.candidates.source import scan
 from placement.candidates.source.snapshots import SnapshotReader
-from placement.candidates.source.trees import Trees
-from placement.candidates.sql.reader import Reader
-from placement.db import tables
+from placement.candidates.source.trees import Trees, page_from
+from placement.candidates.sql import statements
+from placement.candidates.sql.reader import (
+    NAMES_REVISION,
+    Prefetch,
+    Reader,
+    SnapshotRequiredError,
+    has_fast_batches,
+)
+from placement.db import postgresql, tables
 from placement.objects import group
 from placement.objects.group import Membership
 
@@ -31,6 +40,9 @@ if typing.TYPE_CHECKING:
     from placement.context import RequestContext
 
 _providers = tables.resource_providers
+
+# Providers that have changed within this time come with their details.
+_DETAILS_MICROSECONDS = 60_000_000
 
 # Roots that were refused, by id, with the members that they had then.
 Refused = dict[int, Members]
@@ -53,21 +65,64 @@ def pick(
 ) -> list[Picked]:
     """Return a candidate for each of ``wanted``, in their order.
 
-    All of them fit at the same time, as the snapshot of ``conn`` has it. A root of
+    All of them fit at the same time, in one snapshot of the database. A root of
     ``refused`` is left out while it is as it was then.
 
     Raises NothingFitsError; what ``search`` raises; UnknownExcludedRoot; UnknownTraits
     and GroupPolicyConflict.
     """
-    return _Picker(conn, context, preferences, refused).run(wanted)
+    prefetch = _prefetch(context, wanted, preferences)
+    if prefetch is not None and has_fast_batches(conn):
+        with (
+            postgresql.autocommit(conn) as is_autocommit,
+            contextlib.suppress(SnapshotRequiredError),
+        ):
+            if is_autocommit:
+                batches = cache_of(context).batches
+                reader = Reader(conn, prefetch, batches, only_batch=True)
+                return _Picker(reader, context, preferences, refused).run(wanted)
+    return _Picker(Reader(conn), context, preferences, refused).run(wanted)
+
+
+def _prefetch(
+    context: "RequestContext",
+    wanted: collections.abc.Sequence[Wanted],
+    preferences: Preferences,
+) -> Prefetch | None:
+    """Return what a pick reads if the first page is enough; None: it is probably not.
+
+    Providers that have changed lately come with their details.
+    """
+    cache, request = cache_of(context), wanted[0].request
+    if (
+        preferences != Preferences()
+        or cache.tree_size is None
+        or len({one.query for one in wanted}) > 1
+    ):
+        return None
+    values = [NAMES_REVISION, *resolve.prefetchable(request.groups)]
+    if cache.sharing_trait_id is not None:
+        values.append(statements.any_sharing(cache.sharing_trait_id))
+    values.append(statements.any_nested())
+    page = scan.first_page(len(wanted), cache.tree_size, PAGE_MIN)
+    return Prefetch(
+        tuple(values),
+        page_from(_place(wanted[0]), page.provider_count),
+        max(0, cache.newest_picked - _DETAILS_MICROSECONDS),
+    )
+
+
+def _place(wanted: Wanted) -> int:
+    """Return the place at which the hosts of a consumer begin; never 0."""
+    return zlib.crc32(wanted.consumer.encode()) | 1
 
 
 class _Picker:
-    """Picks in the snapshot of ``conn``."""
+    """Picks in the snapshot of ``reader``."""
 
     def __init__(
         self,
-        conn: sa.Connection,
+        reader: Reader,
         context: "RequestContext",
         preferences: Preferences,
         refused: Refused,
@@ -76,9 +131,10 @@ class _Picker:
         self.preferences = preferences
         self.refused = refused
         self.cache = cache_of(context)
-        self.reader = Reader(conn)
+        self.reader = reader
         self.budget = Budget(context.settings.placement.candidates_search_seconds_max)
         sharing_trait_id = resolve.find_sharing_trait(self.reader, self._names)
+        self.cache.sharing_trait_id = sharing_trait_id
         self.trees = Trees(
             self.reader,
             SnapshotReader(self.reader, self._names, self.cache.bits, sharing_trait_id),
@@ -90,11 +146,11 @@ class _Picker:
         self.cloud = Cloud(self._sharing_trees)
         self.members: Membership | None = None
         if preferences.group is not None:
-            self.members = group.read(conn, preferences.group)
+            self.members = group.read(reader.conn, preferences.group)
         self._counts = dict(self.members.counts) if self.members is not None else {}
         # Domains in which the members of a group do not fit together.
         self._barred: frozenset[int] = frozenset()
-        self._excluded = self._find_excluded(conn, preferences.excluded)
+        self._excluded = self._find_excluded(preferences.excluded)
         self.weights = self._find_weights(preferences.prefer)
 
     def run(self, wanted: collections.abc.Sequence[Wanted]) -> list[Picked]:
@@ -155,6 +211,7 @@ class _Picker:
             picked.append(asked.take(candidate, one.consumer))
             for each in self._asked.values():
                 each.note_taken(candidate.tree)
+        self.cache.newest_picked = max(self.cache.newest_picked, self.reader.newest)
         return picked
 
     def _ask(self, wanted: Wanted, count: int) -> "Asked":
@@ -168,7 +225,7 @@ class _Picker:
         if self._is_ranked:
             asked.rank()
         else:
-            asked.scan(zlib.crc32(wanted.consumer.encode()), count)
+            asked.scan(_place(wanted), count)
         return asked
 
     @property
@@ -188,12 +245,10 @@ class _Picker:
             self.members.domains_of(root_id)
         )
 
-    def _find_excluded(
-        self, conn: sa.Connection, uuids: frozenset[str]
-    ) -> dict[int, str]:
+    def _find_excluded(self, uuids: frozenset[str]) -> dict[int, str]:
         if not uuids:
             return {}
-        rows = conn.execute(
+        rows = self.reader.conn.execute(
             sa.select(_providers.c.id, _providers.c.uuid).where(
                 _providers.c.uuid.in_(sorted(uuids)),
                 _providers.c.id == _providers.c.root_provider_id,
@@ -209,6 +264,8 @@ class _Picker:
         self, prefer: collections.abc.Mapping[str, float]
     ) -> list[tuple[int, float]]:
         """Return the weights by the bits of their trait."""
+        if not prefer:
+            return []
         try:
             ids = self._names.trait_ids(
                 self.reader.conn, list(prefer), self.reader.names_revision

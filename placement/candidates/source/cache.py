@@ -39,6 +39,8 @@ class TreeCache:
         self.newest: LRUCache[Read, int] = LRUCache(_HINTS_MAX, lambda hint: 1)
         # The count of a need that no provider met, by the request.
         self.unmet: LRUCache[object, Read] = LRUCache(_HINTS_MAX, lambda hint: 1)
+        # The newest revision that any pick has seen.
+        self.newest_picked = 0
         # The average number of providers in a tree, of the page that was read last.
         self.tree_size: int | None = None
         # The id of the trait of sharing providers, as it was read last.

@@ -7,7 +7,6 @@ database narrows the rest. A random order takes samples.
 """
 
 import collections.abc
-import functools
 import math
 import random
 import typing
@@ -53,12 +52,12 @@ class Page(typing.NamedTuple):
     provider_count: int
 
 
-def first_page(wanted: int | None, tree_size: int) -> Page:
+def first_page(wanted: int | None, tree_size: int, page_min: int = PAGE_MIN) -> Page:
     """Return the size of the first page.
 
     The search will probably need ``wanted`` trees, of about ``tree_size`` providers.
     """
-    trees = PAGE_MAX if wanted is None else max(PAGE_MIN, min(wanted, PAGE_MAX))
+    trees = PAGE_MAX if wanted is None else max(page_min, min(wanted, PAGE_MAX))
     return Page(trees, min(trees * tree_size, _PROVIDERS_MAX))
 
 
@@ -78,6 +77,7 @@ class Scan:
         trees: Trees,
         cache: TreeCache,
         wanted: int | None,
+        page_min: int = PAGE_MIN,
     ) -> None:
         self._reader = reader
         self._plan = plan
@@ -87,7 +87,7 @@ class Scan:
         if cache.tree_size is None:
             cache.tree_size = 1 if trees.is_flat() else _TREE_SIZE_GUESS
         self._tree_size = cache.tree_size
-        self._page = first_page(wanted, self._tree_size)
+        self._page = first_page(wanted, self._tree_size, page_min)
         self._able = 0
         # The count of a need that no provider meets.
         self.unmet: Read | None = None
@@ -99,9 +99,9 @@ class Scan:
     def pages(self, chance: random.Random | None = None, place: int = 0) -> Pages:
         """Yield trees that may serve the request, in the order of root ids.
 
-        With ``chance`` they come in random order. With a ``place`` they begin after the
-        root id that is ``place`` modulo the greatest id, and the others follow. The
-        number of statements per page does not grow with that of trees.
+        With ``chance`` they come in random order. With a ``place``, any number, they
+        begin at another tree, and those before it follow. The number of statements per
+        page does not grow with that of trees.
         """
         bound = self._bound_roots()
         if bound is not None:
@@ -113,23 +113,22 @@ class Scan:
         if chance is not None:
             yield from self._random(chance, rarest)
         elif rarest is not None:
-            yield from self._from(place, functools.partial(self._with_need, rarest))
+            yield from self._with_need(rarest, place)
+        elif place:
+            yield from self._from(place)
         else:
-            yield from self._from(place, self._in_order)
+            yield from self._in_order(0)
 
-    def _from(
-        self, place: int, pages_after: collections.abc.Callable[[int], Pages]
-    ) -> Pages:
-        """Yield the trees after a place, and then those up to it."""
-        start = 0
-        if place:
-            start = place % (self._reader.value(statements.greatest_id()) or 1)
-        yield from pages_after(start)
-        if not start:
-            return
-        for page in pages_after(0):
-            yield [tree for tree in page if tree.root.id <= start]
-            if not page or page[-1].root.id > start:
+    def _from(self, place: int) -> Pages:
+        """Yield trees from a place on, in their order, and then those before it."""
+        found, is_last = self._trees.from_place(place, self._page.provider_count)
+        yield self._trees.of(found)
+        if not is_last:
+            yield from self._in_order(found[-1][0])
+        for page in self._in_order(0):
+            before = [tree for tree in page if not found or tree.root.id < found[0][0]]
+            yield before
+            if len(before) < len(page):
                 return
 
     def _bound_roots(self) -> list[int] | None:
@@ -178,14 +177,17 @@ class Scan:
     def _few(self) -> int:
         return max(RARE_MAX, _RARE_FACTOR * self._page.tree_count)
 
-    def _with_need(self, need: Need, after: int) -> Pages:
-        """Yield the trees that meet a need, and whose roots follow ``after``."""
+    def _with_need(self, need: Need, place: int) -> Pages:
+        """Yield the trees that meet a need; a ``place`` turns the first page."""
         # All of a rare need is one page, as each page reads all that meet it.
         size = self._few() if self._trees.is_flat() else self._page.tree_count
-        tree_count = 0
+        after = tree_count = 0
         while True:
             found = self._trees.with_need(need, after, size)
             trees = self._trees.of(found)
+            if trees and not tree_count:
+                middle = place % len(trees)
+                trees = trees[middle:] + trees[:middle]
             tree_count += len(trees)
             if tree_count > self._few():
                 self._cache.needs.note(need, False)

@@ -96,7 +96,15 @@ class Trees:
         They have ``provider_count`` providers at most, unless the first tree has more.
         The second value says whether they are the last trees.
         """
-        found = self._reader.page(page_after(root_id, provider_count))
+        return self._whole(page_after(root_id, provider_count), provider_count)
+
+    def from_place(self, place: int, provider_count: int) -> tuple[list[Row], bool]:
+        """Do what ``after`` does, for the root id ``place`` modulo the greatest id."""
+        return self._whole(page_from(place, provider_count), provider_count)
+
+    def _whole(self, page: Read, provider_count: int) -> tuple[list[Row], bool]:
+        """Return the rows of whole trees, and whether they are the last ones."""
+        found = self._reader.page(page)
         if len(found) <= provider_count:
             return found, True
         # Rows ascend, and (root id,) is less than every row of that root.
@@ -131,6 +139,11 @@ class Trees:
             return []
         sharing = statements.sharing_members(sharing_trait_id)
         return self.of(self._reader.members(sharing))
+
+
+def page_from(place: int, provider_count: int) -> Read:
+    """Return the read of ``Trees.from_place``, so that callers can prefetch it."""
+    return statements.members_from(place, provider_count + 1)
 
 
 def page_after(root_id: int, provider_count: int) -> Read:

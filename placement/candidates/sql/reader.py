@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from placement.candidates.lru import LRUCache
 from placement.candidates.sql import provider_rows, rows
 from placement.candidates.sql.rows import Row
-from placement.db import names
+from placement.db import names, prepared
 
 _NEWEST = "newest"
 _NULL = sa.cast(sa.null(), sa.Text)
@@ -57,10 +57,10 @@ class Prefetch(typing.NamedTuple):
 
 
 class Batches:
-    """Compiles each batch once, and runs it."""
+    """Builds each batch once, and runs it, prepared where the database allows it."""
 
     def __init__(self) -> None:
-        self._batches: LRUCache[tuple[object, ...], rows.Text] = LRUCache(
+        self._batches: LRUCache[tuple[object, ...], _Batch] = LRUCache(
             _BATCHES_MAX, lambda batch: 1
         )
 
@@ -80,10 +80,26 @@ class Batches:
         batch = self._batches.find(key)
         if batch is None:
             statement = batch_of(selects, page, has_details)
-            batch = rows.compile_text(statement, conn.dialect, given)
+            batch = _Batch(statement, rows.compile_text(statement, conn.dialect, given))
             self._batches.add(key, batch)
         # The first two values of a row are never those of another.
-        return sorted(rows.read_text(conn, batch, given))
+        return sorted(batch.read(conn, given))
+
+
+class _Batch(typing.NamedTuple):
+    """A batch, and its text for databases that do not prepare it."""
+
+    statement: "sa.CompoundSelect[typing.Any]"
+    text: rows.Text
+
+    def read(self, conn: sa.Connection, given: Parameters) -> list[Row]:
+        statements = prepared.find(conn)
+        if statements is None:
+            return rows.read_text(conn, self.text, given)
+        # Planning a batch takes about as long as running a small one.
+        with statements.run(conn, [(self.statement, given)]) as result:
+            assert result.cursor is not None
+            return list(result.cursor.fetchall())
 
 
 def has_fast_batches(conn: sa.Connection) -> bool:

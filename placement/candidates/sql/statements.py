@@ -107,6 +107,11 @@ def members_after(root_id: int, provider_count: int) -> Read:
     return Read.of(_MEMBERS_AFTER, after=root_id, size=provider_count)
 
 
+def members_from(place: int, provider_count: int) -> Read:
+    """Do what ``members_after`` does, for the id ``place`` modulo the greatest id."""
+    return Read.of(_MEMBERS_FROM, place=place, size=provider_count)
+
+
 def members_of(root_ids: _Ids) -> Select:
     """Select the members of trees by their roots."""
     return _MEMBERS.where(is_one_of(_providers.c.root_provider_id, root_ids))
@@ -229,6 +234,13 @@ _MEMBERS: Select = sa.select(
 ).order_by(_providers.c.root_provider_id, _providers.c.id)
 _MEMBERS_AFTER: Select = _MEMBERS.where(
     _providers.c.root_provider_id > sa.bindparam("after")
+).limit(_int("size"))
+_numbered = _providers.alias("numbered")
+_MEMBERS_FROM: Select = _MEMBERS.where(
+    _providers.c.root_provider_id
+    > sa.select(
+        sa.bindparam("place", type_=sa.BigInteger) % sa.func.max(_numbered.c.id)
+    ).scalar_subquery()
 ).limit(_int("size"))
 _MEMBERS_OF_ONE: Select = _MEMBERS.where(
     _providers.c.root_provider_id == sa.bindparam("root_id")

@@ -174,7 +174,7 @@ KINDS_OF_CHANGE = (
 def change_one(chance, draw, providers, is_nested):
     """Change a provider of a world as the service could.
 
-    Return its name, and whether only its usage has changed.
+    Return the names of the providers that have changed, and whether only usage has.
     """
     one = chance.choice(providers)
     kind = chance.choice(KINDS_OF_CHANGE)
@@ -197,10 +197,12 @@ def change_one(chance, draw, providers, is_nested):
             below |= {other.name for other in providers if other.parent in below}
         above = [other.name for other in providers if other.name not in below]
         one.parent = chance.choice([None, *above])
+        # All of them have another root.
+        return below, False
     elif all(other.parent != one.name for other in providers):
         # It is deleted, and its id is given to a new provider.
         one.name += "x"
-    return one.name, kind == "used"
+    return {one.name}, kind == "used"
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -217,9 +219,10 @@ def test_no_answer_is_stale_after_many_changes(engine, seed):
     context = worlds.context_of(engine)
     answers = set()
     for step in range(2, 30):
-        name, is_usage = change_one(chance, draw, providers, is_nested)
-        definitions[name] = definitions.get(name, 1) if is_usage else step
-        revisions[name] = step
+        names, is_usage = change_one(chance, draw, providers, is_nested)
+        for name in names:
+            definitions[name] = definitions.get(name, 1) if is_usage else step
+            revisions[name] = step
         worlds.store(engine, providers, revisions=revisions, definitions=definitions)
         for query in chance.sample(questions, 3):
             answer = worlds.ask(context, query)
