@@ -13,7 +13,7 @@ import webob
 from placement import exception, sweeper
 from placement.caller import Caller
 from placement.db import revision, tables, transaction
-from placement.objects import claim, provider_state
+from placement.objects import change, claim, provider_state
 from placement.objects.claim_request import Amount, Claim
 from placement.objects.consumer import Owner
 from placement.objects.provider_state import Change
@@ -43,9 +43,9 @@ def context(
         yield made
 
 
-def put(context: typing.Any, provider: str, change: Change) -> provider_state.State:
+def put(context: typing.Any, provider: str, wanted: Change) -> provider_state.State:
     return transaction.write(
-        context, lambda conn: provider_state.put(conn, provider, change, CALLER)
+        context, lambda conn: provider_state.put(conn, provider, wanted, CALLER)
     )
 
 
@@ -196,6 +196,19 @@ def test_providers_return_to_service_when_their_time_has_passed(
     assert (returned.state, returned.until) == (provider_state.IN_SERVICE, None)
     assert returned.reason == provider_state.EXPIRED
     assert returned.user_id is returned.project_id is None
+
+
+def test_the_feed_records_each_change_of_a_state(context: typing.Any) -> None:
+    change.turn_on(context.engine)
+    put(context, NODE, CORDON._replace(until=later(context)))
+    let_pass(context, NODE)
+    provider_state.return_to_service(context)
+    columns = tables.changes.c
+    select = sa.select(columns.provider_uuid).where(columns.kind == change.STATE)
+    with context.engine.connect() as conn:
+        recorded = conn.scalars(select.order_by(columns.id)).all()
+    # Of the tree below it, too, when it is cordoned.
+    assert recorded == [NODE, write_operations.DEVICE, NODE]
 
 
 def test_only_the_current_time_of_a_provider_counts(context: typing.Any) -> None:
