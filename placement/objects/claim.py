@@ -57,7 +57,7 @@ def write(context: "RequestContext", claims: collections.abc.Sequence[Claim]) ->
     """
     try:
         _write(context, claims)
-    except exception.CapacityExceeded:
+    except (exception.CapacityExceeded, exception.LimitExceeded):
         # Expired holds give way before a claim is refused.
         if not hold.release_expired(context):
             raise

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from placement import exception, sweeper
 from placement.db import tables, transaction
-from placement.objects import allocation, claim, consumer, hold
+from placement.objects import allocation, claim, consumer, hold, limit
 from placement.objects.claim import Extras
 from placement.objects.claim_request import Amount, Claim
 from tests.functional import invariants
@@ -98,6 +98,23 @@ def test_an_expired_hold_gives_way_to_a_claim(context: typing.Any) -> None:
 
     assert not has_allocations(context, expired)
     assert has_allocations(context, running)
+
+
+def test_an_expired_hold_gives_way_to_a_claim_that_a_limit_refuses(
+    context: typing.Any,
+) -> None:
+    expired = held(context, 2)
+    transaction.write(
+        context,
+        lambda conn: limit.replace(conn, OWNER.project_id, {"VCPU": 3}),
+    )
+    with pytest.raises(exception.LimitExceeded):
+        claim.write(context, [claim_of(2)])
+    expire(context, expired)
+
+    claim.write(context, [claim_of(2)])
+
+    assert not has_allocations(context, expired)
 
 
 def test_a_confirmed_hold_stays(context: typing.Any) -> None:

@@ -73,11 +73,9 @@ def place(context: "RequestContext", request: PlaceRequest) -> bytes:
     NothingFitsError, and what ``claim.place`` raises except StoredAnswer and a lost
     race.
     """
-    if request.key is not None:
-        find = functools.partial(idempotency.find, key=request.key)
-        answer = transaction.read_before_write(context, find)
-        if answer is not None:
-            return answer
+    answer = _stored(context, request)
+    if answer is not None:
+        return answer
     end = time.monotonic() + _SECONDS_MAX
     refused: Refused = {}
     while True:
@@ -90,7 +88,7 @@ def place(context: "RequestContext", request: PlaceRequest) -> bytes:
                 continue
             if hold.release_expired(context):
                 continue
-            raise _no_candidate(context, request, nothing.wanted) from nothing
+            return _stored_instead(context, request, nothing)
         try:
             return _claim(context, request, picked)
         except claim.StoredAnswer as stored:
@@ -104,6 +102,27 @@ def place(context: "RequestContext", request: PlaceRequest) -> bytes:
             if time.monotonic() > end:
                 raise
             refused |= {each.root_id: each.members for each in picked}
+
+
+def _stored(context: "RequestContext", request: PlaceRequest) -> bytes | None:
+    """Return the answer that is stored for the key of the request, if there is one."""
+    if request.key is None:
+        return None
+    find = functools.partial(idempotency.find, key=request.key)
+    return transaction.read_before_write(context, find)
+
+
+def _stored_instead(
+    context: "RequestContext", request: PlaceRequest, nothing: NothingFitsError
+) -> bytes:
+    """Return the answer of the same request, which may have taken the room.
+
+    Raises NoCandidate if there is none.
+    """
+    answer = _stored(context, request)
+    if answer is None:
+        raise _no_candidate(context, request, nothing.wanted) from nothing
+    return answer
 
 
 def _pick(
