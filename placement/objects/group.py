@@ -154,7 +154,7 @@ def lock(conn: sa.Connection, request: GroupRequest) -> int:
                 policy=policy,
                 max_per_host=most,
                 aggregates=aggregates,
-                revision=1,
+                revision=revision.first(),
             )
         )
     found = conn.execute(_FIND, key).one()
