@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from placement.client import location, query, retry, transport, values
 from placement.client.bulk import BulkReads
 from placement.client.capacity import CapacityOperations
+from placement.client.changes import ChangeOperations
 from placement.client.exchange import documents, read
 from placement.client.limits import LimitOperations
 from placement.client.monitoring import MonitoringOperations
@@ -18,6 +19,7 @@ from placement.client.states import StateOperations
 class Client(
     BulkReads,
     CapacityOperations,
+    ChangeOperations,
     LimitOperations,
     MonitoringOperations,
     PlacingOperations,

@@ -33,21 +33,22 @@ PAGES = {
 @pytest.mark.parametrize("page", PAGES)
 def test_the_examples_of_a_page_print_what_it_shows(
     page: str,
-    application: server.Application,
+    database_url: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for example in api_ref.examples(page, PAGES[page]):
-        api_ref.send(application, example.request)
-    with in_process.serving(application) as url:
-        monkeypatch.setenv("PLACEMENT_ENDPOINT", url)
-        monkeypatch.setenv("PLACEMENT_TOKEN", "admin")
-        for block in _BLOCKS.finditer(PAGES[page]):
-            if block["code"]:
-                exec(block["code"], {})
-                assert capsys.readouterr().out == block["printed"]
-            else:
-                run_console(block["console"])
+    with server.in_process(database_url, api_ref.OPTIONS) as application:
+        for example in api_ref.examples(page, PAGES[page]):
+            api_ref.send(application, example.request)
+        with in_process.serving(application) as url:
+            monkeypatch.setenv("PLACEMENT_ENDPOINT", url)
+            monkeypatch.setenv("PLACEMENT_TOKEN", "admin")
+            for block in _BLOCKS.finditer(PAGES[page]):
+                if block["code"]:
+                    exec(block["code"], {})
+                    assert capsys.readouterr().out == block["printed"]
+                else:
+                    run_console(block["console"])
 
 
 def run_console(text: str) -> None:

@@ -34,6 +34,7 @@ from placement.client.values.capacity import (
     HostCount,
     Stranded,
 )
+from placement.client.values.change import Change, ChangePage
 from placement.client.values.health import Health
 from placement.client.values.limit import ProjectLimits
 from placement.client.values.placing import Group, Hold, Placed, Wanted
@@ -59,6 +60,8 @@ __all__ = [
     "ByUUID",
     "Candidates",
     "Capacity",
+    "Change",
+    "ChangePage",
     "Claim",
     "ClassSummary",
     "ConsumerShare",
