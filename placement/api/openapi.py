@@ -95,6 +95,8 @@ def extensions_document(
     found = _document(info, url, paths, MAX_VERSION)
     components = found["components"]
     del components["parameters"], components["headers"][_VERSION_HEADER]
+    conflict = components["responses"]["409"]["content"][_JSON]
+    conflict["schema"] = _schema(responses.EXTENSION_CONFLICT, MAX_VERSION)
     for path in paths.values():
         for described in path.values():
             del described["x-placement-since"]
