@@ -149,7 +149,10 @@ def plans_while(
             json.loads(json.dumps(explained))[0]["Plan"]
             for sql, given in sent
             for explained in conn.exec_driver_sql(
-                f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", given
+                f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}",
+                given or None,
+                # Without parameters, per cent signs stay as they are.
+                execution_options={"no_parameters": not given},
             ).scalars()
         ]
 

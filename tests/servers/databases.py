@@ -162,8 +162,9 @@ class MariadbDatabases(Databases):
             ((_, definition),) = self._server.rows(
                 f"SHOW CREATE TABLE {source}.{table}"
             )
-            rows = f"INSERT INTO {table} SELECT * FROM {source}.{table}"
-            statements += [definition, rows]
+            statements.append(definition)
+            if self._server.rows(f"SELECT 1 FROM {source}.{table} LIMIT 1"):
+                statements.append(f"INSERT INTO {table} SELECT * FROM {source}.{table}")
         return statements
 
     def _drop(self, name: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.functional import invariants
 from tests.stress import contention, placing
 
-ROUNDS = int(os.environ.get("PLACEMENT_TEST_RACE_ROUNDS", "8"))
+ROUNDS = int(os.environ.get("PLACEMENT_TEST_RACE_ROUNDS", "4"))
 SEED = 1
 
 

@@ -18,7 +18,7 @@ from tests.stress.client_processes import Send, claim_body
 
 PROCESSES = 3
 CLIENTS = 2
-WRITES = 40
+WRITES = 25
 
 PROVIDERS = [str(uuid.UUID(int=number)) for number in range(1, 7)]
 CONSUMERS = [str(uuid.UUID(int=number)) for number in range(101, 113)]

@@ -201,6 +201,7 @@ OWN_TABLES = {
             "project_id": "varchar(255)!",
             "resource_class_id": "integer!",
             "max_units": "bigint!",
+            "set_at": "bigint!",
         },
         key=("project_id", "resource_class_id"),
     ),
