@@ -12,7 +12,7 @@ from placement.client import (
     Client,
     Outcome,
 )
-from placement.cmd import search_options
+from placement.cmd import owner_options, search_options
 from placement.cmd.candidates import run_search
 from placement.cmd.connection import Connection, pass_connection
 from placement.cmd.failures import NotPossibleNow
@@ -44,19 +44,7 @@ class Owner(typing.NamedTuple):
     type=click.UUID,
     help="Uuid of the consumer, which must not have allocations; by default a new one.",
 )
-@click.option(
-    "--project", default="default", show_default=True, help="Project of the consumer."
-)
-@click.option(
-    "--user", default="default", show_default=True, help="User of the consumer."
-)
-@click.option(
-    "--type",
-    "consumer_type",
-    default="INSTANCE",
-    show_default=True,
-    help="Type of the consumer.",
-)
+@owner_options.options
 @click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 @pass_connection
 def claim(

@@ -6,7 +6,7 @@ import uuid
 
 import click
 
-from placement.cmd import search_options
+from placement.cmd import owner_options, search_options
 from placement.cmd.connection import Connection, pass_connection
 from placement.cmd.failures import NotPossibleNow
 from placement.cmd.naming import find_provider
@@ -84,19 +84,7 @@ class _Weight(click.ParamType):  # type: ignore[type-arg]  # generic since Click
     metavar="SECONDS",
     help="Release the allocations after SECONDS unless they are confirmed.",
 )
-@click.option(
-    "--project", default="default", show_default=True, help="Project of the consumers."
-)
-@click.option(
-    "--user", default="default", show_default=True, help="User of the consumers."
-)
-@click.option(
-    "--type",
-    "consumer_type",
-    default="INSTANCE",
-    show_default=True,
-    help="Type of the consumers.",
-)
+@owner_options.options
 @click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 @pass_connection
 def place(

@@ -1,6 +1,6 @@
 """Schemas of the body and the response of ``POST /-/v1/capacity``."""
 
-from placement.schemas.common import UUID, Schema, closed, keyed
+from placement.schemas.common import QUERY, UUID, Schema, closed, keyed
 from placement.schemas.validation import Schemas
 
 REQUESTS_MAX = 100
@@ -8,8 +8,6 @@ HOSTS_MAX = 1000
 
 _WITHOUT_MAX = 10_000
 _BY_MAX = 50
-# As long as a request line of the API can be.
-_QUERY_LENGTH_MAX = 65_536
 
 _TEXT: Schema = {"type": "string"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
@@ -17,7 +15,7 @@ _COUNT: Schema = {"type": "integer", "minimum": 0}
 _REQUEST = closed(
     {
         "name": {"type": "string", "minLength": 1, "maxLength": 255},
-        "query": {"type": "string", "maxLength": _QUERY_LENGTH_MAX},
+        "query": QUERY,
         "version": _TEXT,
     },
     required=("name", "query"),

@@ -4,6 +4,7 @@ from placement.schemas.common import (
     EXTERNAL_ID,
     GENERATION,
     MAX_INT,
+    QUERY,
     UUID,
     UUID_PATTERN,
     Schema,
@@ -20,8 +21,6 @@ _EXCLUDED_MAX = 10_000
 _AGGREGATES_MAX = 1000
 PREFERRED_MAX = 100
 _WEIGHT_MAX = 1_000_000
-# As long as a request line of the API can be.
-_QUERY_LENGTH_MAX = 65_536
 
 _TEXT: Schema = {"type": "string"}
 _SECONDS: Schema = {"type": "integer", "minimum": 1, "maximum": SECONDS_MAX}
@@ -37,7 +36,7 @@ _CLAIM = closed(
             "minLength": 1,
             "maxLength": 255,
         },
-        "query": {"type": "string", "maxLength": _QUERY_LENGTH_MAX},
+        "query": QUERY,
         "version": _TEXT,
     },
     required=("consumer_uuid", "project_id", "user_id", "query"),

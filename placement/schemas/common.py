@@ -15,6 +15,10 @@ GENERATION: Schema = {"type": "integer"}
 EXTERNAL_ID: Schema = {"type": "string", "minLength": 1, "maxLength": 255}
 
 
+# The query string of a search; as long as a request line of the API can be.
+QUERY: Schema = {"type": "string", "maxLength": 65_536}
+
+
 def closed(properties: Schema, required: tuple[str, ...] | None = None) -> Schema:
     """Return the schema of an object with these properties and no others.
 

@@ -7,9 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from placement.db import revision, tables
-from tests.functional import contents, write_operations
-from tests.functional.write_operations import Write
-from tests.servers import server
+from tests.functional import write_operations
+from tests.functional.write_operations import Service, Write
 
 _providers = tables.resource_providers
 
@@ -17,22 +16,12 @@ _providers = tables.resource_providers
 Definition = tuple[int, object]
 
 
-class Service(typing.NamedTuple):
-    application: server.Application
-    keeper: contents.Keeper
-
-
 @pytest.fixture(scope="module")
 def shared_service(
     module_database_url: str,
 ) -> collections.abc.Iterator[Service]:
-    options = {"placement_database": {"sync_on_startup": "true"}}
-    with server.in_process(module_database_url, options) as application:
-        write_operations.set_up(application)
-        keeper = contents.Keeper(module_database_url)
-        keeper.keep()
-        yield Service(application, keeper)
-        keeper.close()
+    with write_operations.served(module_database_url) as service:
+        yield service
 
 
 @pytest.fixture

@@ -3,10 +3,13 @@
 Each request is for the cloud that ``SETUP`` creates, with its generations.
 """
 
+import collections.abc
+import contextlib
 import typing
 
 import webob
 
+from tests.functional import contents
 from tests.servers import server
 
 LATEST = "1.39"
@@ -398,3 +401,24 @@ def set_up(application: server.Application) -> None:
     for method, path, body in SETUP:
         made = send(application, Write("", f"{method} {path}", body, 0, 0))
         assert made.status_int < 300, made.text
+
+
+class Service(typing.NamedTuple):
+    """The service on the cloud, and the keeper of its content."""
+
+    application: server.Application
+    keeper: contents.Keeper
+
+
+@contextlib.contextmanager
+def served(
+    database_url: str, options: Object | None = None
+) -> collections.abc.Iterator[Service]:
+    """Run the service in this process on the cloud, in an empty database."""
+    all_options = {"placement_database": {"sync_on_startup": "true"}} | (options or {})
+    with server.in_process(database_url, all_options) as application:
+        set_up(application)
+        keeper = contents.Keeper(database_url)
+        keeper.keep()
+        yield Service(application, keeper)
+        keeper.close()

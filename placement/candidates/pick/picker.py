@@ -245,9 +245,9 @@ class _Picker:
             self.members.domains_of(root_id)
         )
 
-    def _find_excluded(self, uuids: frozenset[str]) -> dict[int, str]:
+    def _find_excluded(self, uuids: frozenset[str]) -> set[int]:
         if not uuids:
-            return {}
+            return set()
         rows = self.reader.conn.execute(
             sa.select(_providers.c.id, _providers.c.uuid).where(
                 _providers.c.uuid.in_(sorted(uuids)),
@@ -258,7 +258,7 @@ class _Picker:
         unknown = sorted(uuids.difference(found.values()))
         if unknown:
             raise exception.UnknownExcludedRoot(uuid=unknown[0])
-        return found
+        return set(found)
 
     def _find_weights(
         self, prefer: collections.abc.Mapping[str, float]

@@ -14,7 +14,7 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception
-from placement.candidates.explain import document, explanation, summary, words
+from placement.candidates.explain import document, explanation
 from placement.candidates.pick import picker
 from placement.candidates.pick.model import Picked, Preferences, Wanted
 from placement.candidates.pick.picker import NothingFitsError, Refused
@@ -179,10 +179,8 @@ def _no_candidate(
     context: "RequestContext", request: PlaceRequest, wanted: Wanted
 ) -> exception.NoCandidate:
     found = explanation.explain(context, wanted.request)
-    cause, reason = (
-        found.cause,
-        summary.summary(found, words.Words(found.request, found.ids, found.survey)),
-    )
+    shown = document.document(found)
+    cause, reason = found.cause, shown["summary"]
     if found.survey.fits:
         # It fits alone, but what it may use is taken by the request, or barred by it.
         cause = "group" if request.preferences.group is not None else "request"
@@ -190,6 +188,4 @@ def _no_candidate(
             "what fits is excluded by the group, by 'exclude', or was picked for other "
             "consumers of the request"
         )
-    return exception.NoCandidate(
-        wanted.consumer, reason, cause, document.document(found)
-    )
+    return exception.NoCandidate(wanted.consumer, reason, cause, shown)

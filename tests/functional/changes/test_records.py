@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from placement.db import tables
 from placement.objects import change
-from tests.functional import contents, statements, write_operations
+from tests.functional import statements, write_operations
 from tests.functional.write_operations import (
     DEVICE,
     EMPTY,
@@ -19,6 +19,7 @@ from tests.functional.write_operations import (
     OTHER,
     SECOND,
     STRANGER,
+    Service,
     Write,
 )
 from tests.servers import server
@@ -86,23 +87,11 @@ UNRECORDED = {
 _changes = tables.changes
 
 
-class Service(typing.NamedTuple):
-    application: server.Application
-    keeper: contents.Keeper
-
-
 @pytest.fixture(scope="module")
 def shared_service(module_database_url: str) -> collections.abc.Iterator[Service]:
-    options = {
-        "placement_database": {"sync_on_startup": "true"},
-        "changes": {"enabled": "true"},
-    }
-    with server.in_process(module_database_url, options) as application:
-        write_operations.set_up(application)
-        keeper = contents.Keeper(module_database_url)
-        keeper.keep()
-        yield Service(application, keeper)
-        keeper.close()
+    options = {"changes": {"enabled": "true"}}
+    with write_operations.served(module_database_url, options) as service:
+        yield service
 
 
 @pytest.fixture
