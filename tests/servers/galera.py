@@ -9,7 +9,9 @@ import tempfile
 import time
 import typing
 
-from tests.servers import accounts, mariadb, ports
+import pymysql
+
+from tests.servers import accounts, mariadb, ports, startup
 
 NODES = 3
 SYNC_SECONDS = 120
@@ -77,6 +79,7 @@ def library() -> pathlib.Path:
     raise accounts.MissingError("no Galera library found")
 
 
+@startup.repeated
 @contextlib.contextmanager
 def running() -> collections.abc.Iterator[Cluster]:
     """Run a new cluster until the block ends, and remove it.
@@ -115,7 +118,7 @@ def running() -> collections.abc.Iterator[Cluster]:
 def wait_until_synced(node: mariadb.Server, size: int) -> None:
     """Wait until the node is synced with a cluster of ``size`` nodes.
 
-    Raises RuntimeError after two minutes.
+    Raises EndedError if the node has ended, RuntimeError after two minutes.
     """
     _wait_for(node, "wsrep_cluster_size", str(size))
     _wait_for(node, "wsrep_local_state_comment", "Synced")
@@ -129,7 +132,14 @@ def status(node: mariadb.Server, name: str) -> str:
 
 def _wait_for(node: mariadb.Server, name: str, wanted: str) -> None:
     deadline = time.monotonic() + SYNC_SECONDS
-    while (found := status(node, name)) != wanted:
+    found = "unknown"
+    while True:
+        node.require_running()
+        # A node that joins a cluster may close its connections.
+        with contextlib.suppress(pymysql.OperationalError):
+            found = status(node, name)
+            if found == wanted:
+                return
         if time.monotonic() > deadline:
             raise RuntimeError(f"{name} is {found} instead of {wanted}")
         time.sleep(0.05)

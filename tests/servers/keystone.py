@@ -13,7 +13,7 @@ import typing
 
 import requests
 
-from tests.servers import ports, programs, server, virtualenvs
+from tests.servers import ports, programs, server, startup, virtualenvs
 
 REQUIREMENTS = pathlib.Path(__file__).with_name("keystone-requirements.txt")
 REQUEST_SECONDS = 30
@@ -190,6 +190,7 @@ def _asked(identity: Document, scope: Document | None) -> Document:
     return {"auth": wanted if scope is None else wanted | {"scope": scope}}
 
 
+@startup.repeated
 @contextlib.contextmanager
 def running() -> collections.abc.Iterator[Keystone]:
     """Run a new Keystone until the block ends, and remove it.

@@ -56,9 +56,11 @@ class Server:
     def __init__(
         self,
         port: int,
+        log: pathlib.Path,
         launch: "collections.abc.Callable[[], subprocess.Popen[bytes]]",
     ) -> None:
         self.port = port
+        self._log = log
         self._launch = launch
         self._process = launch()
 
@@ -109,14 +111,19 @@ class Server:
     def wait_until_ready(self) -> None:
         """Wait until it accepts connections.
 
-        Raises RuntimeError if it ends, and after a minute.
+        Raises EndedError if it ends, RuntimeError after a minute.
         """
         startup.wait_until_ready(
             self._process,
             lambda: self.connect().close(),
             pymysql.OperationalError,
             "MariaDB",
+            self._log,
         )
+
+    def require_running(self) -> None:
+        """Raise EndedError if the process has ended."""
+        startup.require_running(self._process, "MariaDB", self._log)
 
     def stop(self) -> None:
         """Stop it, and abort all transactions."""
@@ -141,6 +148,7 @@ class Server:
         self._process = self._launch()
 
 
+@startup.repeated
 @contextlib.contextmanager
 def running(
     durable: bool = False, options: Options | None = None
@@ -292,7 +300,7 @@ def start(
                 **accounts.options(account),
             )
 
-    return Server(port, launch)
+    return Server(port, directory / "log", launch)
 
 
 def _arguments(options: Options) -> list[str]:

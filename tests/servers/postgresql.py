@@ -88,13 +88,14 @@ class Cluster:
     def wait_until_ready(self) -> None:
         """Wait until it accepts connections.
 
-        Raises RuntimeError if it ends, and after a minute.
+        Raises EndedError if it ends, RuntimeError after a minute.
         """
         startup.wait_until_ready(
             self._process,
             lambda: self._connect().close(),
             psycopg2.OperationalError,
             "PostgreSQL",
+            self.directory / "log",
         )
 
     def stop(self) -> None:
@@ -190,6 +191,7 @@ def _made(
         shutil.rmtree(directory, ignore_errors=True)
 
 
+@startup.repeated
 @contextlib.contextmanager
 def _running_in(
     directory: pathlib.Path, durable: bool, settings: Settings | None

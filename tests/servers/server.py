@@ -7,15 +7,13 @@ import pathlib
 import signal
 import subprocess
 import tempfile
-import time
 import typing
 import urllib.request
 
 from placement import deploy
 from placement.conf import find
-from tests.servers import configuration, ports, programs
+from tests.servers import configuration, ports, programs, startup
 
-START_SECONDS = 60
 STOP_SECONDS = 15
 
 # The worker class of this service; the peer has none.
@@ -43,6 +41,7 @@ class Server(typing.NamedTuple):
     pid: int
 
 
+@startup.repeated
 @contextlib.contextmanager
 def processes(
     database_url: str,
@@ -87,7 +86,8 @@ def listening(
 
     It is ready when it answers at ``url``. Its output is in ``server.log``.
 
-    Raises RuntimeError with that log if it does not become ready.
+    Raises EndedError if it ends before, RuntimeError after a minute; both with the end
+    of that log.
     """
     log_path = directory / "server.log"
     with open(log_path, "wb") as log:
@@ -101,7 +101,14 @@ def listening(
             start_new_session=True,
         )
     try:
-        _wait_until_ready(process, url, log_path)
+        startup.wait_until_ready(
+            process,
+            lambda: urllib.request.urlopen(f"{url}/", timeout=startup.SECONDS).close(),
+            # urllib raises subclasses of it.
+            OSError,
+            url,
+            log_path,
+        )
         yield process.pid
     finally:
         _stop(process)
@@ -120,19 +127,6 @@ def _command(
         *("--graceful-timeout", "5"),
         "placement.wsgi.api:application",
     ]
-
-
-def _wait_until_ready(
-    process: "subprocess.Popen[bytes]", url: str, log: pathlib.Path
-) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        # urllib raises subclasses of OSError.
-        with contextlib.suppress(OSError):
-            urllib.request.urlopen(f"{url}/", timeout=START_SECONDS).close()
-            return
-        time.sleep(0.05)
-    raise RuntimeError(f"{url} is not ready:\n{log.read_text()[-5000:]}")
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
