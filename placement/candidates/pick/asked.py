@@ -69,9 +69,11 @@ class Asked:
         # Unranked: the trees of the pages, in order; the first one may still serve.
         self._pages: collections.abc.Iterator[list[Tree]] = iter(())
         self._waiting: collections.deque[Tree] = collections.deque()
-        # Ranked: all trees, and a heap of them; a tree may be there more than once.
+        # Ranked: all trees, and a heap of them; a tree may be there more than once, also
+        # with the same rank. The number keeps trees from being compared.
         self._trees: list[Tree] | None = None
-        self._heap: list[tuple[_Rank, Tree]] = []
+        self._heap: list[tuple[_Rank, int, Tree]] = []
+        self._numbers = itertools.count()
 
     def _solve(self) -> tuple[Solver, Sharing, int]:
         picker, cloud = self._picker, self._picker.cloud
@@ -203,19 +205,22 @@ class Asked:
     def _push(self, tree: Tree) -> None:
         best = self._best(tree)
         if best is not None:
-            heapq.heappush(self._heap, (best[0], tree))
+            self._push_ranked(best[0], tree)
+
+    def _push_ranked(self, rank: _Rank, tree: Tree) -> None:
+        heapq.heappush(self._heap, (rank, next(self._numbers), tree))
 
     def _next_ranked(self) -> Candidate | None:
         """Return the best candidate of all trees."""
         while self._heap:
-            rank, tree = heapq.heappop(self._heap)
+            rank, _, tree = heapq.heappop(self._heap)
             best = self._best(tree)
             if best is None:
                 continue
             if best[0] == rank:
                 return best[1]
             # It has changed since it was ranked.
-            heapq.heappush(self._heap, (best[0], tree))
+            self._push_ranked(best[0], tree)
         return None
 
     def _rank(self, tree: Tree, placement: Placement) -> _Rank:

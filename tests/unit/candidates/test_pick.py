@@ -244,3 +244,11 @@ def test_a_seed_shuffles_in_the_same_way(engine):
 
     assert len(orders) == 2
     assert all(sorted(order) == list(range(1, 21)) for order in orders)
+
+
+def test_requests_of_several_kinds_share_a_ranked_host(engine):
+    worlds.store(engine, hosts(8))
+
+    found = pick(engine, [asking(1), asking(2), asking(3)], order=Order.SEED, seed=1)
+
+    assert roots(found) == [1, 1, 1]
