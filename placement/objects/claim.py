@@ -10,12 +10,13 @@ because a pipeline is a whole transaction.
 
 import collections.abc
 import dataclasses
+import functools
 import typing
 
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import transaction
+from placement.db import tables, transaction
 from placement.db.batch import Row
 from placement.objects import (
     change,
@@ -24,6 +25,7 @@ from placement.objects import (
     group,
     hold,
     idempotency,
+    limit,
     resource_provider,
 )
 from placement.objects.claim_pipeline import KnownLimits
@@ -57,11 +59,59 @@ def write(context: "RequestContext", claims: collections.abc.Sequence[Claim]) ->
     """
     try:
         _write(context, claims)
-    except (exception.CapacityExceeded, exception.LimitExceeded):
-        # Expired holds give way before a claim is refused.
-        if not hold.release_expired(context):
+    except (exception.CapacityExceeded, exception.LimitExceeded) as refusal:
+        if not may_succeed_now(context, refusal):
             raise
         _write(context, claims)
+
+
+def may_succeed_now(
+    context: "RequestContext",
+    refusal: exception.CapacityExceeded | exception.LimitExceeded,
+) -> bool:
+    """Release expired holds; return whether there may be room now.
+
+    Expired holds give way before a claim is refused. Another process may have released
+    them since the refusal.
+    """
+    if hold.release_expired(context):
+        return True
+    read = functools.partial(_used_now, refusal=refusal)
+    used: int = refusal.details["used"]
+    return transaction.read_before_write(context, read) != used
+
+
+def _used_now(
+    conn: sa.Connection,
+    refusal: exception.CapacityExceeded | exception.LimitExceeded,
+) -> int | None:
+    """Return what is used of the inventory or limit that refused a claim."""
+    details = refusal.details
+    if isinstance(refusal, exception.CapacityExceeded):
+        return conn.scalar(_USED, {name: details[name] for name in _USED_KEYS})
+    try:
+        usages = limit.get(conn, details["project_id"]).usages
+    except exception.LimitsNotFound:
+        return None
+    return usages.get(details["resource_class"])
+
+
+_USED_KEYS = ("uuid", "resource_class")
+_USED = (
+    sa.select(tables.inventories.c.used)
+    .join(
+        tables.resource_providers,
+        tables.resource_providers.c.id == tables.inventories.c.resource_provider_id,
+    )
+    .join(
+        tables.resource_classes,
+        tables.resource_classes.c.id == tables.inventories.c.resource_class_id,
+    )
+    .where(
+        tables.resource_providers.c.uuid == sa.bindparam("uuid"),
+        tables.resource_classes.c.name == sa.bindparam("resource_class"),
+    )
+)
 
 
 def _write(context: "RequestContext", claims: collections.abc.Sequence[Claim]) -> None:

@@ -7,13 +7,14 @@ import uuid
 import pytest
 import sqlalchemy as sa
 
-from placement import exception, sweeper
+from placement import client, exception, sweeper
 from placement.db import tables, transaction
 from placement.objects import allocation, claim, consumer, hold, limit
 from placement.objects.claim import Extras
 from placement.objects.claim_request import Amount, Claim
 from tests.functional import invariants
 from tests.functional.db import contexts, worlds
+from tests.servers import server
 
 HOST = "10000000-0000-4000-8000-000000000001"
 OWNER = consumer.Owner("p", "u", None)
@@ -115,6 +116,55 @@ def test_an_expired_hold_gives_way_to_a_claim_that_a_limit_refuses(
     claim.write(context, [claim_of(2)])
 
     assert not has_allocations(context, expired)
+
+
+def released_by_another(
+    monkeypatch: pytest.MonkeyPatch, context: typing.Any, consumer_uuid: str
+) -> None:
+    """Let the next sweep find that another process was faster."""
+    release = hold.release_expired
+
+    def faster(asked: typing.Any) -> int:
+        monkeypatch.undo()
+        expire(context, consumer_uuid)
+        assert release(context) == 1
+        return release(asked)
+
+    monkeypatch.setattr(hold, "release_expired", faster)
+
+
+def test_a_claim_succeeds_if_another_process_releases_the_expired_hold(
+    context: typing.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released_by_another(monkeypatch, context, held(context, 3))
+
+    claim.write(context, [claim_of(3)])
+
+
+def test_a_limited_claim_succeeds_if_another_process_releases_the_expired_hold(
+    context: typing.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expired = held(context, 2)
+    transaction.write(
+        context,
+        lambda conn: limit.replace(conn, OWNER.project_id, {"VCPU": 3}),
+    )
+    released_by_another(monkeypatch, context, expired)
+
+    claim.write(context, [claim_of(2)])
+
+
+def test_a_pick_succeeds_if_another_process_releases_the_expired_hold(
+    context: typing.Any,
+    application: server.Application,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    released_by_another(monkeypatch, context, held(context, 3))
+    wanted = client.Wanted(str(uuid.uuid4()), "resources=VCPU:3", "p", "u")
+
+    client.Client(client.WSGITransport(application)).place(wanted)
+
+    assert has_allocations(context, str(wanted.consumer))
 
 
 def test_a_confirmed_hold_stays(context: typing.Any) -> None:

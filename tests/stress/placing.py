@@ -1,217 +1,134 @@
-"""Races of claims in which the service picks the provider.
+"""Races of claims in which the service picks the provider, and of holds.
 
-Each kind of race is a class: what it prepares, the requests that are sent at the same
-moment, and what must be true afterwards.
+The kinds of races are in ``placing_races``.
+``python -m tests.stress.placing --database postgresql`` runs 10,000 rounds of each.
 """
 
 import collections.abc
+import dataclasses
 import functools
-import json
+import itertools
 import random
+import sys
 import time
-import typing
-import uuid
 
-import sqlalchemy as sa
+import click
 
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
-from tests.stress import client_processes
-from tests.stress.client_processes import Send
+from tests.functional import invariants
+from tests.servers import isolation_levels
+from tests.stress import client_processes, contention, placing_races
 
-CLIENTS_MAX = 16
-LEAD_SECONDS = 0.003
-HOSTS = 3
+# Rounds between two checks of the database.
+BATCH = 200
 
-PLACED, REFUSED = 200, 409
-
-
-class Response(typing.NamedTuple):
-    """A response; times are monotonic, in seconds."""
-
-    status: int
-    text: str
-    sent: float
-    answered: float
+# A run stops after this many violations.
+VIOLATIONS_MAX = 20
 
 
-class Race:
-    """The last place: ``HOSTS`` hosts, of which a group takes one member each."""
+@dataclasses.dataclass
+class Figures:
+    """The counts of the races of a kind; ``violations`` has a sentence for each.
 
-    def __init__(self, chance: random.Random, database: sa.Engine) -> None:
-        self.chance = chance
-        self.database = database
-        self.name = self.new_uuid()
+    ``collided`` are the rounds in which all requests were sent before the first was
+    answered.
+    """
 
-    def new_uuid(self) -> str:
-        return str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
-
-    def jobs(self, start: float) -> list[client_processes.Job]:
-        """Return the requests, to be sent at the time ``start``."""
-        count = self.chance.randint(HOSTS + 1, CLIENTS_MAX)
-        group = {"name": self.name, "policy": "anti-affinity"}
-        return [
-            functools.partial(place, start, [self.new_uuid()], group=group)
-            for _ in range(count)
-        ]
-
-    def wrong(self, responses: list[Response]) -> list[str]:
-        """Return a sentence for each thing that is wrong."""
-        wrong = unexpected(responses)
-        members = self.rows(
-            "SELECT c.uuid, p.root_provider_id FROM placement_group_members m"
-            " JOIN placement_groups g ON g.id = m.group_id"
-            " JOIN consumers c ON c.id = m.consumer_id"
-            " JOIN allocations a ON a.consumer_id = c.uuid"
-            " JOIN resource_providers p ON p.id = a.resource_provider_id"
-            f" WHERE g.name = '{self.name}'"
-        )
-        placed = consumers_of(responses)
-        if sorted(member for member, _ in members) != sorted(placed):
-            wrong.append(f"members are {members}, placed were {placed}")
-        hosts = [host for _, host in members]
-        if len(set(hosts)) < len(hosts):
-            wrong.append(f"two members are on one host: {members}")
-        if len(hosts) != HOSTS:
-            wrong.append(f"{len(hosts)} members are placed on {HOSTS} hosts")
-        return wrong
-
-    def rows(self, statement: str) -> list[tuple[typing.Any, ...]]:
-        with self.database.connect() as conn:
-            return [tuple(row) for row in conn.execute(sa.text(statement))]
-
-
-class Together(Race):
-    """Members of a group with affinity, some of which are placed as one request."""
-
-    def jobs(self, start: float) -> list[client_processes.Job]:
-        group = {"name": self.name, "policy": "affinity"}
-        return [
-            functools.partial(
-                place,
-                start,
-                [self.new_uuid() for _ in range(self.chance.randint(1, 2))],
-                group=group,
-            )
-            for _ in range(self.chance.randint(2, CLIENTS_MAX))
-        ]
-
-    def wrong(self, responses: list[Response]) -> list[str]:
-        wrong = unexpected(responses)
-        placed = consumers_of(responses)
-        hosts = self.rows(
-            "SELECT DISTINCT resource_provider_id FROM allocations"
-            f" WHERE consumer_id IN ({', '.join(map(repr, placed))})"
-        )
-        if len(hosts) != 1:
-            wrong.append(f"members of a group with affinity are on hosts {hosts}")
-        return wrong
-
-
-class SameKey(Race):
-    """One request with a key, sent several times at once."""
-
-    def jobs(self, start: float) -> list[client_processes.Job]:
-        consumers = [self.new_uuid() for _ in range(self.chance.randint(1, 3))]
-        job = functools.partial(place, start, consumers, key=self.name)
-        return [job] * self.chance.randint(2, CLIENTS_MAX)
-
-    def wrong(self, responses: list[Response]) -> list[str]:
-        answers = {(each.status, each.text) for each in responses}
-        if len(answers) == 1 and responses[0].status == PLACED:
-            return []
-        return [f"different answers to one key: {answers}"]
-
-
-KINDS: dict[str, type[Race]] = {
-    "group": Race,
-    "affinity": Together,
-    "key": SameKey,
-}
+    kind: str
+    rounds: int = 0
+    requests: int = 0
+    collided: int = 0
+    conflicts: int = 0
+    seconds: float = 0
+    violations: list[str] = dataclasses.field(default_factory=list)
 
 
 def run(
     services: collections.abc.Sequence[client_processes.Service],
     url: str,
-    kind: str,
+    kinds: collections.abc.Sequence[str],
     rounds: int,
     seed: int,
-) -> tuple[list[str], int]:
-    """Run races of a kind on a new database.
-
-    Returns a sentence for each violation, and the number of rounds in which all
-    requests were sent before the first was answered.
-    """
-    wrong: list[str] = []
-    collided = 0
-    chance = random.Random(seed)
+) -> collections.abc.Iterator[Figures]:
+    """Run races of each kind on a new database, and yield their counts."""
     database = engines.create_engine(DatabaseSettings(url))
-    per_process = -(-CLIENTS_MAX // len(services))
+    per_process = -(-placing_races.CLIENTS_MAX // len(services))
     with client_processes.started(services, per_process) as clients:
-        clients.run([offer])
-        for _ in range(rounds):
-            race = KINDS[kind](chance, database)
-            responses = clients.run(race.jobs(time.monotonic() + LEAD_SECONDS))
-            wrong += race.wrong(responses)
-            last_sent = max(each.sent for each in responses)
-            collided += last_sent < min(each.answered for each in responses)
-            clients.run([functools.partial(release, set(consumers_of(responses)))])
+        clients.run([placing_races.offer])
+        for kind in kinds:
+            figures = Figures(kind)
+            begun, conflicts = time.monotonic(), clients.conflicts()
+            chance = random.Random(f"{kind} {seed}")
+            while figures.rounds < rounds and len(figures.violations) < VIOLATIONS_MAX:
+                _round(clients, placing_races.KINDS[kind](chance, database), figures)
+                if figures.rounds % BATCH == 0 or figures.rounds == rounds:
+                    figures.violations += invariants.violations(url)
+            figures.seconds = time.monotonic() - begun
+            figures.conflicts = clients.conflicts() - conflicts
+            yield figures
     database.dispose()
-    return wrong, collided
 
 
-def unexpected(responses: list[Response]) -> list[str]:
-    return [
-        f"{each.status}: {each.text}"
-        for each in responses
-        if each.status not in (PLACED, REFUSED)
-    ]
+def _round(
+    clients: client_processes.ClientProcesses,
+    race: placing_races.Race,
+    figures: Figures,
+) -> None:
+    before = race.before()
+    if before:
+        clients.run(before)
+    responses = list(itertools.chain.from_iterable(clients.run(race.jobs())))
+    figures.rounds += 1
+    figures.requests += len(responses)
+    figures.violations += [f"{race.name}: {each}" for each in race.wrong(responses)]
+    last_sent = max(each.sent for each in responses)
+    figures.collided += last_sent < min(each.answered for each in responses)
+    holders = sorted(set(race.holders()))
+    clients.run([functools.partial(placing_races.release, holders), *race.after()])
 
 
-def consumers_of(responses: list[Response]) -> list[str]:
-    """Return the consumers that were placed."""
-    return [
-        claim["consumer_uuid"]
-        for each in responses
-        if each.status == PLACED
-        for claim in json.loads(each.text)["claims"]
-    ]
+@click.command()
+@click.option("--database", type=click.Choice(contention.KINDS), required=True)
+@click.option(
+    "--isolation",
+    "level",
+    type=click.Choice(
+        sorted(set(itertools.chain.from_iterable(isolation_levels.LEVELS.values())))
+    ),
+    help="Default isolation level of the server.",
+)
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice(list(placing_races.KINDS)),
+    default=list(placing_races.KINDS),
+    help="Kind of race; all by default.",
+)
+@click.option("--rounds", default=10_000, show_default=True)
+@click.option("--seed", default=1, show_default=True)
+def main(
+    database: str, level: str | None, kinds: tuple[str, ...], rounds: int, seed: int
+) -> None:
+    """Send concurrent claims with picks, and requests for holds that expire."""
+    is_wrong = False
+    with contention.database(database, level) as urls:
+        services = contention.in_process_services(urls)
+        for figures in run(services, urls[0], kinds, rounds, seed):
+            print(
+                f"{database}, isolation level {level or 'default'}, seed {seed}, "
+                f"{figures.kind}: {figures.rounds} rounds, {figures.requests} requests "
+                f"in {figures.seconds:.0f} seconds; in {figures.collided} rounds all "
+                f"were sent before a response; {figures.conflicts} transactions "
+                f"retried; {len(figures.violations)} violations",
+                *figures.violations,
+                sep="\n",
+                flush=True,
+            )
+            is_wrong |= bool(figures.violations)
+    sys.exit(is_wrong)
 
 
-def offer(send: Send) -> None:
-    body = {"resource_provider_generation": 0, "inventories": {"VCPU": {"total": 100}}}
-    for number in range(HOSTS):
-        host = str(uuid.UUID(int=number + 1, version=4))
-        send("POST", "/resource_providers", {"uuid": host, "name": host}).document()
-        path = f"/resource_providers/{host}/inventories"
-        send("PUT", path, body).document()
-
-
-def place(
-    start: float,
-    consumers: list[str],
-    send: Send,
-    group: dict[str, str] | None = None,
-    key: str | None = None,
-) -> Response:
-    """Place consumers at the time ``start``, or immediately if that has passed."""
-    claims = [
-        {
-            "consumer_uuid": each,
-            "project_id": client_processes.PROJECT,
-            "user_id": client_processes.USER,
-            "query": "resources=VCPU:1",
-        }
-        for each in consumers
-    ]
-    headers = {} if key is None else {"idempotency_key": key}
-    time.sleep(max(0, start - time.monotonic()))
-    sent = time.monotonic()
-    body = {"claims": claims, "group": group}
-    answer = send("POST", "/-/v1/claims", body, **headers)
-    return Response(answer.status, answer.content.decode(), sent, time.monotonic())
-
-
-def release(consumers: set[str], send: Send) -> None:
-    for consumer in consumers:
-        send("DELETE", f"/allocations/{consumer}", None).document()
+if __name__ == "__main__":
+    main()

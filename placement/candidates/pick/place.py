@@ -38,7 +38,6 @@ _LOST = (
     exception.InvalidInventory,
     exception.InventoryConstraintsViolated,
     exception.ProviderNotInService,
-    exception.ProviderNotInService,
     # The provider was deleted.
     exception.BadRequest,
 )
@@ -78,6 +77,7 @@ def place(context: "RequestContext", request: PlaceRequest) -> bytes:
         return answer
     end = time.monotonic() + _SECONDS_MAX
     refused: Refused = {}
+    is_last = False
     while True:
         try:
             picked = _pick(context, request, refused)
@@ -88,19 +88,23 @@ def place(context: "RequestContext", request: PlaceRequest) -> bytes:
                 continue
             if hold.release_expired(context):
                 continue
-            return _stored_instead(context, request, nothing)
+            answer = _stored_instead(context, request, nothing, is_last)
+            if answer is not None:
+                return answer
+            is_last = True
+            continue
         try:
             return _claim(context, request, picked)
         except claim.StoredAnswer as stored:
             return stored.body
         except exception.ConsumerGenerationConflict as conflict:
             raise _exists(context, request) from conflict
-        except exception.LimitExceeded:
-            if not hold.release_expired(context):
+        except exception.LimitExceeded as refusal:
+            if not claim.may_succeed_now(context, refusal):
                 raise
-        except (*_LOST, _MembersChangedError):
+        except (*_LOST, _MembersChangedError) as lost:
             if time.monotonic() > end:
-                raise
+                raise _taken() from lost
             refused |= {each.root_id: each.members for each in picked}
 
 
@@ -113,15 +117,21 @@ def _stored(context: "RequestContext", request: PlaceRequest) -> bytes | None:
 
 
 def _stored_instead(
-    context: "RequestContext", request: PlaceRequest, nothing: NothingFitsError
-) -> bytes:
+    context: "RequestContext",
+    request: PlaceRequest,
+    nothing: NothingFitsError,
+    is_last: bool,
+) -> bytes | None:
     """Return the answer of the same request, which may have taken the room.
 
-    Raises NoCandidate if there is none.
+    None if something fits meanwhile, because another process has released expired
+    holds, and this was not the last attempt. Raises NoCandidate otherwise.
     """
     answer = _stored(context, request)
     if answer is None:
-        raise _no_candidate(context, request, nothing.wanted) from nothing
+        failure, fits = _no_candidate(context, request, nothing.wanted)
+        if is_last or not fits:
+            raise failure from nothing
     return answer
 
 
@@ -175,9 +185,17 @@ def _exists(context: "RequestContext", request: PlaceRequest) -> exception.Confl
     return exception.ConsumerExists(uuid=found)
 
 
+def _taken() -> exception.ConcurrentUpdate:
+    return exception.ConcurrentUpdate(
+        reason="Other claims were faster at every candidate, for "
+        f"{_SECONDS_MAX:.0f} seconds. Please retry your update"
+    )
+
+
 def _no_candidate(
     context: "RequestContext", request: PlaceRequest, wanted: Wanted
-) -> exception.NoCandidate:
+) -> tuple[exception.NoCandidate, bool]:
+    """Return the failure, and whether the consumer fits if it is alone."""
     found = explanation.explain(context, wanted.request)
     shown = document.document(found)
     cause, reason = found.cause, shown["summary"]
@@ -188,4 +206,5 @@ def _no_candidate(
             "what fits is excluded by the group, by 'exclude', or was picked for other "
             "consumers of the request"
         )
-    return exception.NoCandidate(wanted.consumer, reason, cause, shown)
+    failure = exception.NoCandidate(wanted.consumer, reason, cause, shown)
+    return failure, bool(found.survey.fits)
