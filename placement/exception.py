@@ -21,6 +21,8 @@ class PlacementError(Exception):
 
     code = "placement.undefined_code"
     template = "The request could not be served."
+    # When the same request may succeed.
+    retry_after_seconds: int | None = None
     # More members of the error document.
     members: typing.Mapping[str, typing.Any] = types.MappingProxyType({})
 
@@ -117,6 +119,7 @@ class Unprocessable(PlacementError):
 class Unavailable(PlacementError):
     """Something that the service depends on is temporarily unavailable."""
 
+    retry_after_seconds = 1
     template = "{reason}"
 
 
@@ -335,6 +338,17 @@ class HoldNotFound(NotFound):
 class IdempotencyKeyReused(Unprocessable):
     code = "placement.ext.idempotency_key"
     template = "The Idempotency-Key was used for a request with another body."
+
+
+class KeyInProgress(Conflict):
+    """A request with the same Idempotency-Key has not ended in time."""
+
+    code = "placement.ext.key_in_progress"
+    template = (
+        "A request with this Idempotency-Key is in progress. Repeat the request later, "
+        "with the same key."
+    )
+    retry_after_seconds = 1
 
 
 class NoCandidate(Conflict):

@@ -40,6 +40,7 @@ CODES = frozenset(
         "placement.ext.group_policy",
         "placement.ext.hold_not_found",
         "placement.ext.idempotency_key",
+        "placement.ext.key_in_progress",
         "placement.ext.limit_exceeded",
         "placement.ext.method_not_allowed",
         "placement.ext.no_candidate",
@@ -190,6 +191,10 @@ class NoCandidate(Conflict):
     explain: Mapping[str, typing.Any] = types.MappingProxyType({})
 
 
+class KeyInProgress(Conflict):
+    """An earlier request with the same idempotency key has not ended yet."""
+
+
 class ServerError(ClientError):
     """5xx: the service failed."""
 
@@ -242,6 +247,7 @@ _CONFLICT_BY_CODE: Mapping[str, type[Conflict]] = {
     "placement.inventory.inuse": InventoryInUse,
     "placement.resource_provider.inuse": ProviderInUse,
     "placement.resource_provider.cannot_delete_parent": ProviderHasChildren,
+    "placement.ext.key_in_progress": KeyInProgress,
     "placement.ext.no_candidate": NoCandidate,
     "placement.ext.limit_exceeded": LimitExceeded,
 }

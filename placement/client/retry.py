@@ -41,8 +41,8 @@ class Retry:
         """Run ``step`` until it succeeds, and return its result.
 
         ``may_repeat`` decides which failures are retried: by default conflicts
-        (ConcurrentUpdate), and 503 if nothing was changed. So by default the step must
-        read everything that its write depends on.
+        (ConcurrentUpdate, KeyInProgress), and 503 if nothing was changed. So by default
+        the step must read everything that its write depends on.
 
         Raises the failure of the last attempt.
         """
@@ -73,11 +73,13 @@ def may_send_again(method: str, failure: errors.ClientError) -> bool:
     """Return whether the same request can be repeated safely and may succeed.
 
     After a 503 that holds for reads, and for writes if nothing was changed. After a 409
-    it holds if the request lost a race to other writers, but not if its generation is
-    stale, because it would fail every time.
+    it holds if the request lost a race to other writers or waits for an earlier one
+    with its key, but not if its generation is stale, because it would fail every time.
     """
     if failure.status == 503:
         return method in _READS or not failure.is_outcome_unknown
+    if isinstance(failure, errors.KeyInProgress):
+        return True
     return (
         isinstance(failure, errors.ConcurrentUpdate)
         and errors.LOST_RACE in failure.detail
@@ -87,4 +89,4 @@ def may_send_again(method: str, failure: errors.ClientError) -> bool:
 def _may_repeat_step(failure: errors.ClientError) -> bool:
     if failure.status == 503:
         return not failure.is_outcome_unknown
-    return isinstance(failure, errors.ConcurrentUpdate)
+    return isinstance(failure, errors.ConcurrentUpdate | errors.KeyInProgress)

@@ -46,6 +46,10 @@ _POSTGRESQL_TIMED_OUT = "57014"
 _MARIADB_TIMED_OUT = 1969
 _SQLITE_TIMED_OUT = "SQLITE_INTERRUPT"
 
+_POSTGRESQL_LOCK_TIMEOUT = "55P03"
+_MARIADB_LOCK_TIMEOUT = 1205
+_SQLITE_BUSY = "SQLITE_BUSY"
+
 # The server may have committed before it shut down.
 _POSTGRESQL_SHUTDOWN = ("57P01", "57P02")
 
@@ -134,6 +138,16 @@ def is_timed_out(failure: Exception) -> bool:
         getattr(original, "pgcode", None) == _POSTGRESQL_TIMED_OUT
         or getattr(original, "sqlite_errorname", None) == _SQLITE_TIMED_OUT
         or _number(original) == _MARIADB_TIMED_OUT
+    )
+
+
+def is_lock_timeout(failure: sa.exc.DBAPIError) -> bool:
+    """Return whether a lock of another transaction was not free in time."""
+    original = failure.orig
+    return (
+        getattr(original, "pgcode", None) == _POSTGRESQL_LOCK_TIMEOUT
+        or str(getattr(original, "sqlite_errorname", "")).startswith(_SQLITE_BUSY)
+        or _number(original) == _MARIADB_LOCK_TIMEOUT
     )
 
 

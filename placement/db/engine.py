@@ -13,7 +13,14 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from placement import exception, metrics
-from placement.db import conflicts, mariadb, postgresql, sqlite, time_limit
+from placement.db import (
+    conflicts,
+    lock_limit,
+    mariadb,
+    postgresql,
+    sqlite,
+    time_limit,
+)
 
 if typing.TYPE_CHECKING:
     from placement.conf.settings import DatabaseSettings
@@ -256,6 +263,7 @@ def _listen(engine: sa.Engine, database: "DatabaseSettings") -> None:
     elif engine.dialect.name in mariadb.DIALECTS:
         mariadb.listen(engine, database.mysql_sql_mode)
     time_limit.listen(engine)
+    lock_limit.listen(engine)
 
 
 def _count_connections(engine: sa.Engine) -> None:

@@ -33,8 +33,6 @@ STATUS: dict[type[exception.PlacementError], int] = {
 # Shows no internals; they are in the log.
 _UNEXPECTED = "The server met an error that it did not expect. See its log for details."
 
-_RETRY_AFTER_SECONDS = "1"
-
 
 def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
     """Answer what ``app`` raises with an error document."""
@@ -84,8 +82,8 @@ def _respond(
         headers.append(("allow", failure.details["allowed"]))
     if status == 401:
         headers.append(("www-authenticate", "Bearer"))
-    if status == 503:
-        headers.append(("retry-after", _RETRY_AFTER_SECONDS))
+    if failure.retry_after_seconds is not None:
+        headers.append(("retry-after", str(failure.retry_after_seconds)))
     start_response(f"{status} {errors.title(status)}", headers)
     is_head = environ["REQUEST_METHOD"] == "HEAD"
     return [b"" if is_head else document.body]

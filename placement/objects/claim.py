@@ -168,8 +168,8 @@ def place(
 
     Returns the generations of the claimed providers, by uuid, as this advances them.
 
-    Raises what ``write`` raises, GroupPolicyConflict, StoredAnswer and
-    IdempotencyKeyReused.
+    Raises what ``write`` raises, GroupPolicyConflict, StoredAnswer,
+    IdempotencyKeyReused and KeyInProgress.
     """
     names = context.names
     limits = _known_limits(context)
@@ -205,10 +205,9 @@ def _place(
     extras: Extras,
 ) -> Generations:
     if extras.key is not None:
-        stored = idempotency.find(conn, extras.key)
+        stored = idempotency.find_or_reserve(conn, extras.key)
         if stored is not None:
             raise StoredAnswer(stored)
-        idempotency.reserve(conn, extras.key)
     group_id = None
     if extras.group is not None:
         group_id = group.lock(conn, extras.group)

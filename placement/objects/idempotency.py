@@ -1,7 +1,8 @@
 """Answers to requests with an Idempotency-Key, kept for a day.
 
 The row of a key is inserted by the transaction of its request, before anything else.
-A second request with the key waits at that row until the first has ended.
+A second request with the key waits at that row until the first has ended, but not for
+long.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import revision, tables, transaction
+from placement.db import lock_limit, revision, tables, transaction
 
 if typing.TYPE_CHECKING:
     from placement.context import RequestContext
@@ -20,6 +21,9 @@ _NOW = revision.clock()
 
 # The number of keys that one sweep deletes: more a day than are likely to be used.
 _BATCH = 5000
+
+# How long a request waits for an earlier one with its key.
+WAIT_SECONDS = 10.0
 
 _LIFETIME = 24 * 3600 * 1_000_000
 
@@ -34,6 +38,21 @@ class Key(typing.NamedTuple):
     def of(cls, project_id: str, user_id: str, key: str, body: bytes) -> "Key":
         parts = "\0".join((project_id, user_id, key)).encode(errors="replace")
         return cls(hashlib.sha256(parts).hexdigest(), hashlib.sha256(body).hexdigest())
+
+
+def find_or_reserve(conn: sa.Connection, key: Key) -> bytes | None:
+    """Return the answer that is stored for a key; None if it is reserved now.
+
+    Must begin the transaction. ``store`` has to store the answer of a reserved key.
+
+    Raises IdempotencyKeyReused, and KeyInProgress if an earlier request with the key
+    does not end in time.
+    """
+    with lock_limit.limited(conn, WAIT_SECONDS, exception.KeyInProgress()):
+        answer = find(conn, key)
+        if answer is None:
+            _reserve(conn, key)
+        return answer
 
 
 def find(conn: sa.Connection, key: Key) -> bytes | None:
@@ -53,7 +72,7 @@ def find(conn: sa.Connection, key: Key) -> bytes | None:
     return bytes(row.answer)
 
 
-def reserve(conn: sa.Connection, key: Key) -> None:
+def _reserve(conn: sa.Connection, key: Key) -> None:
     """Insert a key without its answer; ``find`` has not found it.
 
     If another transaction inserts it at the same time, one breaks the primary key and

@@ -42,7 +42,7 @@ def place_claims() -> flask.Response:
 
     Raises SchemaInvalid, BadRequest for a query that a search refuses, 409 with the
     cause and an explanation if a consumer has no candidate, ConsumerExists,
-    GroupPolicyConflict and IdempotencyKeyReused.
+    GroupPolicyConflict, IdempotencyKeyReused and KeyInProgress.
     """
     body: _Body = view.json_body()
     context = view.context()

@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import itertools
 import random
+import signal
 import sys
 import time
 
@@ -112,6 +113,8 @@ def main(
     database: str, level: str | None, kinds: tuple[str, ...], rounds: int, seed: int
 ) -> None:
     """Send concurrent claims with picks, and requests for holds that expire."""
+    # Started servers are then also stopped when this process is terminated.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     is_wrong = False
     with contention.database(database, level) as urls:
         services = contention.in_process_services(urls)

@@ -34,6 +34,7 @@ CODES = {
     "GroupPolicyConflict": "placement.ext.group_policy",
     "HoldNotFound": "placement.ext.hold_not_found",
     "IdempotencyKeyReused": "placement.ext.idempotency_key",
+    "KeyInProgress": "placement.ext.key_in_progress",
     "NoCandidate": "placement.ext.no_candidate",
     "UnknownExcludedRoot": "placement.ext.unknown_root",
     "UnknownPreferredTraits": "placement.ext.unknown_trait",

@@ -16,6 +16,7 @@ def answer(status, detail="", code="placement.undefined_code", headers=None):
 
 OK = Response(200, {}, b'{"traits": []}')
 NOT_NOW = answer(503, "The database cannot be reached. Nothing was changed.")
+KEY_IN_PROGRESS = answer(409, "In progress.", "placement.ext.key_in_progress")
 UNKNOWN = answer(
     503, "It was being committed; whether it was is not known. Read again."
 )
@@ -90,7 +91,7 @@ def test_a_read_is_retried_after_any_503(refusal):
     assert len(transport.methods) == 3
 
 
-@pytest.mark.parametrize("refusal", [NOT_NOW, RACE])
+@pytest.mark.parametrize("refusal", [NOT_NOW, RACE, KEY_IN_PROGRESS])
 @pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
 def test_a_write_that_changed_nothing_is_retried(method, refusal):
     transport = Scripted(refusal, OK)

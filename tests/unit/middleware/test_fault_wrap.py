@@ -86,8 +86,12 @@ def test_only_an_unsupported_version_shows_the_supported_ones():
     assert "max_version" not in error(answer_to(exception.NotAcceptable(provided="a")))
 
 
-def test_a_503_has_retry_after():
-    answer = answer_to(exception.Unavailable(reason="x"))
+@pytest.mark.parametrize(
+    "failure", [exception.Unavailable(reason="x"), exception.KeyInProgress()]
+)
+def test_a_failure_that_passes_has_retry_after(failure):
+    assert int(answer_to(failure).headers["retry-after"]) > 0
 
-    assert int(answer.headers["retry-after"]) > 0
+
+def test_another_failure_has_none():
     assert "retry-after" not in answer_to(exception.StaleGeneration()).headers
