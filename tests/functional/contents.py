@@ -40,6 +40,8 @@ _NAMES: dict[str, sa.Column[typing.Any]] = {
     "project_id": tables.projects.c.external_id,
     "user_id": tables.users.c.external_id,
     "consumer_type_id": tables.consumer_types.c.name,
+    "consumer_id": tables.consumers.c.uuid,
+    "group_id": tables.groups.c.name,
 }
 
 _providers = tables.resource_providers
@@ -49,9 +51,18 @@ _OF_DEFINITION = revision.of_definition(_providers)
 _REVISED = {
     tables.resource_providers: tables.resource_providers.c.uuid,
     tables.name_changes: tables.name_changes.c.id,
+    tables.groups: tables.groups.c.name,
 }
 
-_IGNORED = ("id", "created_at", "updated_at", "set_at")
+_IGNORED = (
+    "id",
+    "created_at",
+    "updated_at",
+    "set_at",
+    "expires_at",
+    "counted_at",
+    "changed_at",
+)
 
 # Tables are restored one after the other.
 _WITHOUT_FOREIGN_KEYS = {
@@ -118,7 +129,9 @@ class Keeper:
         with self._engine.connect() as fresh:
             conn = engines.for_writing(fresh)
             conn.exec_driver_sql(self._without)
-            for table, rows in _all_rows(conn).items():
+            for table in _TABLES:
+                # Those that refer to other rows may go with them.
+                rows = _rows_of(conn, table)
                 if rows != self._kept[table]:
                     _restore_table(conn, table, rows, self._kept[table])
             conn.commit()
@@ -148,7 +161,8 @@ class Keeper:
     ) -> Values:
         values: dict[str, typing.Any] = {
             column: names[column].get(value, "nothing")
-            if column in names and value is not None
+            # External ids stay as they are.
+            if column in names and isinstance(value, int)
             else value
             for column, value in zip(table.c.keys(), row, strict=True)
             if column not in _IGNORED
@@ -179,12 +193,13 @@ def difference(wanted: Content, found: Content) -> list[str]:
 
 
 def _all_rows(conn: sa.Connection) -> dict[sa.Table, _Rows]:
+    return {table: _rows_of(conn, table) for table in _TABLES}
+
+
+def _rows_of(conn: sa.Connection, table: sa.Table) -> _Rows:
     return {
-        table: {
-            tuple(row[place] for place in _KEYS[table]): tuple(row)
-            for row in conn.execute(select)
-        }
-        for table, select in _SELECTS.items()
+        tuple(row[place] for place in _KEYS[table]): tuple(row)
+        for row in conn.execute(_SELECTS[table])
     }
 
 

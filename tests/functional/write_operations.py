@@ -16,12 +16,15 @@ LATEST = "1.39"
 
 Object = dict[str, typing.Any]
 Body = Object | list[str] | None
+# A request that creates a part of the cloud: method, path, body.
+Setup = tuple[str, str, Body]
 
 
 class Write(typing.NamedTuple):
     """A request that writes; ``request`` is its method and path.
 
     ``status`` is that of its response, ``again`` that of the same request sent again.
+    ``key`` is its idempotency key, if any.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Write(typing.NamedTuple):
     status: int
     again: int
     version: str = LATEST
+    key: str = ""
 
     @property
     def method(self) -> str:
@@ -79,8 +83,7 @@ def claim(
     }
 
 
-# The requests that create the cloud: method, path, body.
-SETUP: tuple[tuple[str, str, Body], ...] = (
+SETUP: tuple[Setup, ...] = (
     ("PUT", "/resource_classes/CUSTOM_GPU", None),
     ("PUT", "/resource_classes/CUSTOM_UNUSED", None),
     ("PUT", "/traits/CUSTOM_FAST", None),
@@ -390,15 +393,19 @@ def send(application: server.Application, write: Write) -> webob.Response:
             "openstack-api-version": f"placement {write.version}",
         },
     )
+    if write.key:
+        request.headers["idempotency-key"] = write.key
     if write.body is not None:
         request.content_type = "application/json"
         request.json_body = write.body
     return request.get_response(application)
 
 
-def set_up(application: server.Application) -> None:
-    """Create the cloud in an empty database."""
-    for method, path, body in SETUP:
+def set_up(
+    application: server.Application, requests: collections.abc.Iterable[Setup] = ()
+) -> None:
+    """Create the cloud in an empty database, and send more requests."""
+    for method, path, body in (*SETUP, *requests):
         made = send(application, Write("", f"{method} {path}", body, 0, 0))
         assert made.status_int < 300, made.text
 

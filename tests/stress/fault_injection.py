@@ -33,10 +33,10 @@ _Native = typing.Any
 _Run = collections.abc.Callable[[], object]
 
 # Every n-th step fails, starting at a different step for each fault. 1 takes minutes.
-_STRIDE = int(os.environ.get("PLACEMENT_TEST_FAULTS_EVERY", "5"))
+STRIDE = int(os.environ.get("PLACEMENT_TEST_FAULTS_EVERY", "5"))
 
 # A lasting fault has the same effect from any step on.
-_STRIDE_OF_LASTING = max(5, _STRIDE)
+_STRIDE_OF_LASTING = max(5, STRIDE)
 
 
 class Step(enum.Enum):
@@ -86,7 +86,7 @@ class Fault(typing.NamedTuple):
         """Yield the numbers of the steps to inject it at, without end."""
         if Step.STATEMENT not in self.outcomes:
             return itertools.count(1)
-        stride = _STRIDE_OF_LASTING if self.lasts else _STRIDE
+        stride = _STRIDE_OF_LASTING if self.lasts else STRIDE
         start = 1 + zlib.crc32(self.name.encode()) % stride
         # A request may have a single step.
         first = [1] if start > 1 else []

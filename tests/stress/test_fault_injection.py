@@ -5,6 +5,7 @@ Send each write operation while each of its database steps in turn fails in each
 """
 
 import collections.abc
+import contextlib
 import logging
 import re
 import typing
@@ -13,7 +14,12 @@ import pytest
 import webob
 
 from placement.api import routes
-from tests.functional import contents, invariants, write_operations
+from tests.functional import (
+    contents,
+    invariants,
+    placing_operations,
+    write_operations,
+)
 from tests.functional.contents import Content
 from tests.functional.write_operations import Write
 from tests.servers import databases, server
@@ -41,12 +47,18 @@ class Clean(typing.NamedTuple):
 class Place:
     """The service on a database with injected faults."""
 
-    def __init__(self, kind: str, url: str, application: server.Application) -> None:
+    def __init__(
+        self,
+        kind: str,
+        url: str,
+        application: server.Application,
+        setup: collections.abc.Iterable[write_operations.Setup],
+    ) -> None:
         self.faults = fault_injection.faults(kind, url)
         self.url = url
         self.keeper = contents.Keeper(url)
         self._application = application
-        write_operations.set_up(application)
+        write_operations.set_up(application, setup)
         self.keeper.keep()
 
     def send(self, write: Write) -> webob.Response:
@@ -64,31 +76,68 @@ class Place:
         return Clean(*states)
 
 
+_Injected = tuple[fault_injection.Injector, Place]
+
+
 @pytest.fixture(scope="module")
 def injector_and_place(
     database_kind: str, database_server: databases.Databases
-) -> collections.abc.Iterator[tuple[fault_injection.Injector, Place]]:
+) -> collections.abc.Iterator[_Injected]:
+    with injected(database_kind, database_server) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def injector_and_limited_place(
+    database_kind: str, database_server: databases.Databases
+) -> collections.abc.Iterator[_Injected]:
+    """With a hold, a group and a limit, which change the statements of claims."""
+    with injected(database_kind, database_server, placing_operations.SETUP) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def injected(
+    kind: str,
+    database_server: databases.Databases,
+    setup: collections.abc.Iterable[write_operations.Setup] = (),
+) -> collections.abc.Iterator[_Injected]:
     with database_server.new() as url:
         # PyMySQL creates a TLS context per connection, which dominates the time of a
         # reconnection.
-        is_mariadb = database_kind == databases.MARIADB
+        is_mariadb = kind == databases.MARIADB
         without_tls = f"{url}?ssl_disabled=true" if is_mariadb else url
         injected_url, injector = fault_injection.injected(without_tls)
         with server.in_process(injected_url, OPTIONS) as application:
-            place = Place(database_kind, without_tls, application)
+            place = Place(kind, without_tls, application, setup)
             yield injector, place
             place.keeper.close()
 
 
 @pytest.mark.parametrize("write", write_operations.WRITES, ids=lambda write: write.name)
 def test_a_write_with_a_failing_step_is_done_or_not_and_says_which(
-    write: Write,
-    injector_and_place: tuple[fault_injection.Injector, Place],
-    caplog: pytest.LogCaptureFixture,
+    write: Write, injector_and_place: _Injected, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Logging the traceback of every fault takes most of the time.
     caplog.set_level(logging.CRITICAL)
-    injector, place = injector_and_place
+    require_done_or_not(write, *injector_and_place)
+
+
+@pytest.mark.parametrize(
+    "write", placing_operations.WRITES, ids=lambda write: write.name
+)
+def test_a_placement_with_a_failing_step_is_done_or_not_and_says_which(
+    write: Write,
+    injector_and_limited_place: _Injected,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    require_done_or_not(write, *injector_and_limited_place)
+
+
+def require_done_or_not(
+    write: Write, injector: fault_injection.Injector, place: Place
+) -> None:
     clean = place.clean(write)
     found = []
     for fault in place.faults:

@@ -69,8 +69,8 @@ class Asked:
         # Unranked: the trees of the pages, in order; the first one may still serve.
         self._pages: collections.abc.Iterator[list[Tree]] = iter(())
         self._waiting: collections.deque[Tree] = collections.deque()
-        # Ranked: all trees, and a heap of them; a tree may be there more than once, also
-        # with the same rank. The number keeps trees from being compared.
+        # Ranked: all trees, and a heap of them; a tree may be there more than once,
+        # also with the same rank. The number keeps trees from being compared.
         self._trees: list[Tree] | None = None
         self._heap: list[tuple[_Rank, int, Tree]] = []
         self._numbers = itertools.count()
