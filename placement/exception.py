@@ -104,6 +104,12 @@ class BodyTooLarge(PlacementError):
     template = "The body is larger than the limit of {limit} bytes."
 
 
+class TooManyLines(BodyTooLarge):
+    """The body has more lines than ``limit``."""
+
+    template = "The body has more lines than the limit of {limit}."
+
+
 class Conflict(PlacementError):
     """The request is valid but conflicts with the stored state."""
 

@@ -1,5 +1,6 @@
 """The body of a request: what its headers promise, and its bytes."""
 
+import collections.abc
 import sys
 import typing
 
@@ -11,15 +12,19 @@ from placement.api.environ import CONTEXT
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+_PART_BYTES = 64 * 1024
 
-def check_headers(environ: "WSGIEnvironment") -> None:
+
+def check_headers(environ: "WSGIEnvironment", limit: int | None = None) -> None:
     """Check that the headers describe a body that the service accepts.
 
-    This comes before routing, so it holds for unknown paths, too.
+    This comes before routing, so it holds for unknown paths, too. ``limit`` is in
+    bytes; by default that of the configuration.
 
     Raises BadRequest, and BodyTooLarge.
     """
-    limit = _limit(environ)
+    if limit is None:
+        limit = _limit(environ)
     length = environ.get("CONTENT_LENGTH") or "0"
     if not (length.isascii() and length.isdigit()):
         raise exception.BadRequest(reason="content-length header must be an integer")
@@ -45,22 +50,75 @@ def read(environ: "WSGIEnvironment") -> bytes:
     is_chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
     try:
         if is_chunked and "wsgi.input_terminated" not in environ:
-            body = _read_chunks(limit)
+            body = b"".join(_server_chunks(limit))
         else:
             body = wsgi.get_input_stream(environ, max_content_length=limit + 1).read()
     except exception.PlacementError:
         raise
     except Exception as unreadable:  # Each server raises its own classes.
-        raise exception.BadRequest(
-            reason="The body cannot be read as the headers say."
-        ) from unreadable
+        raise _unreadable() from unreadable
     if len(body) > limit:
         raise exception.BodyTooLarge(limit=limit)
     return body
 
 
-def _read_chunks(limit: int) -> bytes:
-    """Return a chunked body from a server that does not decode it into WSGI's input.
+def lines(
+    environ: "WSGIEnvironment", lines_max: int, line_bytes_max: int
+) -> collections.abc.Iterator[bytes]:
+    """Yield the lines of the body, read while iterating.
+
+    They have no line breaks, and empty ones count. The option for the size of a body
+    has no effect.
+
+    Raises BodyTooLarge when there are more than ``lines_max`` lines, and BadRequest for
+    one that is longer than ``line_bytes_max`` and when the body cannot be read.
+    """
+    limit = lines_max * (line_bytes_max + 2)
+    check_headers(environ, limit)
+    count = 0
+    rest = b""
+    for part in _parts(environ, limit):
+        *whole, rest = (rest + part).split(b"\n")
+        for line in whole:
+            count += 1
+            _require_line(count, line, lines_max, line_bytes_max)
+            yield line
+        _require_line(count + bool(rest), rest, lines_max, line_bytes_max)
+    if rest:
+        yield rest
+
+
+def _require_line(place: int, line: bytes, lines_max: int, bytes_max: int) -> None:
+    if place > lines_max:
+        raise exception.TooManyLines(limit=lines_max)
+    if len(line) > bytes_max:
+        raise exception.BadRequest(
+            reason=f"Line {place} of the body is longer than {bytes_max} bytes."
+        )
+
+
+def _parts(environ: "WSGIEnvironment", limit: int) -> collections.abc.Iterator[bytes]:
+    """Yield the body in parts, of which the last may exceed ``limit`` bytes."""
+    is_chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+    try:
+        if is_chunked and "wsgi.input_terminated" not in environ:
+            yield from _server_chunks(limit)
+            return
+        stream = wsgi.get_input_stream(environ, max_content_length=limit + 1)
+        while part := stream.read(_PART_BYTES):
+            yield part
+    except exception.PlacementError:
+        raise
+    except Exception as unreadable:  # Each server raises its own classes.
+        raise _unreadable() from unreadable
+
+
+def _unreadable() -> exception.BadRequest:
+    return exception.BadRequest(reason="The body cannot be read as the headers say.")
+
+
+def _server_chunks(limit: int) -> collections.abc.Iterator[bytes]:
+    """Yield a chunked body from a server that does not decode it into WSGI's input.
 
     uWSGI has a function for this in its own module. At most one chunk beyond ``limit``
     is read.
@@ -73,16 +131,16 @@ def _read_chunks(limit: int) -> bytes:
             reason="The server does not pass on a body in chunks (Transfer-Encoding: "
             "chunked). Send it with Content-Length."
         )
-    body = bytearray()
+    length = 0
     try:
-        while len(body) <= limit and (chunk := server.chunked_read()):
-            body += chunk
+        while length <= limit and (chunk := server.chunked_read()):
+            length += len(chunk)
+            yield chunk
     except OSError as unreadable:
         raise exception.BadRequest(
             reason="The chunks of the body cannot be read. The http router of uWSGI "
             "passes them on with the option http-chunked-input only."
         ) from unreadable
-    return bytes(body)
 
 
 def _limit(environ: "WSGIEnvironment") -> int:

@@ -9,7 +9,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement.db import names, tables
+from placement.db import names, raw_rows, tables
 from placement.objects import aggregate, inventory
 
 _providers = tables.resource_providers
@@ -244,22 +244,13 @@ class _Part:
         first, last = ids[0], ids[-1]
         # A range is a short statement, however many providers there are.
         if last - first < _RANGE_FACTOR * len(ids):
-            yield from _rows(conn, self._in_range, {"first": first, "last": last})
+            yield from raw_rows.fetch(
+                conn, self._in_range, {"first": first, "last": last}
+            )
             return
         for start in range(0, len(ids), _IDS_PER_STATEMENT):
             some = ids[start : start + _IDS_PER_STATEMENT]
-            yield from _rows(conn, self._in_list, {"providers": some})
-
-
-def _rows(
-    conn: sa.Connection,
-    statement: "sa.Select[typing.Any]",
-    parameters: dict[str, typing.Any],
-) -> list[tuple[typing.Any, ...]]:
-    """Return rows as the driver makes them; SQLAlchemy's would take twice the time."""
-    with conn.execute(statement, parameters) as result:
-        assert result.cursor is not None
-        return list(result.cursor.fetchall())
+            yield from raw_rows.fetch(conn, self._in_list, {"providers": some})
 
 
 def _uuid_of(alias: sa.FromClause) -> sa.ColumnElement[str]:

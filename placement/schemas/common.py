@@ -14,6 +14,15 @@ GENERATION: Schema = {"type": "integer"}
 # The id of a project or a user, and the text of a consumer type.
 EXTERNAL_ID: Schema = {"type": "string", "minLength": 1, "maxLength": 255}
 
+_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME_OF_DAY = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
+_ZONE = "(Z|[+-][0-9]{2}:[0-9]{2})"
+# A time of RFC 3339.
+TIME: Schema = {
+    "type": "string",
+    "maxLength": 40,
+    "pattern": f"^{_DATE}T{_TIME_OF_DAY}{_ZONE}$",
+}
 
 # The query string of a search; as long as a request line of the API can be.
 QUERY: Schema = {"type": "string", "maxLength": 65_536}

@@ -1,15 +1,12 @@
 """Schemas of the body and the response of ``PUT /-/v1/providers/{uuid}/state``."""
 
-from placement.schemas.common import Schema, closed
+from placement.schemas.common import TIME, Schema, closed
 from placement.schemas.validation import Schemas
 
 STATES = ("in_service", "cordoned", "quarantined")
 
 _TEXT: Schema = {"type": "string"}
 _TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
-_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_TIME = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
-_ZONE = "(Z|[+-][0-9]{2}:[0-9]{2})"
 
 BODY = Schemas(
     {
@@ -18,12 +15,7 @@ BODY = Schemas(
                 "state": {"type": "string", "enum": list(STATES)},
                 "subtree": {"type": "boolean"},
                 "reason": {"type": "string", "maxLength": 1000},
-                # RFC 3339.
-                "until": {
-                    "type": ["string", "null"],
-                    "maxLength": 40,
-                    "pattern": f"^{_DATE}T{_TIME}{_ZONE}$",
-                },
+                "until": TIME | {"type": ["string", "null"]},
             },
             required=("state",),
         )

@@ -25,19 +25,6 @@ _Document = dict[str, typing.Any]
 Include = frozenset[str]
 
 
-def page(lists: collections.abc.Iterable[bytes], next_page_token: str | None) -> bytes:
-    """Return the document of one page, with the providers of ``lists``.
-
-    Only a single list may be empty.
-    """
-    parts: list[bytes | memoryview] = []
-    for each in lists:
-        # Without its brackets, and without a copy.
-        parts += [b"," if parts else b'{"providers":[', memoryview(each)[1:-1]]
-    token = encoding.encode(next_page_token)
-    return b"".join([*parts, b'],"next_page_token":', token, b"}"])
-
-
 def listed(
     providers: collections.abc.Iterable[ProviderDetails], include: Include
 ) -> bytes:

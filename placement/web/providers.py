@@ -1,16 +1,13 @@
 """``/-/v1/providers``: many providers with their inventories, traits and so on."""
 
 import collections.abc
-import hashlib
 
 import flask
 import sqlalchemy as sa
 
 from placement import exception, uuids
-from placement.api import accept
 from placement.api.microversion import MAX_VERSION
 from placement.api.operation import Answer, Parameter
-from placement.api.reply import JSON
 from placement.candidates import providers
 from placement.candidates.query import request as candidates_request
 from placement.db import transaction
@@ -20,8 +17,8 @@ from placement.policies import extension as extension_policy
 from placement.schemas import checks
 from placement.schemas import extension as schema
 from placement.schemas import extension_responses as responses
+from placement.web import bulk, provider_query, view
 from placement.web import provider_documents as documents
-from placement.web import provider_query, view
 from placement.web.provider_query import ProviderQuery
 
 blueprint = flask.Blueprint("providers", __name__)
@@ -30,9 +27,6 @@ blueprint = flask.Blueprint("providers", __name__)
 _PROVIDERS_PER_CHUNK = 500
 # A provider may have allocations of hundreds of consumers. Also for pages.
 _PROVIDERS_PER_CHUNK_WITH_ALLOCATIONS = 50
-
-# A page with allocations ends after this length.
-_PAGE_BYTES = 16 * 1024 * 1024
 
 _INCLUDE = Parameter("Parts to add, separated by commas.", "inventories,usages")
 _PARAMETERS = {
@@ -120,7 +114,7 @@ def show_provider_details(provider: str) -> flask.Response:
     found = transaction.read(context, read) if is_text else None
     if found is None:
         raise exception.ProviderNotFound(wanted=provider)
-    return _tagged(documents.one(found, include))
+    return bulk.tagged(documents.one(found, include))
 
 
 def _answer(query: ProviderQuery) -> flask.Response:
@@ -131,21 +125,14 @@ def _answer(query: ProviderQuery) -> flask.Response:
         ids = providers.find_ids(conn, context, filters)
         return Selection(ids, query.uuids, query.is_only_roots, query.states)
 
-    header = flask.request.environ.get("HTTP_ACCEPT")
-    if accept.best_offer(header, JSON, view.NDJSON) == view.NDJSON:
-        return _lines(query, select)
-    return _page(query, select)
+    return _lines(query, select) if bulk.wants_lines() else _page(query, select)
 
 
 _Select = collections.abc.Callable[[sa.Connection], Selection]
 
 
 def _page(query: ProviderQuery, select: _Select) -> flask.Response:
-    """Return one page, which may be shorter than asked for.
-
-    With allocations, providers are read in chunks until the page is long enough, so
-    that its length bounds the memory.
-    """
+    """Return one page, which may be shorter than asked for."""
     context = view.context()
     after_id = query.page_after()
     size = query.page_size or provider_query.PAGE_SIZE
@@ -156,47 +143,30 @@ def _page(query: ProviderQuery, select: _Select) -> flask.Response:
     )
 
     def read(conn: sa.Connection) -> tuple[list[bytes], int | None]:
-        """Return lists of providers, and the id of the last one if there are more."""
         selection = select(conn)
-        lists: list[bytes] = []
-        last_id, left = after_id, size
-        while True:
-            count = min(left, per_chunk)
-            found = provider_page.get_page(
+        return bulk.read_page(
+            lambda last_id, count: provider_page.get_page(
                 conn,
                 context.names,
                 selection,
                 query.include,
                 after_id=last_id,
-                # One more, to see whether there are more.
-                size=count + 1,
-            )
-            is_end = len(found) <= count
-            del found[count:]
-            lists.append(documents.listed(found, query.include))
-            if is_end:
-                return lists, None
-            last_id, left = found[-1].id, left - count
-            if not left or sum(map(len, lists)) >= _PAGE_BYTES:
-                return lists, last_id
+                size=count,
+            ),
+            lambda found: documents.listed(found, query.include),
+            after_id=after_id,
+            size=size,
+            per_chunk=per_chunk,
+        )
 
-    lists, last_id = transaction.read_within(context, _seconds_max(), read)
+    lists, last_id = transaction.read_within(context, bulk.seconds_max(), read)
     token = None if last_id is None else query.next_page_token(last_id)
-    return _tagged(documents.page(lists, token))
+    return bulk.tagged(bulk.page("providers", lists, token))
 
 
 def _lines(query: ProviderQuery, select: _Select) -> flask.Response:
-    """Return all providers, read from one snapshot while they are sent.
-
-    The status is sent after the first ones are read. A later failure of the database
-    ends the connection without the end of the body.
-    """
-    for name in ("page_size", "page_token"):
-        if getattr(query, name) is not None:
-            raise exception.BadRequest(
-                reason=f"The parameter '{name}' cannot be used with Accept: "
-                f"{view.NDJSON}, which answers with all providers."
-            )
+    """Return all providers, one per line."""
+    bulk.require_no_page({"page_size": query.page_size, "page_token": query.page_token})
     names = view.context().names
     size = (
         _PROVIDERS_PER_CHUNK_WITH_ALLOCATIONS
@@ -208,23 +178,4 @@ def _lines(query: ProviderQuery, select: _Select) -> flask.Response:
         pages = provider_page.each_page(conn, names, select(conn), query.include, size)
         return (documents.lines(page, query.include) for page in pages)
 
-    stream = transaction.stream_within(view.context(), _seconds_max(), read)
-    response = flask.Response(stream, mimetype=view.NDJSON)
-    response.vary.add("Accept")
-    return response
-
-
-def _seconds_max() -> float:
-    """Return the time limit of a statement: filters may be costly, as in a search."""
-    return view.context().settings.placement.candidates_search_seconds_max
-
-
-def _tagged(body: bytes) -> flask.Response:
-    """Return the document, or 304 if the client has the same one."""
-    response = view.json(body)
-    response.vary.add("Accept")
-    response.cache_control.no_cache = True
-    response.set_etag(hashlib.sha256(body).hexdigest())
-    # Does nothing for POST.
-    response.make_conditional(flask.request)
-    return response
+    return bulk.lines(read)

@@ -14,6 +14,7 @@ import webob
 from placement import client
 from placement.db import tables
 from placement.objects import provider_page
+from placement.web import bulk
 from placement.web import providers as views
 from tests.functional import statements
 from tests.servers import server
@@ -182,7 +183,7 @@ def test_a_page_with_many_allocations_ends_early(
     path = f"/-/v1/providers?page_size=6&include={ALL}"
     whole = ask(application, path.replace("6", "7"))["providers"]
     # Longer than two providers, and shorter than four.
-    monkeypatch.setattr(views, "_PAGE_BYTES", len(json.dumps(whole[:3])))
+    monkeypatch.setattr(bulk, "_PAGE_BYTES", len(json.dumps(whole[:3])))
 
     pages = [ask(application, path)]
     while (token := pages[-1]["next_page_token"]) is not None:

@@ -19,6 +19,7 @@ STORED = "a0b4d1c8-6a0e-4d0b-9c1e-0d4f6f1a7b01"
 def test_every_notation_has_one_canonical_form(text):
     assert uuids.canonical(text) == STORED
     assert uuids.canonical_or_same(text) == STORED
+    assert uuids.packed(text) == bytes.fromhex(STORED.replace("-", ""))
 
 
 @pytest.mark.parametrize(
@@ -28,3 +29,4 @@ def test_every_notation_has_one_canonical_form(text):
 def test_other_text_has_no_canonical_form(text):
     assert uuids.canonical(text) is None
     assert uuids.canonical_or_same(text) == text
+    assert uuids.packed(text) is None
