@@ -22,6 +22,10 @@ Allocations = collections.abc.Mapping[str, Amounts]
 _CANDIDATE = re.compile(rb'"allocations": ?\{"([0-9a-f-]{36})"')
 
 
+# Consumers that one request releases after a turn.
+_RELEASED = 100
+
+
 class Script(typing.Protocol):
     """The operation that one client repeats."""
 
@@ -225,6 +229,12 @@ class Placements(Claims):
         if answer.status == 200:
             self._consumers += consumers
         return answer
+
+    def clean_up(self, api: Connection) -> None:
+        while self._consumers:
+            released = dict.fromkeys(self._consumers[-_RELEASED:], claim_body({}, 1))
+            if api.send("POST", "/allocations", released).status == 204:
+                del self._consumers[-_RELEASED:]
 
     def _place(
         self, api: Connection, consumers: collections.abc.Sequence[str], query: str

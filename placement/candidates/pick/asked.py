@@ -10,7 +10,9 @@ import typing
 
 from placement.candidates.model import Placement, SearchRequest, Tree
 from placement.candidates.pick.cloud import Cloud
+from placement.candidates.pick.hosts import Hosts
 from placement.candidates.pick.model import Order, Picked, Preferences
+from placement.candidates.pick.ranking import Ranking
 from placement.candidates.query.plan import Plan
 from placement.candidates.query.resolve import Ids
 from placement.candidates.solve.feasibility import Sharing
@@ -41,6 +43,11 @@ class Picking(typing.Protocol):
     cloud: Cloud
     members: Membership | None
     weights: list[tuple[int, float]]
+    # None: not every tree is one provider, or there are too many.
+    hosts: Hosts | None
+
+    def tree_in(self, row: int) -> Tree:
+        """Return the tree of a row of ``hosts``."""
 
     def allows(self, tree: Tree) -> bool:
         """The tree may be picked, whatever room it has."""
@@ -69,6 +76,8 @@ class Asked:
         # Unranked: the trees of the pages, in order; the first one may still serve.
         self._pages: collections.abc.Iterator[list[Tree]] = iter(())
         self._waiting: collections.deque[Tree] = collections.deque()
+        # Ranked by arrays.
+        self._ranking: Ranking | None = None
         # Ranked: all trees, and a heap of them; a tree may be there more than once,
         # also with the same rank. The number keeps trees from being compared.
         self._trees: list[Tree] | None = None
@@ -95,11 +104,32 @@ class Asked:
 
     def rank(self) -> None:
         """Rank all trees."""
+        self._ranking = self._rank_hosts()
+        if self._ranking is not None:
+            return
         if self._trees is None:
             self._trees = list(itertools.chain.from_iterable(self._scan(0, None)))
         self._heap = []
         for tree in self._trees:
             self._push(tree)
+
+    def _rank_hosts(self) -> Ranking | None:
+        """Return a ranking by arrays; None: it takes more than that."""
+        picker = self._picker
+        preferences, members = picker.preferences, picker.members
+        conditions = self._solver.flat
+        if (
+            picker.hosts is None
+            or conditions is None
+            or conditions.root_ids
+            or not conditions.plan.total
+            or preferences.order is Order.SEED
+            or (members is not None and members.domains is not None)
+        ):
+            return None
+        return Ranking(
+            picker.hosts, conditions, preferences.order, picker.weights, members
+        )
 
     def _scan(
         self, place: int, count: int | None
@@ -122,6 +152,8 @@ class Asked:
     def next(self) -> Candidate | None:
         """Return the first candidate that is left."""
         self._update()
+        if self._ranking is not None:
+            return self._next_by(self._ranking)
         if self._trees is not None:
             return self._next_ranked()
         while True:
@@ -164,6 +196,8 @@ class Asked:
     def note_taken(self, tree: Tree) -> None:
         """Rank a tree again from which something was taken."""
         members = self._picker.members
+        if self._ranking is not None:
+            self._ranking.take(self._picker.cloud.now(tree))
         if self._trees is None:
             return
         if members is not None and members.domains is not None:
@@ -209,6 +243,16 @@ class Asked:
 
     def _push_ranked(self, rank: _Rank, tree: Tree) -> None:
         heapq.heappush(self._heap, (rank, next(self._numbers), tree))
+
+    def _next_by(self, ranking: Ranking) -> Candidate | None:
+        """Return the candidate of the best host that may be picked."""
+        while (row := ranking.best()) is not None:
+            # It may be excluded, or have a ``min_unit``.
+            best = self._best(self._picker.tree_in(row))
+            if best is not None:
+                return best[1]
+            ranking.drop(row)
+        return None
 
     def _next_ranked(self) -> Candidate | None:
         """Return the best candidate of all trees."""

@@ -50,6 +50,15 @@ class Preferences:
     excluded: frozenset[str] = frozenset()
     group: GroupRequest | None = None
 
+    @property
+    def is_ranked(self) -> bool:
+        """All hosts have to be compared, not only as many as are needed."""
+        return (
+            self.order is not Order.ANY
+            or bool(self.prefer)
+            or (self.group is not None and self.group.policy.is_soft)
+        )
+
 
 class Picked(typing.NamedTuple):
     """The candidate that was picked for a consumer.

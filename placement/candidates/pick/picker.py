@@ -16,7 +16,8 @@ from placement import exception
 from placement.candidates.model import Members, Tree
 from placement.candidates.pick.asked import PAGE_MIN, Asked
 from placement.candidates.pick.cloud import Cloud
-from placement.candidates.pick.model import Order, Picked, Preferences, Wanted
+from placement.candidates.pick.hosts import Hosts
+from placement.candidates.pick.model import Picked, Preferences, Wanted
 from placement.candidates.query import plan as plans
 from placement.candidates.query import resolve
 from placement.candidates.search import cache_of
@@ -40,6 +41,9 @@ if typing.TYPE_CHECKING:
     from placement.context import RequestContext
 
 _providers = tables.resource_providers
+
+# The key of the arrays in ``Service.kept``.
+HOSTS = "candidates.pick.hosts"
 
 # Providers that have changed within this time come with their details.
 _DETAILS_MICROSECONDS = 60_000_000
@@ -71,6 +75,19 @@ def pick(
     Raises NothingFitsError; what ``search`` raises; UnknownExcludedRoot; UnknownTraits
     and GroupPolicyConflict.
     """
+    if not preferences.is_ranked:
+        return _pick(conn, context, wanted, preferences, refused)
+    with hosts_of(context).lock:
+        return _pick(conn, context, wanted, preferences, refused)
+
+
+def _pick(
+    conn: sa.Connection,
+    context: "RequestContext",
+    wanted: collections.abc.Sequence[Wanted],
+    preferences: Preferences,
+    refused: Refused,
+) -> list[Picked]:
     prefetch = _prefetch(context, wanted, preferences)
     if prefetch is not None and has_fast_batches(conn):
         with (
@@ -95,8 +112,8 @@ def _prefetch(
     """
     cache, request = cache_of(context), wanted[0].request
     if (
-        preferences != Preferences()
-        or cache.tree_size is None
+        preferences.group is not None
+        or preferences.excluded
         or len({one.query for one in wanted}) > 1
     ):
         return None
@@ -104,12 +121,29 @@ def _prefetch(
     if cache.sharing_trait_id is not None:
         values.append(statements.any_sharing(cache.sharing_trait_id))
     values.append(statements.any_nested())
+    if preferences.is_ranked:
+        newest = hosts_of(context).newest
+        if newest is None:
+            return None
+        values.append(statements.checksum())
+        return Prefetch(tuple(values), statements.members_newer(newest), newest)
+    if cache.tree_size is None:
+        return None
     page = scan.first_page(len(wanted), cache.tree_size, PAGE_MIN)
     return Prefetch(
         tuple(values),
         page_from(_place(wanted[0]), page.provider_count),
         max(0, cache.newest_picked - _DETAILS_MICROSECONDS),
     )
+
+
+def hosts_of(context: "RequestContext") -> Hosts:
+    """Return the arrays of this process."""
+    hosts: Hosts | None = context.service.kept.get(HOSTS)
+    if hosts is None:
+        size_max = cache_of(context).arrays_size_max
+        hosts = context.service.kept.setdefault(HOSTS, Hosts(size_max))
+    return hosts
 
 
 def _place(wanted: Wanted) -> int:
@@ -152,6 +186,10 @@ class _Picker:
         self._barred: frozenset[int] = frozenset()
         self._excluded = self._find_excluded(preferences.excluded)
         self.weights = self._find_weights(preferences.prefer)
+        self.hosts: Hosts | None = None
+        if preferences.is_ranked and not self._sharing_trees:
+            hosts = hosts_of(context)
+            self.hosts = hosts if hosts.update(reader, self.trees) else None
 
     def run(self, wanted: collections.abc.Sequence[Wanted]) -> list[Picked]:
         try:
@@ -222,17 +260,19 @@ class _Picker:
         if plan is None:
             raise NothingFitsError(wanted)
         asked = Asked(self, request, plan, ids)
-        if self._is_ranked:
+        if self.preferences.is_ranked:
             asked.rank()
         else:
             asked.scan(_place(wanted), count)
         return asked
 
-    @property
-    def _is_ranked(self) -> bool:
-        preferences = self.preferences
-        is_soft = self.members is not None and self.members.request.policy.is_soft
-        return preferences.order is not Order.ANY or bool(self.weights) or is_soft
+    def tree_in(self, row: int) -> Tree:
+        """Return the tree of a row of ``hosts``."""
+        assert self.hosts is not None
+        root_id = int(self.hosts.ids[row])
+        revision = int(self.hosts.revisions[row])
+        (tree,) = self.trees.of([(root_id, root_id, revision)])
+        return tree
 
     def allows(self, tree: Tree) -> bool:
         """The tree may be picked, whatever room it has."""

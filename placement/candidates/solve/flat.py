@@ -10,6 +10,7 @@ own provider can fill, and from its aggregates. For these trees ``feasibility`` 
 import bisect
 import collections.abc
 import dataclasses
+import typing
 
 from placement.candidates.model import Placement, Tree
 from placement.candidates.query.plan import Plan, Slot
@@ -20,6 +21,17 @@ from placement.candidates.solve.feasibility import (
     rules_of,
 )
 from placement.candidates.solve.patterns import Placements
+
+
+class _Definition(typing.Protocol):
+    """What a host is besides its inventories."""
+
+    @property
+    def is_in_service(self) -> bool: ...
+    @property
+    def traits(self) -> int: ...
+    @property
+    def aggregates(self) -> frozenset[int]: ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,6 +112,22 @@ class FlatConditions:
             barred = self.not_member_of
             trees = [tree for tree in trees if barred.isdisjoint(tree.root.aggregates)]
         return [tree for tree in trees if self._has_room(tree)]
+
+    def admits(self, host: "_Definition") -> bool:
+        """Return whether a host may serve the request, whatever room it has.
+
+        Only for requests without ``root_ids``.
+        """
+        traits, aggregates = host.traits, host.aggregates
+        return (
+            self.is_possible
+            and host.is_in_service
+            and traits & self.all_of == self.all_of
+            and not traits & self.none_of
+            and all(traits & any_of for any_of in self.any_of)
+            and not any(wanted.isdisjoint(aggregates) for wanted in self.member_of)
+            and self.not_member_of.isdisjoint(aggregates)
+        )
 
     def _has_room(self, tree: Tree) -> bool:
         root = tree.root

@@ -32,9 +32,10 @@ class Solver:
     ) -> None:
         self._feasibility = Feasibility(plan, sharing)
         self._combiner = Combiner(plan, sharing, sharing_trees, one_per_tree, tick)
-        self._flat = None if sharing.by_slot else FlatConditions.of(plan)
+        # None: sharing providers may serve the request.
+        self.flat = None if sharing.by_slot else FlatConditions.of(plan)
         self._flat_placements = Placements(
-            iter([self._flat.placement] if self._flat else []), is_single=True
+            iter([self.flat.placement] if self.flat else []), is_single=True
         )
         self._shared_flat = SharedFlat(plan, sharing, self._placements)
         self._chance = chance
@@ -60,8 +61,8 @@ class Solver:
 
     def _of_flat_trees(self, trees: list[Tree]) -> Anchors:
         """Return what trees of one provider each can give, by conditions on all."""
-        if self._flat is not None:
-            able = self._flat.meeting(trees)
+        if self.flat is not None:
+            able = self.flat.meeting(trees)
             return Anchors(able, [self._flat_placements] * len(able))
         if self._shared_flat.is_possible:
             return _able(trees, self._shared_flat.placements(trees))

@@ -21,12 +21,18 @@ _TREE_BYTES = 400
 
 _HINTS_MAX = 1000
 
+# One part in this many is for arrays.
+_ARRAYS_PART = 8
+
 
 class TreeCache:
-    """The cached trees, by the id of the root; ``size_max`` is in bytes."""
+    """The cached trees, by the id of the root; ``size_max``, for all, is in bytes."""
 
     def __init__(self, size_max: int) -> None:
-        self.trees: LRUCache[int, Tree] = LRUCache(size_max, size_of)
+        # For ``pick.hosts``.
+        self.arrays_size_max = size_max // _ARRAYS_PART
+        trees_size_max = size_max - self.arrays_size_max
+        self.trees: LRUCache[int, Tree] = LRUCache(trees_size_max, size_of)
         self.bits = TraitBits()
         self.batches = Batches()
         self.needs = NeedStats()

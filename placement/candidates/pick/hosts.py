@@ -1,0 +1,211 @@
+"""The rooms of all hosts as arrays, for picks that compare every host of a cloud.
+
+A host is a tree of one provider. To build the arrays, all trees are read; later, only
+those that have changed. A checksum over the revisions of all providers, from the same
+snapshot, says whether none was missed.
+"""
+
+import collections.abc
+import threading
+import typing
+
+import numpy as np
+
+from placement.candidates.model import Tree
+from placement.candidates.solve.flat import FlatConditions
+from placement.candidates.source.trees import Trees
+from placement.candidates.sql import statements
+from placement.candidates.sql.reader import Reader
+
+Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
+Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
+Booleans = np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+# A revision may be committed this much later than it was made, at most, to be found
+# without reading all. More only costs time.
+_LAG_MICROSECONDS = 50_000
+
+# Trees that are read at once.
+_TREES_PER_READ = 2000
+
+# Unused definitions that are kept before all arrays are made anew.
+_UNUSED_DEFINITIONS_MAX = 1000
+
+
+class Definition(typing.NamedTuple):
+    """What a host is besides its inventories; many hosts have the same."""
+
+    is_in_service: bool
+    traits: int
+    aggregates: frozenset[int]
+
+
+class _Offers:
+    """The offers of one class, by row; zero where a host has none."""
+
+    def __init__(self, size: int) -> None:
+        self.room: Integers = np.zeros(size, np.int64)
+        self.used: Floats = np.zeros(size)
+        self.capacity: Floats = np.zeros(size)
+
+
+class Hosts:
+    """Arrays with a row per host, ascending by id.
+
+    A pick holds ``lock`` from before its snapshot until it is done, so that the arrays
+    never go back to an older state. They take ``size_max`` bytes at most. Clouds that
+    need more, or have nested or sharing providers, have no arrays.
+    """
+
+    def __init__(self, size_max: int) -> None:
+        self.lock = threading.Lock()
+        self._size_max = size_max
+        self._clear()
+
+    def _clear(self) -> None:
+        self.ids: Integers = np.zeros(0, np.int64)
+        self.revisions: Integers = np.zeros(0, np.int64)
+        self._definition_of: Integers = np.zeros(0, np.int64)
+        self._definitions: dict[Definition, int] = {}
+        self._offers: dict[int, _Offers] = {}
+
+    @property
+    def newest(self) -> int | None:
+        """Reading the providers with a later revision will probably be enough.
+
+        None: all have to be read.
+        """
+        if not len(self.revisions):
+            return None
+        return max(0, int(self.revisions.max()) - _LAG_MICROSECONDS)
+
+    def update(self, reader: Reader, trees: Trees) -> bool:
+        """Bring the arrays to the state of a snapshot without sharing providers.
+
+        Return False if there can be none.
+        """
+        if not trees.is_flat():
+            self._clear()
+            return False
+        newest = self.newest
+        if newest is not None:
+            self._apply(reader.page(statements.members_newer(newest)), trees)
+        if reader.value(statements.checksum()) != self._checksum():
+            self._update_all(trees)
+        return len(self.ids) > 0
+
+    def _checksum(self) -> int | None:
+        """Return what ``statements.checksum`` selects."""
+        if not len(self.ids):
+            return None
+        low = self.revisions & (statements.CHECKSUM_UNIT - 1)
+        return int(low.sum()) + len(low) * statements.CHECKSUM_UNIT
+
+    def _update_all(self, trees: Trees) -> None:
+        found, _ = trees.after(0, _ALL)
+        if len(found) * self._row_bytes > self._size_max:
+            self._clear()
+            return
+        ids = np.array([row[1] for row in found], np.int64)
+        if len(self._definitions) > len(ids) + _UNUSED_DEFINITIONS_MAX:
+            self._clear()
+        if not np.array_equal(ids, self.ids):
+            self._resize(ids)
+        self._apply(found, trees)
+
+    @property
+    def _row_bytes(self) -> int:
+        return 24 * (1 + max(1, len(self._offers)))
+
+    def _resize(self, ids: Integers) -> None:
+        """Make rows for ``ids``, with what is known of them."""
+        _, kept, before = np.intersect1d(
+            ids, self.ids, assume_unique=True, return_indices=True
+        )
+
+        def moved(old: typing.Any) -> typing.Any:
+            new = np.zeros(len(ids), old.dtype)
+            new[kept] = old[before]
+            return new
+
+        self.ids = ids
+        self.revisions = moved(self.revisions)
+        self._definition_of = moved(self._definition_of)
+        for offers in self._offers.values():
+            offers.room = moved(offers.room)
+            offers.used = moved(offers.used)
+            offers.capacity = moved(offers.capacity)
+
+    def _apply(
+        self,
+        found: collections.abc.Sequence[collections.abc.Sequence[int]],
+        trees: Trees,
+    ) -> None:
+        """Take over the hosts of ``found`` that have changed; new ones are left out."""
+        if not found:
+            return
+        members = np.array(found, np.int64)
+        rows = np.searchsorted(self.ids, members[:, 1])
+        rows[rows == len(self.ids)] = 0
+        changed = (self.ids[rows] == members[:, 1]) & (
+            self.revisions[rows] != members[:, 2]
+        )
+        wanted = [(found[at], int(rows[at])) for at in np.flatnonzero(changed).tolist()]
+        for start in range(0, len(wanted), _TREES_PER_READ):
+            part = wanted[start : start + _TREES_PER_READ]
+            read = trees.of([tuple(member) for member, _ in part])
+            for tree, (_, row) in zip(read, part, strict=True):
+                self._set(row, tree)
+
+    def _set(self, row: int, tree: Tree) -> None:
+        host = tree.root
+        definition = Definition(host.is_in_service, host.traits, host.aggregates)
+        number = self._definitions.setdefault(definition, len(self._definitions))
+        self.revisions[row] = host.revision
+        self._definition_of[row] = number
+        for class_id in host.offers.keys() - self._offers.keys():
+            self._offers[class_id] = _Offers(len(self.ids))
+        for class_id, offers in self._offers.items():
+            offer = host.offers.get(class_id)
+            offers.room[row] = host.room.get(class_id, 0)
+            offers.used[row] = 0 if offer is None else offer.used
+            offers.capacity[row] = 0 if offer is None else offer.capacity
+
+    def row_of(self, root_id: int) -> int | None:
+        """Return the row of a host, or None."""
+        row = int(np.searchsorted(self.ids, root_id))
+        return row if row < len(self.ids) and self.ids[row] == root_id else None
+
+    def able(self, conditions: FlatConditions) -> Booleans:
+        """Return which hosts may serve a request: all but those with ``min_unit``.
+
+        Whoever picks one has to look at its unit rules.
+        """
+        admitted = self.by_definition(lambda each: float(conditions.admits(each)))
+        able: Booleans = admitted > 0
+        for class_id, amount in conditions.plan.total:
+            offers = self._offers.get(class_id)
+            if offers is None:
+                return np.zeros(len(self.ids), np.bool_)
+            able &= offers.room >= amount
+        return able
+
+    def shares(self, conditions: FlatConditions) -> Floats:
+        """Return the dominant share of each host after a claim; where it is able."""
+        shares = np.zeros(len(self.ids))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for class_id, amount in conditions.plan.total:
+                offers = self._offers[class_id]
+                np.maximum(shares, (offers.used + amount) / offers.capacity, out=shares)
+        return shares
+
+    def by_definition(
+        self, value: collections.abc.Callable[[Definition], float]
+    ) -> Floats:
+        """Return a value of each host that follows from its definition."""
+        values = np.array([value(each) for each in self._definitions])
+        return values[self._definition_of]
+
+
+# More than any cloud has.
+_ALL = 2**31 - 2
