@@ -228,6 +228,13 @@ class UnknownTraits(BadRequest):
     template = "The member 'by' has unknown traits: {names}"
 
 
+class UnknownTraitsOfProvider(BadRequest):
+    """``names`` are the unknown names, sorted and joined by commas."""
+
+    code = "placement.ext.unknown_trait"
+    template = "The member 'traits' has unknown traits: {names}"
+
+
 class ResultTooLarge(BadRequest):
     """The answer would have ``count`` items, more than ``most``."""
 

@@ -14,6 +14,7 @@ from placement.client.limits import LimitOperations
 from placement.client.monitoring import MonitoringOperations
 from placement.client.placing import PlacingOperations
 from placement.client.states import StateOperations
+from placement.client.trees import TreeOperations
 
 
 class Client(
@@ -24,6 +25,7 @@ class Client(
     MonitoringOperations,
     PlacingOperations,
     StateOperations,
+    TreeOperations,
 ):
     """The Placement API over a transport.
 

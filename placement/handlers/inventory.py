@@ -66,13 +66,13 @@ def create_inventory(req: Request, uuid: str) -> Reply:
     def create(conn: sa.Connection) -> _Body:
         provider = resource_provider.get_by_uuid(conn, uuid)
         refused = f"Unable to create inventory for resource provider {provider.uuid}"
-        offer = offer_from_body(body)
+        offer = Inventory.from_record(body)
         _require_capacity(offer, name, provider, req.version, refused)
         try:
             ids = classes.lock_ids(conn, [name])
         except exception.ResourceClassNotFound as unknown:
             raise exception.BadRequest(reason=f"{refused}: {unknown}") from unknown
-        offer = offer_from_body(body, ids[name])
+        offer = Inventory.from_record(body, ids[name])
         return _one_body(_given(body), inventory.add(conn, provider, offer, name))
 
     return reply.created(
@@ -196,10 +196,10 @@ def update_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
             kind=change.INVENTORY,
         )
         refused = f"Unable to update inventory for resource provider {provider.uuid}"
-        offer = offer_from_body(body)
+        offer = Inventory.from_record(body)
         _require_capacity(offer, resource_class, provider, req.version, refused)
         ids = classes.lock_ids(conn, [resource_class])
-        offer = offer_from_body(body, ids[resource_class])
+        offer = Inventory.from_record(body, ids[resource_class])
         if not inventory.change(conn, provider, offer):
             raise exception.BadRequest(
                 reason="No inventory record with resource class for "
@@ -264,7 +264,7 @@ def _offers(
 ) -> list[Inventory]:
     refused = f"Unable to update inventory for resource provider {provider.uuid}"
     for name, record in records.items():
-        offer = offer_from_body(record)
+        offer = Inventory.from_record(record)
         _require_capacity(offer, name, provider, req.version, refused)
     try:
         ids = classes.lock_ids(conn, records)
@@ -273,18 +273,9 @@ def _offers(
             reason="Unknown resource class in inventory for resource provider "
             f"{provider.uuid}: {unknown}"
         ) from unknown
-    return [offer_from_body(record, ids[name]) for name, record in records.items()]
-
-
-def offer_from_body(record: _Body, class_id: int = -1) -> Inventory:
-    """Return the inventory of ``record``, which is valid."""
-    # The schema accepts 2.0 as an integer.
-    given: _Body = {
-        name: value if name == "allocation_ratio" else int(value)
-        for name, value in record.items()
-        if name in inventory.CLIENT_FIELDS
-    }
-    return Inventory(class_id, **given)
+    return [
+        Inventory.from_record(record, ids[name]) for name, record in records.items()
+    ]
 
 
 def _require_capacity(
@@ -326,5 +317,5 @@ def _given(record: _Body) -> _Body:
 
     The response to a write shows 2.0 for a given 2.0; a read shows the stored 2.
     """
-    whole = _record(offer_from_body(record))
+    whole = _record(Inventory.from_record(record))
     return whole | {name: record[name] for name in whole if name in record}

@@ -6,9 +6,10 @@ from placement.api.operation import NO_CONTENT, operation
 from placement.api.reply import Reply
 from placement.api.request import Request
 from placement.db import transaction
-from placement.handlers import allocation, inventory
+from placement.handlers import allocation
 from placement.metrics import counted
 from placement.objects import reshape
+from placement.objects.inventory import Inventory
 from placement.objects.reshape import Shape
 from placement.policies import reshaper as policy
 from placement.schemas import reshaper as schema
@@ -38,7 +39,7 @@ def reshape_providers(req: Request) -> Reply:
             uuids.canonical_or_same(provider_uuid),
             one["resource_provider_generation"],
             {
-                name: inventory.offer_from_body(record)
+                name: Inventory.from_record(record)
                 for name, record in one["inventories"].items()
             },
         )

@@ -15,7 +15,7 @@ from placement.objects.resource_provider import ProviderChildren, ResourceProvid
 
 _aggregates = tables.placement_aggregates
 _memberships = tables.resource_provider_aggregates
-_MEMBERSHIPS = Associations(_memberships.c.aggregate_id)
+MEMBERSHIPS = Associations(_memberships.c.aggregate_id)
 
 # Longer spellings, such as with braces, are shown in canonical form.
 _SPELLING_LENGTH_MAX = 36
@@ -72,19 +72,13 @@ def replace_all(
     """
     names = sorted(wanted)
     known, present = _find(conn, provider, names)
-    unknown = [uuid for uuid in names if uuid not in known]
-    if unknown:
-        rows = [{"uuid": uuid} for uuid in unknown]
-        batch.run(conn, [lists.insert(_aggregates, rows)])
+    if _create_missing(conn, names, known):
         known, present = _find(conn, provider, names)
-    spelled = {
-        known[uuid]: None if written == uuid else written
-        for uuid, written in wanted.items()
-    }
+    spelled = {known[uuid]: spelling(uuid, wanted[uuid]) for uuid in names}
     # A membership whose spelling changes is deleted and inserted again.
     gone = dict(present.items() - spelled.items())
     new = dict(spelled.items() - present.items())
-    steps = _MEMBERSHIPS.change_steps(
+    steps = MEMBERSHIPS.change_steps(
         provider.id,
         gone.keys(),
         {id_: {"spelling": spelling} for id_, spelling in new.items()},
@@ -92,6 +86,42 @@ def replace_all(
     if steps:
         batch.run(conn, steps)
     return bool(steps)
+
+
+def spelling(uuid: str, written: str) -> str | None:
+    """Return what a membership stores of an aggregate's uuid as it was written."""
+    return None if written == uuid else written
+
+
+def find_ids(conn: sa.Connection, uuids: list[str]) -> dict[str, int]:
+    """Return the ids of the existing aggregates among canonical ``uuids``, by uuid."""
+    return {row[0]: row[1] for row in _IDS.execute(conn, {"uuids": uuids})}
+
+
+def ensure_ids(conn: sa.Connection, uuids: list[str]) -> dict[str, int]:
+    """Return the ids of aggregates by uuid; create those that do not exist."""
+    known = find_ids(conn, uuids)
+    return find_ids(conn, uuids) if _create_missing(conn, uuids, known) else known
+
+
+def _create_missing(
+    conn: sa.Connection, uuids: list[str], known: collections.abc.Container[str]
+) -> bool:
+    """Create the aggregates that are not ``known``; return whether there are any.
+
+    If two writers create the same one, one breaks the unique key and is retried.
+    """
+    rows = [{"uuid": uuid} for uuid in sorted(uuids) if uuid not in known]
+    if rows:
+        batch.run(conn, [lists.insert(_aggregates, rows)])
+    return bool(rows)
+
+
+_IDS = lists.Statement(
+    lambda uuids: sa.select(_aggregates.c.uuid, _aggregates.c.id).where(
+        _aggregates.c.uuid.in_(uuids)
+    )
+)
 
 
 def _find(

@@ -52,15 +52,28 @@ class Associations:
 
         All of ``new`` have the same columns.
         """
-        steps = []
-        if gone:
-            deleted = {"gone": sorted(gone)}
-            steps.append(self._delete.step(deleted, {"provider": provider_id}))
-        if new:
-            other = self._member.name
-            rows = [
-                {"resource_provider_id": provider_id, other: id_, **new[id_]}
-                for id_ in sorted(new)
-            ]
-            steps.append(lists.insert(self._table, rows))
-        return steps
+        return [
+            *self.delete_steps(provider_id, gone),
+            *self.insert_steps({provider_id: new}),
+        ]
+
+    def delete_steps(
+        self, provider_id: int, gone: collections.abc.Set[int]
+    ) -> list[Step]:
+        """Return the steps that delete the ids ``gone`` of a provider."""
+        if not gone:
+            return []
+        return [self._delete.step({"gone": sorted(gone)}, {"provider": provider_id})]
+
+    def insert_steps(self, new: collections.abc.Mapping[int, Rows]) -> list[Step]:
+        """Return the steps that insert the rows of several providers, by their ids.
+
+        All rows have the same columns.
+        """
+        other = self._member.name
+        rows = [
+            {"resource_provider_id": provider_id, other: id_, **of_provider[id_]}
+            for provider_id, of_provider in new.items()
+            for id_ in sorted(of_provider)
+        ]
+        return [lists.insert(self._table, rows)] if rows else []

@@ -43,6 +43,23 @@ class Inventory:
     used: int = dataclasses.field(default=0, compare=False)
     modified: datetime.datetime | None = dataclasses.field(default=None, compare=False)
 
+    @classmethod
+    def from_record(
+        cls,
+        record: collections.abc.Mapping[str, typing.Any],
+        resource_class_id: int = -1,
+    ) -> typing.Self:
+        """Return the inventory with the ``CLIENT_FIELDS`` of ``record``.
+
+        Whole numbers may be floats, such as 2.0.
+        """
+        given: dict[str, typing.Any] = {
+            name: value if name == "allocation_ratio" else int(value)
+            for name, value in record.items()
+            if name in CLIENT_FIELDS
+        }
+        return cls(resource_class_id, **given)
+
     @property
     def capacity(self) -> int:
         """Units that can be allocated in total; see ``capacity_of``."""
@@ -210,13 +227,31 @@ def change(conn: sa.Connection, provider: ResourceProvider, wanted: Inventory) -
     stored = find(conn, provider, wanted.resource_class_id)
     if stored is None or stored == wanted:
         return stored is not None
-    _change(conn, provider, wanted)
+    change_all(conn, [(provider.id, wanted)])
     return True
 
 
-def _change(conn: sa.Connection, provider: ResourceProvider, wanted: Inventory) -> None:
-    of_class = {"provider": provider.id, "resource_class": wanted.resource_class_id}
-    conn.execute(_CHANGE, of_class | _client_values(wanted))
+# Pairs of the id of a provider and an inventory.
+OfProviders = collections.abc.Sequence[tuple[int, Inventory]]
+
+
+def change_all(conn: sa.Connection, wanted: OfProviders) -> None:
+    """Replace existing inventories of providers.
+
+    The caller has advanced the generations of the providers, or locked them.
+    """
+    if wanted:
+        conn.execute(
+            _CHANGE,
+            [
+                {
+                    "provider": provider_id,
+                    "resource_class": each.resource_class_id,
+                    **_client_values(each),
+                }
+                for provider_id, each in wanted
+            ],
+        )
 
 
 def replace_all(
@@ -254,15 +289,15 @@ def merge(
         each.resource_class_id: each
         for each in get_all_by_resource_provider(conn, provider)
     }
+    new, changed = [], []
     for each in wanted:
         stored = present.get(each.resource_class_id)
-        if stored is not None and stored != each:
-            _change(conn, provider, each)
-    _insert(
-        conn,
-        provider,
-        [each for each in wanted if each.resource_class_id not in present],
-    )
+        if stored is None:
+            new.append(each)
+        elif stored != each:
+            changed.append((provider.id, each))
+    change_all(conn, changed)
+    _insert(conn, provider, new)
     return present.keys()
 
 
@@ -339,18 +374,22 @@ def _insert(
     provider: ResourceProvider,
     inventories: collections.abc.Sequence[Inventory],
 ) -> None:
-    if not inventories:
-        return
+    if inventories:
+        batch.run(conn, insert_steps([(provider.id, each) for each in inventories]))
+
+
+def insert_steps(wanted: OfProviders) -> list[batch.Step]:
+    """Return the steps that add inventories to providers, as in ``change_all``."""
     rows = [
         {
-            "resource_provider_id": provider.id,
+            "resource_provider_id": provider_id,
             "resource_class_id": each.resource_class_id,
             "used": 0,
             **_client_values(each),
         }
-        for each in inventories
+        for provider_id, each in wanted
     ]
-    batch.run(conn, [lists.insert(_inventories, rows)])
+    return [lists.insert(_inventories, rows)] if rows else []
 
 
 def _client_values(wanted: Inventory) -> dict[str, typing.Any]:

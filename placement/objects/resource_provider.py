@@ -282,18 +282,19 @@ def _try_advance(
     return batch.run_one(conn, statement, values).rowcount == 1
 
 
-_ADVANCE_ANY = sa.update(_providers).values(
+# Advances generations by the parameter ``by``, at the time ``now``.
+ADVANCE_ANY = sa.update(_providers).values(
     generation=_generation + sa.bindparam("by", type_=sa.Integer),
     revision=revision.next_of(_providers.c.revision),
     updated_at=sa.bindparam("now", type_=sa.DateTime),
 )
-_ADVANCE = _ADVANCE_ANY.where(_providers.c.id == sa.bindparam("advanced"))
+_ADVANCE = ADVANCE_ANY.where(_providers.c.id == sa.bindparam("advanced"))
 _GENERATION = sa.select(_providers.c.generation).where(
     _providers.c.id == sa.bindparam("advanced")
 )
 _IS_AS_GIVEN = _generation == sa.bindparam("given")
 _ADVANCE_GIVEN = _ADVANCE.where(_IS_AS_GIVEN)
-_ADVANCE_BY_UUID = _ADVANCE_ANY.where(
+_ADVANCE_BY_UUID = ADVANCE_ANY.where(
     _providers.c.uuid == sa.bindparam("wanted"), _IS_AS_GIVEN
 )
 _ADVANCE_BY_UUID_RETURNING = _ADVANCE_BY_UUID.returning(*_COLUMNS)

@@ -15,7 +15,7 @@ from placement.objects.resource_provider import ProviderChildren, ResourceProvid
 
 _traits = tables.traits
 _associations = tables.resource_provider_traits
-_ASSOCIATIONS = Associations(_associations.c.trait_id)
+ASSOCIATIONS = Associations(_associations.c.trait_id)
 
 
 class Trait(typing.NamedTuple):
@@ -132,7 +132,7 @@ def replace_all(
     Returns the updated provider and its traits.
     Raises StaleGeneration when the generation has changed since both were read.
     """
-    steps = _ASSOCIATIONS.replace_steps(
+    steps = ASSOCIATIONS.replace_steps(
         provider.id, {each.id for each in present}, wanted
     )
     if not steps:
@@ -150,7 +150,7 @@ def replace_all(
 def remove_all(conn: sa.Connection, provider: ResourceProvider) -> None:
     """Remove all traits of the provider; advance its generation if it had any."""
     resource_provider.lock(conn, [provider.id])
-    present = _ASSOCIATIONS.members(conn, provider.id)
-    if steps := _ASSOCIATIONS.replace_steps(provider.id, present, set()):
+    present = ASSOCIATIONS.members(conn, provider.id)
+    if steps := ASSOCIATIONS.replace_steps(provider.id, present, set()):
         resource_provider.advance_generation(conn, provider, kind=change.TRAITS)
         batch.run(conn, steps)

@@ -12,8 +12,7 @@ from placement.schemas.validation import Schemas
 
 _COUNT: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_INT}
 
-_RECORD = {
-    "resource_provider_generation": GENERATION,
+_OFFER = {
     "total": _COUNT,
     "reserved": {"type": "integer", "minimum": 0, "maximum": MAX_INT},
     "min_unit": _COUNT,
@@ -22,6 +21,10 @@ _RECORD = {
     # The largest single-precision number: some databases store it as that.
     "allocation_ratio": {"type": "number", "minimum": 0, "maximum": 3.40282e38},
 }
+_RECORD = {"resource_provider_generation": GENERATION, **_OFFER}
+
+# One inventory as clients set it, without a generation.
+OFFER: Schema = closed(_OFFER, required=("total",))
 
 INVENTORIES: Schema = keyed(
     RESOURCE_CLASS_PATTERN, closed(_RECORD, required=("total",))

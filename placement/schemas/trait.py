@@ -3,10 +3,8 @@
 from placement.schemas.common import GENERATION, Schema, closed
 from placement.schemas.validation import Schemas
 
-_TRAITS: Schema = {
-    "type": "array",
-    "items": {"type": "string", "minLength": 1, "maxLength": 255},
-}
+TRAIT: Schema = {"type": "string", "minLength": 1, "maxLength": 255}
+_TRAITS: Schema = {"type": "array", "items": TRAIT}
 
 # The handler checks the values, because its messages differ from those of a schema.
 LIST_QUERY = Schemas(

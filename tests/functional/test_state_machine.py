@@ -107,6 +107,36 @@ class Claims(stateful.RuleBasedStateMachine):
             self._api.delete_inventory(*key)
             del self._world.offers[key]
 
+    @stateful.rule(
+        provider=providers, offers=st.dictionaries(classes, st.none() | inventories)
+    )
+    def change_provider(
+        self, provider: str, offers: dict[str, client.Inventory | None]
+    ) -> None:
+        """Set some inventories without a generation, and remove others."""
+        wanted = {name: offer for name, offer in offers.items() if offer is not None}
+        removed = [(provider, name) for name in offers.keys() - wanted.keys()]
+
+        def change() -> None:
+            self._api.change_provider(
+                provider,
+                set_inventories=wanted,
+                remove_inventories=[name for _, name in removed],
+            )
+
+        if provider not in self._known:
+            with pytest.raises(client.NotFound):
+                change()
+        elif any(self._world.used(key) for key in removed):
+            with pytest.raises(client.InventoryInUse):
+                change()
+        else:
+            change()
+            for key in removed:
+                self._world.offers.pop(key, None)
+            for name, offer in wanted.items():
+                self._world.offers[provider, name] = offer
+
     @stateful.rule(consumer=consumers, wanted=amounts)
     def claim_or_move(self, consumer: str, wanted: Amounts) -> None:
         """Replace the allocations of the consumer with ``wanted``."""

@@ -24,6 +24,8 @@ MAX_TOGETHER = 1
 MAX_PER_HOST = {"postgresql": 12, "sqlite": 15, "mysql": 17}
 # An update of its inventories that changes nothing.
 MAX_PER_REPORT = {"postgresql": 2, "sqlite": 2, "mysql": 3}
+# A change of traits, aggregates and an inventory without a generation.
+MAX_PER_CHANGE = {"postgresql": 19, "sqlite": 20, "mysql": 21}
 OFFER = {
     "VCPU": client.Inventory(total=100_000),
     "MEMORY_MB": client.Inventory(total=100_000),
@@ -193,6 +195,28 @@ def test_the_report_of_an_agent_sends_few_statements(
 
     assert len(of_new) <= MAX_PER_HOST[kind], "\n\n".join(of_new)
     assert len(of_same) <= MAX_PER_REPORT[kind], "\n\n".join(of_same)
+
+
+def test_a_change_without_a_generation_sends_few_statements(
+    api: client.Client, database_url: str
+) -> None:
+    kind = database_url.partition(":")[0].partition("+")[0]
+    host = describe_host(api)
+    counts = []
+    for number in (5, 6):
+        with statements.recorded() as sent:
+            api.change_provider(
+                host,
+                add_traits=[f"HW_CPU_X86_AVX{number}" for number in ("2", "512F")],
+                remove_traits=["HW_CPU_X86_AVX"],
+                add_aggregates=[uuid.UUID(int=number)],
+                set_inventories={"VCPU": client.Inventory(100_000 + number)},
+            )
+        counts.append(sent)
+        add_consumers(api, host, 300)
+
+    assert len(counts[0]) <= MAX_PER_CHANGE[kind], "\n\n".join(counts[0])
+    assert len(counts[1]) <= len(counts[0])
 
 
 def test_a_release_on_a_full_host_sends_few_statements(

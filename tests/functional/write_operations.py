@@ -231,6 +231,37 @@ _ASSOCIATIONS = (
     Write("delete traits", f"DELETE {_HOST}/traits", None, 204, 204),
 )
 
+_DELTAS = (
+    Write(
+        "change a provider",
+        f"PATCH /-/v1/providers/{HOST}",
+        {
+            "traits": {"add": ["CUSTOM_UNUSED"], "remove": ["CUSTOM_FAST"]},
+            "aggregates": {"add": [UNKNOWN], "remove": [KNOWN]},
+            "inventories": {
+                "set": {"VCPU": {"total": 16}, "DISK_GB": {"total": 100}},
+                "remove": ["CUSTOM_GPU"],
+            },
+        },
+        200,
+        200,
+    ),
+    Write(
+        "change the traits of a provider",
+        f"PATCH /-/v1/providers/{EMPTY}",
+        {"traits": {"add": ["HW_CPU_X86_AVX2"]}},
+        200,
+        200,
+    ),
+    Write(
+        "remove a used inventory",
+        f"PATCH /-/v1/providers/{HOST}",
+        {"traits": {"add": ["CUSTOM_UNUSED"]}, "inventories": {"remove": ["VCPU"]}},
+        409,
+        409,
+    ),
+)
+
 _NAMES = (
     Write("create a class", "POST /resource_classes", {"name": "CUSTOM_NEW"}, 201, 409),
     Write("ensure a class", "PUT /resource_classes/CUSTOM_NEW", None, 201, 204),
@@ -376,6 +407,7 @@ WRITES: tuple[Write, ...] = (
     *_TREES,
     *_INVENTORIES,
     *_ASSOCIATIONS,
+    *_DELTAS,
     *_NAMES,
     *_CLAIMS,
     *_LIMITS,

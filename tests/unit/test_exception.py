@@ -40,6 +40,7 @@ CODES = {
     "UnknownPreferredTraits": "placement.ext.unknown_trait",
     "UnknownRoot": "placement.ext.unknown_root",
     "UnknownTraits": "placement.ext.unknown_trait",
+    "UnknownTraitsOfProvider": "placement.ext.unknown_trait",
     "ChangesDisabled": "placement.ext.disabled",
     "ChangesCompacted": "placement.ext.compacted",
     "ResultTooLarge": "placement.ext.too_large",

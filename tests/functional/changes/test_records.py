@@ -50,6 +50,12 @@ RECORDED: dict[str, set[Recorded]] = {
     "replace aggregates without a generation": {("aggregates", HOST, 4)},
     "replace traits": {("traits", HOST, 5)},
     "delete traits": {("traits", HOST, 5)},
+    "change a provider": {
+        ("inventory", HOST, 5),
+        ("traits", HOST, 5),
+        ("aggregates", HOST, 5),
+    },
+    "change the traits of a provider": {("traits", EMPTY, 4)},
     "rename a class": {
         ("inventory", HOST, 4),
         ("inventory", OTHER, 5),

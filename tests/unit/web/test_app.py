@@ -84,7 +84,7 @@ def test_an_unknown_path_below_the_document_is_not_found(application):
         *(("/openapi.json", each, "GET") for each in ("HEAD", "OPTIONS", "POST")),
         *(("/-/v1/providers", each, "GET, HEAD") for each in ("OPTIONS", "POST")),
         ("/-/v1/providers:query", "GET", "POST"),
-        ("/-/v1/providers/a", "PATCH", "GET, HEAD"),
+        ("/-/v1/providers/a", "DELETE", "GET, HEAD, PATCH"),
     ],
 )
 def test_an_unsupported_method_is_405_with_the_allowed_methods(
@@ -163,7 +163,17 @@ def test_only_unexpected_failures_are_sent_to_error_trackers(broken, failure, se
     ("failure", "code"),
     [
         (exception.QueryBadValue(reason="bad"), "placement.ext.bad_request"),
-        (exception.ConcurrentUpdate(reason="moved"), "placement.ext.conflict"),
+        (exception.Conflict(reason="other"), "placement.ext.conflict"),
+        (exception.StaleGeneration(), "placement.ext.concurrent_update"),
+        (exception.DuplicateName(reason="taken"), "placement.ext.duplicate_name"),
+        (
+            exception.InventoryUpdateInUse(uuid="a", resource_classes="VCPU"),
+            "placement.ext.inventory.inuse",
+        ),
+        (
+            exception.ResourceProviderInUse(uuid="a"),
+            "placement.ext.resource_provider.inuse",
+        ),
         (exception.NotAcceptable(provided="a"), "placement.ext.not_acceptable"),
         (exception.BodyTooLarge(limit=1), "placement.ext.body_too_large"),
         (

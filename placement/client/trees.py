@@ -1,0 +1,57 @@
+"""Changes of providers without generations."""
+
+import typing
+from collections.abc import Iterable, Mapping
+
+from placement.client import values
+from placement.client.exchange import Exchange, path_of, read
+
+_NO_INVENTORIES: Mapping[str, values.Inventory] = {}
+
+
+class TreeOperations(Exchange):
+    """The operations that change providers without generations.
+
+    OpenStack Placement does not have them. All raise NotFound for such a service.
+    Source: API reference, "Trees".
+    """
+
+    def change_provider(
+        self,
+        uuid: values.AnyUUID,
+        *,
+        add_traits: Iterable[str] = (),
+        remove_traits: Iterable[str] = (),
+        add_aggregates: Iterable[values.AnyUUID] = (),
+        remove_aggregates: Iterable[values.AnyUUID] = (),
+        set_inventories: Mapping[str, values.Inventory] = _NO_INVENTORIES,
+        remove_inventories: Iterable[str] = (),
+    ) -> values.ProviderDetails:
+        """Add and remove traits, aggregates and inventories; return the provider.
+
+        Does not conflict with writers of others. What is there already, or not there to
+        be removed, is no error.
+
+        Raises BadRequest for unknown traits and classes, NotFound, and InventoryInUse
+        when an inventory to remove has allocations.
+        """
+        body = {
+            "traits": _change(add=add_traits, remove=remove_traits),
+            "aggregates": _change(add=add_aggregates, remove=remove_aggregates),
+            "inventories": {
+                "set": {
+                    name: each.to_document() for name, each in set_inventories.items()
+                },
+                **_change(remove=remove_inventories),
+            },
+        }
+        path = "/-/v1" + path_of("providers", uuid)
+        answer = self.request("PATCH", path, body)
+        return read(answer, values.ProviderDetails.from_document)
+
+
+def _change(**names: Iterable[values.AnyUUID]) -> dict[str, typing.Any]:
+    return {
+        how: sorted(map(str, values.several(how, given)))
+        for how, given in names.items()
+    }
