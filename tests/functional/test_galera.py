@@ -27,6 +27,8 @@ from tests.stress import (
     contended_claims,
     contention,
     last_unit,
+    placing,
+    placing_races,
     test_tree_races,
 )
 
@@ -108,6 +110,21 @@ def test_contended_claims_on_different_nodes_never_exceed_the_capacity(
         figures.claims[contended_claims.NO_ROOM]
         > figures.claims[contended_claims.GAVE_UP]
     )
+
+
+def test_placing_on_different_nodes_breaks_no_group_key_limit_hold_or_state(
+    urls: list[str], cluster: galera.Cluster
+) -> None:
+    failures = sum(certification_failures(cluster))
+    services = contention.in_process_services(urls)
+
+    kinds = list(placing_races.KINDS)
+    for figures in placing.run(services, urls[0], kinds, ROUNDS // 20, seed=1):
+        assert not figures.violations, "\n".join([figures.kind, *figures.violations])
+
+    assert sum(certification_failures(cluster)) > failures
+    for url in urls:
+        assert not invariants.violations(url)
 
 
 def certification_failures(cluster: galera.Cluster) -> list[int]:

@@ -5,12 +5,13 @@ import os
 import pytest
 
 from tests.servers import databases, isolation_levels
-from tests.stress import contention, placing, placing_races
+from tests.stress import contended_holds, contention, placing, placing_races
 
 ROUNDS = int(os.environ.get("PLACEMENT_TEST_RACE_ROUNDS", "4"))
+DECISIONS = int(os.environ.get("PLACEMENT_TEST_DECISIONS", "200"))
 SEED = 1
 
-# On Galera and at other isolation levels.
+# At other isolation levels.
 FEW_ROUNDS = ROUNDS // 2
 
 
@@ -28,6 +29,21 @@ def test_they_have_one_outcome_at_each_default_isolation_level(
     for level in levels:
         with database_server.new() as url, isolation_levels.set_to(url, level):
             require_no_violations(url, FEW_ROUNDS)
+
+
+def test_contended_holds_never_exceed_a_capacity_group_limit_or_time(
+    database_url: str,
+) -> None:
+    services = contention.in_process_services([database_url])
+
+    figures = contended_holds.run(services, database_url, DECISIONS, SEED)
+
+    assert not figures.violations, "\n".join(figures.violations)
+    assert figures.outcomes.total() >= DECISIONS
+    assert figures.outcomes["place 200"] > 0
+    assert figures.full > 0
+    assert figures.expired > 0
+    assert figures.snapshots > 0
 
 
 def require_no_violations(url: str, rounds: int) -> None:
