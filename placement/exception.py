@@ -209,6 +209,21 @@ class UnknownExcludedRoot(BadRequest):
     template = "The member 'exclude' takes uuids of root providers. Not one: {uuid}"
 
 
+class UnknownLostRoot(BadRequest):
+    code = "placement.ext.unknown_root"
+    template = "The member 'lose' takes uuids of root providers. Not one: {uuid}"
+
+
+class AnalysisTooLarge(BadRequest):
+    """More than ``most`` consumers, or different ones, would have to be held."""
+
+    code = "placement.ext.too_large"
+    template = (
+        "The lost hosts have more than {most} consumers, or consumers with more than "
+        "{most} different allocations. Name fewer hosts in the member 'lose'."
+    )
+
+
 class UnknownPreferredTraits(BadRequest):
     """``names`` are the unknown names, sorted and joined by commas."""
 

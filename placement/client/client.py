@@ -15,6 +15,7 @@ from placement.client.monitoring import MonitoringOperations
 from placement.client.placing import PlacingOperations
 from placement.client.states import StateOperations
 from placement.client.trees import TreeOperations
+from placement.client.whatif import WhatIfOperations
 
 
 class Client(
@@ -26,6 +27,7 @@ class Client(
     PlacingOperations,
     StateOperations,
     TreeOperations,
+    WhatIfOperations,
 ):
     """The Placement API over a transport.
 

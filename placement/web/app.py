@@ -33,6 +33,7 @@ from placement.web import (
     provider_state,
     providers,
     view,
+    whatif,
 )
 
 if typing.TYPE_CHECKING:
@@ -58,6 +59,7 @@ BLUEPRINTS: tuple[flask.Blueprint, ...] = (
     provider_metrics.blueprint,
     provider_state.blueprint,
     providers.blueprint,
+    whatif.blueprint,
 )
 
 # The first path segment of what is not an extension.

@@ -37,6 +37,8 @@ CODES = {
     "KeyInProgress": "placement.ext.key_in_progress",
     "NoCandidate": "placement.ext.no_candidate",
     "UnknownExcludedRoot": "placement.ext.unknown_root",
+    "UnknownLostRoot": "placement.ext.unknown_root",
+    "AnalysisTooLarge": "placement.ext.too_large",
     "UnknownPreferredTraits": "placement.ext.unknown_trait",
     "UnknownRoot": "placement.ext.unknown_root",
     "UnknownTraits": "placement.ext.unknown_trait",

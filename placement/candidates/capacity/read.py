@@ -14,7 +14,7 @@ from placement.candidates.capacity.model import (
     Stranded,
 )
 from placement.candidates.capacity.shapes import Cloud
-from placement.candidates.model import SearchRequest, Tree
+from placement.candidates.model import SearchRequest
 from placement.candidates.query import plan as plans
 from placement.candidates.query import resolve
 from placement.candidates.query.plan import Plan
@@ -28,10 +28,6 @@ from placement.db import tables, transaction
 
 if typing.TYPE_CHECKING:
     from placement.context import RequestContext
-
-# Providers of one page.
-_PAGE = 10_000
-_IDS_PER_STATEMENT = 10_000
 
 # The number of counts by aggregate or trait in one answer.
 PARTS_MAX = 200_000
@@ -140,21 +136,12 @@ def _read_cloud(
     )
     left = set(options.without)
     budget = Budget(context.settings.placement.candidates_search_seconds_max)
-    for page in budget.outside(_pages(trees)):
+    for page in budget.outside(trees.pages()):
         cloud.add(tree for tree in page if tree.root.uuid not in options.without)
         left.difference_update(tree.root.uuid for tree in page)
     if left:
         raise exception.UnknownRoot(uuid=min(left))
     return cloud
-
-
-def _pages(trees: Trees) -> collections.abc.Iterator[list[Tree]]:
-    root_id, is_last = 0, False
-    while not is_last:
-        found, is_last = trees.after(root_id, _PAGE)
-        if found:
-            root_id = found[-1][0]
-        yield trees.of(found)
 
 
 def _check_size(
@@ -177,10 +164,10 @@ class _Shown:
     ) -> None:
         self._stock = counter.stock
         self._bits = bits
-        self._aggregates = _look_up_all(
+        self._aggregates = rows.look_up(
             conn, tables.placement_aggregates.c.uuid, counter.aggregate_ids
         )
-        self._hosts = _look_up_all(
+        self._hosts = rows.look_up(
             conn,
             tables.resource_providers.c.name,
             {root.id for result in results for root, _ in result.hosts or ()},
@@ -217,21 +204,3 @@ class _Shown:
             ],
             is_complete=result.is_complete,
         )
-
-
-def _look_up_all(
-    conn: sa.Connection,
-    column: sa.Column[str],
-    ids: collections.abc.Collection[int],
-) -> dict[int, str]:
-    """Return the values of a column of the rows with these ids."""
-    wanted: sa.BindParameter[list[int]] = sa.bindparam(
-        "ids", expanding=True, literal_execute=True
-    )
-    select = sa.select(column.table.c.id, column).where(column.table.c.id.in_(wanted))
-    found: dict[int, str] = {}
-    ordered = sorted(ids)
-    for start in range(0, len(ordered), _IDS_PER_STATEMENT):
-        batch = ordered[start : start + _IDS_PER_STATEMENT]
-        found.update(rows.read(conn, select, {"ids": batch}))
-    return found

@@ -37,6 +37,10 @@ class Cloud:
             of_provider = self.now(self._sharing.get(provider.root_id, tree))
             self._replace(of_provider, provider.id, dict(amounts))
 
+    def restore(self, tree: Tree) -> None:
+        """Undo what was taken since ``now`` returned ``tree``, which has no sharing."""
+        self._changed[tree.root.id] = tree
+
     def _replace(self, tree: Tree, provider_id: int, amounts: dict[int, int]) -> None:
         providers = tuple(
             [

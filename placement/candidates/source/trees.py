@@ -15,6 +15,9 @@ from placement.candidates.sql.rows import Row
 
 _root_of = operator.itemgetter(0)
 
+# Providers of one page of all trees.
+_PAGE = 10_000
+
 
 class Trees:
     """Finds trees in the snapshot of one search.
@@ -97,6 +100,15 @@ class Trees:
         The second value says whether they are the last trees.
         """
         return self._whole(page_after(root_id, provider_count), provider_count)
+
+    def pages(self) -> collections.abc.Iterator[list[Tree]]:
+        """Yield all trees, in pages of some 10,000 providers."""
+        root_id, is_last = 0, False
+        while not is_last:
+            found, is_last = self.after(root_id, _PAGE)
+            if found:
+                root_id = found[-1][0]
+            yield self.of(found)
 
     def from_place(self, place: int, provider_count: int) -> tuple[list[Row], bool]:
         """Do what ``after`` does, for the root id ``place`` modulo the greatest id."""

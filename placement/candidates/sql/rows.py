@@ -20,6 +20,8 @@ _Select = sa.Select[typing.Any] | sa.CompoundSelect[typing.Any]
 # The number of statements that are kept compiled.
 _TEXTS_MAX = 500
 
+_IDS_PER_STATEMENT = 10_000
+
 
 class Text(typing.NamedTuple):
     """A statement for the driver.
@@ -90,3 +92,21 @@ def each(
     with conn.execute(select, parameters) as result:
         # Every driver's cursor can be iterated; the standard does not ask for it.
         yield from typing.cast("collections.abc.Iterator[Row]", result.cursor)
+
+
+def look_up(
+    conn: sa.Connection,
+    column: sa.Column[str],
+    ids: collections.abc.Collection[int],
+) -> dict[int, str]:
+    """Return the values of a column of the rows with these ids, by id."""
+    wanted: sa.BindParameter[list[int]] = sa.bindparam(
+        "ids", expanding=True, literal_execute=True
+    )
+    select = sa.select(column.table.c.id, column).where(column.table.c.id.in_(wanted))
+    found: dict[int, str] = {}
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), _IDS_PER_STATEMENT):
+        batch = ordered[start : start + _IDS_PER_STATEMENT]
+        found.update(read(conn, select, {"ids": batch}))
+    return found

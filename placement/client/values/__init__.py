@@ -37,6 +37,7 @@ from placement.client.values.capacity import (
 from placement.client.values.change import Change, ChangePage
 from placement.client.values.health import Health
 from placement.client.values.limit import ProjectLimits
+from placement.client.values.loss import HostLoss, Move, Unplaced, WhatIf
 from placement.client.values.placing import Group, Hold, Placed, Wanted
 from placement.client.values.provider import (
     MAX_INT,
@@ -70,8 +71,10 @@ __all__ = [
     "Health",
     "Hold",
     "HostCount",
+    "HostLoss",
     "Inventories",
     "Inventory",
+    "Move",
     "Outcome",
     "Placed",
     "ProjectLimits",
@@ -85,8 +88,10 @@ __all__ = [
     "Resources",
     "ResourcesByProvider",
     "Stranded",
+    "Unplaced",
     "Usages",
     "Wanted",
+    "WhatIf",
     "canonical_uuid",
     "is_uuid",
     "several",

@@ -1,0 +1,1 @@
+"""Find out whether the consumers of lost hosts fit on the other hosts."""
