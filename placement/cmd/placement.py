@@ -54,6 +54,7 @@ _COMMANDS = {
     "serve": ("placement.cmd.serve:serve", "Run a server on this machine."),
     "show": ("placement.cmd.show:show", "Show provider trees and their usage."),
     "uncordon": ("placement.cmd.cordon:uncordon", "Return a host to service."),
+    "watch": ("placement.cmd.watch:watch", "Print changes as they happen."),
     "why": ("placement.cmd.why:why", "Explain why a search finds no candidates."),
 }
 
