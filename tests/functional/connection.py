@@ -24,10 +24,17 @@ class Answer(typing.NamedTuple):
 class Connection:
     """One connection to a service with noauth2, kept open between requests.
 
-    Raises TimeoutError if a response takes more than ``seconds``.
+    ``headers`` are sent with each request. Raises TimeoutError if a response takes more
+    than ``seconds``.
     """
 
-    def __init__(self, url: str, version: str, seconds: float = SECONDS) -> None:
+    def __init__(
+        self,
+        url: str,
+        version: str,
+        seconds: float = SECONDS,
+        headers: dict[str, str] | None = None,
+    ) -> None:
         place = urllib.parse.urlsplit(url)
         assert place.hostname is not None
         self._http = http.client.HTTPConnection(
@@ -39,6 +46,7 @@ class Connection:
             "Accept": "application/json",
             "Content-Type": "application/json",
             "OpenStack-API-Version": f"placement {version}",
+            **(headers or {}),
         }
 
     def __enter__(self) -> typing.Self:

@@ -63,15 +63,16 @@ class Client(threading.Thread):
         self._url = url
         self._random = random.Random(seed)
         self._stop_asked = stop
-        self._consumers = [
-            str(uuid.UUID(int=self._random.getrandbits(128), version=4))
-            for _ in range(CONSUMERS_PER_CLIENT)
-        ]
+        self._consumers = [self._uuid() for _ in range(CONSUMERS_PER_CLIENT)]
         self.worlds: list[World] = [{uuid: {} for uuid in self._consumers}]
         self.sent: list[Sent] = []
         # Times of acknowledged writes.
         self.acknowledged: list[float] = []
         self.violations: list[str] = []
+
+    @classmethod
+    def prepare(cls, api: Connection) -> None:
+        """Prepare the service before any client starts."""
 
     def run(self) -> None:
         try:
@@ -146,7 +147,13 @@ class Client(threading.Thread):
             self.violations.append(f"{consumer} has {held}, not one of {possible}")
         return held, document.get("consumer_generation")
 
-    def _send(self, method: str, path: str, body: object = None) -> Answer:
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
         """Send a request on a new connection.
 
         Raises NotServed if it is not answered, or with a 5xx.
@@ -156,7 +163,7 @@ class Client(threading.Thread):
         # A killed worker leaves its connections open; clients get one of these.
         with (
             contextlib.suppress(OSError, http.client.HTTPException),
-            Connection(self._url, VERSION, RESPONSE_SECONDS) as connection,
+            Connection(self._url, VERSION, RESPONSE_SECONDS, headers) as connection,
         ):
             answer = connection.send(method, path, body)
         self.sent.append(
@@ -178,6 +185,9 @@ class Client(threading.Thread):
             host: {"VCPU": units, "MEMORY_MB": 512 * units, "DISK_GB": 10 * units},
             POOL: {"SRIOV_NET_VF": units},
         }
+
+    def _uuid(self) -> str:
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
 
     def _coin(self) -> bool:
         return self._random.random() < 0.5

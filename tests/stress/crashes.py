@@ -21,7 +21,7 @@ import click
 from tests.functional import invariants
 from tests.functional.connection import Connection
 from tests.servers import configuration, databases, server
-from tests.stress import killable
+from tests.stress import killable, placing_crash_clients
 from tests.stress.crash_clients import HOSTS, POOL, VERSION, Client, Sent
 
 WORKERS = 4
@@ -72,7 +72,11 @@ class _Run:
     """The clients of a service, and the kills."""
 
     def __init__(
-        self, database: killable.Database, service: server.Server, seed: int
+        self,
+        database: killable.Database,
+        service: server.Server,
+        seed: int,
+        kind: type[Client],
     ) -> None:
         self._database = database
         self._service = service
@@ -80,7 +84,7 @@ class _Run:
         self._log_path = pathlib.Path(f"/proc/{service.pid}/cwd/server.log").resolve()
         self._stop = threading.Event()
         self._clients = [
-            Client(service.url, seed * CLIENTS + number, self._stop)
+            kind(service.url, seed * CLIENTS + number, self._stop)
             for number in range(CLIENTS)
         ]
         self._killed: list[float] = []
@@ -222,16 +226,20 @@ def run(
     databases_killed: int,
     seed: int,
     preload: bool = False,
+    clients: type[Client] = Client,
 ) -> Figures:
     """Kill workers of a service under load, and a database server of ``kind``.
 
-    With ``preload`` new workers are forked from the loaded application.
+    With ``preload`` new workers are forked from the loaded application. ``clients`` is
+    the kind of the clients.
 
     Raises RuntimeError if the service does not recover, and accounts.MissingError if
     this machine has no such server.
     """
     with killable.durable(kind) as database:
-        return run_on(database, workers_killed, databases_killed, seed, preload)
+        return run_on(
+            database, workers_killed, databases_killed, seed, preload, clients=clients
+        )
 
 
 def run_on(
@@ -241,6 +249,7 @@ def run_on(
     seed: int,
     preload: bool = False,
     options: configuration.Options | None = None,
+    clients: type[Client] = Client,
 ) -> Figures:
     """Do what ``run`` does, with a given migrated ``database``.
 
@@ -250,16 +259,17 @@ def run_on(
     with server.processes(
         database.url, workers=WORKERS, options=options, preload=preload
     ) as service:
-        _create_providers(service.url)
-        load = _Run(database, service, seed)
+        _create_providers(service.url, clients)
+        load = _Run(database, service, seed, clients)
         load.kill(workers_killed, databases_killed)
         figures = load.figures()
     figures.seconds = time.monotonic() - begun
     return figures
 
 
-def _create_providers(url: str) -> None:
+def _create_providers(url: str, clients: type[Client]) -> None:
     with Connection(url, VERSION) as api:
+        clients.prepare(api)
         for provider in (*HOSTS, POOL):
             body = {"name": provider, "uuid": provider}
             api.send("POST", "/resource_providers", body).document()
@@ -280,11 +290,18 @@ def _create_providers(url: str) -> None:
 @click.option(
     "--preload", is_flag=True, help="Fork new workers from the loaded application."
 )
+@click.option("--placing", is_flag=True, help="Place consumers, with holds and keys.")
 def main(
-    kind: str, workers_killed: int, databases_killed: int, seed: int, preload: bool
+    kind: str,
+    workers_killed: int,
+    databases_killed: int,
+    seed: int,
+    preload: bool,
+    placing: bool,
 ) -> None:
     """Kill workers and database servers under load; print counts and violations."""
-    figures = run(kind, workers_killed, databases_killed, seed, preload)
+    clients = placing_crash_clients.Client if placing else Client
+    figures = run(kind, workers_killed, databases_killed, seed, preload, clients)
     for line in lines(figures):
         click.echo(line)
     sys.exit(bool(figures.violations))

@@ -9,13 +9,16 @@ import webob
 
 from tests.servers import accounts, databases, mariadb, postgresql, server, sessions
 from tests.servers.plugin import skip_missing
-from tests.stress import crashes
+from tests.stress import crash_clients, crashes, placing_crash_clients
 
 ROUNDS = 3
 
-# For more kills run ``python -m tests.stress.crashes``.
-WORKERS_KILLED = 4
-DATABASES_KILLED = 2
+# For more kills run ``python -m tests.stress.crashes``. By kind of clients, the kills
+# of workers and of databases.
+KILLS: dict[type[crash_clients.Client], tuple[int, int]] = {
+    crash_clients.Client: (4, 2),
+    placing_crash_clients.Client: (2, 1),
+}
 
 
 class Place(typing.NamedTuple):
@@ -111,19 +114,23 @@ def test_a_database_that_restarts_between_requests_causes_no_error(
     assert send(place, "DELETE", "/traits/CUSTOM_C").status_int == 204
 
 
+@pytest.mark.parametrize("clients", KILLS, ids=["claiming", "placing"])
 def test_acknowledged_writes_survive_killed_workers_and_databases(
-    database_kind: str, pytestconfig: pytest.Config
+    database_kind: str,
+    clients: type[crash_clients.Client],
+    pytestconfig: pytest.Config,
 ) -> None:
-    times = 0 if database_kind == databases.SQLITE else DATABASES_KILLED
+    workers, times = KILLS[clients]
+    times = 0 if database_kind == databases.SQLITE else times
     # On one of the databases, new workers start from nothing, which takes longer.
     preload = database_kind != databases.POSTGRESQL
     try:
-        figures = crashes.run(database_kind, WORKERS_KILLED, times, 1, preload)
+        figures = crashes.run(database_kind, workers, times, 1, preload, clients)
     except accounts.MissingError as missing:
         skip_missing(pytestconfig, database_kind, str(missing))
 
     assert not figures.violations, "\n".join(figures.violations)
-    assert figures.workers_killed == WORKERS_KILLED
+    assert figures.workers_killed == workers
     assert figures.databases_killed == times
     # Some kills interrupted requests.
     assert figures.acknowledged > figures.workers_killed
