@@ -300,6 +300,16 @@ class DuplicateName(Conflict):
     code = "placement.duplicate_name"
 
 
+class ProviderInOtherTree(Conflict):
+    """A provider of a wanted tree exists below another root."""
+
+    code = "placement.ext.other_tree"
+    template = (
+        "Resource provider {uuid} is in the tree of another root. Move it first, with "
+        "PUT /resource_providers/{uuid}."
+    )
+
+
 class ResourceProviderInUse(Conflict):
     code = "placement.resource_provider.inuse"
     template = (

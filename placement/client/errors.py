@@ -48,6 +48,7 @@ CODES = frozenset(
         "placement.ext.no_candidate",
         "placement.ext.not_acceptable",
         "placement.ext.not_found",
+        "placement.ext.other_tree",
         "placement.ext.page_token",
         "placement.ext.query",
         "placement.ext.resource_provider.inuse",

@@ -1,7 +1,7 @@
-"""Changes of providers without generations."""
+"""Changes of providers and provider trees without generations."""
 
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from placement.client import values
 from placement.client.exchange import Exchange, path_of, read
@@ -10,7 +10,7 @@ _NO_INVENTORIES: Mapping[str, values.Inventory] = {}
 
 
 class TreeOperations(Exchange):
-    """The operations that change providers without generations.
+    """The operations that change providers and trees without generations.
 
     OpenStack Placement does not have them. All raise NotFound for such a service.
     Source: API reference, "Trees".
@@ -48,6 +48,34 @@ class TreeOperations(Exchange):
         path = "/-/v1" + path_of("providers", uuid)
         answer = self.request("PATCH", path, body)
         return read(answer, values.ProviderDetails.from_document)
+
+    def replace_tree(
+        self,
+        providers: Sequence[values.TreeProvider],
+        *,
+        has_prune: bool = False,
+        has_check: bool = False,
+        is_validated_only: bool = False,
+    ) -> values.TreeDifference:
+        """Make a tree as it is given, in one transaction; return the difference.
+
+        The first provider is the root, which is created if it is missing; parents come
+        before their children. Providers of the tree that are not given stay, or are
+        deleted with ``has_prune``. With ``has_check``, the generations that are given
+        must be current. With ``is_validated_only``, nothing is changed.
+
+        Raises BadRequest; Conflict for a provider in another tree; ConcurrentUpdate,
+        DuplicateName, InventoryInUse, ProviderInUse.
+        """
+        body = {
+            "providers": [each.to_document() for each in providers],
+            "prune": has_prune,
+            "check_generations": has_check,
+            "validate_only": is_validated_only,
+        }
+        path = "/-/v1" + path_of("trees", providers[0].uuid)
+        answer = self.request("PUT", path, body)
+        return read(answer, values.TreeDifference.from_document)
 
 
 def _change(**names: Iterable[values.AnyUUID]) -> dict[str, typing.Any]:

@@ -139,6 +139,17 @@ def write_to(
     return _run(database, metrics.WRITE, once, attempts)
 
 
+def try_out(context: "RequestContext", work: _Work[_Result]) -> _Result:
+    """Do what ``write`` does, but roll back instead of committing."""
+
+    def once(conn: sa.Connection) -> _Result:
+        result = work(engine.for_writing(conn))
+        conn.rollback()
+        return result
+
+    return _run(context.engine, metrics.WRITE, once, _attempts(context))
+
+
 def read(context: "RequestContext", work: _Work[_Result]) -> _Result:
     """Run ``work`` in one snapshot of the database and return its result.
 

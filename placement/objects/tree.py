@@ -46,6 +46,41 @@ def create(
     return resource_provider.describe(conn, uuid, after=steps)
 
 
+class NewProvider(typing.NamedTuple):
+    """A provider to insert; a root has neither a parent nor a root."""
+
+    uuid: str
+    name: str
+    parent_id: int | None
+    root_id: int | None
+
+
+def insert_all(
+    conn: sa.Connection, providers: collections.abc.Sequence[NewProvider]
+) -> dict[str, int]:
+    """Insert providers whose uuids and names are free; return their ids by uuid.
+
+    The caller has locked their trees, and records the changes.
+    """
+    now = tables.utcnow()
+    rows = [
+        {
+            "new_uuid": each.uuid,
+            "new_name": each.name,
+            "parent_id": each.parent_id,
+            "root_id": each.root_id,
+            "now": now,
+        }
+        for each in providers
+    ]
+    conn.execute(_ADD, rows)
+    for each in providers:
+        if each.root_id is None:
+            conn.execute(_SET_OWN_ROOT, {"new": each.uuid})
+    found = resource_provider.get_all_by_uuid(conn, [each.uuid for each in providers])
+    return {uuid: each.id for uuid, each in found.items()}
+
+
 _ADD = sa.insert(_providers).values(
     created_at=sa.bindparam("now", type_=sa.DateTime),
     uuid=sa.bindparam("new_uuid"),
@@ -267,27 +302,59 @@ def delete(conn: sa.Connection, uuid: str) -> None:
         raise exception.CannotDeleteParent(uuid=uuid)
     if _exists(conn, tables.allocations.c.resource_provider_id == provider.id):
         raise exception.ResourceProviderInUse(uuid=uuid)
+    if not _delete_rows(conn, {provider.id: provider.uuid}):
+        # Another transaction deleted it while this one waited for the lock.
+        raise exception.ResourceProviderNotFoundForDelete(uuid=uuid)
+
+
+def delete_all(
+    conn: sa.Connection, providers: collections.abc.Mapping[int, str]
+) -> None:
+    """Delete providers, given their uuids by id, as ``delete`` does.
+
+    The caller has locked their trees; no other provider is below them.
+
+    Raises ResourceProviderInUse for the first that has allocations.
+    """
+    if not providers:
+        return
+    allocations = tables.allocations
+    is_of_them = allocations.c.resource_provider_id.in_(list(providers))
+    used = sa.select(sa.func.min(allocations.c.resource_provider_id)).where(is_of_them)
+    used_id = conn.scalar(used)
+    if used_id is not None:
+        raise exception.ResourceProviderInUse(uuid=providers[used_id])
+    _delete_rows(conn, providers)
+
+
+def _delete_rows(
+    conn: sa.Connection, providers: collections.abc.Mapping[int, str]
+) -> int:
+    """Delete providers and what belongs to them; return how many there were."""
+    ids = list(providers)
     for table in (
         tables.inventories,
         tables.resource_provider_traits,
         tables.resource_provider_aggregates,
         tables.provider_states,
     ):
-        conn.execute(
-            sa.delete(table).where(table.c.resource_provider_id == provider.id)
-        )
-    # A root refers to itself, which some databases would count as a child.
+        conn.execute(sa.delete(table).where(table.c.resource_provider_id.in_(ids)))
+    # They refer to each other, and a root to itself.
+    are_they = _providers.c.id.in_(ids)
     conn.execute(
         sa.update(_providers)
-        .where(_providers.c.id == provider.id)
-        .values(root_provider_id=None)
+        .where(are_they)
+        .values(root_provider_id=None, parent_provider_id=None)
     )
-    gone = conn.execute(sa.delete(_providers).where(_providers.c.id == provider.id))
-    if gone.rowcount == 0:
-        # Another transaction deleted it while this one waited for the lock.
-        raise exception.ResourceProviderNotFoundForDelete(uuid=uuid)
-    if steps := change.of_provider(conn, provider.uuid, generation=None):
+    gone = conn.execute(sa.delete(_providers).where(are_they)).rowcount
+    steps = [
+        step
+        for uuid in providers.values()
+        for step in change.of_provider(conn, uuid, generation=None)
+    ]
+    if gone and steps:
         batch.run(conn, steps)
+    return gone
 
 
 def _exists(conn: sa.Connection, condition: sa.ColumnElement[bool]) -> bool:

@@ -25,6 +25,11 @@ _RECORD = {"resource_provider_generation": GENERATION, **_OFFER}
 
 # One inventory as clients set it, without a generation.
 OFFER: Schema = closed(_OFFER, required=("total",))
+# The same as it is shown.
+SHOWN_OFFER: Schema = closed(
+    {**_OFFER, "capacity": {"type": "integer"}, "used": {"type": "integer"}},
+    required=("total",),
+)
 
 INVENTORIES: Schema = keyed(
     RESOURCE_CLASS_PATTERN, closed(_RECORD, required=("total",))

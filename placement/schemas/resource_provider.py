@@ -3,7 +3,7 @@
 from placement.schemas.common import UUID, Schema, closed
 from placement.schemas.validation import Schemas
 
-_NAME: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
+NAME: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
 _PARENT: Schema = {"anyOf": [UUID, {"type": "null"}]}
 _TEXT: Schema = {"type": "string"}
 
@@ -16,9 +16,9 @@ LIST_FILTERS = _FILTERS_1_14 | {"required": _TEXT}
 
 CREATE = Schemas(
     {
-        (1, 0): closed({"name": _NAME, "uuid": UUID}, required=("name",)),
+        (1, 0): closed({"name": NAME, "uuid": UUID}, required=("name",)),
         (1, 14): closed(
-            {"name": _NAME, "uuid": UUID, "parent_provider_uuid": _PARENT},
+            {"name": NAME, "uuid": UUID, "parent_provider_uuid": _PARENT},
             required=("name",),
         ),
     }
@@ -26,9 +26,9 @@ CREATE = Schemas(
 
 UPDATE = Schemas(
     {
-        (1, 0): closed({"name": _NAME}),
+        (1, 0): closed({"name": NAME}),
         (1, 14): closed(
-            {"name": _NAME, "parent_provider_uuid": _PARENT}, required=("name",)
+            {"name": NAME, "parent_provider_uuid": _PARENT}, required=("name",)
         ),
     }
 )

@@ -32,6 +32,7 @@ from placement.web import (
     provider_metrics,
     provider_state,
     providers,
+    trees,
     view,
     whatif,
 )
@@ -60,6 +61,7 @@ BLUEPRINTS: tuple[flask.Blueprint, ...] = (
     provider_state.blueprint,
     providers.blueprint,
     whatif.blueprint,
+    trees.blueprint,
 )
 
 # The first path segment of what is not an extension.

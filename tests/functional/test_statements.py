@@ -1,6 +1,7 @@
 """The number of statements of an operation does not grow with the cloud."""
 
 import collections.abc
+import dataclasses
 import uuid
 
 import pytest
@@ -26,6 +27,9 @@ MAX_PER_HOST = {"postgresql": 12, "sqlite": 15, "mysql": 17}
 MAX_PER_REPORT = {"postgresql": 2, "sqlite": 2, "mysql": 3}
 # A change of traits, aggregates and an inventory without a generation.
 MAX_PER_CHANGE = {"postgresql": 19, "sqlite": 20, "mysql": 21}
+# A new tree of 8 providers, and the same with a change of each.
+MAX_PER_TREE = {"postgresql": 11, "sqlite": 13, "mysql": 13}
+MAX_PER_CHANGED_TREE = {"postgresql": 17, "sqlite": 24, "mysql": 25}
 OFFER = {
     "VCPU": client.Inventory(total=100_000),
     "MEMORY_MB": client.Inventory(total=100_000),
@@ -217,6 +221,47 @@ def test_a_change_without_a_generation_sends_few_statements(
 
     assert len(counts[0]) <= MAX_PER_CHANGE[kind], "\n\n".join(counts[0])
     assert len(counts[1]) <= len(counts[0])
+
+
+def tree(root: str, nodes: int, amount: int) -> list[client.TreeProvider]:
+    """Return a host with nodes; inventories and traits depend on ``amount``."""
+    inventories = {"VCPU": client.Inventory(amount)}
+    traits = [f"HW_CPU_X86_{'AVX2' if amount % 2 else 'AVX'}"]
+    providers = [
+        client.TreeProvider(
+            uuid.uuid5(uuid.UUID(root), str(number)), f"{root}-{number}"
+        )
+        for number in range(nodes + 1)
+    ]
+    return [
+        dataclasses.replace(
+            each,
+            parent_uuid=providers[0].uuid if number else None,
+            inventories=inventories,
+            traits=traits,
+            aggregates=[uuid.UUID(int=amount)],
+        )
+        for number, each in enumerate(providers)
+    ]
+
+
+def test_the_statements_of_a_tree_do_not_grow_with_its_providers(
+    api: client.Client, database_url: str
+) -> None:
+    kind = database_url.partition(":")[0].partition("+")[0]
+    api.replace_tree(tree(str(uuid.uuid4()), 1, 1))
+    of_new, of_changed, of_same = [], [], []
+    for nodes in (7, 30):
+        root = str(uuid.uuid4())
+        for sent, amount in ((of_new, 1), (of_changed, 3), (of_same, 3)):
+            with statements.recorded() as some:
+                api.replace_tree(tree(root, nodes, amount))
+            sent.append(some)
+
+    assert len(of_new[0]) <= MAX_PER_TREE[kind], "\n\n".join(of_new[0])
+    assert len(of_changed[0]) <= MAX_PER_CHANGED_TREE[kind], len(of_changed[0])
+    assert len(of_new[1]) <= len(of_new[0])
+    assert len(of_same[1]) <= len(of_same[0])
 
 
 def test_a_release_on_a_full_host_sends_few_statements(

@@ -247,18 +247,66 @@ _DELTAS = (
         200,
     ),
     Write(
-        "change the traits of a provider",
-        f"PATCH /-/v1/providers/{EMPTY}",
-        {"traits": {"add": ["HW_CPU_X86_AVX2"]}},
-        200,
-        200,
-    ),
-    Write(
         "remove a used inventory",
         f"PATCH /-/v1/providers/{HOST}",
         {"traits": {"add": ["CUSTOM_UNUSED"]}, "inventories": {"remove": ["VCPU"]}},
         409,
         409,
+    ),
+)
+
+_TREES_AS_WANTED = (
+    Write(
+        "replace a tree",
+        f"PUT /-/v1/trees/{HOST}",
+        {
+            "prune": True,
+            "providers": [
+                {
+                    "uuid": HOST,
+                    "name": "node",
+                    "traits": ["CUSTOM_UNUSED"],
+                    "aggregates": [UNKNOWN],
+                    "inventories": {**_MEMORY_ONLY, "VCPU": {"total": 16}},
+                },
+                {"uuid": NEW, "name": "device", "parent_provider_uuid": HOST},
+                {
+                    "uuid": NODE,
+                    "name": "host",
+                    "parent_provider_uuid": NEW,
+                    "inventories": {"DISK_GB": {"total": 10}},
+                },
+            ],
+        },
+        200,
+        200,
+    ),
+    Write(
+        "create a tree",
+        f"PUT /-/v1/trees/{NEW}",
+        {
+            "providers": [
+                {"uuid": NEW, "name": "new", "traits": ["CUSTOM_FAST"]},
+                {
+                    "uuid": STRANGER,
+                    "name": "new node",
+                    "parent_provider_uuid": NEW,
+                    "aggregates": [KNOWN],
+                },
+            ]
+        },
+        200,
+        200,
+    ),
+    Write(
+        "validate a tree",
+        f"PUT /-/v1/trees/{EMPTY}",
+        {
+            "validate_only": True,
+            "providers": [{"uuid": EMPTY, "name": "renamed", "traits": []}],
+        },
+        200,
+        200,
     ),
 )
 
@@ -408,6 +456,7 @@ WRITES: tuple[Write, ...] = (
     *_INVENTORIES,
     *_ASSOCIATIONS,
     *_DELTAS,
+    *_TREES_AS_WANTED,
     *_NAMES,
     *_CLAIMS,
     *_LIMITS,

@@ -42,6 +42,7 @@ CODES = {
     "UnknownPreferredTraits": "placement.ext.unknown_trait",
     "UnknownRoot": "placement.ext.unknown_root",
     "UnknownTraits": "placement.ext.unknown_trait",
+    "ProviderInOtherTree": "placement.ext.other_tree",
     "UnknownTraitsOfProvider": "placement.ext.unknown_trait",
     "ChangesDisabled": "placement.ext.disabled",
     "ChangesCompacted": "placement.ext.compacted",

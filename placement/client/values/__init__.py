@@ -50,6 +50,7 @@ from placement.client.values.provider import (
     Usages,
 )
 from placement.client.values.state import ProviderState
+from placement.client.values.tree import TreeDifference, TreeProvider
 
 __all__ = [
     "MAX_INT",
@@ -88,6 +89,8 @@ __all__ = [
     "Resources",
     "ResourcesByProvider",
     "Stranded",
+    "TreeDifference",
+    "TreeProvider",
     "Unplaced",
     "Usages",
     "Wanted",

@@ -55,7 +55,22 @@ RECORDED: dict[str, set[Recorded]] = {
         ("traits", HOST, 5),
         ("aggregates", HOST, 5),
     },
-    "change the traits of a provider": {("traits", EMPTY, 4)},
+    "replace a tree": {
+        ("provider", HOST, 5),
+        ("inventory", HOST, 5),
+        ("traits", HOST, 5),
+        ("aggregates", HOST, 5),
+        ("provider", NEW, 0),
+        ("provider", NODE, 1),
+        ("inventory", NODE, 1),
+        ("provider", DEVICE, None),
+    },
+    "create a tree": {
+        ("provider", NEW, 0),
+        ("traits", NEW, 0),
+        ("provider", STRANGER, 0),
+        ("aggregates", STRANGER, 0),
+    },
     "rename a class": {
         ("inventory", HOST, 4),
         ("inventory", OTHER, 5),
@@ -84,6 +99,7 @@ RECORDED: dict[str, set[Recorded]] = {
 UNRECORDED = {
     "create a class",
     "set limits",
+    "validate a tree",
     "ensure a class",
     "delete a class",
     "ensure a trait",

@@ -1,11 +1,11 @@
-"""Changes of providers without generations."""
+"""Changes of providers and provider trees without generations."""
 
 import uuid
 
 import pytest
 
 from placement import client as api
-from placement.client import Client, Inventory, WSGITransport
+from placement.client import Client, Inventory, TreeProvider, WSGITransport
 from tests.unit import in_process
 
 RACK, ROW = (uuid.UUID(int=number) for number in (1, 2))
@@ -77,3 +77,81 @@ def test_an_inventory_in_use_raises(client):
 
     with pytest.raises(api.InventoryInUse):
         client.change_provider(host, remove_inventories=["VCPU"])
+
+
+def read_tree(client):
+    include = ["inventories", "traits", "aggregates"]
+    return [TreeProvider.from_details(each) for each in client.read_providers(include)]
+
+
+HOST, NODE, OTHER_NODE = (uuid.UUID(int=number) for number in (7, 8, 9))
+
+
+def test_a_tree_is_created_and_changed(client):
+    root = TreeProvider(HOST, "host", traits=["HW_CPU_X86_AVX"], aggregates=[RACK])
+    node = TreeProvider(NODE, "node", HOST, {"VCPU": Inventory(8)})
+    wanted = [root, node]
+
+    tried = client.replace_tree(wanted, is_validated_only=True)
+    assert read_tree(client) == []
+    created = client.replace_tree(wanted)
+    again = client.replace_tree(read_tree(client), has_prune=True, has_check=True)
+
+    assert tried == created
+    assert [each.uuid for each in created.create] == [str(HOST), str(NODE)]
+    assert created.create[1].inventories == {"VCPU": Inventory(8)}
+    assert created
+    assert not again
+    assert [each.generation for each in read_tree(client)] == [0, 0]
+
+    other = TreeProvider(OTHER_NODE, "other", HOST)
+    changed = client.replace_tree([root, other], has_prune=True)
+
+    assert [each.uuid for each in changed.create] == [str(OTHER_NODE)]
+    assert [each.name for each in changed.delete] == ["node"]
+    assert changed.update == {}
+
+
+def test_a_stale_generation_of_a_tree_raises_if_it_is_checked(client):
+    client.replace_tree([TreeProvider(HOST, "host")])
+    read = read_tree(client)
+    client.change_provider(HOST, add_traits=["HW_CPU_X86_AVX"])
+
+    with pytest.raises(api.ConcurrentUpdate, match="is at generation 1, not at"):
+        client.replace_tree(read, has_check=True)
+
+    assert client.replace_tree(read).update == {
+        str(HOST): {"traits": {"add": [], "remove": ["HW_CPU_X86_AVX"]}}
+    }
+
+
+def test_a_provider_that_was_deleted_is_not_created_again_if_generations_are_checked(
+    client,
+):
+    client.replace_tree([TreeProvider(HOST, "host")])
+    read = read_tree(client)
+    client.delete_provider(HOST)
+
+    with pytest.raises(api.ConcurrentUpdate, match="does not exist"):
+        client.replace_tree(read, has_check=True)
+
+
+def test_refusals_of_a_tree_have_classes(client):
+    client.replace_tree([TreeProvider(HOST, "host"), TreeProvider(NODE, "node", HOST)])
+    client.create_provider("taken")
+
+    with pytest.raises(api.DuplicateName):
+        client.replace_tree([TreeProvider(HOST, "taken")])
+    with pytest.raises(api.Conflict) as refusal:
+        client.replace_tree([TreeProvider(NODE, "node")])
+    assert refusal.value.code == "placement.ext.other_tree"
+    client.change_provider(NODE, set_inventories={"VCPU": Inventory(8)})
+    client.claim(
+        uuid.uuid4(),
+        api.AllocationRequest({str(NODE): {"VCPU": 1}}),
+        project_id="p",
+        user_id="u",
+        consumer_type="VM",
+    )
+    with pytest.raises(api.ProviderInUse):
+        client.replace_tree([TreeProvider(HOST, "host")], has_prune=True)
