@@ -8,7 +8,14 @@ only what is still wrong, so the service can go on meanwhile.
 import sqlalchemy as sa
 
 from placement.db import statistics
-from placement.objects.audit import consumers, inventories, limits, providers, uuids
+from placement.objects.audit import (
+    consumers,
+    inventories,
+    limits,
+    placing,
+    providers,
+    uuids,
+)
 from placement.objects.audit.fact import Fact, Keys, Repair
 
 __all__ = ["FACTS", "Fact", "Keys", "Repair"]
@@ -46,6 +53,10 @@ FACTS: tuple[Fact, ...] = (
     providers.REVISION,
     limits.CLASS,
     limits.USAGE,
+    placing.HOLD,
+    placing.MEMBER,
+    placing.KEY,
+    placing.POSITION,
     uuids.CONSUMER_TWICE,
     uuids.PROVIDER_TWICE,
     providers.PARENTS,

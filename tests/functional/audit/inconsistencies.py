@@ -332,4 +332,55 @@ LIMITS = (
     ),
 )
 
-ALL = (*CONSUMERS, *INVENTORIES, *PROVIDERS, *UUIDS, *ALLOCATIONS, *LIMITS)
+PLACING = (
+    Inconsistency(
+        "hold_of_nobody",
+        (
+            "INSERT INTO placement_holds (consumer_id, expires_at)"
+            " VALUES (1, 9), (77, 9)",
+        ),
+        ({"consumer_id": 77, "expires_at": 9},),
+        True,
+    ),
+    Inconsistency(
+        "member_of_nothing",
+        (
+            "INSERT INTO placement_groups (id, project_id, name, policy, max_per_host,"
+            " revision) VALUES (1, 'p', 'g', 'affinity', 1, 2)",
+            "INSERT INTO placement_group_members (consumer_id, group_id)"
+            " VALUES (1, 1), (2, 88), (77, 1)",
+        ),
+        ({"consumer_id": 2, "group_id": 88}, {"consumer_id": 77, "group_id": 1}),
+        True,
+    ),
+    Inconsistency(
+        "key_without_answer",
+        (
+            "INSERT INTO placement_idempotency_keys (id, body_hash, expires_at)"
+            " VALUES ('k', 'b', 9)",
+        ),
+        ({"id": "k", "expires_at": 9},),
+        True,
+    ),
+    Inconsistency(
+        "change_position",
+        (
+            "INSERT INTO placement_change_positions (id, last, compacted)"
+            " VALUES (1, 5, 0)",
+            "INSERT INTO placement_changes (position, kind, provider_uuid, changed_at)"
+            " VALUES (7, 'provider', 'one', 1)",
+        ),
+        ({"id": 1, "last": 5, "greatest": 7},),
+        True,
+    ),
+)
+
+ALL = (
+    *CONSUMERS,
+    *INVENTORIES,
+    *PROVIDERS,
+    *UUIDS,
+    *ALLOCATIONS,
+    *LIMITS,
+    *PLACING,
+)
