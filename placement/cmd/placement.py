@@ -32,6 +32,10 @@ _COMMANDS = {
         "placement.cmd.cordon:cordon",
         "Let a host take no new allocations.",
     ),
+    "drain": (
+        "placement.cmd.drain:drain",
+        "Cordon a host, and plan where its consumers can go.",
+    ),
     "holds": (
         "placement.cmd.holds:holds",
         "List, confirm and extend claims that expire.",

@@ -113,8 +113,14 @@ class Analysis:
 
     def of_any(self, by_host: ByHost) -> AnyLoss:
         """Decide for the loss of each host alone."""
-        losses, answers = [], {Answer.YES}
-        for loss in self._losses(by_host):
+        ranked, answers = self._losses(by_host), {Answer.YES}
+        losses: list[Loss] = []
+        is_safe = self._is_safe(by_host, 1)
+        for loss in ranked:
+            # The moves of the first host are shown, so that it needs a plan of its own.
+            if is_safe and losses:
+                losses.append(loss._replace(answer=Answer.YES, unplaced=0))
+                continue
             shapes = by_host[loss.root_id]
             movers = [
                 Mover("", loss.root_id, shape)
@@ -122,6 +128,7 @@ class Analysis:
                 for _ in range(count)
             ]
             found = self.of_loss(movers, frozenset([loss.root_id]), has_causes=False)
+            is_safe = is_safe and found.answer is Answer.YES
             answers.add(found.answer)
             losses.append(loss._replace(answer=found.answer, unplaced=len(found.left)))
         order = (Answer.NO, Answer.UNKNOWN, Answer.YES)
@@ -131,14 +138,12 @@ class Analysis:
     def of_any_of(self, by_host: ByHost, count: int) -> AnyLoss:
         """Decide for the loss of any ``count`` hosts at a time, if it is simple."""
         losses = self._losses(by_host)
-        try:
-            if self._is_short(by_host, losses, count):
-                return AnyLoss(Answer.NO, losses)
-            if self._has_reserve(by_host, count):
-                return AnyLoss(Answer.YES, losses)
-        except TimeIsUpError:
-            self.is_complete = False
-        return AnyLoss(Answer.UNKNOWN, losses)
+        answer = Answer.UNKNOWN
+        if self._is_short(by_host, losses, count):
+            answer = Answer.NO
+        elif self._is_safe(by_host, count):
+            answer = Answer.YES
+        return AnyLoss(answer, losses)
 
     def _losses(self, by_host: ByHost) -> list[Loss]:
         """Return what the hosts need elsewhere, the largest share first."""
@@ -171,9 +176,13 @@ class Analysis:
         shapes: collections.Counter[Shape] = collections.Counter()
         for root_id in lost:
             shapes.update(by_host[root_id])
-        return self._sums.prove(shapes, lost).holds
+        try:
+            return self._sums.prove(shapes, lost).holds
+        except TimeIsUpError:
+            self.is_complete = False
+            return False
 
-    def _has_reserve(self, by_host: ByHost, count: int) -> bool:
+    def _is_safe(self, by_host: ByHost, count: int) -> bool:
         """Places can be reserved that are enough whichever ``count`` hosts are lost.
 
         For each shape there are as many as the ``count`` hosts with most of it have, in
@@ -187,12 +196,16 @@ class Analysis:
             # What such a consumer holds elsewhere may be lost, too.
             return False
         cloud = Cloud([])
-        return all(
-            self._planner.reserve(
-                shape, sum(sorted(counts[shape])[-count:]), count, cloud
+        try:
+            return all(
+                self._planner.reserve(
+                    shape, sum(sorted(counts[shape])[-count:]), count, cloud
+                )
+                for shape in self._planner.largest_first(counts)
             )
-            for shape in self._planner.largest_first(counts)
-        )
+        except TimeIsUpError:
+            self.is_complete = False
+            return False
 
 
 def _sure(loss: Loss) -> Answer:

@@ -156,7 +156,7 @@ class _Reading:
         return [
             Mover(consumer, root_id, shape)
             for consumer, of_consumer in found.items()
-            for root_id, shape in self._shapes.of(of_consumer, lost.__contains__)
+            for root_id, shape in self._shapes.of(of_consumer, lost)
         ]
 
     def _by_host(self) -> "dict[int, collections.Counter[Shape]]":
@@ -168,7 +168,7 @@ class _Reading:
         }
         for page in self._budget.outside(held.of_all(self._conn)):
             for of_consumer in page:
-                for root_id, shape in self._shapes.of_each(of_consumer, self._is_host):
+                for root_id, shape in self._shapes.of_each(of_consumer, found):
                     found[root_id][shape] += 1
             if len(self._shapes) > SHAPES_MAX:
                 raise exception.AnalysisTooLarge(most=SHAPES_MAX)

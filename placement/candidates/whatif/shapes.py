@@ -19,6 +19,10 @@ class _At(typing.NamedTuple):
         return self.tree.providers[self.position]
 
 
+# What one consumer holds, by the root of the tree.
+_ByRoot = dict[int, list[tuple[_At, Amounts]]]
+
+
 class Shapes:
     """Makes the shapes of consumers; equal ones are the same object.
 
@@ -39,39 +43,37 @@ class Shapes:
         return len(self._shapes)
 
     def of(
-        self, held: Held, is_lost: collections.abc.Callable[[int], bool]
+        self, held: Held, lost: collections.abc.Container[int]
     ) -> collections.abc.Iterator[tuple[int, Shape]]:
         """Yield the root of each lost tree in which a consumer holds something.
 
-        ``is_lost`` tells it of a root id.
+        And the shape of that. ``lost`` are roots that are lost together.
         """
-        by_root: dict[int, list[tuple[_At, Amounts]]] = {}
-        for provider_id, units in held.items():
-            at = self._places.get(provider_id)
-            if at is None:
-                # The provider was deleted by another program.
-                continue
-            amounts = tuple(sorted(units.items()))
-            by_root.setdefault(at.tree.root.id, []).append((at, amounts))
-        lost = [root_id for root_id in by_root if is_lost(root_id)]
-        for root_id in lost:
-            yield root_id, self._of(root_id, by_root, len(lost) > 1)
+        by_root = self._by_root(held)
+        leaving = [root_id for root_id in by_root if root_id in lost]
+        for root_id in leaving:
+            yield root_id, self._of(root_id, by_root, len(leaving) > 1)
 
     def of_each(
-        self, held: Held, is_host: collections.abc.Callable[[int], bool]
+        self, held: Held, hosts: collections.abc.Container[int]
     ) -> collections.abc.Iterator[tuple[int, Shape]]:
-        """Yield what ``of`` does for each host that is lost alone."""
-        places = (self._places.get(id_) for id_ in held)
-        roots = {at.tree.root.id for at in places if at is not None}
-        for root_id in filter(is_host, sorted(roots)):
-            yield from self.of(held, root_id.__eq__)
+        """Yield what ``of`` does for each of ``hosts`` that is lost alone."""
+        by_root = self._by_root(held)
+        for root_id in by_root:
+            if root_id in hosts:
+                yield root_id, self._of(root_id, by_root, False)
 
-    def _of(
-        self,
-        root_id: int,
-        by_root: dict[int, list[tuple[_At, Amounts]]],
-        is_linked: bool,
-    ) -> Shape:
+    def _by_root(self, held: Held) -> _ByRoot:
+        by_root: _ByRoot = {}
+        for provider_id, units in held.items():
+            at = self._places.get(provider_id)
+            # Another program may have deleted the provider.
+            if at is not None:
+                amounts = tuple(sorted(units.items()))
+                by_root.setdefault(at.tree.root.id, []).append((at, amounts))
+        return by_root
+
+    def _of(self, root_id: int, by_root: _ByRoot, is_linked: bool) -> Shape:
         own = by_root[root_id]
         if len(own) == 1 and len(by_root) == 1:
             ((at, amounts),) = own
