@@ -46,6 +46,7 @@ _ALWAYS = {400, 405, 406, 413, 500, 503}
 PATH_PARAMETERS = {
     "uuid": "The uuid of a resource provider.",
     "provider": "The uuid or the name of a resource provider.",
+    "root": "The uuid of a root provider.",
     "resource_class": "The name of a resource class.",
     "name": "The name of a resource class or trait.",
     "consumer_uuid": "The uuid of a consumer.",
