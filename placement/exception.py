@@ -233,7 +233,7 @@ class UnknownPreferredTraits(BadRequest):
 
 class DuplicateConsumer(BadRequest):
     code = "placement.ext.duplicate_consumer"
-    template = "The member 'claims' has consumer {uuid} more than once."
+    template = "The body has consumer {uuid} more than once."
 
 
 class UnknownTraits(BadRequest):
@@ -349,6 +349,29 @@ class ConsumerGenerationConflict(ConcurrentUpdate):
     def __init__(self, expected: int | None, given: float | None) -> None:
         stored = "null" if expected is None else expected
         super().__init__(expected=stored, given=given)
+
+
+class ConsumersChanged(ConcurrentUpdate):
+    """Consumers to release are unknown, or have another generation than is given.
+
+    ``changed`` has them by uuid, with the stored generation or None, and the given one.
+    """
+
+    code = "placement.ext.consumers_changed"
+    template = (
+        "{count} of the {wanted} consumers are unknown or have another generation, "
+        "such as {examples}. Nothing was released."
+    )
+
+    def __init__(self, changed: dict[str, tuple[int | None, int]], wanted: int) -> None:
+        examples = ", ".join(list(changed)[:3])
+        super().__init__(count=len(changed), wanted=wanted, examples=examples)
+        self.members = {
+            "consumers": [
+                {"uuid": uuid, "generation": stored, "given": given}
+                for uuid, (stored, given) in changed.items()
+            ]
+        }
 
 
 class ConsumerExists(Conflict):

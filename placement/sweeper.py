@@ -23,6 +23,7 @@ from placement.objects import (
     idempotency,
     limited_usage,
     provider_state,
+    release,
 )
 
 if typing.TYPE_CHECKING:
@@ -44,6 +45,7 @@ TASKS: tuple[collections.abc.Callable[[RequestContext], object], ...] = (
     provider_state.return_to_service,
     limited_usage.sweep,
     change_feed.sweep,
+    release.sweep,
 )
 
 

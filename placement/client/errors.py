@@ -34,6 +34,7 @@ CODES = frozenset(
         "placement.ext.conflict",
         "placement.ext.cordoned",
         "placement.ext.consumer_exists",
+        "placement.ext.consumers_changed",
         "placement.ext.duplicate_consumer",
         "placement.ext.disabled",
         "placement.ext.duplicate_name",
@@ -149,6 +150,15 @@ class ConsumerConflict(ConcurrentUpdate):
     """The given generation of the consumer is not the stored one."""
 
 
+class ConsumersChanged(ConcurrentUpdate):
+    """Consumers to release are unknown or have another generation.
+
+    ``generations`` has the stored ones by uuid, None for unknown consumers.
+    """
+
+    generations: Mapping[str, int | None] = types.MappingProxyType({})
+
+
 class DuplicateName(Conflict):
     """A provider with this name or uuid already exists."""
 
@@ -247,6 +257,7 @@ _BY_STATUS: Mapping[int, type[ClientError]] = {
 _CONFLICT_BY_CODE: Mapping[str, type[Conflict]] = {
     "placement.concurrent_update": ConcurrentUpdate,
     "placement.duplicate_name": DuplicateName,
+    "placement.ext.consumers_changed": ConsumersChanged,
     "placement.ext.cordoned": ProviderNotInService,
     "placement.inventory.inuse": InventoryInUse,
     "placement.resource_provider.inuse": ProviderInUse,
@@ -299,6 +310,10 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Clien
     if isinstance(failure, NoCandidate):
         failure.cause = error.get("cause", "")
         failure.explain = error.get("explain", {})
+    if isinstance(failure, ConsumersChanged):
+        failure.generations = {
+            each["uuid"]: each["generation"] for each in error.get("consumers", ())
+        }
     return failure
 
 

@@ -12,6 +12,7 @@ from oslo_policy import opts as policy_options
 from placement.conf import (
     api,
     changes,
+    consumers,
     cors,
     database,
     healthcheck,
@@ -25,7 +26,7 @@ from placement.conf import (
 
 _GROUPS = (
     *(api, database, placement, workarounds, cors, proxy),
-    *(healthcheck, metrics, changes),
+    *(healthcheck, metrics, changes, consumers),
 )
 
 

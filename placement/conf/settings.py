@@ -132,6 +132,13 @@ class ChangesSettings:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ConsumersSettings:
+    """Group [consumers]."""
+
+    release_retention_days: int = 90
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by group; ``log_options`` is in [DEFAULT]."""
 
@@ -144,6 +151,7 @@ class Settings:
     healthcheck: HealthcheckSettings
     metrics: MetricsSettings
     changes: ChangesSettings
+    consumers: ConsumersSettings
     log_options: bool
 
 
@@ -168,6 +176,7 @@ def load(config: cfg.ConfigOpts) -> Settings:
             healthcheck=_read(config, "healthcheck", HealthcheckSettings),
             metrics=_read(config, "metrics", MetricsSettings),
             changes=_read(config, "changes", ChangesSettings),
+            consumers=_read(config, "consumers", ConsumersSettings),
             log_options=config.log_options,
         )
         _report_without_effect(config)

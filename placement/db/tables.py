@@ -8,6 +8,7 @@ can write. The names of our own tables begin with ``placement_`` (but
 Times of our own tables are microseconds since 1970, by the clock of the database.
 """
 
+# Whole: all tables.
 import datetime
 import typing
 
@@ -322,6 +323,24 @@ idempotency_keys = sa.Table(
     sa.Column("answer", sa.LargeBinary(2**24 - 1)),
     sa.Column("expires_at", sa.BigInteger, nullable=False),
     sa.Index("placement_idempotency_keys_expires_at_idx", "expires_at"),
+    **_EXACT,
+)
+
+# What operators have released by ``/-/v1/consumers:release``, until it is swept.
+releases = sa.Table(
+    "placement_releases",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("consumer_uuid", sa.String(36), nullable=False),
+    sa.Column("released_at", sa.BigInteger, nullable=False),
+    sa.Column("reason", sa.String(1000), nullable=False),
+    # Who has released it, by external ids.
+    sa.Column("project_id", sa.String(255)),
+    sa.Column("user_id", sa.String(255)),
+    # As JSON, the request that puts it back.
+    sa.Column("restore", sa.LargeBinary(2**24 - 1), nullable=False),
+    sa.Index("placement_releases_consumer_uuid_idx", "consumer_uuid"),
+    sa.Index("placement_releases_released_at_idx", "released_at"),
     **_EXACT,
 )
 

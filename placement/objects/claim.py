@@ -26,6 +26,7 @@ from placement.objects import (
     hold,
     idempotency,
     limit,
+    release_transaction,
     resource_provider,
 )
 from placement.objects.claim_pipeline import KnownLimits
@@ -234,7 +235,7 @@ def release(context: "RequestContext", uuid: str) -> None:
     limits = _known_limits(context)
 
     def work(conn: sa.Connection) -> None:
-        limits.exist = claim_transaction.release(conn, uuid, limits.exist)
+        limits.exist = release_transaction.release(conn, uuid, limits.exist)
 
     transaction.write_pipelined(
         context,

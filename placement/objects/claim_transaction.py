@@ -16,14 +16,13 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import batch, lists, names, tables
+from placement.db import lists, names, tables
 from placement.db.batch import Step
 from placement.db.usage_counters import UsageKey
 from placement.objects import (
     capacity,
     change,
     consumer,
-    limit_statements,
     limited_usage,
     resource_provider,
 )
@@ -72,7 +71,7 @@ def clear_consumers(
     # of the two breaks the unique key and is retried.
     if existing.has_consumers:
         consumers = consumer.lock_all(conn, uuids)
-        rows = _DELETE_ALLOCATIONS.execute(conn, {"uuids": uuids})
+        rows = DELETE_ALLOCATIONS.execute(conn, {"uuids": uuids})
         deleted = list(map(Deleted._make, rows))
     holders = {each.consumer for each in deleted}
     for claim in claims:
@@ -83,17 +82,17 @@ def clear_consumers(
 
 
 # The columns of ``Deleted``.
-_DELETED = (
+DELETED = (
     _allocations.c.consumer_id,
     _allocations.c.resource_provider_id,
     _allocations.c.resource_class_id,
     _allocations.c.used,
 )
-_DELETE_ALLOCATIONS = lists.Statement(
+DELETE_ALLOCATIONS = lists.Statement(
     lambda uuids: (
         sa.delete(_allocations)
         .where(_allocations.c.consumer_id.in_(uuids))
-        .returning(*_DELETED)
+        .returning(*DELETED)
     )
 )
 
@@ -146,7 +145,7 @@ def replace(
         for claim in claims
         for amount in claim.amounts
     ]
-    changes = _changes(reservations, cleared.deleted)
+    changes = amount_changes(reservations, cleared.deleted)
     capacity.require(reservations, changes, offers)
     steps = _write_consumers(conn, claims, cleared)
     steps += _insert_allocations(reservations)
@@ -167,7 +166,7 @@ def replace(
     steps += resource_provider.advancing(conn, advanced, changed)
     capacity.reserve(conn, steps, reservations, present)
     if cleared.existing.has_limits:
-        usages = _usage_changes(
+        usages = usage_changes(
             conn,
             claims,
             reservations,
@@ -177,66 +176,6 @@ def replace(
         )
         limited_usage.count(conn, usages)
     return cleared.existing.has_limits
-
-
-def release(conn: sa.Connection, uuid: str, has_limits: bool = False) -> bool:
-    """Do what ``claim.release`` does, in the caller's transaction.
-
-    ``has_limits`` is whether any project is known to have a limit, which saves
-    statements if it is true.
-
-    Returns whether any project has a limit, as far as that was read.
-    Raises ConsumerNotFound when the consumer holds nothing.
-    """
-    if has_limits:
-        _release_limited(conn, uuid)
-        return True
-    steps = [
-        Step(_DELETE_UNLIMITED_CONSUMER, {"gone": uuid}),
-        Step(_DELETE_UNLIMITED_ALLOCATIONS, {"gone": uuid}),
-    ]
-    deleted = list(map(Deleted._make, batch.run(conn, steps)))
-    if deleted:
-        _free(conn, uuid, deleted)
-        return False
-    if not limited_usage.has_limits(conn):
-        raise exception.ConsumerNotFound(uuid=uuid)
-    _release_limited(conn, uuid)
-    return True
-
-
-def _release_limited(conn: sa.Connection, uuid: str) -> None:
-    consumers = consumer.lock_all(conn, [uuid])
-    steps = consumer.deleting(list(consumers.values()))
-    steps.append(_DELETE_ALLOCATIONS.step({"uuids": [uuid]}))
-    deleted = list(map(Deleted._make, batch.run(conn, steps)))
-    if not deleted:
-        raise exception.ConsumerNotFound(uuid=uuid)
-    _free(conn, uuid, deleted)
-    limited_usage.count(conn, _usage_changes(conn, (), (), consumers, deleted, {}))
-
-
-def _free(
-    conn: sa.Connection, uuid: str, deleted: collections.abc.Sequence[Deleted]
-) -> None:
-    changes = _changes([], deleted)
-    changed = {key.provider_id for key in changes}
-    steps = change.of_consumers(conn, change.ALLOCATIONS, {uuid: None})
-    steps += resource_provider.advancing(conn, set(), changed)
-    capacity.free(conn, steps, changes)
-
-
-_DELETE_UNLIMITED_CONSUMER = sa.delete(_consumers).where(
-    _consumers.c.uuid == sa.bindparam("gone"), limit_statements.require(False)
-)
-_DELETE_UNLIMITED_ALLOCATIONS = (
-    sa.delete(_allocations)
-    .where(
-        _allocations.c.consumer_id == sa.bindparam("gone"),
-        limit_statements.require(False),
-    )
-    .returning(*_DELETED)
-)
 
 
 def _read_offers(
@@ -352,7 +291,7 @@ def _insert_allocations(
     return [lists.insert(_allocations, rows)] if rows else []
 
 
-def _changes(
+def amount_changes(
     reservations: collections.abc.Sequence[Reservation],
     deleted: collections.abc.Sequence[Deleted],
 ) -> capacity.Changes:
@@ -365,7 +304,7 @@ def _changes(
     return changes
 
 
-def _usage_changes(
+def usage_changes(
     conn: sa.Connection,
     claims: collections.abc.Iterable[Claim],
     reservations: collections.abc.Iterable[Reservation],

@@ -56,8 +56,8 @@ class OwnerIds(typing.NamedTuple):
     consumer_type_id: int | None
 
 
-_LOCK = lists.Statement(
-    lambda uuids: (
+def _records(uuids: lists.Places) -> "sa.Select[tuple[int, str, int, int]]":
+    return (
         sa.select(
             _consumers.c.id,
             _consumers.c.uuid,
@@ -66,9 +66,19 @@ _LOCK = lists.Statement(
         )
         .where(_consumers.c.uuid.in_(uuids))
         .order_by(_consumers.c.id)
-        .with_for_update()
     )
-)
+
+
+_FIND = lists.Statement(_records)
+_LOCK = lists.Statement(lambda uuids: _records(uuids).with_for_update())
+
+
+def find_all(
+    conn: sa.Connection, uuids: collections.abc.Iterable[str]
+) -> dict[str, Consumer]:
+    """Return the existing records by uuid."""
+    rows = _FIND.execute(conn, {"uuids": sorted(set(uuids))})
+    return {row[1]: Consumer(*row) for row in rows}
 
 
 def lock_all(

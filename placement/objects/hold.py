@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from placement import exception
 from placement.db import revision, tables, transaction
-from placement.objects import change, claim_transaction, consumer
+from placement.objects import change, consumer, release_transaction
 
 if typing.TYPE_CHECKING:
     from placement.context import RequestContext
@@ -134,7 +134,7 @@ def _end(conn: sa.Connection, uuid: str) -> int:
     if not expired.rowcount:
         return 0
     try:
-        claim_transaction.release(conn, uuid)
+        release_transaction.release(conn, uuid)
     except exception.ConsumerNotFound:
         # Another service has left a record without allocations.
         return 0

@@ -270,9 +270,18 @@ def _errors(required: tuple[str, ...], **more: Schema) -> Schema:
 
 # Failures before the version is determined have no code.
 ERRORS = Schemas({(1, 0): _errors(()), (1, 23): _errors((), code=_TEXT)})
-# Only errors about a consumer without a candidate have the cause and the explanation.
+# Only errors about a consumer without a candidate have the cause and the explanation,
+# and only errors about consumers to release list them.
 EXTENSION_CONFLICT = Schemas(
-    {(1, 0): _errors((), code=_TEXT, cause=_TEXT, explain={"type": "object"})}
+    {
+        (1, 0): _errors(
+            (),
+            code=_TEXT,
+            cause=_TEXT,
+            explain={"type": "object"},
+            consumers={"type": "array", "items": {"type": "object"}},
+        )
+    }
 )
 # Only errors about the version list the supported versions.
 NOT_ACCEPTABLE = Schemas(

@@ -33,6 +33,7 @@ from placement.web import (
     provider_state,
     providers,
     trees,
+    releases,
     view,
     whatif,
 )
@@ -60,6 +61,7 @@ BLUEPRINTS: tuple[flask.Blueprint, ...] = (
     provider_metrics.blueprint,
     provider_state.blueprint,
     providers.blueprint,
+    releases.blueprint,
     whatif.blueprint,
     trees.blueprint,
 )

@@ -62,6 +62,7 @@ _IGNORED = (
     "expires_at",
     "counted_at",
     "changed_at",
+    "released_at",
 )
 
 # Tables are restored one after the other.

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from placement import exception
 from placement.db import batch, postgresql, tables, transaction
 from placement.db.names import Names
-from placement.objects import claim_pipeline, claim_transaction
+from placement.objects import claim_pipeline, claim_transaction, release_transaction
 from placement.objects.claim_request import Amount, Claim
 from placement.objects.consumer import UNCHECKED, Owner, Unchecked
 from tests.functional import contents, invariants, write_operations
@@ -122,7 +122,7 @@ def claim_in_pipeline(place: Place, *claims: Claim) -> Outcome:
 
 def release_both_ways(place: Place, consumer: str) -> tuple[Outcome, Outcome]:
     return (
-        in_transaction(place, lambda conn: claim_transaction.release(conn, consumer)),
+        in_transaction(place, lambda conn: release_transaction.release(conn, consumer)),
         in_pipeline(place, lambda _conn: claim_pipeline.plan_release(consumer)),
     )
 

@@ -399,6 +399,19 @@ _CLAIMS = (
     ),
     Write("release", f"DELETE /allocations/{HOLDER}", None, 204, 404),
     Write(
+        "release several",
+        "POST /-/v1/consumers:release",
+        {
+            "consumers": [
+                {"uuid": HOLDER, "generation": _HELD},
+                {"uuid": SECOND, "generation": _HELD},
+            ],
+            "reason": "they do not exist",
+        },
+        200,
+        409,
+    ),
+    Write(
         "reshape",
         "POST /reshaper",
         {

@@ -196,6 +196,21 @@ OWN_TABLES = {
         },
         indexes={"placement_idempotency_keys_expires_at_idx": ("expires_at",)},
     ),
+    "placement_releases": Table(
+        {
+            "id": "integer!",
+            "consumer_uuid": "varchar(36)!",
+            "released_at": "bigint!",
+            "reason": "varchar(1000)!",
+            "project_id": "varchar(255)",
+            "user_id": "varchar(255)",
+            "restore": "binary!",
+        },
+        indexes={
+            "placement_releases_consumer_uuid_idx": ("consumer_uuid",),
+            "placement_releases_released_at_idx": ("released_at",),
+        },
+    ),
     "placement_limits": Table(
         {
             "project_id": "varchar(255)!",

@@ -1,4 +1,4 @@
-"""Add states of providers, holds, groups, limits, and the feed of changes.
+"""Add states of providers, holds, groups, releases, limits, and the feed of changes.
 
 The state has a default for services that do not write it. The rows of a consumer go
 with the consumer's record, whichever service deletes it.
@@ -91,6 +91,17 @@ def _tables() -> dict[str, list[sa.schema.SchemaItem]]:
             sa.Column("answer", sa.LargeBinary(2**24 - 1)),
             sa.Column("expires_at", sa.BigInteger, nullable=False),
             sa.Index("placement_idempotency_keys_expires_at_idx", "expires_at"),
+        ],
+        "placement_releases": [
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("consumer_uuid", sa.String(36), nullable=False),
+            sa.Column("released_at", sa.BigInteger, nullable=False),
+            sa.Column("reason", sa.String(1000), nullable=False),
+            sa.Column("project_id", sa.String(255)),
+            sa.Column("user_id", sa.String(255)),
+            sa.Column("restore", sa.LargeBinary(2**24 - 1), nullable=False),
+            sa.Index("placement_releases_consumer_uuid_idx", "consumer_uuid"),
+            sa.Index("placement_releases_released_at_idx", "released_at"),
         ],
         "placement_limits": [
             sa.Column("project_id", sa.String(255), primary_key=True),
