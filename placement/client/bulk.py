@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from placement.client import errors, query, transport, values
 from placement.client.allocations import AllocationOperations
-from placement.client.exchange import JSON, path_of, read, with_query
+from placement.client.exchange import JSON, LINES, path_of, read, with_query
 from placement.client.inventories import InventoryOperations
 from placement.client.names import NameOperations
 from placement.client.providers import ProviderOperations
@@ -22,7 +22,6 @@ from placement.client.states import IN_SERVICE
 UUIDS_MAX = 10_000
 
 _PATH = "/-/v1/providers"
-_LINES = "application/x-ndjson"
 
 _Body = dict[str, typing.Any]
 
@@ -127,7 +126,7 @@ class BulkReads(
                 return
 
     def _read_lines(self, ask: "_Ask") -> Iterator[values.ProviderDetails]:
-        for line in ask([], _LINES).lines():
+        for line in ask([], LINES).lines():
             yield read(line, values.ProviderDetails.from_document)
 
     def _ask_in_url(

@@ -9,6 +9,7 @@ from placement.client import location, query, retry, transport, values
 from placement.client.bulk import BulkReads
 from placement.client.capacity import CapacityOperations
 from placement.client.changes import ChangeOperations
+from placement.client.consumers import ConsumerOperations
 from placement.client.exchange import documents, read
 from placement.client.limits import LimitOperations
 from placement.client.monitoring import MonitoringOperations
@@ -22,6 +23,7 @@ class Client(
     BulkReads,
     CapacityOperations,
     ChangeOperations,
+    ConsumerOperations,
     LimitOperations,
     MonitoringOperations,
     PlacingOperations,

@@ -13,6 +13,7 @@ from placement.client import errors, query, retry, transport, values
 VERSION = "1.39"
 
 JSON = "application/json"
+LINES = "application/x-ndjson"
 
 _DISTRIBUTION = "standalone-placement"
 
@@ -66,9 +67,9 @@ class Exchange:
     ) -> transport.Response:
         """Send any request and return its successful response.
 
-        ``body`` is sent as JSON unless it is None; ``accept`` is the media type of the
-        response. ``key`` is an ``Idempotency-Key``, with which any request can be sent
-        again.
+        ``body`` is sent as JSON unless it is None, and bytes as lines of JSON;
+        ``accept`` is the media type of the response. ``key`` is an ``Idempotency-Key``,
+        with which any request can be sent again.
         Raises ClientError for any other response, or none.
         """
         return self._retry.run(
@@ -109,7 +110,10 @@ class Exchange:
         if key is not None:
             headers["idempotency-key"] = key
         content = None
-        if body is not None:
+        if isinstance(body, bytes):
+            headers["content-type"] = LINES
+            content = body
+        elif body is not None:
             headers["content-type"] = JSON
             content = json.dumps(body, default=_plain).encode()
         return self._transport.send(method, path, headers, content)

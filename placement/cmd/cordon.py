@@ -6,23 +6,8 @@ import json
 import click
 
 from placement.client import ProviderState
-from placement.cmd import naming
+from placement.cmd import naming, times
 from placement.cmd.connection import Connection, pass_connection
-
-
-def _parse_time(
-    _ctx: click.Context, _param: click.Parameter, value: str | None
-) -> datetime.datetime | None:
-    """Return a time, of the zone of this machine unless it has one."""
-    if value is None:
-        return None
-    try:
-        return datetime.datetime.fromisoformat(value).astimezone()
-    except (ValueError, OverflowError) as failure:
-        raise click.BadParameter(
-            f"{value!r} is not a time such as 2030-01-31T12:00 or 2030-01-31T12:00:00Z."
-        ) from failure
-
 
 _json = click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 _no_subtree = click.option(
@@ -38,7 +23,7 @@ _no_subtree = click.option(
 @click.option("--reason", default="", metavar="TEXT", help="Text for people.")
 @click.option(
     "--until",
-    callback=_parse_time,
+    callback=times.parse,
     metavar="TIME",
     help="Return to service at this time, such as 2030-01-31T12:00; local time unless "
     "it has a zone.",

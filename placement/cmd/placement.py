@@ -24,6 +24,10 @@ _COMMANDS = {
         "Count how many more consumers of a request fit.",
     ),
     "claim": ("placement.cmd.claim:claim", "Claim resources for a consumer."),
+    "consumers": (
+        "placement.cmd.consumers:consumers",
+        "Show, audit and release consumers.",
+    ),
     "health": (
         "placement.cmd.health:health",
         "Show whether the service can serve requests.",

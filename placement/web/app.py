@@ -32,8 +32,8 @@ from placement.web import (
     provider_metrics,
     provider_state,
     providers,
-    trees,
     releases,
+    trees,
     view,
     whatif,
 )

@@ -35,6 +35,13 @@ from placement.client.values.capacity import (
     Stranded,
 )
 from placement.client.values.change import Change, ChangePage
+from placement.client.values.consumer import (
+    ConsumerAudit,
+    ConsumerDetails,
+    ConsumerFilters,
+    ProviderShare,
+    Release,
+)
 from placement.client.values.health import Health
 from placement.client.values.limit import ProjectLimits
 from placement.client.values.loss import HostLoss, Move, Unplaced, WhatIf
@@ -66,6 +73,9 @@ __all__ = [
     "ChangePage",
     "Claim",
     "ClassSummary",
+    "ConsumerAudit",
+    "ConsumerDetails",
+    "ConsumerFilters",
     "ConsumerShare",
     "Document",
     "Group",
@@ -83,9 +93,11 @@ __all__ = [
     "Provider",
     "ProviderAllocations",
     "ProviderDetails",
+    "ProviderShare",
     "ProviderState",
     "ProviderSummary",
     "ProviderTraits",
+    "Release",
     "Resources",
     "ResourcesByProvider",
     "Stranded",
