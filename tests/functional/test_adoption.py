@@ -246,6 +246,10 @@ class Place:
         with self._engine() as engine:
             return audit.run(engine, NO_SETTINGS, is_fixing=False, is_json=True)
 
+    def execute(self, statement: str) -> None:
+        with self._engine() as engine, engine.begin() as conn:
+            conn.execute(sa.text(statement))
+
     def tables(self) -> set[str]:
         with self._engine() as engine:
             return set(sa.inspect(engine).get_table_names())
@@ -408,4 +412,75 @@ def test_uuids_in_other_spellings_are_found_after_a_start(place: Place) -> None:
             assert len(found["resource_providers"]) == 2
         search = "/allocation_candidates?resources=VCPU:1,DISK_GB:1"
         assert len(api.do("GET", search)["allocation_requests"]) == 1
+    assert invariants.violations(place.database_url) == []
+
+
+RELEASED_BY_THEM, KEPT, NEXT = (uuid(n) for n in range(31, 34))
+LIMITS = f"/-/v1/limits/{PROJECT}"
+
+
+def place_consumer(api: Api, consumer: str) -> typing.Any:
+    """Place a consumer in a group, with a hold."""
+    claim = {
+        "consumer_uuid": consumer,
+        "project_id": PROJECT,
+        "user_id": USER,
+        "query": "resources=VCPU:2",
+    }
+    group = {"name": "together", "policy": "affinity"}
+    body = {"claims": [claim], "group": group, "hold_seconds": 3600}
+    api.http.headers["Idempotency-Key"] = consumer
+    placed = api.do("POST", "/-/v1/claims", body)
+    del api.http.headers["Idempotency-Key"]
+    return placed
+
+
+def test_the_other_service_uses_a_database_with_holds_groups_and_limits(
+    place: Place,
+) -> None:
+    place.manage("sync")
+    with place.ours() as api:
+        for host, name in ((HOST, "host"), (OTHER, "other"), (LATER, "later")):
+            api.create(host, name)
+            api.offer(host, VCPU={"total": 20})
+        api.do("PUT", LIMITS, {"VCPU": 9, "consumers": 5})
+        placed = [place_consumer(api, each) for each in (RELEASED_BY_THEM, KEPT)]
+        (host,) = placed[1]["claims"][0]["allocations"]
+        (cordoned, deleted) = sorted({HOST, OTHER, LATER} - {host})
+        for each in (cordoned, deleted):
+            api.do("PUT", f"/-/v1/providers/{each}/state", {"state": "cordoned"})
+        ours = api.read()
+    # What is counted soon after a limit was set is counted again later anyway.
+    place.execute("UPDATE placement_limits SET set_at = 1")
+    place.execute("UPDATE placement_limited_usages SET counted_at = 70000000")
+
+    place.their_manage("sync")
+    with place.theirs() as api:
+        assert differences(ours, api.read()) == []
+        api.do("DELETE", f"/allocations/{RELEASED_BY_THEM}")
+        api.claim(KEPT, {host: {"VCPU": 3}}, generation=1)
+        # They know neither states nor limits.
+        api.claim(THEIRS, {cordoned: {"VCPU": 4}})
+        api.do("DELETE", f"/resource_providers/{deleted}")
+        theirs = api.read()
+
+    assert place.audit() == audit.FINDINGS
+    place.manage("audit", "--fix")
+    with place.ours() as api:
+        assert place.audit() == audit.CLEAN
+        assert differences(api.read(), theirs) == []
+        (held,) = api.do("GET", "/-/v1/holds")["holds"]
+        assert held["consumer_uuid"] == KEPT
+        state = api.do("GET", f"/-/v1/providers/{cordoned}")["state"]
+        assert state == "cordoned"
+        used = api.do("GET", LIMITS)["usages"]
+        assert used == {"VCPU": 7, "consumers": 2}
+        # The same key gets the same answer, and the group is where its member is.
+        assert place_consumer(api, KEPT) == placed[1]
+        (joined,) = place_consumer(api, NEXT)["claims"]
+        assert joined["allocations"].keys() == {host}
+        api.do("POST", f"/-/v1/holds/{KEPT}:confirm")
+        answer = api.try_to_claim(TYPED, {host: {"VCPU": 1}})
+        assert "placement.ext.limit_exceeded" in answer.text
+    assert place.audit() == audit.CLEAN
     assert invariants.violations(place.database_url) == []
