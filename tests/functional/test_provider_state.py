@@ -19,7 +19,7 @@ from placement.objects.consumer import Owner
 from placement.objects.provider_state import Change
 from tests.functional import write_operations
 from tests.functional.db import contexts
-from tests.functional.write_operations import EMPTY, HOLDER, HOST, NODE, OTHER
+from tests.functional.write_operations import EMPTY, HOLDER, HOST, NEW, NODE, OTHER
 from tests.servers import server
 
 OWNER = Owner(write_operations.PROJECT, write_operations.USER, "INSTANCE")
@@ -280,3 +280,24 @@ def test_what_a_consumer_holds_can_stay_with_its_generation(
     request.content_type = "application/json"
     request.json = held
     assert request.get_response(application).status_int == 204
+
+
+def test_a_provider_that_is_created_below_a_cordoned_one_is_in_service(
+    application: server.Application, context: typing.Any
+) -> None:
+    put(context, HOST, CORDON)
+    body = {"name": "new", "uuid": NEW, "parent_provider_uuid": HOST}
+    offer = {"resource_class": "VCPU", "total": 4}
+    for request, sent in (
+        ("POST /resource_providers", body),
+        (f"POST /resource_providers/{NEW}/inventories", offer),
+    ):
+        created = write_operations.Write("", request, sent, 200, 409)
+        assert write_operations.send(application, created).status_int < 300
+
+    claim.write(context, [new_claim(NEW)])
+    assert states_of(context)[NEW] == provider_state.IN_SERVICE
+    # Setting the state of the tree again includes it.
+    put(context, HOST, CORDON)
+    with pytest.raises(exception.ProviderNotInService):
+        claim.write(context, [new_claim(NEW)])
