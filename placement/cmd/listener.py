@@ -41,10 +41,13 @@ def address(_ctx: click.Context, _param: click.Parameter, text: str) -> Address:
     return Address(found["ipv6"] or found["host"], int(found["port"]))
 
 
-def listen(at: Address) -> socket.socket:
+def listen(
+    at: Address, advice: str = "Choose another address with --bind."
+) -> socket.socket:
     """Return a listening socket.
 
-    If a name has several addresses, uses the first IPv4 address.
+    If a name has several addresses, uses the first IPv4 address. ``advice`` is added to
+    the message of a failure.
 
     Raises NotPossibleNow when the host is unknown or the port is in use.
     """
@@ -66,6 +69,6 @@ def listen(at: Address) -> socket.socket:
     except (OSError, UnicodeError) as failure:
         reason = getattr(failure, "strerror", None) or failure
         raise failures.NotPossibleNow(
-            f"Cannot listen on {at}: {reason}. Choose another address with --bind."
+            f"Cannot listen on {at}: {reason}. {advice}"
         ) from failure
     return opened

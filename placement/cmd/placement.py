@@ -40,6 +40,10 @@ _COMMANDS = {
         "placement.cmd.drain:drain",
         "Cordon a host, and plan where its consumers can go.",
     ),
+    "demo": (
+        "placement.cmd.demo:demo",
+        "Run a server with a realistic cloud, to look around in.",
+    ),
     "holds": (
         "placement.cmd.holds:holds",
         "List, confirm and extend claims that expire.",

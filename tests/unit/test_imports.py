@@ -49,6 +49,7 @@ USERS = {
     "placement.client": {"placement.client"},
     "placement.client.direct": {"placement.client", "placement.deploy"},
     "placement.console": {"placement.console", "placement.client"},
+    "placement.demo": {"placement.demo", "placement.client"},
     "placement.host": {"placement.host", "placement.client"},
 }
 

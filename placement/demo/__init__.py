@@ -1,0 +1,1 @@
+"""The cloud of ``placement demo``: hosts, instances, and commands to try."""
