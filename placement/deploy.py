@@ -38,6 +38,7 @@ from placement.objects import change, change_feed
 from placement.web import app as web
 from placement.web import capacity_requests
 from placement.web import metrics as web_metrics
+from placement.web.console import sessions
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -67,6 +68,7 @@ def loadapp(
     service = _service(config)
     web_metrics.prepare(service)
     capacity_requests.prepare(service)
+    sessions.prepare(service)
     api = _wrapped(dispatch.application(routes.by_path()), _api_layers(), service)
     app = web.Application(api)
     # Flask's own way to put middleware around an application.
@@ -141,7 +143,7 @@ def _api_layers() -> tuple[_Wrap, ...]:
 
 
 def _layers(
-    config: cfg.ConfigOpts, open_paths: collections.abc.Set[str]
+    config: cfg.ConfigOpts, open_paths: collections.abc.Container[str]
 ) -> tuple[_Wrap, ...]:
     """Return the middleware of all requests, outermost first."""
     return (

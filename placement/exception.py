@@ -396,6 +396,20 @@ class HoldNotFound(NotFound):
     template = "Consumer {uuid} has no hold, or it has expired."
 
 
+class NotOnThisMachine(Forbidden):
+    template = (
+        "One-time links work only in a browser on the machine of the server, without a "
+        "proxy between them."
+    )
+
+
+class LinkNotFound(NotFound):
+    code = "placement.ext.link_not_found"
+    template = (
+        "The link was used or has expired. Run `placement console` for a new one."
+    )
+
+
 class IdempotencyKeyReused(Unprocessable):
     code = "placement.ext.idempotency_key"
     template = "The Idempotency-Key was used for a request with another body."

@@ -45,6 +45,7 @@ CODES = frozenset(
         "placement.ext.key_in_progress",
         "placement.ext.inventory.inuse",
         "placement.ext.limit_exceeded",
+        "placement.ext.link_not_found",
         "placement.ext.method_not_allowed",
         "placement.ext.no_candidate",
         "placement.ext.not_acceptable",

@@ -9,6 +9,8 @@ from placement.client import errors
 
 ENDPOINT_FILE = "endpoint"
 TOKEN_FILE = "admin-token"
+# A directory with a file for each one-time link to the console.
+LINK_DIRECTORY = "console-links"
 
 
 class Location(typing.NamedTuple):
@@ -62,6 +64,20 @@ def locate(
             f"No token for {endpoint}. Set PLACEMENT_TOKEN or --token."
         )
     return Location(endpoint, token)
+
+
+def find_link_directory(
+    endpoint: str, environ: Mapping[str, str] = os.environ
+) -> pathlib.Path | None:
+    """Return the directory for links of the server on this machine.
+
+    None if that server has another endpoint, or accepts no links.
+    """
+    directory = state_directory(environ)
+    if endpoint != _first_line(directory / ENDPOINT_FILE):
+        return None
+    links = directory / LINK_DIRECTORY
+    return links if links.is_dir() else None
 
 
 def _first_line(path: pathlib.Path) -> str | None:

@@ -28,6 +28,10 @@ _COMMANDS = {
         "placement.cmd.consumers:consumers",
         "Show, audit and release consumers.",
     ),
+    "console": (
+        "placement.cmd.console:console",
+        "Print a link to the console, the web pages of the service.",
+    ),
     "health": (
         "placement.cmd.health:health",
         "Show whether the service can serve requests.",

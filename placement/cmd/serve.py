@@ -93,6 +93,9 @@ def serve(
         is_locked = _lock(directory, is_required=is_unconfigured)
         if is_unconfigured:
             _set_standalone_defaults(config, directory)
+        if is_locked:
+            links = directory.resolve() / location.LINK_DIRECTORY
+            config.set_default("link_directory", str(links), "console")
         log.setup(config)
         _share_metrics(directory / METRICS_DIRECTORY if is_locked else None)
         application = deploy.loadapp(config, sweeps=True)

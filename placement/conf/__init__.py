@@ -12,6 +12,7 @@ from oslo_policy import opts as policy_options
 from placement.conf import (
     api,
     changes,
+    console,
     consumers,
     cors,
     database,
@@ -26,7 +27,7 @@ from placement.conf import (
 
 _GROUPS = (
     *(api, database, placement, workarounds, cors, proxy),
-    *(healthcheck, metrics, changes, consumers),
+    *(healthcheck, metrics, changes, consumers, console),
 )
 
 

@@ -139,6 +139,14 @@ class ConsumersSettings:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ConsoleSettings:
+    """Group [console]; without ``link_directory`` there are no one-time links."""
+
+    enabled: bool = True
+    link_directory: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by group; ``log_options`` is in [DEFAULT]."""
 
@@ -152,6 +160,7 @@ class Settings:
     metrics: MetricsSettings
     changes: ChangesSettings
     consumers: ConsumersSettings
+    console: ConsoleSettings
     log_options: bool
 
 
@@ -177,6 +186,7 @@ def load(config: cfg.ConfigOpts) -> Settings:
             metrics=_read(config, "metrics", MetricsSettings),
             changes=_read(config, "changes", ChangesSettings),
             consumers=_read(config, "consumers", ConsumersSettings),
+            console=_read(config, "console", ConsoleSettings),
             log_options=config.log_options,
         )
         _report_without_effect(config)

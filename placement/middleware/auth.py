@@ -21,6 +21,7 @@ from placement.api.reply import JSON
 from placement.caller import NOBODY, Caller
 from placement.conf import secret
 from placement.context import RequestContext
+from placement.middleware import console_session
 from placement.middleware.request_id import add_to_log
 
 if typing.TYPE_CHECKING:
@@ -72,10 +73,9 @@ def wrap(
     app: "WSGIApplication",
     service: "Service",
     config: "cfg.ConfigOpts",
-    open_paths: collections.abc.Set[str] = frozenset(),
+    open_paths: collections.abc.Container[str] = frozenset(),
 ) -> "WSGIApplication":
     """Authenticate requests by the configured strategy, except for ``open_paths``."""
-    open_paths = open_paths | _OPEN_PATHS
     match service.settings.api.auth_strategy:
         case "noauth2":
             return _identifying(app, service, _noauth2, _refuse, open_paths)
@@ -85,7 +85,7 @@ def wrap(
                 "[api] token_file",
                 "auth_strategy is token",
             )
-            identify = _by_token(token)
+            identify = _by_token(token, service.kept.get(console_session.KEY))
             return _identifying(app, service, identify, _refuse, open_paths)
         case _:
             return _keystone(app, service, config, open_paths)
@@ -96,7 +96,7 @@ def _identifying(
     service: "Service",
     identify: _Identify,
     refuse: "WSGIApplication",
-    open_paths: collections.abc.Set[str] = _OPEN_PATHS,
+    open_paths: collections.abc.Container[str] = frozenset(),
 ) -> "WSGIApplication":
 
     def identified(
@@ -104,7 +104,7 @@ def _identifying(
     ) -> typing.Any:
         caller = identify(environ)
         if caller is None:
-            if environ.get("PATH_INFO", "") not in open_paths:
+            if not _is_open(environ, open_paths):
                 return refuse(environ, start_response)
             caller = NOBODY
         environ[CONTEXT] = RequestContext(service, caller)
@@ -118,6 +118,13 @@ def _identifying(
         return app(environ, start_response)
 
     return identified
+
+
+def _is_open(
+    environ: "WSGIEnvironment", open_paths: collections.abc.Container[str]
+) -> bool:
+    path = environ.get("PATH_INFO", "")
+    return path in _OPEN_PATHS or path in open_paths
 
 
 def _refuse(environ: "WSGIEnvironment", start_response: "StartResponse") -> typing.Any:
@@ -174,12 +181,15 @@ def _roles(header: str) -> tuple[str, ...]:
     return tuple(role.strip().lower() for role in header.split(",") if role.strip())
 
 
-def _by_token(token: str) -> _Identify:
+def _by_token(token: str, sessions: console_session.Sessions | None) -> _Identify:
+    """Accept ``token``, and tokens of ``sessions`` of browsers on this machine."""
     expected = token.encode()
 
     def identify(environ: "WSGIEnvironment") -> Caller | None:
         given = environ.get("HTTP_X_AUTH_TOKEN", "").encode("latin-1")
-        if not hmac.compare_digest(given, expected):
+        if not hmac.compare_digest(given, expected) and not (
+            sessions is not None and sessions.allow(environ)
+        ):
             return None
         return Caller(_TOKEN_USER, _TOKEN_USER, _TOKEN_ROLES)
 
@@ -190,7 +200,7 @@ def _keystone(
     app: "WSGIApplication",
     service: "Service",
     config: "cfg.ConfigOpts",
-    open_paths: collections.abc.Set[str],
+    open_paths: collections.abc.Container[str],
 ) -> "WSGIApplication":
     """Authenticate with keystonemiddleware, which is an extra.
 
@@ -226,7 +236,7 @@ def _keystone(
     def guarded(
         environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> typing.Any:
-        if environ.get("PATH_INFO", "") in open_paths:
+        if _is_open(environ, open_paths):
             return open_to_all(environ, start_response)
         try:
             return verified(environ, start_response)

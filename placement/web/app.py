@@ -6,6 +6,7 @@ of the API is no extension.
 """
 
 import collections.abc
+import dataclasses
 import typing
 
 import flask
@@ -37,6 +38,7 @@ from placement.web import (
     view,
     whatif,
 )
+from placement.web.console import pages, sessions
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -64,6 +66,8 @@ BLUEPRINTS: tuple[flask.Blueprint, ...] = (
     releases.blueprint,
     whatif.blueprint,
     trees.blueprint,
+    pages.blueprint,
+    sessions.blueprint,
 )
 
 # The first path segment of what is not an extension.
@@ -149,14 +153,27 @@ class Application(flask.Flask):
         return super().handle_exception(e)
 
     def operations(self) -> "list[Operation]":
-        """Return the operations of all blueprints."""
+        """Return the operations of all blueprints; pages of the console are none."""
         rules = self.url_map.iter_rules()
-        return [view.row_of(self.view_functions[rule.endpoint]) for rule in rules]
+        views = (self.view_functions[rule.endpoint] for rule in rules)
+        return [row for row in map(view.find_row, views) if row is not None]
 
-    def open_paths(self, settings: "Settings") -> frozenset[str]:
+    def open_paths(self, settings: "Settings") -> "OpenPaths":
         """Return the paths that need no token, or another one."""
         unguarded = (each.path for each in self.operations() if not each.checks)
-        return metrics.open_paths(settings).union(unguarded)
+        exact = metrics.open_paths(settings).union(unguarded)
+        return OpenPaths(exact, settings)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OpenPaths:
+    """The paths ``exact``, and all paths of the console, also those not found."""
+
+    exact: frozenset[str]
+    settings: "Settings"
+
+    def __contains__(self, path: object) -> bool:
+        return path in self.exact or pages.is_page(str(path), self.settings)
 
 
 def _first_segment(path: str) -> str:

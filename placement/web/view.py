@@ -103,9 +103,9 @@ def _refused_by(body: Schemas | None) -> tuple[int, ...]:
     return () if body is None else (415,)
 
 
-def row_of(view: collections.abc.Callable[..., typing.Any]) -> Operation:
-    """Return the row of a function that Flask calls."""
-    row: Operation = getattr(view, _ROW)
+def find_row(view: collections.abc.Callable[..., typing.Any]) -> Operation | None:
+    """Return the row of a function that Flask calls; None if it is no operation."""
+    row: Operation | None = getattr(view, _ROW, None)
     return row
 
 

@@ -26,7 +26,7 @@ class Recorder:
 
 def service(**groups):
     """Return a service that has only these groups of settings."""
-    return types.SimpleNamespace(settings=types.SimpleNamespace(**groups))
+    return types.SimpleNamespace(settings=types.SimpleNamespace(**groups), kept={})
 
 
 def api(strategy, token_file=None):

@@ -1,0 +1,1 @@
+"""The console: static web pages, and the sessions of their users."""
