@@ -9,7 +9,7 @@ import click
 from placement.client import state_directory
 from placement.cmd.connection import Connection, pass_connection
 from placement.cmd.failures import NotPossibleNow
-from placement.host import kernel
+from placement.host import kernel, updates
 from placement.host import report as reporting
 
 _ROOT = pathlib.Path("/")
@@ -67,9 +67,9 @@ def report(  # noqa: PLR0913
                 f"Invalid trait '{trait}': a custom trait begins with CUSTOM_."
             )
     given = {
-        reporting.VCPU: vcpu_ratio,
-        reporting.MEMORY_MB: memory_ratio,
-        reporting.DISK_GB: disk_ratio,
+        updates.VCPU: vcpu_ratio,
+        updates.MEMORY_MB: memory_ratio,
+        updates.DISK_GB: disk_ratio,
     }
     ratios = {key: ratio for key, ratio in given.items() if ratio is not None}
     name = name or socket.gethostname()

@@ -1,18 +1,21 @@
 """Register a machine: create and update its providers."""
 
-import dataclasses
 import re
 import typing
 from collections.abc import Callable, Iterable, Mapping
 
 from placement.client import client as api
 from placement.client import errors, values
-from placement.host import traits
+from placement.host import traits, updates
 from placement.host.kernel import Machine
-
-# The classes that are reported; other inventories are not changed.
-VCPU, MEMORY_MB, DISK_GB = "VCPU", "MEMORY_MB", "DISK_GB"
-CLASSES = (VCPU, MEMORY_MB, DISK_GB)
+from placement.host.updates import (
+    CLASSES,
+    DISK_GB,
+    MEMORY_MB,
+    VCPU,
+    Change,
+    WantedProvider,
+)
 
 # What is compared with the wanted state.
 _DETAILS = ("inventories", "traits")
@@ -27,20 +30,8 @@ class ReportError(Exception):
     """The providers cannot be updated in their current state."""
 
 
-class Change(typing.NamedTuple):
-    """A change that was made: the name of the provider, and a description."""
-
-    provider: str
-    what: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class WantedProvider:
-    """The wanted state of a provider: totals by class, and traits."""
-
-    name: str
-    totals: Mapping[str, int]
-    traits: frozenset[str]
+class _WithoutTrees(Exception):
+    """The service does not have the extension, or the caller may not use it."""
 
 
 def plan(
@@ -118,8 +109,65 @@ class Report:
         Raises ReportError when something to be removed has allocations, or a provider
         in another tree has the name; ClientError.
         """
-        root_wanted, *nodes_wanted = wanted
         self._known_traits = self._ensure_traits(wanted)
+        try:
+            _retry_conflicts(lambda: self._replace_tree(wanted))
+        except _WithoutTrees:
+            self._update_one_by_one(wanted)
+        return self.changes
+
+    def _replace_tree(self, wanted: list[WantedProvider]) -> None:
+        """Create and update the providers in one request, unless nothing differs."""
+        found = self._client.get_providers(name=wanted[0].name)
+        read: list[values.ProviderDetails] = []
+        if found:
+            read += self._client.read_providers(_DETAILS, found[0].uuid, state="any")
+        planned = updates.TreePlan(wanted, read, self._ratios, self._known_traits)
+        stale: list[values.Provider] = []
+        if planned.host is not None:
+            tree = [each.provider for each in read]
+            names = {each.name for each in wanted[1:]}
+            stale = _stale_nodes(tree, planned.host, names)
+            self._require_removable(stale, tree)
+        if stale and planned.changes:
+            # Check everything before removing anything.
+            self._send(planned, wanted, is_validated_only=True)
+        for node in stale:
+            self._delete(node)
+        if planned.changes:
+            self._send(planned, wanted)
+            self.changes += planned.changes
+
+    def _send(
+        self,
+        planned: updates.TreePlan,
+        wanted: list[WantedProvider],
+        is_validated_only: bool = False,
+    ) -> None:
+        try:
+            self._client.replace_tree(
+                planned.providers, has_check=True, is_validated_only=is_validated_only
+            )
+        except (errors.NotFound, errors.Forbidden) as failure:
+            raise _WithoutTrees() from failure
+        except errors.InventoryInUse as failure:
+            named = [e.name for e in planned.providers if str(e.uuid) in failure.detail]
+            raise _in_use(*named[:1] or [wanted[0].name]) from failure
+        except errors.DuplicateName:
+            # Either another writer was faster, or a node cannot have its name.
+            self._require_free_names(wanted)
+            raise
+
+    def _require_free_names(self, wanted: list[WantedProvider]) -> None:
+        hosts = self._client.get_providers(name=wanted[0].name)
+        for node in wanted[1:]:
+            for found in self._client.get_providers(name=node.name):
+                if not hosts or found.parent_uuid != hosts[0].uuid:
+                    raise _no_child(node.name, wanted[0].name)
+
+    def _update_one_by_one(self, wanted: list[WantedProvider]) -> None:
+        """Do the same by the versioned API, for a service without the extension."""
+        root_wanted, *nodes_wanted = wanted
         root = self._ensure_provider(root_wanted.name, None)
         self._unchanged = {
             each.provider.uuid: each
@@ -137,7 +185,6 @@ class Report:
             node = found[0] if found else self._ensure_provider(node_wanted.name, root)
             self._update_provider(node, node_wanted)
         self._update_provider(root, root_wanted)
-        return self.changes
 
     def _ensure_traits(self, wanted: list[WantedProvider]) -> frozenset[str]:
         """Return the wanted traits that exist, after creating custom ones.
@@ -160,16 +207,12 @@ class Report:
     def _find_or_create(
         self, name: str, parent: values.Provider | None
     ) -> values.Provider:
-        found = self._client.get_providers(name=name)
-        if found:
+        for found in self._client.get_providers(name=name):
             # Operators may give a host a parent, but a node must be a child of its
             # host.
-            if parent is not None and found[0].parent_uuid != parent.uuid:
-                raise ReportError(
-                    f"A provider named {name} exists, but is not a child of "
-                    f"{parent.name}."
-                )
-            return found[0]
+            if parent is not None and found.parent_uuid != parent.uuid:
+                raise _no_child(name, parent.name)
+            return found
         created = self._client.create_provider(
             name, parent_uuid=parent.uuid if parent else None
         )
@@ -225,7 +268,9 @@ class Report:
         by_class = dict(kept)
         if not is_removing_only:
             for name, total in wanted.totals.items():
-                by_class[name] = self._offer(name, total, kept.get(name))
+                by_class[name] = updates.offer(
+                    name, total, kept.get(name), self._ratios
+                )
         if by_class == stored.inventories:
             self._unchanged[provider.uuid] = stored
             return
@@ -235,37 +280,20 @@ class Report:
             )
         except errors.InventoryInUse as failure:
             raise _in_use(provider.name) from failure
-        for text in _differences(stored.inventories, by_class):
+        for text in updates.differences(stored.inventories, by_class):
             self._note(provider.name, text)
-
-    def _offer(
-        self, name: str, total: int, stored: values.Inventory | None
-    ) -> values.Inventory:
-        """Return the updated inventory of one class, with the settings of operators."""
-        if stored is None:
-            offer = values.Inventory(total, max_unit=total)
-        elif stored.max_unit in (stored.total, values.MAX_INT):
-            offer = dataclasses.replace(stored, total=total, max_unit=total)
-        else:
-            offer = dataclasses.replace(stored, total=total)
-        if name in self._ratios:
-            offer = dataclasses.replace(offer, allocation_ratio=self._ratios[name])
-        return offer
 
     def _update_traits(self, provider: values.Provider, wanted: WantedProvider) -> None:
         details = self._details(provider)
         stored = frozenset(details.traits)
-        kept = {name for name in stored if not traits.is_processor_trait(name)}
-        names = frozenset(kept | (wanted.traits & self._known_traits))
+        names = updates.traits_of(wanted, stored, self._known_traits)
         if names == stored:
             return
         self._client.replace_provider_traits(
             provider.uuid, values.ProviderTraits(details.provider.generation, names)
         )
-        for what, changed in (("added", names - stored), ("removed", stored - names)):
-            if changed:
-                listed = ", ".join(sorted(changed))
-                self._note(provider.name, f"traits {what}: {listed}")
+        for text in updates.trait_differences(stored, names):
+            self._note(provider.name, text)
 
     def _details(self, provider: values.Provider) -> values.ProviderDetails:
         """Return the details of a provider, read again after a change or a conflict."""
@@ -322,6 +350,12 @@ def _positive(totals: Mapping[str, int | None]) -> dict[str, int]:
     return {name: total for name, total in totals.items() if total}
 
 
+def _no_child(name: str, parent: str) -> ReportError:
+    return ReportError(
+        f"A provider named {name} exists, but is not a child of {parent}."
+    )
+
+
 def _in_use(name: str) -> ReportError:
     return ReportError(
         f"{name} has allocations of inventories that would be removed. Release them "
@@ -333,24 +367,3 @@ def _has_children(name: str) -> ReportError:
     return ReportError(
         f"{name} would be deleted, but has children. Move or delete them first."
     )
-
-
-def _differences(
-    before: Mapping[str, values.Inventory], after: Mapping[str, values.Inventory]
-) -> list[str]:
-    """Return descriptions of the differences, in order of class name."""
-    texts = []
-    for name in sorted({*before, *after}):
-        old, new = before.get(name), after.get(name)
-        if new is None:
-            texts.append(f"{name} removed")
-        elif old is None:
-            texts.append(f"{name} added: total {new.total}")
-        else:
-            texts += [
-                f"{name}: {field.name} {getattr(old, field.name)} -> "
-                f"{getattr(new, field.name)}"
-                for field in dataclasses.fields(values.Inventory)
-                if getattr(old, field.name) != getattr(new, field.name)
-            ]
-    return texts

@@ -337,25 +337,37 @@ class TestNUMA:
             run(client, is_numa=True)
 
 
+# The paths that a report writes, with and without the extensions.
+TREES, VERSIONED = "/-/v1/trees/", "/resource_providers/"
+
+
 class InterferingTransport:
     """A transport that updates the host before each of the first writes."""
 
-    def __init__(self, transport, interfere, times):
+    def __init__(self, transport, written, interfere, times):
         self._transport = transport
+        self._written = written
         self._interfere = interfere
         self._times = times
 
     def send(self, method, path, headers, body):
-        if method == "PUT" and path.startswith("/resource_providers/") and self._times:
+        if method == "PUT" and path.startswith(self._written) and self._times:
             self._times -= 1
             self._interfere()
         return self._transport.send(method, path, headers, body)
 
 
 class TestConcurrentUpdates:
+    @pytest.fixture(params=[TREES, VERSIONED])
+    def written(self, request):
+        return request.param
+
     @pytest.fixture
-    def transport(self, tmp_path):
-        return WSGITransport(in_process.application(tmp_path))
+    def transport(self, tmp_path, written):
+        application = in_process.application(tmp_path)
+        if written == VERSIONED:
+            application = in_process.without_extensions(application)
+        return WSGITransport(application)
 
     @pytest.fixture
     def interfere(self, transport):
@@ -373,11 +385,15 @@ class TestConcurrentUpdates:
 
         return interfere
 
-    def test_a_step_is_repeated_after_a_concurrent_update(self, transport, interfere):
+    def test_a_step_is_repeated_after_a_concurrent_update(
+        self, transport, written, interfere
+    ):
         times = report.ATTEMPTS - 1
-        client = Client(InterferingTransport(transport, interfere, times))
+        Client(transport).create_provider("host")
 
-        run(client)
+        run(Client(InterferingTransport(transport, written, interfere, times)))
+
+        client = Client(transport)
 
         assert totals(client, "host") == {
             "VCPU": 4,
@@ -387,8 +403,50 @@ class TestConcurrentUpdates:
         }
         assert traits_of(client, "host") == {AVX, SSE}
 
-    def test_the_number_of_attempts_is_limited(self, transport, interfere):
-        client = Client(InterferingTransport(transport, interfere, report.ATTEMPTS))
+    @pytest.mark.parametrize("is_numa", [False, True])
+    def test_a_new_machine_is_written_by_one_request(
+        self, client, monkeypatch, is_numa
+    ):
+        requests = recorded_requests(client, monkeypatch)
+
+        run(client, is_numa=is_numa)
+
+        assert requests == [
+            "GET /traits",
+            "GET /resource_providers",
+            f"PUT /-/v1/trees/{named(client, 'host').uuid}",
+            "GET /resource_providers",
+        ]
+
+    def test_a_host_below_another_provider_stays_there(self, client):
+        row = client.create_provider("row")
+        rack = client.create_provider("rack", parent_uuid=row.uuid)
+        host = client.create_provider("host", parent_uuid=rack.uuid)
+        client.change_provider(rack.uuid, add_traits=[SSE])
+
+        run(client, is_numa=True)
+
+        assert named(client, "host").parent_uuid == rack.uuid
+        assert named(client, "host_NUMA_0").parent_uuid == host.uuid
+        assert named(client, "rack").parent_uuid == row.uuid
+        assert traits_of(client, "rack") == {SSE}
+
+    def test_aggregates_are_kept(self, client):
+        run(client)
+        host = named(client, "host").uuid
+        rack = str(uuid.UUID(int=1))
+        client.change_provider(host, add_aggregates=[rack])
+
+        run(client, dataclasses.replace(MACHINE, cpus=8))
+
+        assert client.get_aggregates(host).uuids == {rack}
+
+    def test_the_number_of_attempts_is_limited(self, transport, written, interfere):
+        Client(transport).create_provider("host")
+        interfering = InterferingTransport(
+            transport, written, interfere, report.ATTEMPTS
+        )
+        client = Client(interfering)
 
         with pytest.raises(ConcurrentUpdate):
             run(client)
@@ -400,7 +458,8 @@ class TestConcurrentUpdates:
             """Creates the host just before the client does."""
 
             def send(self, method, path, headers, body):
-                if method == "POST" and not plain.get_providers(name="host"):
+                is_write = method == "POST" or path.startswith(TREES)
+                if is_write and not plain.get_providers(name="host"):
                     plain.create_provider("host")
                 return transport.send(method, path, headers, body)
 
