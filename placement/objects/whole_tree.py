@@ -93,7 +93,8 @@ def _free_names(conn: sa.Connection, difference: Difference) -> None:
 
     So two providers can swap their names, and a new one can have that of a deleted one.
 
-    Raises DuplicateName for a wanted name that another provider keeps.
+    Raises DuplicateName for a wanted name that another provider keeps, and Retry when
+    a provider to create exists now.
     """
     new = [each.name for each in difference.create]
     new += [each.name.new or "" for each in difference.update if each.name]
@@ -103,7 +104,11 @@ def _free_names(conn: sa.Connection, difference: Difference) -> None:
     owners = conn.execute(named.where(_providers.c.name.in_(new))).all()
     losing = {each.provider.uuid for each in difference.update if each.name}
     losing |= {each.uuid for each in difference.delete}
+    created = {each.uuid for each in difference.create}
     for _, uuid, name in owners:
+        if uuid in created:
+            # Another transaction has created it after the tree was read.
+            raise resource_provider.changed_meanwhile()
         if uuid not in losing:
             raise exception.DuplicateName(
                 reason=f"Conflicting resource provider name: {excerpt.of_text(name)} "
