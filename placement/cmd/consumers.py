@@ -104,7 +104,7 @@ def release(
     unknown = [each for each, generation in wanted if generation is None]
     for found in client.read_consumers(uuids=unknown):
         generations[found.uuid] = found.generation
-    # The service refuses unknown consumers; no stored generation is negative.
+    # The service refuses unknown consumers, whatever their generation is.
     released = client.release_consumers(
         {each: generation or 0 for each, generation in generations.items()},
         reason,
