@@ -46,7 +46,7 @@ def find_or_reserve(conn: sa.Connection, key: Key) -> bytes | None:
     Must begin the transaction. ``store`` has to store the answer of a reserved key.
 
     Raises IdempotencyKeyReused, and KeyInProgress if an earlier request with the key
-    does not end in time.
+    does not end in time; on SQLite, if any other writers do not.
     """
     with lock_limit.limited(conn, WAIT_SECONDS, exception.KeyInProgress()):
         answer = find(conn, key)
