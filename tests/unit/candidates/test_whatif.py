@@ -307,3 +307,11 @@ def test_stars_of_a_pattern_stand_for_any_characters():
     assert patterns.matching(["CUSTOM_A"], names) == {"CUSTOM_A"}
     # Linear, where a plain expression would need ages.
     assert not patterns.matching(["*A" * 120 + "B"], ["A" * 255])
+
+
+def test_a_place_is_given_back_if_the_others_do_not_fit(engine):
+    sizes = (6, 5, 5, 4, 3)
+    hosts = [host("a", 23), host("b", 10), host("c", 7), host("d", 6)]
+    store(engine, hosts, *({"a": {"VCPU": size}} for size in sizes))
+
+    assert lose(engine, "a").answer is Answer.YES
