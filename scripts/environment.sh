@@ -146,6 +146,19 @@ ensure_prometheus() {
     install_programs "to test the metrics" prometheus
 }
 
+# ensure_chromium: install the browser that looks at the console.
+ensure_chromium() {
+    if command -v chromium >/dev/null || command -v google-chrome >/dev/null; then
+        return 0
+    fi
+    if ! may_install; then
+        say "Chromium is missing and its tests will be skipped;" \
+            "install it with: sudo apt-get install chromium"
+        return 0
+    fi
+    install_programs "to test the console" chromium
+}
+
 # install_programs REASON PACKAGE...: install packages without starting their servers.
 install_programs() {
     # This policy prevents Debian from starting a server.

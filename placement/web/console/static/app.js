@@ -44,7 +44,8 @@ async function navigate({ isFirst = false } = {}) {
   const ready = PAGES[page].show(main, parameters, shown.signal);
   if (!isFirst) focusTitle();
   await ready;
-  if (!isFirst && !main.contains(document.activeElement)) focusTitle();
+  const focused = document.activeElement;
+  if (!isFirst && (focused === main || !main.contains(focused))) focusTitle();
 }
 
 function focusTitle() {
