@@ -23,7 +23,6 @@ from placement.demo import fill, tour
 
 _HOSTS = 200
 _SEED = 1
-_LIVE_FILE = "live-instances"
 
 
 @click.command()
@@ -76,7 +75,7 @@ def demo(port: int, host_count: int, seed: int, kept: pathlib.Path | None) -> No
             rng = random.Random(seed)
             cloud = demo_cloud.draw(host_count, rng)
             filled = fill.fill(server.client(), cloud, rng, report)
-        live = directory / _LIVE_FILE
+        live = directory / tour.LIVE_FILE
         live.write_text("".join(f"{each}\n" for each in filled.live))
         seconds = time.monotonic() - started
         with contextlib.suppress(KeyboardInterrupt):

@@ -2,15 +2,9 @@
 
 import dataclasses
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from placement.client import (
-    Aggregates,
-    Client,
-    Inventories,
-    Provider,
-    ProviderTraits,
-)
+from placement.client import Client, TreeProvider
 from placement.demo.cloud import AVX512, Cloud, Node, new_uuid
 from placement.demo.load import LIMITED_PROJECT, Batch, Load
 
@@ -57,7 +51,7 @@ def fill(client: Client, cloud: Cloud, rng: random.Random, report: Report) -> Fi
     steps = len(roots) + len(batches)
     for number, root in enumerate(roots):
         report(number, steps)
-        _create(client, root, None)
+        client.replace_tree(list(_tree(root)))
     for number, batch in enumerate(batches, len(roots)):
         report(number, steps)
         client.place(
@@ -92,20 +86,13 @@ def fill(client: Client, cloud: Cloud, rng: random.Random, report: Report) -> Fi
     )
 
 
-def _create(client: Client, node: Node, parent: Provider | None) -> None:
-    created = client.create_provider(
-        node.name, node.uuid, parent.uuid if parent else None
+def _tree(node: Node, parent: str | None = None) -> Iterator[TreeProvider]:
+    """Yield a provider and all below it, parents first."""
+    yield TreeProvider(
+        node.uuid, node.name, parent, node.inventories, node.traits, node.aggregates
     )
-    generation = created.generation
-    if node.inventories:
-        inventories = Inventories(generation, node.inventories)
-        generation = client.replace_inventories(node.uuid, inventories).generation
-    traits = ProviderTraits(generation, node.traits)
-    generation = client.replace_provider_traits(node.uuid, traits).generation
-    if node.aggregates:
-        client.replace_aggregates(node.uuid, Aggregates(generation, node.aggregates))
     for child in node.children:
-        _create(client, child, created)
+        yield from _tree(child, node.uuid)
 
 
 def _general(cloud: Cloud, zone: int, number: int) -> Node:

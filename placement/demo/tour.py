@@ -11,6 +11,10 @@ from placement.demo.load import LIMITED_PROJECT
 _LARGE = "MEMORY_MB=131072"
 
 
+# A file in the state directory, with the instances that the compute service lists.
+LIVE_FILE = "live-instances"
+
+
 class Step(typing.NamedTuple):
     command: str
     shows: str
@@ -43,6 +47,11 @@ def steps(cloud: Cloud, filled: Filled) -> Iterator[Step]:
         "why a host with free room takes nothing: it is cordoned",
     )
     yield Step(
+        f"placement consumers audit --older-than 0 $PLACEMENT_STATE_DIR/{LIVE_FILE}",
+        f"{len(filled.orphans)} instances that hold resources, and that the compute "
+        "service does not list",
+    )
+    yield Step(
         "placement place VCPU=2 MEMORY_MB=4096 --count 3 --together web",
         "three instances on three hosts, by anti-affinity",
     )
@@ -54,6 +63,10 @@ def steps(cloud: Cloud, filled: Filled) -> Iterator[Step]:
     yield Step(
         "placement holds",
         f"{len(filled.holds)} claims that expire unless they are confirmed",
+    )
+    yield Step(
+        f"placement drain {filled.damaged}",
+        "the host cordoned, and where its instances can go",
     )
     yield Step(
         f"placement uncordon {filled.cordoned}", "the cordoned host back in service"

@@ -106,10 +106,12 @@ EXPECTED = {
         r"\ANo candidates \(full\)(?s:.*)without member_of {zone}.*: [1-9]\d* host",
     ),
     "placement why VCPU": (0, r"compute-az2-002: state in_service"),
+    "placement consumers audit": (3, r"{orphans} orphans"),
     "placement place VCPU=2": (0, rf"{PLACED}(?s:.*){PLACED}(?s:.*){PLACED}"),
     "placement place VCPU=8": (1, r"The project ci would exceed its limit of VCPU"),
     "placement limits": (0, r"VCPU +\d+ +\d+ +project"),
     "placement holds": (0, r"expires at"),
+    "placement drain": (0, r"compute-az2-003 .* is cordoned(?s:.*)can move"),
     "placement uncordon": (0, r"compute-az2-002 .* is in service"),
 }
 
@@ -123,11 +125,14 @@ def test_a_suggested_command_shows_what_the_demo_says(demo: Demo, start: str) ->
     status, pattern = EXPECTED[start]
     (zone,) = re.findall(r"; az1 is (\S+)$", demo.text, re.M)
 
+    (orphans,) = re.findall(r"# (\d+) instances that hold", demo.text)
+
     done = demo.run(demo.command(start))
 
     output = done.stdout + done.stderr
     assert done.returncode == status, output
-    assert re.search(pattern.replace("{zone}", zone), output), output
+    pattern = pattern.replace("{zone}", zone).replace("{orphans}", orphans)
+    assert re.search(pattern, output), output
 
 
 def test_the_members_of_a_group_are_on_different_hosts(demo: Demo) -> None:
