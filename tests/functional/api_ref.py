@@ -39,7 +39,7 @@ _PLACEHOLDERS = {
 }
 _PLACEHOLDER = re.compile("|".join(_PLACEHOLDERS))
 _BLOCK = re.compile(r"^```http (request|response)\n(.*?)^```$", re.M | re.S)
-_HEADING = re.compile(r"^## ((?:GET|PUT|POST|DELETE) /\S*)$", re.M)
+_HEADING = re.compile(r"^## ((?:GET|PUT|POST|PATCH|DELETE) /\S*)$", re.M)
 
 Headers = dict[str, str]
 

@@ -30,6 +30,7 @@ CODES = {
     "NamedRequestInvalid": "placement.ext.query",
     "DuplicateRequestName": "placement.ext.duplicate_name",
     "ConsumerExists": "placement.ext.consumer_exists",
+    "ConsumersChanged": "placement.ext.consumers_changed",
     "DuplicateConsumer": "placement.ext.duplicate_consumer",
     "GroupPolicyConflict": "placement.ext.group_policy",
     "HoldNotFound": "placement.ext.hold_not_found",
@@ -47,6 +48,7 @@ CODES = {
     "ChangesDisabled": "placement.ext.disabled",
     "ChangesCompacted": "placement.ext.compacted",
     "ResultTooLarge": "placement.ext.too_large",
+    "LinkNotFound": "placement.ext.link_not_found",
     "LimitExceeded": "placement.ext.limit_exceeded",
 }
 
