@@ -3,17 +3,13 @@
 import collections.abc
 import contextlib
 import pathlib
-import shutil
 import typing
 
 import pytest
 from playwright import sync_api as playwright
 
-from tests.browser import clouds
+from tests.browser import clouds, programs
 from tests.servers import databases, plugin, server
-
-# The names of Chromium's program.
-_PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 # Runs before the scripts of a page: signs in, and records what takes long.
 _PREPARE = """
@@ -39,7 +35,7 @@ def browser(
     pytestconfig: pytest.Config,
 ) -> collections.abc.Iterator[playwright.Browser]:
     """Chromium as Debian has it; skips if this machine has none."""
-    program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
+    program = programs.chromium()
     if program is None:
         plugin.skip_missing(pytestconfig, "Chromium", "chromium is not installed")
     with playwright.sync_playwright() as started:
