@@ -2,6 +2,7 @@
 
 import collections.abc
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 import typing
+import urllib.error
 import urllib.request
 
 import pytest
@@ -134,3 +136,33 @@ def test_the_commands_of_the_readme_can_be_pasted(machine: Machine) -> None:
 
     assert done.returncode == 0, done.stdout
     assert re.search(r"MEMORY_MB .* 512 of \d+", done.stdout)
+
+
+def test_a_link_to_the_console_starts_one_session(machine: Machine) -> None:
+    with machine.serving():
+        printed = machine.run("--wait", str(SECONDS), "console").stdout.strip()
+        page, _, code = printed.partition("#link=")
+        endpoint = page.removesuffix("/console/")
+        with urllib.request.urlopen(page, timeout=SECONDS) as shown:
+            assert shown.headers["Content-Security-Policy"]
+
+        token = start_session(endpoint, code)["token"]
+
+        read = urllib.request.Request(
+            f"{endpoint}/resource_providers", headers={"X-Auth-Token": token}
+        )
+        with urllib.request.urlopen(read, timeout=SECONDS) as listed:
+            assert json.load(listed) == {"resource_providers": []}
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            start_session(endpoint, code)
+
+
+def start_session(endpoint: str, code: str) -> typing.Any:
+    """Exchange the code of a link for a token."""
+    exchange = urllib.request.Request(
+        f"{endpoint}/-/v1/console/sessions",
+        data=json.dumps({"code": code}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(exchange, timeout=SECONDS) as answered:
+        return json.load(answered)
