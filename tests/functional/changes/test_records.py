@@ -88,6 +88,7 @@ RECORDED: dict[str, set[Recorded]] = {
         ("allocations", STRANGER, 1),
     },
     "release": {("allocations", HOLDER, None)},
+    "release several": {("allocations", HOLDER, None), ("allocations", SECOND, None)},
     "reshape": {
         ("inventory", HOST, 6),
         ("inventory", NODE, 2),
