@@ -23,7 +23,7 @@ Booleans = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 # A revision may be committed this much later than it was made, at most, to be found
 # without reading all. More only costs time.
-_LAG_MICROSECONDS = 50_000
+_LAG_MICROSECONDS = 20_000
 
 # Trees that are read at once.
 _TREES_PER_READ = 2000
