@@ -36,7 +36,9 @@ def show_overview(page: playwright.Page, url: str) -> None:
 
 def private_memory(page: playwright.Page) -> int:
     """Return the private memory of the process that draws the page, in bytes."""
-    session = page.context.browser.new_browser_cdp_session()  # type: ignore[union-attr]
+    browser = page.context.browser
+    assert browser is not None
+    session = browser.new_browser_cdp_session()
     found = session.send("SystemInfo.getProcessInfo")["processInfo"]
     sizes = []
     for each in found:
@@ -221,7 +223,9 @@ def test_hostile_names_are_shown_as_text(
                 page.wait_for_selector(".consumers")
                 assert page.locator("main img, main script").count() == 0
                 assert page.evaluate("document.documentElement.scrollWidth") <= width
-                assert page.locator("h1").bounding_box()["height"] < 120  # type: ignore[index]
+                title = page.locator("h1").bounding_box()
+                assert title is not None
+                assert title["height"] < 120
             for path in ("#/", "#/consumers"):
                 page.goto(f"{url}/console/{path}")
                 page.wait_for_selector(".rows, .consumers")

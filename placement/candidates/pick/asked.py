@@ -12,7 +12,7 @@ from placement.candidates.model import Placement, SearchRequest, Tree
 from placement.candidates.pick.cloud import Cloud
 from placement.candidates.pick.hosts import Hosts
 from placement.candidates.pick.model import Order, Picked, Preferences
-from placement.candidates.pick.ranking import Ranking
+from placement.candidates.pick.ranking import Rank, Ranking
 from placement.candidates.query.plan import Plan
 from placement.candidates.query.resolve import Ids
 from placement.candidates.solve.feasibility import Sharing
@@ -58,10 +58,6 @@ class Candidate(typing.NamedTuple):
     placement: Placement
 
 
-# The rank of a candidate: the lowest comes first.
-_Rank = tuple[float | int, ...]
-
-
 class Asked:
     """One request, and the candidates that are left for it."""
 
@@ -81,7 +77,7 @@ class Asked:
         # Ranked: all trees, and a heap of them; a tree may be there more than once,
         # also with the same rank. The number keeps trees from being compared.
         self._trees: list[Tree] | None = None
-        self._heap: list[tuple[_Rank, int, Tree]] = []
+        self._heap: list[tuple[Rank, int, Tree]] = []
         self._numbers = itertools.count()
 
     def _solve(self) -> tuple[Solver, Sharing, int]:
@@ -197,7 +193,10 @@ class Asked:
         """Rank a tree again from which something was taken."""
         members = self._picker.members
         if self._ranking is not None:
-            self._ranking.take(self._picker.cloud.now(tree))
+            row = self._ranking.row_of(tree)
+            if row is not None:
+                best = self._best(tree)
+                self._ranking.replace(row, None if best is None else best[0])
         if self._trees is None:
             return
         if members is not None and members.domains is not None:
@@ -223,7 +222,7 @@ class Asked:
                         return
                     yield placement
 
-    def _best(self, tree: Tree) -> tuple[_Rank, Candidate] | None:
+    def _best(self, tree: Tree) -> tuple[Rank, Candidate] | None:
         """Return the best candidate in what is left of a tree, with its rank."""
         if not self._picker.allows(tree):
             return None
@@ -241,7 +240,7 @@ class Asked:
         if best is not None:
             self._push_ranked(best[0], tree)
 
-    def _push_ranked(self, rank: _Rank, tree: Tree) -> None:
+    def _push_ranked(self, rank: Rank, tree: Tree) -> None:
         heapq.heappush(self._heap, (rank, next(self._numbers), tree))
 
     def _next_by(self, ranking: Ranking) -> Candidate | None:
@@ -267,7 +266,7 @@ class Asked:
             self._push_ranked(best[0], tree)
         return None
 
-    def _rank(self, tree: Tree, placement: Placement) -> _Rank:
+    def _rank(self, tree: Tree, placement: Placement) -> Rank:
         picker = self._picker
         providers = [
             (

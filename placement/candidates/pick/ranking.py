@@ -10,6 +10,10 @@ from placement.candidates.pick.model import Order
 from placement.candidates.solve.flat import FlatConditions
 from placement.objects.group import Membership
 
+# The rank of a candidate: the lowest comes first. These are its parts; the id follows.
+Rank = tuple[float | int, ...]
+_DISTANCE, _WEIGHT, _ORDER = range(3)
+
 
 class Ranking:
     """The hosts that are left for one request, best first.
@@ -27,65 +31,47 @@ class Ranking:
         members: Membership | None,
     ) -> None:
         self._hosts = hosts
-        self._conditions = conditions
-        self._order = order
-        self._members = members
         self._able: Booleans = hosts.able(conditions)
-        self._ranks: list[Floats] = []
-        self._distances: Floats | None = None
+        # The parts of a rank, without those in which all hosts are equal.
+        self._parts: dict[int, Floats] = {}
         if members is not None and members.request.policy.is_soft:
-            self._distances = np.zeros(len(hosts.ids))
+            distances = self._parts[_DISTANCE] = np.zeros(len(hosts.ids))
             for root_id in members.counts:
-                self._measure(root_id)
-            self._ranks.append(self._distances)
+                row = hosts.row_of(root_id)
+                if row is not None:
+                    distances[row] = members.distance(root_id)
         if weights:
-            self._ranks.append(hosts.by_definition(_less_weight(weights)))
-        self._shares: Floats | None = None
+            self._parts[_WEIGHT] = hosts.by_definition(_less_weight(weights))
         if order is not Order.ANY and self._able.any():
             shares = hosts.shares(conditions)
-            self._shares = -shares if order is Order.PACK else shares
-            self._ranks.append(self._shares)
+            self._parts[_ORDER] = -shares if order is Order.PACK else shares
 
     def best(self) -> int | None:
         """Return the row of the best host that is left, or None."""
         rows = np.flatnonzero(self._able)
         if not len(rows):
             return None
-        for rank in self._ranks:
-            ranks = rank[rows]
-            rows = rows[ranks == ranks.min()]
+        for part in self._parts.values():
+            values = part[rows]
+            rows = rows[values == values.min()]
         return int(rows[0])
+
+    def row_of(self, tree: Tree) -> int | None:
+        """Return the row of a host that is left, or None."""
+        row = self._hosts.row_of(tree.root.id)
+        return row if row is not None and self._able[row] else None
 
     def drop(self, row: int) -> None:
         """Leave out a host."""
         self._able[row] = False
 
-    def take(self, tree: Tree) -> None:
-        """Rank a host again, of which ``tree`` is what is left."""
-        row = self._hosts.row_of(tree.root.id)
-        if row is None:
+    def replace(self, row: int, rank: Rank | None) -> None:
+        """Give a host another rank; None leaves it out."""
+        if rank is None:
+            self.drop(row)
             return
-        self._measure(tree.root.id)
-        if not self._able[row]:
-            return
-        root, total = tree.root, self._conditions.plan.total
-        self._able[row] = all(
-            root.room.get(class_id, 0) >= amount for class_id, amount in total
-        )
-        if self._able[row] and self._shares is not None:
-            share = max(
-                (root.offers[class_id].used + amount) / root.offers[class_id].capacity
-                for class_id, amount in total
-            )
-            self._shares[row] = -share if self._order is Order.PACK else share
-
-    def _measure(self, root_id: int) -> None:
-        """Note the distance of a host from what the group prefers."""
-        if self._members is None or self._distances is None:
-            return
-        row = self._hosts.row_of(root_id)
-        if row is not None:
-            self._distances[row] = self._members.distance(root_id)
+        for at, part in self._parts.items():
+            part[row] = rank[at]
 
 
 def _less_weight(
