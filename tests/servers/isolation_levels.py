@@ -7,6 +7,7 @@ import collections.abc
 import contextlib
 import typing
 
+import pytest
 import sqlalchemy as sa
 
 from tests.servers import databases
@@ -27,6 +28,23 @@ LEVELS: dict[str, tuple[str, ...]] = {
     databases.POSTGRESQL: _POSTGRESQL,
     databases.MARIADB: tuple(_MARIADB),
 }
+
+
+def check_others(
+    server: databases.Databases,
+    kind: str,
+    check: collections.abc.Callable[[str, str], None],
+) -> None:
+    """Check a new database, by its URL and level, at each level but the default.
+
+    Skips the test if there is none.
+    """
+    levels = LEVELS[kind][1:]
+    if not levels:
+        pytest.skip("has one isolation level")
+    for level in levels:
+        with server.new() as url, set_to(url, level):
+            check(url, level)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 import traceback
 import typing
 from concurrent import futures
@@ -169,6 +170,24 @@ class ClientProcesses:
         """Kill the processes, also those with a job."""
         for process in self._processes:
             process.kill()
+
+
+class Counts(typing.Protocol):
+    """Counts of a run: its seconds, and the transactions that were retried."""
+
+    seconds: float
+    conflicts: int
+
+
+@contextlib.contextmanager
+def measured(
+    clients: ClientProcesses, counts: Counts
+) -> collections.abc.Iterator[None]:
+    """Note in ``counts`` how long the block took, and how many conflicts it had."""
+    begun, before = time.monotonic(), clients.conflicts()
+    yield
+    counts.seconds = time.monotonic() - begun
+    counts.conflicts = clients.conflicts() - before
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import json
 import random
-import time
 import typing
 import uuid
 
@@ -312,11 +311,8 @@ def run(
             for number in range(CLIENTS)
         ]
         monitor = capacity_monitor.Monitor(databases, [LOWERED])
-        begun = time.monotonic()
-        with monitor:
+        with client_processes.measured(processes, figures), monitor:
             reports: list[ClientReport] = processes.run(clients)
-        figures.seconds = time.monotonic() - begun
-        figures.conflicts = processes.conflicts()
         for database in databases:
             figures.violations += _differences(database, reports)
             figures.violations += capacity_monitor.recorded_violations(database)

@@ -162,15 +162,13 @@ def run(
         processes.run([_create])
         capacity_monitor.install_triggers(database)
         monitor = capacity_monitor.Monitor([database], [])
-        begun = time.monotonic()
-        with monitor, Watcher(context) as watcher:
+        measured = client_processes.measured(processes, figures)
+        with measured, monitor, Watcher(context) as watcher:
             clients = [
                 Client(number, seed, -(-decisions // CLIENTS))
                 for number in range(CLIENTS)
             ]
             reports: list[Report] = processes.run(clients)
-        figures.seconds = time.monotonic() - begun
-        figures.conflicts = processes.conflicts()
         figures.violations += capacity_monitor.recorded_violations(database)
     for report in reports:
         figures.outcomes += report.outcomes

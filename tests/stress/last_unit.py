@@ -341,18 +341,18 @@ def run(
     """
     figures = Figures()
     per_process = -(-CLIENTS_MAX // len(services))
-    with client_processes.started(services, per_process) as clients:
-        with contextlib.closing(Race(clients, urls, seed)) as race:
-            begun = time.monotonic()
-            for batch in race.run(rounds):
-                for each in batch:
-                    figures.add(each)
-                if is_exact:
-                    figures.violations += race.violations(batch)
-                if len(figures.violations) >= VIOLATIONS_MAX:
-                    break
+    with (
+        client_processes.started(services, per_process) as clients,
+        contextlib.closing(Race(clients, urls, seed)) as race,
+        client_processes.measured(clients, figures),
+    ):
+        for batch in race.run(rounds):
+            for each in batch:
+                figures.add(each)
             if is_exact:
-                figures.violations += race.violations()
-            figures.seconds = time.monotonic() - begun
-        figures.conflicts = clients.conflicts()
+                figures.violations += race.violations(batch)
+            if len(figures.violations) >= VIOLATIONS_MAX:
+                break
+        if is_exact:
+            figures.violations += race.violations()
     return figures

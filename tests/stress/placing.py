@@ -11,7 +11,6 @@ import itertools
 import random
 import signal
 import sys
-import time
 
 import click
 
@@ -59,14 +58,14 @@ def run(
         clients.run([placing_races.offer])
         for kind in kinds:
             figures = Figures(kind)
-            begun, conflicts = time.monotonic(), clients.conflicts()
-            chance = random.Random(f"{kind} {seed}")
-            while figures.rounds < rounds and len(figures.violations) < VIOLATIONS_MAX:
-                _round(clients, placing_races.KINDS[kind](chance, database), figures)
-                if figures.rounds % BATCH == 0 or figures.rounds == rounds:
-                    figures.violations += invariants.violations(url)
-            figures.seconds = time.monotonic() - begun
-            figures.conflicts = clients.conflicts() - conflicts
+            race, chance = placing_races.KINDS[kind], random.Random(f"{kind} {seed}")
+            with client_processes.measured(clients, figures):
+                while (
+                    figures.rounds < rounds and len(figures.violations) < VIOLATIONS_MAX
+                ):
+                    _round(clients, race(chance, database), figures)
+                    if figures.rounds % BATCH == 0 or figures.rounds == rounds:
+                        figures.violations += invariants.violations(url)
             yield figures
     database.dispose()
 

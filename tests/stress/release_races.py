@@ -230,10 +230,8 @@ def run(
     per_process = -(-CLIENTS_MAX // len(services))
     with client_processes.started(services, per_process) as clients:
         race = Race(clients, url, seed)
-        begun = time.monotonic()
-        race.run(rounds, figures)
-        figures.seconds = time.monotonic() - begun
-        figures.conflicts = clients.conflicts()
+        with client_processes.measured(clients, figures):
+            race.run(rounds, figures)
     return figures
 
 

@@ -5,7 +5,7 @@ import typing
 import sqlalchemy as sa
 
 from placement.db import tables
-from placement.objects.audit.fact import Fact, Findings, Keys, Repair
+from placement.objects.audit.fact import Fact, Findings, Keys
 
 _consumers = tables.consumers
 _holds = tables.holds
@@ -30,14 +30,25 @@ _IS_MEMBER_OF_NOTHING = sa.or_(
 _HAS_NO_ANSWER = _keys.c.answer.is_(None)
 
 
-def _delete(
-    table: sa.Table, key: sa.Column[typing.Any], is_broken: sa.ColumnElement[bool]
-) -> Repair:
-    def delete(conn: sa.Connection, keys: Keys, _settings: object) -> int:
-        wanted = key.in_(list(keys))
-        return conn.execute(sa.delete(table).where(wanted, is_broken)).rowcount
+def _to_delete(
+    name: str,
+    sentence: str,
+    thing: str,
+    columns: tuple[sa.Column[typing.Any], sa.Column[typing.Any]],
+    is_broken: sa.ColumnElement[bool],
+) -> Fact:
+    """Return a fact about broken rows, which its repair deletes.
 
-    return delete
+    The first column is the key of the table; ``thing`` is what a row is called.
+    """
+    key = columns[0]
+
+    def delete(conn: sa.Connection, keys: Keys, _settings: object) -> int:
+        broken = sa.delete(key.table).where(key.in_(list(keys)), is_broken)
+        return conn.execute(broken).rowcount
+
+    shown = sa.select(*columns).where(is_broken).order_by(key)
+    return Fact(name, sentence, f"Deletes the {thing}.", shown, key.name, delete)
 
 
 def _late_positions() -> Findings:
@@ -59,35 +70,26 @@ def _advance_positions(conn: sa.Connection, ids: Keys, _settings: object) -> int
     return advanced.rowcount
 
 
-HOLD = Fact(
+HOLD = _to_delete(
     "hold_of_nobody",
     "A hold is of a consumer that does not exist.",
-    "Deletes the hold.",
-    sa.select(_holds.c.consumer_id, _holds.c.expires_at)
-    .where(_IS_HOLD_OF_NOBODY)
-    .order_by(_holds.c.consumer_id),
-    "consumer_id",
-    _delete(_holds, _holds.c.consumer_id, _IS_HOLD_OF_NOBODY),
+    "hold",
+    (_holds.c.consumer_id, _holds.c.expires_at),
+    _IS_HOLD_OF_NOBODY,
 )
-MEMBER = Fact(
+MEMBER = _to_delete(
     "member_of_nothing",
     "A membership is of a consumer or a group that does not exist.",
-    "Deletes the membership.",
-    sa.select(_members.c.consumer_id, _members.c.group_id)
-    .where(_IS_MEMBER_OF_NOTHING)
-    .order_by(_members.c.consumer_id),
-    "consumer_id",
-    _delete(_members, _members.c.consumer_id, _IS_MEMBER_OF_NOTHING),
+    "membership",
+    (_members.c.consumer_id, _members.c.group_id),
+    _IS_MEMBER_OF_NOTHING,
 )
-KEY = Fact(
+KEY = _to_delete(
     "key_without_answer",
     "An idempotency key has no answer, so requests with it fail.",
-    "Deletes the key.",
-    sa.select(_keys.c.id, _keys.c.expires_at)
-    .where(_HAS_NO_ANSWER)
-    .order_by(_keys.c.id),
-    "id",
-    _delete(_keys, _keys.c.id, _HAS_NO_ANSWER),
+    "key",
+    (_keys.c.id, _keys.c.expires_at),
+    _HAS_NO_ANSWER,
 )
 POSITION = Fact(
     "change_position",
