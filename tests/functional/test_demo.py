@@ -19,15 +19,20 @@ SMALL = ("--hosts", "20")
 PLACED = r"VCPU 2, MEMORY_MB 4096 of (\S+)"
 
 
-def environment(home: pathlib.Path) -> dict[str, str]:
-    """Return the environment of a user with a home, where the demo makes its files."""
+def environment(directory: pathlib.Path) -> dict[str, str]:
+    """Return the environment of a user whose temporary files are in a directory.
+
+    The home is beside it: libraries keep caches there that outlive the demo.
+    """
+    home = directory.with_name(f"{directory.name}-home")
+    home.mkdir(exist_ok=True)
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("OS_", "PLACEMENT_"))
     }
     path = f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}"
-    return {**kept, "HOME": str(home), "TMPDIR": str(home), "PATH": path}
+    return {**kept, "HOME": str(home), "TMPDIR": str(directory), "PATH": path}
 
 
 class Demo(typing.NamedTuple):
