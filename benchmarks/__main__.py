@@ -18,6 +18,7 @@ from benchmarks import extensions as extending
 from benchmarks import placing as placing_
 from benchmarks import report, rows, turns
 from benchmarks import search as searching
+from benchmarks import soak as soaking
 from benchmarks import stage as stages
 
 
@@ -107,6 +108,43 @@ def _measure(
     """Measure and print a table; ``options`` are those of ``_print_table``."""
     made = measurements(turns.Limits(rounds, seconds), timeout_seconds)
     _print_table(made, **options)
+
+
+@benchmarks.command()
+@click.option("--hosts", default=10_000, show_default=True)
+@click.option("--seconds", default=3600.0, show_default=True)
+@click.option(
+    "--load", default=0.7, show_default=True, help="Part of the highest rate."
+)
+@click.option(
+    "--window", default=300.0, show_default=True, help="Seconds of a row of the table."
+)
+@click.option("--workers", default=2, show_default=True)
+@click.option("--threads", default=8, show_default=True)
+@click.option("--json", "path", type=click.Path(path_type=pathlib.Path))
+def soak(
+    hosts: int,
+    seconds: float,
+    load: float,
+    window: float,
+    workers: int,
+    threads: int,
+    path: pathlib.Path | None,
+) -> None:
+    """Run a realistic mix for a long time; print latency and memory over time.
+
+    Exit status: 1 if an answer or the database was wrong.
+    """
+    with stages.opened(workers, threads) as stage:
+        result = soaking.run(stage, soaking.Plan(hosts, seconds, load, window))
+    click.echo(f"{describe_machine()}; {workers} processes of {threads} threads\n")
+    click.echo(soaking.markdown(result))
+    if path:
+        path.write_text(json.dumps(soaking.document(result), indent=2))
+    for text in (*result.errors[:20], *result.violations[:20]):
+        click.echo(text, err=True)
+    if result.errors or result.violations:
+        sys.exit(1)
 
 
 @benchmarks.command()
