@@ -99,8 +99,12 @@ class Offer(typing.NamedTuple):
 
     def with_used(self, used: int) -> "Offer":
         """Return the offer when ``used`` units of it are allocated."""
-        free = self.capacity - used
-        return self._replace(used=used, free=free, room=min(self.max_unit, free))
+        min_unit, max_unit, step_size, capacity, *_ = self
+        free = capacity - used
+        # Not _replace, which takes three times as long.
+        return Offer(
+            min_unit, max_unit, step_size, capacity, used, free, min(max_unit, free)
+        )
 
     def refuses(self, amount: int) -> str | None:
         """Return the first rule that forbids allocating ``amount``, or None.

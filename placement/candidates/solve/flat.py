@@ -111,7 +111,13 @@ class FlatConditions:
         if self.not_member_of:
             barred = self.not_member_of
             trees = [tree for tree in trees if barred.isdisjoint(tree.root.aggregates)]
-        return [tree for tree in trees if self._has_room(tree)]
+        for class_id, amount in self.plan.total:
+            trees = [
+                tree for tree in trees if tree.root.room.get(class_id, 0) >= amount
+            ]
+        return [
+            tree for tree in trees if tree.root.is_regular or self._meets_units(tree)
+        ]
 
     def admits(self, host: "_Definition") -> bool:
         """Return whether a host may serve the request, whatever room it has.
@@ -129,14 +135,9 @@ class FlatConditions:
             and self.not_member_of.isdisjoint(aggregates)
         )
 
-    def _has_room(self, tree: Tree) -> bool:
-        root = tree.root
-        room = root.room
-        for class_id, amount in self.plan.total:
-            if room.get(class_id, 0) < amount:
-                return False
-        # Some offers have a ``min_unit`` or a ``step_size``.
-        return root.is_regular or all(
+    def _meets_units(self, tree: Tree) -> bool:
+        """Return whether the amounts meet each ``min_unit`` and ``step_size``."""
+        return all(
             infeasible_reason(slot, tree.root, rules_of(slot)) is None
             for slot in self.plan.slots
         )
