@@ -133,6 +133,19 @@ ensure_mariadb() {
     install_programs "to test on MariaDB" "${packages[@]}"
 }
 
+# ensure_sqlite: install the shell with which the tests back up a database.
+ensure_sqlite() {
+    if command -v sqlite3 >/dev/null; then
+        return 0
+    fi
+    if ! may_install; then
+        say "The SQLite shell is missing and tests of backups will be skipped;" \
+            "install it with: sudo apt-get install sqlite3"
+        return 0
+    fi
+    install_packages "to test backups" sqlite3
+}
+
 # ensure_prometheus: install the programs that check and scrape the metrics.
 ensure_prometheus() {
     if command -v prometheus >/dev/null && command -v promtool >/dev/null; then
