@@ -12,11 +12,12 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from placement import client
+from placement import client, exception
+from placement.cmd import manage, status
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
 from placement.db import migrations
-from tests.servers import configuration, programs, server
+from tests.servers import configuration, server
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "upgrade.md"
 SECONDS = 60
@@ -28,6 +29,7 @@ COMMANDS = [
     for block in _COMMANDS.findall(PAGE.read_text())
     for line in block.splitlines()
 ]
+MAINS = {"placement-manage": manage.main, "placement-status": status.main}
 HANG_UP = ["kill", "-HUP", '"$GUNICORN_PID"']
 
 
@@ -50,18 +52,15 @@ def test_every_command_of_the_page_succeeds(
 ) -> None:
     """The last one is of the next test."""
     *commands, last = COMMANDS
-    assert last == HANG_UP
-    configuration.write(tmp_path, database_url)
+    path = configuration.write(tmp_path, database_url)
 
-    for program, *arguments in commands:
-        path = programs.THIS.with_name(program)
-        file = str(tmp_path / "placement.conf")
-        programs.run(tmp_path, path, "--config-file", file, *arguments)
-
-    assert [program for program, *_ in commands] == [
-        "placement-status",
-        *["placement-manage"] * 3,
+    statuses = [
+        MAINS[program](["--config-file", str(path), *arguments])
+        for program, *arguments in commands
     ]
+
+    assert statuses == [0] * 4
+    assert last == HANG_UP
 
 
 def test_no_request_fails_while_workers_are_replaced(database_url: str) -> None:
@@ -110,12 +109,21 @@ def test_old_workers_serve_with_a_newer_schema_but_are_not_ready(
 
 
 def test_an_old_release_neither_starts_nor_migrates_with_a_newer_schema(
-    newer_schema: client.Client, database_url: str, tmp_path: pathlib.Path
+    newer_schema: client.Client,
+    database_url: str,
+    tmp_path: pathlib.Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    configuration.write(tmp_path, database_url)
+    path = configuration.write(tmp_path, database_url)
+    refusal = f"has the schema {NEWER} and .* is needed"
 
-    with pytest.raises(RuntimeError, match=f"has the schema {NEWER} and .* is needed"):
-        programs.start_once(tmp_path)
-    with pytest.raises(RuntimeError, match="Can't locate revision"):
-        programs.migrate(tmp_path)
+    with (
+        pytest.raises(exception.ConfigurationError, match=refusal),
+        server.in_process(database_url),
+    ):
+        pass
+    exit_status = manage.main(["--config-file", str(path), "db", "sync"])
+
+    assert exit_status == 1
+    assert "Can't locate revision" in capsys.readouterr().err
     assert len(newer_schema.get_providers()) == 1
