@@ -9,7 +9,7 @@ import pytest
 import webob
 
 import placement.conf
-from placement import deploy
+from placement import deploy, exception
 from tests.unit import in_process
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -68,3 +68,20 @@ def test_tokens_and_bodies_are_not_logged(
     assert '"POST /resource_providers" status: 401' in caplog.text
     assert TOKEN not in caplog.text
     assert "a body" not in caplog.text
+
+
+def test_the_password_of_the_database_is_not_shown(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    configuration = in_process.configuration(tmp_path)
+    # Nothing listens on the port.
+    url = f"postgresql://placement:{TOKEN}@127.0.0.1:1/placement"
+    options = {"connection": url, "max_retries": 1, "retry_interval": 0}
+    for option, value in options.items():
+        configuration.set_override(option, value, group="placement_database")
+
+    with pytest.raises(exception.ConfigurationError) as refusal:
+        deploy.loadapp(configuration)
+
+    assert "cannot be reached, attempt 1" in caplog.text
+    assert TOKEN not in caplog.text + str(refusal.value)
