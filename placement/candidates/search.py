@@ -25,6 +25,7 @@ from placement.candidates.solve.limits import Budget
 from placement.candidates.solve.order import Anchors, Strategy
 from placement.candidates.solve.solver import Solver
 from placement.candidates.source.cache import TreeCache
+from placement.candidates.source.hosts import Hosts
 from placement.candidates.source.scan import Scan
 from placement.candidates.source.snapshots import SnapshotReader
 from placement.candidates.source.trees import Trees
@@ -43,8 +44,9 @@ if typing.TYPE_CHECKING:
     from placement.conf.settings import PlacementSettings
     from placement.context import RequestContext
 
-# The key of the cache in ``Service.kept``.
+# The keys of the cache and of the arrays in ``Service.kept``.
 _CACHE = "placement.candidates"
+HOSTS = "placement.candidates.hosts"
 
 # With more changed trees than this, reading them apart is cheaper than their details.
 _DETAILS_MAX = 500
@@ -121,6 +123,15 @@ def cache_of(context: "RequestContext") -> TreeCache:
         size_max = context.settings.placement.search_cache_megabytes * 2**20
         cache = context.service.kept.setdefault(_CACHE, TreeCache(size_max))
     return cache
+
+
+def hosts_of(context: "RequestContext") -> Hosts:
+    """Return the arrays of this process."""
+    hosts: Hosts | None = context.service.kept.get(HOSTS)
+    if hosts is None:
+        size_max = cache_of(context).arrays_size_max
+        hosts = context.service.kept.setdefault(HOSTS, Hosts(size_max))
+    return hosts
 
 
 class _Search:

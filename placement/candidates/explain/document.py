@@ -29,7 +29,8 @@ class _Document:
     def render(self) -> _Json:
         explanation, survey = self._explanation, self._survey
         roots_by_rule = {
-            rule: len(survey.by_rule.get(rule, ())) for rule in survey.rules
+            rule: survey.number_of(survey.by_rule.get(rule, ()))
+            for rule in survey.rules
         }
         return {
             "fits": survey.fits,

@@ -1,6 +1,7 @@
 """Explain a request: the stages, in one snapshot of the database."""
 
 import collections.abc
+import contextlib
 import dataclasses
 import itertools
 import time
@@ -9,7 +10,8 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception, uuids
-from placement.candidates.explain import nearest
+from placement.candidates.explain import alike, nearest
+from placement.candidates.explain.alike import Alike
 from placement.candidates.explain.changes import Changer
 from placement.candidates.explain.nearest import NearRoot
 from placement.candidates.explain.relax import Relaxation, Relaxer, TimeIsUpError
@@ -18,11 +20,12 @@ from placement.candidates.model import Members, SearchRequest, Tree
 from placement.candidates.query import plan as plans
 from placement.candidates.query import resolve
 from placement.candidates.query.resolve import Ids
-from placement.candidates.search import cache_of
+from placement.candidates.search import cache_of, hosts_of
+from placement.candidates.source.hosts import Hosts
 from placement.candidates.source.snapshots import SnapshotReader
 from placement.candidates.source.trees import Trees
-from placement.candidates.sql import rows
-from placement.candidates.sql.reader import Reader
+from placement.candidates.sql import rows, statements
+from placement.candidates.sql.reader import NAMES_REVISION, Prefetch, Reader
 from placement.db import tables, transaction
 
 if typing.TYPE_CHECKING:
@@ -85,10 +88,24 @@ def explain(
     cache = cache_of(context)
 
     def read(conn: sa.Connection) -> Explanation:
-        return _Explaining(context, cache, conn, request, seconds).run(hosts, provider)
+        arrays = hosts_of(context)
+        with contextlib.ExitStack() as locked:
+            locked.enter_context(arrays.lock)
+            explaining = _Explaining(context, cache, conn, request, seconds, arrays)
+            return explaining.run(locked.close, hosts, provider)
 
     of_statements = max(seconds, _STATEMENT_SECONDS_MIN)
     return transaction.read_within(context, of_statements, read)
+
+
+def _prefetch(
+    request: SearchRequest, cache: "TreeCache", arrays: Hosts
+) -> Prefetch | None:
+    """Return what an explanation by arrays reads; None: it reads all trees."""
+    values = [NAMES_REVISION, *resolve.prefetchable(request.groups)]
+    if cache.sharing_trait_id is not None:
+        values.append(statements.any_sharing(cache.sharing_trait_id))
+    return arrays.prefetch(values)
 
 
 class _Explaining:
@@ -101,13 +118,17 @@ class _Explaining:
         conn: sa.Connection,
         request: SearchRequest,
         seconds: float,
+        arrays: Hosts,
     ) -> None:
         self._conn = conn
+        self._arrays = arrays
         self._request = request
         self._end = time.monotonic() + seconds
         self._ticks = 0
         self._is_survey_complete = self._is_complete = True
-        reader = Reader(conn)
+        reader = self._reader = Reader(
+            conn, _prefetch(request, cache, arrays), cache.batches
+        )
         traits = request.root_required | request.root_forbidden
         self._ids = resolve.look_up(reader, context.names, request.groups, traits)
         sharing_trait_id = resolve.find_sharing_trait(reader, context.names)
@@ -123,14 +144,21 @@ class _Explaining:
             self._tick,
         )
 
-    def run(self, hosts: int, provider: str | None) -> Explanation:
+    def run(
+        self,
+        unlock: collections.abc.Callable[[], None],
+        hosts: int,
+        provider: str | None,
+    ) -> Explanation:
+        """Explain. ``unlock`` is called as soon as the arrays are used no more."""
         root_id = None if provider is None else self._find_root(provider)
         survey = self._survey
         try:
-            for trees in self._pages():
-                survey.add(trees)
-                self._look_at_clock()
+            groups = self._group()
+            unlock()
+            self._add(groups)
         except TimeIsUpError:
+            unlock()
             self._is_survey_complete = self._is_complete = False
         if root_id is None:
             near = self._nearest(hosts)
@@ -158,6 +186,32 @@ class _Explaining:
     def _look_at_clock(self) -> None:
         if time.monotonic() > self._end:
             raise TimeIsUpError
+
+    def _group(self) -> list[Alike] | None:
+        """Return the hosts in groups; None: there are no arrays, or not enough."""
+        if self._sharing_trees or not alike.is_possible(self._survey.plan):
+            return None
+        arrays = self._arrays
+        try:
+            if not arrays.update(self._reader, self._trees, self._look_at_clock):
+                return None
+        except TimeIsUpError:
+            # Some trees can still be counted.
+            return None
+        return alike.groups(arrays, self._survey.plan)
+
+    def _add(self, groups: list[Alike] | None) -> None:
+        """Add all trees to the survey, or one of each group."""
+        if groups is None:
+            for trees in self._pages():
+                self._survey.add(trees)
+                self._look_at_clock()
+            return
+        for start in range(0, len(groups), _TREES):
+            part = groups[start : start + _TREES]
+            (trees,) = self._read([each.first for each in part])
+            self._survey.add_alike(trees, part)
+            self._look_at_clock()
 
     def _pages(self) -> collections.abc.Iterator[list[Tree]]:
         """Yield all trees, in the order of their roots."""
@@ -193,7 +247,7 @@ class _Explaining:
         rules = [
             rule
             for rule, of_rule in self._survey.by_rule.items()
-            if tree.members in of_rule
+            if self._survey.stands_for(of_rule, tree.members)
         ]
         return NearRoot(tree.root, failures, next(iter(rules), None))
 

@@ -2,6 +2,8 @@
 
 import collections.abc
 import heapq
+import itertools
+import operator
 import typing
 
 from placement.candidates.explain.states import SlotStates, State, States, Way
@@ -36,20 +38,29 @@ def members_of_nearest(survey: Survey, count: int) -> list[tuple[Members, str | 
     Those come first that fail the fewest conditions, then those that lack the smallest
     parts of the amounts, then those with the lower root id.
     """
-    ranked = [
+    ranked: list[tuple[tuple[int, float], list[Members], str | None]] = [
         *(
-            ((_distance(roots.state, survey.states), members[0][0]), members, None)
+            (_distance(roots.state, survey.states), roots.members, None)
             for roots in survey.by_state.values()
-            for members in roots.members[:count]
         ),
-        *(
-            (((1, 0.0), members[0][0]), members, rule)
-            for rule, of_rule in survey.by_rule.items()
-            for members in of_rule[:count]
-        ),
+        *(((1, 0.0), of_rule, rule) for rule, of_rule in survey.by_rule.items()),
     ]
-    nearest = heapq.nsmallest(count, ranked, key=lambda each: each[0])
-    return [(members, rule) for _, members, rule in nearest]
+    ranked.sort(key=_BY_DISTANCE)
+    nearest: list[tuple[Members, str | None]] = []
+    for _, alike in itertools.groupby(ranked, _BY_DISTANCE):
+        left = count - len(nearest)
+        if left <= 0:
+            break
+        found = [
+            (members, rule)
+            for _, of_state, rule in alike
+            for members in survey.first_of(of_state, left)
+        ]
+        nearest += heapq.nsmallest(left, found, key=_BY_MEMBERS)
+    return nearest
+
+
+_BY_DISTANCE = _BY_MEMBERS = operator.itemgetter(0)
 
 
 def _distance(state: State, states: States) -> tuple[int, float]:

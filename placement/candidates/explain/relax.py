@@ -131,7 +131,7 @@ class Relaxer:
         vectors = self._noted[changes]
         best = max(vectors, key=self._score)
         roots = sum(
-            len(members)
+            self._survey.number_of(members)
             for vector, members in vectors.items()
             if _is_within(best, vector)
         )
@@ -210,7 +210,13 @@ class Relaxer:
         solver = Solver(plan, sharing, sharing_trees, one_per_tree, self._tick, None)
         count = 0
         for anchors in solver.anchors(pages, lambda able: self._tick()):
-            count += sum(source.get(0) is not None for source in anchors.sources)
+            count += self._survey.number_of(
+                [
+                    tree.members
+                    for tree, source in zip(*anchors, strict=True)
+                    if source.get(0) is not None
+                ]
+            )
         return count
 
     def _extend(self, changes: Changes) -> None:

@@ -155,7 +155,7 @@ class SlotStates:
             self.slot.group.root_id in (None, anchor.id),
             provider.is_in_service,
             *[
-                _key_of(offers.get(class_id), amount)
+                key_of(offers.get(class_id), amount)
                 for class_id, amount in self.slot.amounts
             ],
         )
@@ -206,7 +206,7 @@ class SlotStates:
         offers = choice.provider.offers
         key = tuple(
             [
-                _key_of(offers.get(class_id), amount)
+                key_of(offers.get(class_id), amount)
                 for class_id, amount in self.slot.amounts
             ]
         )
@@ -232,7 +232,7 @@ class SlotStates:
         return failing
 
 
-def _key_of(offer: Offer | None, amount: int) -> Offer | bool:
+def key_of(offer: Offer | None, amount: int) -> Offer | bool:
     """Return what the ways follow from: for most providers whether an amount fits."""
     if offer is None:
         return False

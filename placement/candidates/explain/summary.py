@@ -24,7 +24,9 @@ def summary(explanation: Explanation, words: Words) -> str:
     if explanation.cause == "not_offered":
         return _not_offered(explanation, words)
     sentence = _SENTENCES[explanation.cause]
-    counts = {rule: len(survey.by_rule.get(rule, ())) for rule in survey.rules}
+    counts = {
+        rule: survey.number_of(survey.by_rule.get(rule, ())) for rule in survey.rules
+    }
     failing = {rule: number for rule, number in counts.items() if number}
     if failing:
         rules = " or ".join(

@@ -3,8 +3,11 @@
 import collections
 import collections.abc
 import dataclasses
+import heapq
+import itertools
 
 from placement.candidates.explain import rules
+from placement.candidates.explain.alike import Alike
 from placement.candidates.explain.rules import RuleFinder, Tick
 from placement.candidates.explain.states import State, States, Step, Ways
 from placement.candidates.model import Members, ProviderSnapshot, Tree
@@ -15,7 +18,10 @@ from placement.candidates.solve.solver import Solver
 
 @dataclasses.dataclass
 class Roots:
-    """The roots of one state. ``members`` are those of their trees."""
+    """The roots of one state.
+
+    ``members`` are those of their trees, or of the trees that stand for them.
+    """
 
     state: State
     members: list[Members] = dataclasses.field(default_factory=list)
@@ -43,7 +49,7 @@ class Survey:
 
     ``roots`` and ``fits`` are numbers of roots. ``by_state`` has the roots without a
     candidate; those whose slots can all be filled are in ``by_rule``, by the first rule
-    of combining that leaves none.
+    of combining that leaves none. Both have only one tree of those that are alike.
     """
 
     def __init__(
@@ -59,6 +65,8 @@ class Survey:
         self.roots = self.fits = 0
         self.by_state: dict[State, Roots] = {}
         self.by_rule: dict[str, list[Members]] = {}
+        # By the id of the root that stands for them.
+        self._alike: dict[int, Alike] = {}
         # Could a root serve the request if nothing were used: all slots, all slots
         # together by their sums, all rules.
         self.is_static_met = self.is_large_enough = False
@@ -97,16 +105,52 @@ class Survey:
         """The sets of traits, as bits, of which no provider has one."""
         return frozenset(self._unseen.traits)
 
+    def number_of(self, members: collections.abc.Collection[Members]) -> int:
+        """Return the number of trees that some trees stand for."""
+        if not self._alike:
+            return len(members)
+        return sum(len(self._alike[of_tree[0][0]].ids) for of_tree in members)
+
+    def first_of(
+        self, members: collections.abc.Sequence[Members], count: int
+    ) -> list[Members]:
+        """Return the first ``count`` trees that some trees stand for, by id."""
+        if not self._alike:
+            return list(members[:count])
+        # They ascend, so that those after ``count`` are not among the first.
+        found = [self._alike[each[0][0]].members(count) for each in members[:count]]
+        return heapq.nsmallest(count, itertools.chain.from_iterable(found))
+
+    def stands_for(
+        self, members: collections.abc.Iterable[Members], tree: Members
+    ) -> bool:
+        """One of some trees stands for ``tree``."""
+        if not self._alike:
+            return tree in members
+        root_id = tree[0][0]
+        return any(root_id in self._alike[each[0][0]].ids for each in members)
+
+    def add_alike(
+        self, trees: list[Tree], alike: collections.abc.Iterable[Alike]
+    ) -> None:
+        """Count some more trees, each of which stands for others.
+
+        The groups ascend by their first ids. Not to be mixed with ``add``.
+        """
+        self._alike.update((int(each.ids[0]), each) for each in alike)
+        self.add(trees)
+
     def add(self, trees: list[Tree]) -> None:
         """Count some more trees."""
         self._unseen.see(trees)
         served = []
         for tree in trees:
             self._tick()
-            self.roots += 1
+            number = self.number_of([tree.members])
+            self.roots += number
             state = self.states.of(tree)
             if state.is_served:
-                self._served[state] += 1
+                self._served[state] += number
                 served.append(tree)
                 continue
             roots = self.by_state.get(state)
@@ -120,12 +164,12 @@ class Survey:
             self._combine(served)
 
     def _combine(self, trees: list[Tree]) -> None:
-        fitting = set()
+        fitting: dict[int, Members] = {}
         for anchors in self._solver.anchors([trees], lambda able: None):
             for tree, source in zip(*anchors, strict=True):
                 if source.get(0) is not None:
-                    fitting.add(tree.root.id)
-        self.fits += len(fitting)
+                    fitting[tree.root.id] = tree.members
+        self.fits += self.number_of(fitting.values())
         for tree in trees:
             if tree.root.id not in fitting:
                 rule = self._rules.first(tree)
@@ -175,7 +219,10 @@ class Survey:
             collections.Counter() for _ in self.states.slots
         ]
         all_roots = [
-            *((state, len(roots.members)) for state, roots in self.by_state.items()),
+            *(
+                (state, self.number_of(roots.members))
+                for state, roots in self.by_state.items()
+            ),
             *self._served.items(),
         ]
         for state, number in all_roots:

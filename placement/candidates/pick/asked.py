@@ -10,7 +10,6 @@ import typing
 
 from placement.candidates.model import Placement, SearchRequest, Tree
 from placement.candidates.pick.cloud import Cloud
-from placement.candidates.pick.hosts import Hosts
 from placement.candidates.pick.model import Order, Picked, Preferences
 from placement.candidates.pick.ranking import Rank, Ranking
 from placement.candidates.query.plan import Plan
@@ -19,6 +18,7 @@ from placement.candidates.solve.feasibility import Sharing
 from placement.candidates.solve.limits import Budget
 from placement.candidates.solve.solver import Solver
 from placement.candidates.source.cache import TreeCache
+from placement.candidates.source.hosts import Hosts
 from placement.candidates.source.scan import Scan
 from placement.candidates.source.trees import Trees
 from placement.candidates.sql.reader import Reader

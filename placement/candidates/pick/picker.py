@@ -16,13 +16,13 @@ from placement import exception
 from placement.candidates.model import Members, Tree
 from placement.candidates.pick.asked import PAGE_MIN, Asked
 from placement.candidates.pick.cloud import Cloud
-from placement.candidates.pick.hosts import Hosts
 from placement.candidates.pick.model import Picked, Preferences, Wanted
 from placement.candidates.query import plan as plans
 from placement.candidates.query import resolve
-from placement.candidates.search import cache_of
+from placement.candidates.search import cache_of, hosts_of
 from placement.candidates.solve.limits import Budget
 from placement.candidates.source import scan
+from placement.candidates.source.hosts import Hosts
 from placement.candidates.source.snapshots import SnapshotReader
 from placement.candidates.source.trees import Trees, page_from
 from placement.candidates.sql import statements
@@ -41,9 +41,6 @@ if typing.TYPE_CHECKING:
     from placement.context import RequestContext
 
 _providers = tables.resource_providers
-
-# The key of the arrays in ``Service.kept``.
-HOSTS = "candidates.pick.hosts"
 
 # Providers that have changed within this time come with their details.
 _DETAILS_MICROSECONDS = 60_000_000
@@ -120,30 +117,17 @@ def _prefetch(
     values = [NAMES_REVISION, *resolve.prefetchable(request.groups)]
     if cache.sharing_trait_id is not None:
         values.append(statements.any_sharing(cache.sharing_trait_id))
-    values.append(statements.any_nested())
     if preferences.is_ranked:
-        newest = hosts_of(context).newest
-        if newest is None:
-            return None
-        values.append(statements.checksum())
-        return Prefetch(tuple(values), statements.members_newer(newest), newest)
+        return hosts_of(context).prefetch(values)
     if cache.tree_size is None:
         return None
+    values.append(statements.any_nested())
     page = scan.first_page(len(wanted), cache.tree_size, PAGE_MIN)
     return Prefetch(
         tuple(values),
         page_from(_place(wanted[0]), page.provider_count),
         max(0, cache.newest_picked - _DETAILS_MICROSECONDS),
     )
-
-
-def hosts_of(context: "RequestContext") -> Hosts:
-    """Return the arrays of this process."""
-    hosts: Hosts | None = context.service.kept.get(HOSTS)
-    if hosts is None:
-        size_max = cache_of(context).arrays_size_max
-        hosts = context.service.kept.setdefault(HOSTS, Hosts(size_max))
-    return hosts
 
 
 def _place(wanted: Wanted) -> int:
@@ -197,15 +181,24 @@ class _Picker:
         except NothingFitsError as failure:
             # Who comes first may take what only the last one could use.
             largest_first = sorted(wanted, key=_size, reverse=True)
-            orders = (
-                [wanted] if largest_first == list(wanted) else [wanted, largest_first]
-            )
+            orders = [wanted] if self._begins_domain else []
+            if largest_first != list(wanted):
+                orders.append(largest_first)
             for order in orders:
                 found = self._try_domains(order)
                 if found is not None:
                     by_consumer = {one.consumer: one for one in found}
                     return [by_consumer[one.consumer] for one in wanted]
             raise failure from None
+
+    @property
+    def _begins_domain(self) -> bool:
+        """The request chooses the domain of a group with affinity."""
+        return (
+            self.members is not None
+            and self.members.request.policy is group.Policy.AFFINITY
+            and not self._counts
+        )
 
     def _try_domains(
         self, wanted: collections.abc.Sequence[Wanted]
@@ -214,11 +207,6 @@ class _Picker:
 
         The members of a group with affinity must all fit into the first domain.
         """
-        begins = (
-            self.members is not None
-            and self.members.request.policy is group.Policy.AFFINITY
-            and not self._counts
-        )
         barred: set[int] = set()
         while True:
             self._barred = frozenset(barred)
@@ -226,7 +214,7 @@ class _Picker:
                 return self._try(wanted)
             except NothingFitsError:
                 tried = set(self.members.counts) if self.members is not None else set()
-                if not begins or not tried:
+                if not self._begins_domain or not tried:
                     return None
                 barred |= tried
 

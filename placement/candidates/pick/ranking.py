@@ -5,9 +5,9 @@ import collections.abc
 import numpy as np
 
 from placement.candidates.model import Tree
-from placement.candidates.pick.hosts import Booleans, Definition, Floats, Hosts
 from placement.candidates.pick.model import Order
 from placement.candidates.solve.flat import FlatConditions
+from placement.candidates.source.hosts import Booleans, Definition, Floats, Hosts
 from placement.objects.group import Membership
 
 # The rank of a candidate: the lowest comes first. These are its parts; the id follows.
@@ -31,7 +31,7 @@ class Ranking:
         members: Membership | None,
     ) -> None:
         self._hosts = hosts
-        self._able: Booleans = hosts.able(conditions)
+        self._able: Booleans = hosts.able(conditions.admits, conditions.plan.total)
         # The parts of a rank, without those in which all hosts are equal.
         self._parts: dict[int, Floats] = {}
         if members is not None and members.request.policy.is_soft:
@@ -43,7 +43,7 @@ class Ranking:
         if weights:
             self._parts[_WEIGHT] = hosts.by_definition(_less_weight(weights))
         if order is not Order.ANY and self._able.any():
-            shares = hosts.shares(conditions)
+            shares = hosts.shares(conditions.plan.total)
             self._parts[_ORDER] = -shares if order is Order.PACK else shares
 
     def best(self) -> int | None:

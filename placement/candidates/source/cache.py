@@ -29,7 +29,7 @@ class TreeCache:
     """The cached trees, by the id of the root; ``size_max``, for all, is in bytes."""
 
     def __init__(self, size_max: int) -> None:
-        # For ``pick.hosts``.
+        # For ``source.hosts``.
         self.arrays_size_max = size_max // _ARRAYS_PART
         trees_size_max = size_max - self.arrays_size_max
         self.trees: LRUCache[int, Tree] = LRUCache(trees_size_max, size_of)

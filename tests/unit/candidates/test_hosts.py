@@ -8,9 +8,10 @@ import pytest
 from hypothesis import strategies as st
 
 from placement.candidates.pick import picker
-from placement.candidates.pick.hosts import Hosts
 from placement.candidates.pick.model import Order, Preferences, Wanted
 from placement.candidates.pick.picker import NothingFitsError
+from placement.candidates.search import HOSTS, hosts_of
+from placement.candidates.source.hosts import Hosts
 from placement.db import transaction
 from placement.objects.group import GroupRequest, Policy
 from tests.functional import statements
@@ -155,7 +156,7 @@ def test_arrays_follow_every_change(engine, seed, order):
 
 def without_arrays(engine):
     context = worlds.context_of(engine)
-    context.service.kept[picker.HOSTS] = Hosts(0)
+    context.service.kept[HOSTS] = Hosts(0)
     return context
 
 
@@ -192,11 +193,17 @@ def names_of(hosts):
     return [each.name for each in hosts]
 
 
+def test_hosts_that_a_former_service_has_written_have_arrays(engine, hosts):
+    worlds.store(engine, hosts, revisions=dict.fromkeys(names_of(hosts), 0))
+
+    assert pick(worlds.context_of(engine), ONE, order=Order.SPREAD) == [8]
+
+
 def test_a_cloud_that_gets_nested_providers_has_no_arrays(engine, hosts):
     context = worlds.context_of(engine)
     worlds.store(engine, hosts)
     assert pick(context, ONE, order=Order.PACK) == [1]
-    assert len(picker.hosts_of(context).ids) == len(hosts)
+    assert len(hosts_of(context).ids) == len(hosts)
 
     child = Provider(
         "c", "h7", inventory={"VCPU": Inventory(total=2)}, used={"VCPU": 1}
@@ -205,12 +212,12 @@ def test_a_cloud_that_gets_nested_providers_has_no_arrays(engine, hosts):
 
     assert pick(context, ONE, order=Order.PACK) == [1]
     assert pick(context, Question([Group("", {"VCPU": 8})]), order=Order.PACK) == [8]
-    assert not len(picker.hosts_of(context).ids)
+    assert not len(hosts_of(context).ids)
 
 
 def test_arrays_are_no_larger_than_their_part_of_the_memory(engine, hosts):
     context = worlds.context_of(engine)
-    context.service.kept[picker.HOSTS] = arrays = Hosts(8 * 48 - 1)
+    context.service.kept[HOSTS] = arrays = Hosts(8 * 56 - 1)
     worlds.store(engine, hosts)
 
     assert pick(context, ONE, order=Order.SPREAD) == [8]

@@ -1,4 +1,4 @@
-"""The rooms of all hosts as arrays, for picks that compare every host of a cloud.
+"""The rooms of all hosts as arrays, for what compares every host of a cloud.
 
 A host is a tree of one provider. To build the arrays, all trees are read; later, only
 those that have changed. A checksum over the revisions of all providers, from the same
@@ -11,11 +11,11 @@ import typing
 
 import numpy as np
 
-from placement.candidates.model import Tree
-from placement.candidates.solve.flat import FlatConditions
+from placement.candidates.model import Amounts, Tree
 from placement.candidates.source.trees import Trees
 from placement.candidates.sql import statements
-from placement.candidates.sql.reader import Reader
+from placement.candidates.sql.reader import Prefetch, Read, Reader
+from placement.objects.inventory import Offer
 
 Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
 Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -31,6 +31,10 @@ _TREES_PER_READ = 2000
 # Unused definitions that are kept before all arrays are made anew.
 _UNUSED_DEFINITIONS_MAX = 1000
 
+# Different offers of a class that are kept, besides one per host, before the unused
+# ones are dropped.
+_UNUSED_OFFERS_MAX = 1000
+
 
 class Definition(typing.NamedTuple):
     """What a host is besides its inventories; many hosts have the same."""
@@ -41,20 +45,50 @@ class Definition(typing.NamedTuple):
 
 
 class _Offers:
-    """The offers of one class, by row; zero where a host has none."""
+    """The offers of one class, by row; zero where a host has none.
+
+    ``kind`` is the number of an offer in ``kinds``. ``is_regular``: no offer had a
+    ``min_unit`` or a ``step_size`` yet.
+    """
 
     def __init__(self, size: int) -> None:
         self.room: Integers = np.zeros(size, np.int64)
         self.used: Floats = np.zeros(size)
         self.capacity: Floats = np.zeros(size)
+        self.kind: Integers = np.zeros(size, np.int64)
+        self.kinds: dict[Offer | None, int] = {None: 0}
+        self.is_regular = True
+
+    def set(self, row: int, offer: Offer | None, room: int) -> None:
+        """Set the offer of a host, and its room, which is 0 out of service."""
+        self.room[row] = room
+        self.used[row] = 0 if offer is None else offer.used
+        self.capacity[row] = 0 if offer is None else offer.capacity
+        kind = self.kinds.get(offer)
+        if kind is None:
+            assert offer is not None
+            kind = self.kinds[offer] = len(self.kinds)
+            self.is_regular &= offer.min_unit <= 1 and offer.step_size == 1
+        self.kind[row] = kind
+
+    def drop_unused(self) -> None:
+        """Drop the kinds that no host has any more, if they are many."""
+        if len(self.kinds) <= 2 * len(self.kind) + _UNUSED_OFFERS_MAX:
+            return
+        counts = np.bincount(self.kind, minlength=len(self.kinds))
+        counts[0] += 1
+        used = counts > 0
+        kept = [each for each, is_used in zip(self.kinds, used, strict=True) if is_used]
+        self.kind = (np.cumsum(used) - 1)[self.kind]
+        self.kinds = {each: number for number, each in enumerate(kept)}
 
 
 class Hosts:
     """Arrays with a row per host, ascending by id.
 
-    A pick holds ``lock`` from before its snapshot until it is done, so that the arrays
-    never go back to an older state. They take ``size_max`` bytes at most. Clouds that
-    need more, or have nested or sharing providers, have no arrays.
+    Whoever uses them holds ``lock`` from before the snapshot until it is done, so that
+    the arrays never go back to an older state. They take ``size_max`` bytes at most.
+    Clouds that need more, or have nested or sharing providers, have no arrays.
     """
 
     def __init__(self, size_max: int) -> None:
@@ -69,6 +103,17 @@ class Hosts:
         self._definitions: dict[Definition, int] = {}
         self._offers: dict[int, _Offers] = {}
 
+    def prefetch(self, values: list[Read]) -> Prefetch | None:
+        """Return ``values`` and what ``update`` reads if little has changed.
+
+        None: all has to be read.
+        """
+        newest = self.newest
+        if newest is None:
+            return None
+        values = [*values, statements.any_nested(), statements.checksum()]
+        return Prefetch(tuple(values), statements.members_newer(newest), newest)
+
     @property
     def newest(self) -> int | None:
         """Reading the providers with a later revision will probably be enough.
@@ -79,19 +124,27 @@ class Hosts:
             return None
         return max(0, int(self.revisions.max()) - _LAG_MICROSECONDS)
 
-    def update(self, reader: Reader, trees: Trees) -> bool:
+    def update(
+        self,
+        reader: Reader,
+        trees: Trees,
+        tick: collections.abc.Callable[[], None] = lambda: None,
+    ) -> bool:
         """Bring the arrays to the state of a snapshot without sharing providers.
 
-        Return False if there can be none.
+        Return False if there can be none. ``tick`` is called for each part that is
+        read, and may raise; the next update continues.
         """
         if not trees.is_flat():
             self._clear()
             return False
         newest = self.newest
         if newest is not None:
-            self._apply(reader.page(statements.members_newer(newest)), trees)
+            self._apply(reader.page(statements.members_newer(newest)), trees, tick)
         if reader.value(statements.checksum()) != self._checksum():
-            self._update_all(trees)
+            self._update_all(trees, tick)
+        for offers in self._offers.values():
+            offers.drop_unused()
         return len(self.ids) > 0
 
     def _checksum(self) -> int | None:
@@ -101,7 +154,9 @@ class Hosts:
         low = self.revisions & (statements.CHECKSUM_UNIT - 1)
         return int(low.sum()) + len(low) * statements.CHECKSUM_UNIT
 
-    def _update_all(self, trees: Trees) -> None:
+    def _update_all(
+        self, trees: Trees, tick: collections.abc.Callable[[], None]
+    ) -> None:
         found, _ = trees.after(0, _ALL)
         if len(found) * self._row_bytes > self._size_max:
             self._clear()
@@ -111,11 +166,11 @@ class Hosts:
             self._clear()
         if not np.array_equal(ids, self.ids):
             self._resize(ids)
-        self._apply(found, trees)
+        self._apply(found, trees, tick)
 
     @property
     def _row_bytes(self) -> int:
-        return 24 * (1 + max(1, len(self._offers)))
+        return 24 + 32 * max(1, len(self._offers))
 
     def _resize(self, ids: Integers) -> None:
         """Make rows for ``ids``, with what is known of them."""
@@ -123,23 +178,26 @@ class Hosts:
             ids, self.ids, assume_unique=True, return_indices=True
         )
 
-        def moved(old: typing.Any) -> typing.Any:
-            new = np.zeros(len(ids), old.dtype)
+        def moved(old: typing.Any, unknown: int = 0) -> typing.Any:
+            new = np.full(len(ids), unknown, old.dtype)
             new[kept] = old[before]
             return new
 
         self.ids = ids
-        self.revisions = moved(self.revisions)
+        # No revision is negative; providers of older services may have revision 0.
+        self.revisions = moved(self.revisions, -1)
         self._definition_of = moved(self._definition_of)
         for offers in self._offers.values():
             offers.room = moved(offers.room)
             offers.used = moved(offers.used)
             offers.capacity = moved(offers.capacity)
+            offers.kind = moved(offers.kind)
 
     def _apply(
         self,
         found: collections.abc.Sequence[collections.abc.Sequence[int]],
         trees: Trees,
+        tick: collections.abc.Callable[[], None],
     ) -> None:
         """Take over the hosts of ``found`` that have changed; new ones are left out."""
         if not found:
@@ -152,6 +210,7 @@ class Hosts:
         )
         wanted = [(found[at], int(rows[at])) for at in np.flatnonzero(changed).tolist()]
         for start in range(0, len(wanted), _TREES_PER_READ):
+            tick()
             part = wanted[start : start + _TREES_PER_READ]
             read = trees.of([tuple(member) for member, _ in part])
             for tree, (_, row) in zip(read, part, strict=True):
@@ -166,35 +225,34 @@ class Hosts:
         for class_id in host.offers.keys() - self._offers.keys():
             self._offers[class_id] = _Offers(len(self.ids))
         for class_id, offers in self._offers.items():
-            offer = host.offers.get(class_id)
-            offers.room[row] = host.room.get(class_id, 0)
-            offers.used[row] = 0 if offer is None else offer.used
-            offers.capacity[row] = 0 if offer is None else offer.capacity
+            offers.set(row, host.offers.get(class_id), host.room.get(class_id, 0))
 
     def row_of(self, root_id: int) -> int | None:
         """Return the row of a host, or None."""
         row = int(np.searchsorted(self.ids, root_id))
         return row if row < len(self.ids) and self.ids[row] == root_id else None
 
-    def able(self, conditions: FlatConditions) -> Booleans:
-        """Return which hosts may serve a request: all but those with ``min_unit``.
+    def able(
+        self, admits: collections.abc.Callable[[Definition], bool], total: Amounts
+    ) -> Booleans:
+        """Return which hosts are admitted and have room for ``total``.
 
         Whoever picks one has to look at its unit rules.
         """
-        admitted = self.by_definition(lambda each: float(conditions.admits(each)))
+        admitted = self.by_definition(lambda each: float(admits(each)))
         able: Booleans = admitted > 0
-        for class_id, amount in conditions.plan.total:
+        for class_id, amount in total:
             offers = self._offers.get(class_id)
             if offers is None:
                 return np.zeros(len(self.ids), np.bool_)
             able &= offers.room >= amount
         return able
 
-    def shares(self, conditions: FlatConditions) -> Floats:
-        """Return the dominant share of each host after a claim; where it is able."""
+    def shares(self, total: Amounts) -> Floats:
+        """Return the dominant share of each host after a claim, where it has room."""
         shares = np.zeros(len(self.ids))
         with np.errstate(divide="ignore", invalid="ignore"):
-            for class_id, amount in conditions.plan.total:
+            for class_id, amount in total:
                 offers = self._offers[class_id]
                 np.maximum(shares, (offers.used + amount) / offers.capacity, out=shares)
         return shares
@@ -205,6 +263,34 @@ class Hosts:
         """Return a value of each host that follows from its definition."""
         values = np.array([value(each) for each in self._definitions])
         return values[self._definition_of]
+
+    def numbered_by_definition(
+        self, value: collections.abc.Callable[[Definition], collections.abc.Hashable]
+    ) -> Integers:
+        """Number the hosts by a value of their definition: equal values, one number."""
+        return _numbers(map(value, self._definitions))[self._definition_of]
+
+    def numbered_by_offer(
+        self,
+        class_id: int,
+        value: collections.abc.Callable[[Offer | None], collections.abc.Hashable],
+    ) -> Integers:
+        """Number the hosts by a value of what they offer of a class; None: nothing."""
+        offers = self._offers.get(class_id)
+        if offers is None:
+            return np.zeros(len(self.ids), np.int64)
+        return _numbers(map(value, offers.kinds))[offers.kind]
+
+    def is_regular(self, class_id: int) -> bool:
+        """No host has a ``min_unit`` or a ``step_size`` for a class."""
+        offers = self._offers.get(class_id)
+        return offers is None or offers.is_regular
+
+
+def _numbers(values: collections.abc.Iterable[collections.abc.Hashable]) -> Integers:
+    """Return a number for each value; equal values have the same."""
+    known: dict[collections.abc.Hashable, int] = {}
+    return np.array([known.setdefault(each, len(known)) for each in values], np.int64)
 
 
 # More than any cloud has.
