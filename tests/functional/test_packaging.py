@@ -24,7 +24,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Files in a checkout that are not distributed.
 IGNORED = shutil.ignore_patterns(
     ".git", ".gitignore", ".venv", ".tox", ".hypothesis", ".*_cache", "__pycache__",
-    "*.egg-info", "*.pyc", "build", "dist",
+    "*.egg-info", "*.pyc", "build", "dist", "site",
 )  # fmt: skip
 
 BUILD = """

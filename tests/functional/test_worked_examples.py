@@ -1,11 +1,13 @@
-"""The examples of the client and the command in ``api-ref/`` print what it shows.
+"""The examples in ``api-ref/`` and in docs/concepts.md print what the pages show.
 
-A page's ``http`` examples are sent first; the others run in their order. A ``python``
-block is followed by a ``text`` block with what it prints. A ``console`` block has
-commands after ``$``, each followed by what it prints, without errors; ``<any>`` stands
-for any text.
+A page's ``http`` examples are sent first; the others run in their order, in one
+namespace. What a ``python`` block prints is in a ``text`` block right after it; without
+one, it prints nothing. A ``console`` block has commands after ``$``, each followed by
+what it prints, without errors; ``<any>`` stands for any text.
 """
 
+import itertools
+import pathlib
 import re
 import shlex
 import typing
@@ -16,40 +18,47 @@ import pytest
 from placement.cmd.placement import placement
 from tests.functional import api_ref
 from tests.servers import server
-from tests.unit import in_process
+from tests.unit import documents, in_process
 
-_BLOCKS = re.compile(
-    r"^```python\n(?P<code>.*?)^```\n\n```text\n(?P<printed>.*?)^```$"
-    r"|^```console\n(?P<console>.*?)^```$",
-    re.M | re.S,
-)
 _COMMAND = re.compile(r"^\$ placement (.*)\n((?:[^$].*\n|\n)*)", re.M)
-PAGES = {
-    page.name: page.read_text()
-    for page in api_ref.pages()
-    if _BLOCKS.search(page.read_text())
-}
+PAGES = [
+    page
+    for page in [*api_ref.pages(), documents.ROOT / "docs" / "concepts.md"]
+    if {"python", "console"} & {block.language for block in documents.blocks(page)}
+]
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_examples_of_a_page_print_what_it_shows(
-    page: str,
+    page: pathlib.Path,
     database_url: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with server.in_process(database_url, api_ref.OPTIONS) as application:
-        for example in api_ref.examples(page, PAGES[page]):
+        for example in api_ref.examples(page.name, page.read_text()):
             api_ref.send(application, example.request)
         with in_process.serving(application) as url:
             monkeypatch.setenv("PLACEMENT_ENDPOINT", url)
             monkeypatch.setenv("PLACEMENT_TOKEN", "admin")
-            for block in _BLOCKS.finditer(PAGES[page]):
-                if block["code"]:
-                    exec(block["code"], {})
-                    assert capsys.readouterr().out == block["printed"]
-                else:
-                    run_console(block["console"])
+            names: dict[str, object] = {}
+            for block, following in itertools.pairwise([*documents.blocks(page), None]):
+                assert block is not None
+                match block.language:
+                    case "python":
+                        exec(block.text, names)
+                        printed = capsys.readouterr().out
+                        assert api_ref.matches_text(output(block, following), printed)
+                    case "console":
+                        run_console(block.text)
+
+
+def output(block: documents.Block, following: documents.Block | None) -> str:
+    """Return what a block prints: the text of a ``text`` block right after it."""
+    if following is None or following.language != "text":
+        return ""
+    is_next = following.line == block.line + block.text.count("\n") + 3
+    return following.text if is_next else ""
 
 
 def run_console(text: str) -> None:
@@ -62,4 +71,4 @@ def run_console(text: str) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert "bulk_reads.md" in PAGES
+    assert {"bulk_reads.md", "concepts.md"} <= {page.name for page in PAGES}

@@ -1,0 +1,112 @@
+"""What is wrong with the code blocks of documents, without running them."""
+
+import configparser
+import functools
+import json
+import re
+from collections.abc import Callable, Iterator
+
+import yaml
+from oslo_config import generator
+
+from tests.unit import shell_commands
+
+# Sections of the files of other programs, such as systemd.
+_FOREIGN_SECTIONS = {
+    *("Install", "Service", "Socket", "Unit"),
+    *("databases", "galera", "mariadb", "mysqld", "pgbouncer", "users", "uwsgi"),
+}
+
+
+def errors(language: str, text: str) -> Iterator[str]:
+    """Yield what is wrong with a block, also that nothing checks its language."""
+    check = _CHECKS.get(language)
+    if check is None:
+        yield f"no check for blocks of {language!r}"
+    else:
+        yield from check(text)
+
+
+def _nothing(text: str) -> Iterator[str]:
+    """Accept output, and what the tests of ``api-ref/`` send."""
+    yield from ()
+
+
+def _json(text: str) -> Iterator[str]:
+    try:
+        json.loads(text)
+    except ValueError as wrong:
+        yield str(wrong)
+
+
+def _yaml(text: str) -> Iterator[str]:
+    try:
+        list(yaml.safe_load_all(text))
+    except yaml.YAMLError as wrong:
+        yield str(wrong)
+
+
+def _python(text: str) -> Iterator[str]:
+    try:
+        compile(text, "block", "exec")
+    except SyntaxError as wrong:
+        yield str(wrong)
+
+
+def _ini(text: str) -> Iterator[str]:
+    """Accept options that exist, and the sections of other programs."""
+    parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
+    try:
+        parser.read_string(text)
+    except configparser.Error as wrong:
+        yield str(wrong)
+    sections = {section: set(parser[section]) for section in parser.sections()}
+    if parser.defaults():
+        sections["DEFAULT"] = set(parser.defaults())
+    for section in sections.keys() - options().keys() - _FOREIGN_SECTIONS:
+        yield f"there is no section {section}"
+    for section in sections.keys() & options().keys():
+        for option in sections[section] - options()[section] - parser.defaults().keys():
+            yield f"[{section}] has no option {option}"
+
+
+@functools.cache
+def options() -> dict[str, set[str]]:
+    """Return the options that the service and its libraries read, by group."""
+    found: dict[str, set[str]] = {}
+    namespaces = ["placement.conf", "keystonemiddleware.auth_token", "oslo.log"]
+    for _, groups in generator._list_opts([*namespaces, "oslo.policy"]):
+        for group, each in groups:
+            names = found.setdefault(str(group or "DEFAULT"), set())
+            names.update(option.dest for option in each)
+            names.update(old.name for option in each for old in option.deprecated_opts)
+    # Of the plugins of keystoneauth1.
+    found["keystone_authtoken"] |= {
+        *("auth_url", "username", "password", "project_name", "user_domain_name"),
+        *("project_domain_name", "user_domain_id", "project_domain_id"),
+    }
+    return found
+
+
+def _shell(text: str) -> Iterator[str]:
+    yield from shell_commands.errors(text)
+
+
+def _console(text: str) -> Iterator[str]:
+    """Check the commands, which follow a prompt."""
+    yield from _shell("\n".join(re.findall(r"^[$#] (.*)$", text, re.M)))
+
+
+_CHECKS: dict[str, Callable[[str], Iterator[str]]] = {
+    "bash": _shell,
+    "console": _console,
+    "http request": _nothing,
+    "http response": _nothing,
+    "ini": _ini,
+    "json": _json,
+    "python": _python,
+    "sh": _shell,
+    "shell": _shell,
+    "text": _nothing,
+    "yaml": _yaml,
+}

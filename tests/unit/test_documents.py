@@ -1,0 +1,99 @@
+"""Links between documents have targets, and code blocks are valid."""
+
+import pathlib
+
+import pytest
+
+from tests.unit import code_blocks, documents
+
+# Pages whose code blocks have languages: an indented block has none.
+FENCED = [
+    page
+    for page in documents.pages()
+    if documents.name(page).partition("/")[0] not in {"api-ref", "CHANGELOG.md"}
+]
+# Except the first two commands of the README, for programs that read it.
+INDENTED = ["scripts/quickstart\n", "scripts/test\n"]
+
+
+@pytest.mark.parametrize("page", documents.pages(), ids=documents.name)
+def test_links_have_targets(page: pathlib.Path) -> None:
+    assert not list(broken_links(page))
+
+
+def broken_links(page: pathlib.Path) -> list[str]:
+    broken = []
+    for target in documents.links(page):
+        path, _, anchor = target.partition("#")
+        found = (page.parent / path).resolve() if path else page
+        if target.startswith("https:"):
+            continue
+        if not found.is_file() or (anchor and anchor not in documents.anchors(found)):
+            broken.append(target)
+    return broken
+
+
+@pytest.mark.parametrize("page", FENCED, ids=documents.name)
+def test_code_blocks_have_a_language(page: pathlib.Path) -> None:
+    indented = [block.text for block in documents.blocks(page) if not block.language]
+
+    assert indented == (INDENTED if documents.name(page) == "README.md" else [])
+
+
+@pytest.mark.parametrize("page", documents.pages(), ids=documents.name)
+def test_code_blocks_are_valid(page: pathlib.Path) -> None:
+    wrong = [
+        f"{block.place}: {error}"
+        for block in documents.blocks(page)
+        if block.language
+        for error in code_blocks.errors(block.language, block.text)
+    ]
+
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "error"),
+    [
+        ("json", "{", "Expecting property name"),
+        ("yaml", "a: [", "expected the node content"),
+        ("python", "def", "invalid syntax"),
+        ("ini", "[api]\nauth_strateg = token\n", "[api] has no option auth_strateg"),
+        ("ini", "[apis]\n", "there is no section apis"),
+        ("ini", "a", "no section headers"),
+        ("klingon", "", "no check for blocks of 'klingon'"),
+        ("sh", "if", "syntax error"),
+        ("sh", "placment show", "unknown command placment"),
+        ("sh", "placement shew", "placement has no command shew"),
+        ("sh", "A=1 placement claim VCPU=1 --from", "requires an argument"),
+        ("sh", "x | placement show --hots 3", "No such option"),
+        ("sh", 'echo "$(placement holds lost)"', "holds has no command lost"),
+        ("sh", "placement cordon", "is missing"),
+        ("sh", "placement place VCPU=1 --policy best", "is not one of"),
+        ("sh", "placement release a b", "unexpected arguments"),
+        ("sh", "placement-manage db sink", "invalid choice: 'sink'"),
+        ("sh", "placement-manage db audit --fixed", "unrecognized arguments"),
+        ("sh", "placement-status check", "invalid choice: 'check'"),
+        ("sh", "scripts/tests", "is not a program of the repository"),
+        ("sh", "tox -e dogs", "no environment"),
+        ("sh", "pip install '.[mysqll]'", "there is no extra mysqll"),
+        ("sh", "python -m tests.stress.nothing", "there is no module"),
+        ("console", "$ placement shew\noutput\n", "placement has no command shew"),
+    ],
+)
+def test_an_invalid_block_is_found(language: str, text: str, error: str) -> None:
+    assert error in "\n".join(code_blocks.errors(language, text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "placement serve &\nplacement --wait 30 show  # waits\n",
+        "cat > a.conf <<'EOF'\n[some] text\nEOF\nplacement-manage db sync\n",
+        "PLACEMENT_STATE_DIR=/srv/a placement serve --bind 127.0.0.1:0 > log 2>&1 &",
+        "for host in a b; do placement cordon $host --reason 'it is old'; done",
+        "placement-manage --config-file a.conf db audit --fix || echo failed",
+    ],
+)
+def test_a_valid_script_is_accepted(text: str) -> None:
+    assert not list(code_blocks.errors("sh", text))
