@@ -9,7 +9,11 @@ OPTIONS = [
         "auth_strategy",
         default="keystone",
         choices=[
-            ("keystone", "keystonemiddleware verifies tokens."),
+            (
+                "keystone",
+                "keystonemiddleware verifies tokens (extra keystone), as configured in "
+                "[keystone_authtoken].",
+            ),
             (
                 "token",
                 "One generated administrator token, for a service with one user "

@@ -9,7 +9,8 @@ OPTIONS = [
         "connection",
         secret=True,
         help="SQLAlchemy URL of the database: sqlite:///, postgresql+psycopg2:// or "
-        "mysql+pymysql://. Required.",
+        "mysql+pymysql://. Required. sqlite:// is a database in memory, for tests: "
+        "each worker has its own, which is lost when it exits.",
     ),
     cfg.StrOpt(
         "connection_parameters",
@@ -35,7 +36,9 @@ OPTIONS = [
     cfg.StrOpt(
         "mysql_sql_mode",
         default="TRADITIONAL",
-        help="The sql_mode of every MariaDB session. Empty: that of the server.",
+        help="The sql_mode of every MariaDB session. Empty: that of the server. "
+        "NO_AUTO_VALUE_ON_ZERO is added, and modes that change the meaning of "
+        "statements, such as ANSI and ORACLE, are removed.",
     ),
     cfg.IntOpt(
         "connection_recycle_time",
@@ -45,14 +48,14 @@ OPTIONS = [
     ),
     cfg.IntOpt(
         "max_pool_size",
-        help="Number of connections that a worker keeps open; 0: no limit. Not set: "
-        "the default of SQLAlchemy or, if max_overflow is not set either, the sum of "
-        "both defaults.",
+        help="Number of connections that a worker keeps open; 0: no limit. It should "
+        "be at least the number of its threads. Not set: the default of SQLAlchemy "
+        "(5) or, if max_overflow is not set either, the sum of both defaults (15).",
     ),
     cfg.IntOpt(
         "max_overflow",
         help="Number of connections that a worker may open in addition to "
-        "max_pool_size. Not set: the default of SQLAlchemy.",
+        "max_pool_size. Not set: the default of SQLAlchemy (10).",
     ),
     cfg.IntOpt(
         "pool_timeout",
@@ -63,7 +66,7 @@ OPTIONS = [
         "max_retries",
         default=10,
         help="Number of retries if the database cannot be reached at start. -1: no "
-        "limit.",
+        "limit. Each failure is logged as a warning.",
     ),
     cfg.IntOpt(
         "retry_interval",

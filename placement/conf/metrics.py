@@ -31,6 +31,6 @@ OPTIONS = [
         help="Path of a file with the requests, such as flavors, whose capacity "
         "/metrics/providers shows. A line is a name, white space, and a query of GET "
         "/allocation_candidates, such as 'm1.large resources=VCPU:4,MEMORY_MB:8192'; "
-        "lines that begin with # are comments. Read at start.",
+        "lines that begin with # are comments. At most 200 requests. Read at start.",
     ),
 ]

@@ -39,7 +39,8 @@ OPTIONS = [
         help="Maximum seconds for combining groups, and for waiting for the database, "
         "in one search. A search that exceeds it is refused with 400. The database "
         "cancels statements of searches and of lists of providers after that time, "
-        "even if the client is gone.",
+        "even if the client is gone. A lower limit of the database, statement_timeout "
+        "or max_statement_time, takes precedence.",
     ),
     cfg.IntOpt(
         "search_cache_megabytes",

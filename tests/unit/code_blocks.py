@@ -4,13 +4,16 @@ import configparser
 import functools
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import yaml
 from oslo_config import generator
 
-from tests.unit import shell_commands
+from tests.unit import documents, shell_commands
 
+_SHELLS = {"bash", "sh"}
+# Lines after a prompt, and those that continue them.
+_TYPED = re.compile(r"^\$ .*\n(?:> .*\n)*", re.M)
 # Sections of the files of other programs, such as systemd.
 _FOREIGN_SECTIONS = {
     *("Install", "Service", "Socket", "Unit"),
@@ -18,13 +21,17 @@ _FOREIGN_SECTIONS = {
 }
 
 
-def errors(language: str, text: str) -> Iterator[str]:
-    """Yield what is wrong with a block, also that nothing checks its language."""
-    check = _CHECKS.get(language)
-    if check is None:
-        yield f"no check for blocks of {language!r}"
+def errors(block: documents.Block, functions: Collection[str] = ()) -> Iterator[str]:
+    """Yield what is wrong with a block, also that nothing checks its language.
+
+    ``functions`` are those that its commands can call.
+    """
+    if block.language in {"console", *_SHELLS}:
+        yield from shell_commands.errors(script(block), functions)
+    elif block.language in _CHECKS:
+        yield from _CHECKS[block.language](block.text)
     else:
-        yield from check(text)
+        yield f"no check for blocks of {block.language!r}"
 
 
 def _nothing(text: str) -> Iterator[str]:
@@ -88,25 +95,19 @@ def options() -> dict[str, set[str]]:
     return found
 
 
-def _shell(text: str) -> Iterator[str]:
-    yield from shell_commands.errors(text)
+def script(block: documents.Block) -> str:
+    """Return the commands of a block, without prompts and what they print."""
+    if block.language == "console":
+        return re.sub("^[$>] ", "", "".join(_TYPED.findall(block.text)), flags=re.M)
+    return block.text if block.language in _SHELLS else ""
 
 
-def _console(text: str) -> Iterator[str]:
-    """Check the commands, which follow a prompt."""
-    yield from _shell("\n".join(re.findall(r"^[$#] (.*)$", text, re.M)))
-
-
-_CHECKS: dict[str, Callable[[str], Iterator[str]]] = {
-    "bash": _shell,
-    "console": _console,
+_CHECKS: dict[str | None, Callable[[str], Iterator[str]]] = {
     "http request": _nothing,
     "http response": _nothing,
     "ini": _ini,
     "json": _json,
     "python": _python,
-    "sh": _shell,
-    "shell": _shell,
     "text": _nothing,
     "yaml": _yaml,
 }

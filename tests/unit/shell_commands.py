@@ -13,7 +13,7 @@ import subprocess
 import tomllib
 import types
 import typing
-from collections.abc import Iterator, Sized
+from collections.abc import Collection, Iterator, Sized
 
 import click
 
@@ -24,20 +24,27 @@ from tests.unit import documents
 _PROJECT = tomllib.loads((documents.ROOT / "pyproject.toml").read_text())["project"]
 _EXTRAS = _PROJECT["optional-dependencies"].keys()
 
-# Programs of other projects.
+# Programs of other projects, and of the shell.
 PROGRAMS = {
-    *("apt-get", "cat", "cd", "chmod", "chown", "cp", "createdb", "createuser", "curl"),
-    *("dropdb", "echo", "export", "git", "grep", "gunicorn", "helm", "install", "jq"),
-    *("journalctl", "kill", "kubectl", "ls", "mariadb", "mariadb-dump", "mkdir"),
-    *("mkdocs", "mv", "openssl", "openstack", "oslo-config-generator"),
-    *("oslopolicy-sample-generator", "pg_basebackup", "pg_dump", "pg_restore", "pip"),
-    *("podman", "docker", "promtool", "psql", "python", "python3", "rm", "set"),
-    *("sleep", "sqlite3", "systemctl", "tail", "tar", "tox", "unset", "useradd"),
-    *("uuidgen", "uwsgi", "wait"),
+    *(".", "a2enmod", "a2ensite", "apachectl", "apt-get", "awk", "base64", "cat"),
+    *("cd", "chgrp", "chmod", "chown", "cp", "createdb", "createuser", "curl"),
+    *("cut", "date", "diff", "docker", "dropdb", "echo", "env", "exit", "export"),
+    *("find", "git", "grep", "gunicorn", "haproxy", "head", "helm", "id", "initdb"),
+    *("install", "journalctl", "jq", "kill", "kubectl", "less", "ln", "ls"),
+    *("mariadb", "mariadb-backup", "mariadb-dump", "mkdir", "mkdocs", "mktemp"),
+    *("mv", "nginx", "nohup", "openssl", "openstack", "oslo-config-generator"),
+    *("oslopolicy-sample-generator", "pg_basebackup", "pg_ctl", "pg_dump"),
+    *("pg_restore", "pgbouncer", "pip", "podman", "printf", "prometheus"),
+    *("promtool", "ps", "psql", "python", "python3", "read", "rm", "runuser"),
+    *("sed", "set", "sleep", "sort", "source", "sqlite3", "ss", "ssh", "stat"),
+    *("systemctl", "systemd-analyze", "tail", "tar", "tee", "test", "timeout"),
+    *("touch", "true", "umask", "uniq", "unset", "useradd", "uuidgen", "uwsgi"),
+    *("wait", "wc", "xargs"),
 }
 _KEYWORDS = {"!", "do", "done", "else", "exec", "fi", "if", "sudo", "then", "time"}
 _KEYWORDS |= {"until", "while", "{", "}"}
-_ENDS_COMMAND = re.compile(r"[();|&]+")
+_ENDS_COMMAND = re.compile(r"[();|&\n]+")
+_FUNCTION = re.compile(r"^\s*(\w+)\(\) \{", re.M)
 _REDIRECTION = re.compile(r"[<>&]*[<>]+[&|]*")
 _ASSIGNMENT = re.compile(r"\w+=")
 _HERE_DOCUMENT = re.compile(r"(<<-?\s*['\"]?(\w+)['\"]?.*?)\n.*?^\s*\2$", re.M | re.S)
@@ -45,8 +52,16 @@ _SUBSTITUTION = re.compile(r"\$\(([^()]*)\)")
 _COMMENT = re.compile(r"(?:^|\s)#.*$", re.M)
 
 
-def errors(text: str) -> Iterator[str]:
-    """Yield what is wrong with the commands of a shell script."""
+def functions(text: str) -> set[str]:
+    """Return the names of the functions that a script defines."""
+    return set(_FUNCTION.findall(text))
+
+
+def errors(text: str, defined: Collection[str] = ()) -> Iterator[str]:
+    """Yield what is wrong with the commands of a shell script.
+
+    ``defined`` are the functions that it can call.
+    """
     checked = subprocess.run(
         ["bash", "-n"], input=text, capture_output=True, text=True, check=False
     )
@@ -54,7 +69,8 @@ def errors(text: str) -> Iterator[str]:
         yield checked.stderr
         return
     for words in commands(text):
-        yield from _command_errors(words)
+        if words[0] not in defined:
+            yield from _command_errors(words)
 
 
 def commands(text: str) -> Iterator[list[str]]:
@@ -64,26 +80,26 @@ def commands(text: str) -> Iterator[list[str]]:
     while found := _SUBSTITUTION.search(text):
         yield from commands(found[1])
         text = f"{text[: found.start()]}SUBSTITUTED{text[found.end() :]}"
-    for line in text.splitlines():
-        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
-        lexer.commenters = ""
-        lexer.whitespace_split = True
-        words: list[str] = []
-        is_file = False
-        for token in lexer:
-            if _REDIRECTION.fullmatch(token):
-                # The number of a file descriptor precedes it.
-                if words and words[-1].isdigit():
-                    words.pop()
-                is_file = True
-            elif is_file:
-                is_file = False
-            elif _ENDS_COMMAND.fullmatch(token):
-                yield from _with_name(words)
-                words = []
-            else:
-                words.append(token)
-        yield from _with_name(words)
+    lexer = shlex.shlex(text, posix=True, punctuation_chars="();<>|&\n")
+    lexer.commenters = ""
+    lexer.whitespace = " \t"
+    lexer.whitespace_split = True
+    words: list[str] = []
+    is_file = False
+    for token in lexer:
+        if _REDIRECTION.fullmatch(token):
+            # The number of a file descriptor precedes it.
+            if words and words[-1].isdigit():
+                words.pop()
+            is_file = True
+        elif is_file:
+            is_file = False
+        elif _ENDS_COMMAND.fullmatch(token):
+            yield from _with_name(words)
+            words = []
+        else:
+            words.append(token)
+    yield from _with_name(words)
 
 
 def _with_name(words: list[str]) -> Iterator[list[str]]:

@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from tests.unit import code_blocks, documents
+from tests.unit import code_blocks, documents, shell_commands
 
 # Pages whose code blocks have languages: an indented block has none.
 FENCED = [
@@ -42,11 +42,13 @@ def test_code_blocks_have_a_language(page: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("page", documents.pages(), ids=documents.name)
 def test_code_blocks_are_valid(page: pathlib.Path) -> None:
+    blocks = [block for block in documents.blocks(page) if block.language]
+    scripts = "\n".join(map(code_blocks.script, blocks))
+    functions = shell_commands.functions(scripts)
     wrong = [
         f"{block.place}: {error}"
-        for block in documents.blocks(page)
-        if block.language
-        for error in code_blocks.errors(block.language, block.text)
+        for block in blocks
+        for error in code_blocks.errors(block, functions)
     ]
 
     assert not wrong, "\n".join(wrong)
@@ -79,10 +81,14 @@ def test_code_blocks_are_valid(page: pathlib.Path) -> None:
         ("sh", "pip install '.[mysqll]'", "there is no extra mysqll"),
         ("sh", "python -m tests.stress.nothing", "there is no module"),
         ("console", "$ placement shew\noutput\n", "placement has no command shew"),
+        ("console", "$ placement why \\\n>   --own a\n", "No such option '--own'"),
+        ("console", "$ lost a\n", "unknown command lost"),
     ],
 )
 def test_an_invalid_block_is_found(language: str, text: str, error: str) -> None:
-    assert error in "\n".join(code_blocks.errors(language, text))
+    block = documents.Block(documents.ROOT / "README.md", 1, language, text)
+
+    assert error in "\n".join(code_blocks.errors(block))
 
 
 @pytest.mark.parametrize(
@@ -91,9 +97,10 @@ def test_an_invalid_block_is_found(language: str, text: str, error: str) -> None
         "placement serve &\nplacement --wait 30 show  # waits\n",
         "cat > a.conf <<'EOF'\n[some] text\nEOF\nplacement-manage db sync\n",
         "PLACEMENT_STATE_DIR=/srv/a placement serve --bind 127.0.0.1:0 > log 2>&1 &",
+        "echo 'a\nb' | grep -v placement\n",
         "for host in a b; do placement cordon $host --reason 'it is old'; done",
         "placement-manage --config-file a.conf db audit --fix || echo failed",
     ],
 )
 def test_a_valid_script_is_accepted(text: str) -> None:
-    assert not list(code_blocks.errors("sh", text))
+    assert not list(shell_commands.errors(text))
