@@ -86,7 +86,8 @@ def options() -> str:
 
 
 def _options() -> collections.abc.Iterator[str]:
-    for group, found in conf.list_opts():
+    # [DEFAULT] has little that people set, so it comes last.
+    for group, found in sorted(conf.list_opts(), key=lambda each: each[0] == "DEFAULT"):
         name = group if isinstance(group, str) else group.name
         title = "" if isinstance(group, str) else f"{group.title}.\n"
         yield f"## [{name}]\n\n{title}"
