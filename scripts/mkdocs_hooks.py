@@ -10,6 +10,7 @@ import importlib
 import io
 import pathlib
 import re
+import warnings
 
 import click
 from mkdocs.config.defaults import MkDocsConfig
@@ -39,6 +40,10 @@ _COMMANDS = {
     "placement-status": ("", "upgrade", "upgrade check"),
 }
 _WIDTH = 80
+
+
+# A library that the commands import uses what Python 3.13 removes.
+warnings.filterwarnings("ignore", category=DeprecationWarning, module="webob")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
