@@ -63,7 +63,7 @@ def test_code_blocks_are_valid(page: pathlib.Path) -> None:
         ("ini", "[api]\nauth_strateg = token\n", "[api] has no option auth_strateg"),
         ("ini", "[apis]\n", "there is no section apis"),
         ("ini", "a", "no section headers"),
-        ("klingon", "", "no check for blocks of 'klingon'"),
+        ("nginx", "listen 80;", "no check for blocks of 'nginx'"),
         ("sh", "if", "syntax error"),
         ("sh", "placment show", "unknown command placment"),
         ("sh", "placement shew", "placement has no command shew"),
@@ -104,3 +104,10 @@ def test_an_invalid_block_is_found(language: str, text: str, error: str) -> None
 )
 def test_a_valid_script_is_accepted(text: str) -> None:
     assert not list(shell_commands.errors(text))
+
+
+def test_configuration_of_a_file_in_deploy_is_accepted() -> None:
+    line = (code_blocks.DEPLOY / "alerts.yaml").read_text().splitlines()[-1]
+    block = documents.Block(documents.ROOT / "README.md", 1, "promql", line.strip())
+
+    assert not list(code_blocks.errors(block))
