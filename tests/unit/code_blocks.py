@@ -62,6 +62,16 @@ def _python(text: str) -> Iterator[str]:
         yield str(wrong)
 
 
+def _nginx(text: str) -> Iterator[str]:
+    """Check that directives end, and that blocks do."""
+    lines = [line.partition("#")[0].strip() for line in text.splitlines()]
+    yield from (
+        f"not ended: {line}" for line in lines if line and line[-1] not in "{};"
+    )
+    if text.count("{") != text.count("}"):
+        yield "a block has no end"
+
+
 def _ini(text: str) -> Iterator[str]:
     """Accept options that exist, and the sections of other programs."""
     parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
@@ -120,6 +130,7 @@ _CHECKS: dict[str | None, Callable[[str], Iterator[str]]] = {
     "http response": _nothing,
     "ini": _ini,
     "json": _json,
+    "nginx": _nginx,
     "python": _python,
     "text": _nothing,
     "yaml": _yaml,
