@@ -4,6 +4,7 @@ The paths of the site are those of the repository, so a link between two Markdow
 works on a code host and in the site.
 """
 
+import argparse
 import collections.abc
 import contextlib
 import importlib
@@ -31,16 +32,7 @@ PATTERNS = (
 # Files with another path than in the repository, because they would be index.html.
 _DESTINATIONS = {"docs/index.md": "index.html", "README.md": "README.html"}
 
-# The commands that argparse parses. Those of click list their commands.
-_COMMANDS = {
-    "placement-manage": (
-        *("", "db", "db sync", "db version", "db stamp"),
-        *("db online_data_migrations", "db audit"),
-    ),
-    "placement-status": ("", "upgrade", "upgrade check"),
-}
 _WIDTH = 80
-
 
 # A library that the commands import uses what Python 3.13 removes.
 warnings.filterwarnings("ignore", category=DeprecationWarning, module="webob")
@@ -170,12 +162,24 @@ def program(name: str) -> str:
     """Return the help of a program and of each of its commands."""
     module = importlib.import_module(f"placement.cmd.{name.partition('-')[2]}")
     sections = []
-    for command in _COMMANDS[name]:
+    parser = argparse.ArgumentParser()
+    module._add_commands(parser.add_subparsers())
+    for command in ["", *_subcommands(parser)]:
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
             module.main([*command.split(), "--help"])
         sections.append(_section(f"{name} {command}".strip(), printed.getvalue()))
     return "\n".join(sections)
+
+
+def _subcommands(
+    parser: argparse.ArgumentParser, parent: str = ""
+) -> collections.abc.Iterator[str]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, each in action.choices.items():
+                yield f"{parent}{name}"
+                yield from _subcommands(each, f"{parent}{name} ")
 
 
 def _section(title: str, text: str) -> str:

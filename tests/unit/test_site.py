@@ -1,5 +1,6 @@
 """The documentation builds as a site, with the references made from the code."""
 
+import dataclasses
 import html.parser
 import os
 import pathlib
@@ -86,7 +87,15 @@ def test_the_client_reference_has_everything_public(site: pathlib.Path) -> None:
     shown = {each.rpartition(".")[2] for each in ids}
     methods = {name for name in dir(client.Client) if not name.startswith("_")}
 
+    fields = {
+        f"{name}.{field.name}"
+        for name in client.__all__
+        if dataclasses.is_dataclass(value := getattr(client, name))
+        for field in dataclasses.fields(value)
+    }
+
     assert {*client.__all__, *methods} - shown == set()
+    assert fields - {".".join(each.split(".")[-2:]) for each in ids} == set()
 
 
 def test_the_command_reference_has_every_command_and_option(site: pathlib.Path) -> None:
@@ -100,7 +109,7 @@ def test_the_command_reference_has_every_command_and_option(site: pathlib.Path) 
 
     assert missing == []
     assert {"placement-claim", "placement-consumers-audit"} <= page.ids
-    assert {"placement-manage-db-audit", "placement-status-upgrade-check"} <= page.ids
+    assert {"placement-manage-db-audit", "placement-status-upgrade"} <= page.ids
     assert "--max-count N" in page.text
 
 
