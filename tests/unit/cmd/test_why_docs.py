@@ -50,4 +50,4 @@ def test_the_line_of_the_log_is_what_the_page_shows(client, caplog):
     client.get_candidates_by_query("resources=VCPU:8&required=HW_CPU_X86_AVX2")
 
     (record,) = [each for each in caplog.records if "explain" in each.name]
-    assert f"    {record.getMessage()}\n" in TEXT
+    assert f"\n{record.getMessage()}\n" in TEXT
