@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterator
 
+import sqlglot
 import yaml
 from oslo_config import generator
 
@@ -72,6 +73,14 @@ def _nginx(text: str) -> Iterator[str]:
         yield "a block has no end"
 
 
+def _sql(text: str) -> Iterator[str]:
+    """Accept statements of PostgreSQL. Of ALTER, only the first word is known."""
+    try:
+        sqlglot.parse(text, dialect="postgres")
+    except sqlglot.ParseError as wrong:
+        yield str(wrong)
+
+
 def _ini(text: str) -> Iterator[str]:
     """Accept options that exist, and the sections of other programs."""
     parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
@@ -132,6 +141,7 @@ _CHECKS: dict[str | None, Callable[[str], Iterator[str]]] = {
     "json": _json,
     "nginx": _nginx,
     "python": _python,
+    "sql": _sql,
     "text": _nothing,
     "yaml": _yaml,
 }

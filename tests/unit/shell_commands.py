@@ -36,7 +36,7 @@ PROGRAMS = {
     *("oslopolicy-sample-generator", "pg_basebackup", "pg_ctl", "pg_dump"),
     *("pg_restore", "pgbouncer", "pip", "podman", "printf", "prometheus"),
     *("promtool", "ps", "psql", "python", "python3", "read", "rm", "runuser"),
-    *("sed", "set", "sleep", "sort", "source", "sqlite3", "ss", "ssh", "stat"),
+    *("sed", "set", "sleep", "socat", "sort", "source", "sqlite3", "ss", "ssh", "stat"),
     *("systemctl", "systemd-analyze", "tail", "tar", "tee", "test", "timeout"),
     *("touch", "true", "umask", "uniq", "unset", "useradd", "uuidgen", "uwsgi"),
     *("wait", "wc", "xargs"),

@@ -66,6 +66,7 @@ def test_code_blocks_are_valid(page: pathlib.Path) -> None:
         ("nginx", "listen 80\n", "not ended: listen 80"),
         ("nginx", "server {\n", "a block has no end"),
         ("apache", "Listen 80", "no check for blocks of 'apache'"),
+        ("sql", "SELECT pg_promote(;", "Expecting )"),
         ("sh", "if", "syntax error"),
         ("sh", "placment show", "unknown command placment"),
         ("sh", "placement shew", "placement has no command shew"),
