@@ -12,6 +12,7 @@ position that is compacted from the start, see ``mark_gap``.
 """
 
 import collections.abc
+import contextlib
 import itertools
 import operator
 import typing
@@ -103,7 +104,14 @@ def read(
 
 
 def last_position(context: "RequestContext") -> int:
-    """Return the last position; changes that are committed later come after it."""
+    """Return the last position, after giving one to every change so far.
+
+    Changes that are committed later come after it. Others may come after it, too, if
+    other readers give positions at the same time.
+    """
+    with contextlib.suppress(exception.ConcurrentUpdate):
+        while transaction.write(context, sequence) == BATCH_SIZE:
+            pass
 
     def read_last(conn: sa.Connection) -> int:
         return _Positions._make(conn.execute(_POSITIONS).one()).last

@@ -199,6 +199,18 @@ def test_the_sweep_assigns_positions_and_deletes_without_any_reader(
     assert followed(context, 10) == ([], 10)
 
 
+def test_the_last_position_comes_after_changes_that_had_none(
+    context: typing.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_feed, "BATCH_SIZE", 2)
+    add(context, *(f"consumer {number}" for number in range(5)))
+
+    assert change_feed.last_position(context) == 5
+
+    add(context, "later")
+    assert followed(context, 5) == ([(6, "later")], 6)
+
+
 def test_one_sweep_does_a_bounded_amount_of_work(
     context: typing.Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
