@@ -74,7 +74,7 @@ class Exchange:
         """
         return self._retry.run(
             lambda: self._send(method, path, body, version, accept, key),
-            functools.partial(retry.may_send_again, method if key is None else "GET"),
+            functools.partial(retry.may_send_again, method, has_key=key is not None),
         )
 
     def _send(

@@ -69,13 +69,19 @@ class Retry:
 NEVER = Retry(attempts=1)
 
 
-def may_send_again(method: str, failure: errors.ClientError) -> bool:
+def may_send_again(
+    method: str, failure: errors.ClientError, has_key: bool = False
+) -> bool:
     """Return whether the same request can be repeated safely and may succeed.
 
-    After a 503 that holds for reads, and for writes if nothing was changed. After a 409
-    it holds if the request lost a race to other writers or waits for an earlier one
-    with its key, but not if its generation is stale, because it would fail every time.
+    With an idempotency key that holds whenever a write may have taken effect: the
+    repetition gets the first answer. After a 503 it holds for reads, and for writes if
+    nothing was changed. After a 409 it holds if the request lost a race to other
+    writers or waits for an earlier one with its key, but not if its generation is
+    stale, because it would fail every time.
     """
+    if has_key and failure.is_outcome_unknown:
+        return True
     if failure.status == 503:
         return method in _READS or not failure.is_outcome_unknown
     if isinstance(failure, errors.KeyInProgress):

@@ -8,7 +8,7 @@ import pytest
 from placement import client as api
 from placement.client import Client, Inventories, Inventory, Retry, WSGITransport
 from tests.unit import in_process
-from tests.unit.client.scripted import NO_CONTENT, ScriptedServer
+from tests.unit.client.scripted import HANG_UP, NO_CONTENT, ScriptedServer
 
 PLACED = (
     b'{"claims":[{"consumer_uuid":"00000000-0000-0000-0000-000000000001",'
@@ -93,10 +93,19 @@ def test_a_key_lets_a_request_be_repeated(client, hosts):
         client.place(wanted())
 
 
-def test_a_client_that_retries_sends_the_same_key_again():
+# A list of responses is one connection, which then is closed.
+@pytest.mark.parametrize(
+    "lost",
+    [
+        [HANG_UP],
+        [b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"],
+        [b"HTTP/1.1 500 Failed\r\nContent-Length: 0\r\n\r\n"],
+    ],
+    ids=["no response", "503", "500"],
+)
+def test_a_client_that_retries_sends_the_same_key_again(lost):
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(PLACED), PLACED)
-    busy = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
-    with ScriptedServer([busy], [answer]) as server:
+    with ScriptedServer(lost, [answer]) as server:
         retrying = Client.connect(
             server.url, "token", retry=Retry(attempts=2, pause_seconds=0)
         )
