@@ -211,8 +211,10 @@ class _Process:
     """One client process, as its parent sees it."""
 
     def __init__(self, service: Service, clients: int, directory: str) -> None:
-        # A forked process would share the connections of this one.
-        context = multiprocessing.get_context("spawn")
+        # A process forked from this one would share its connections. The fork server
+        # has none, and has imported the service, which takes longer than most races.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__, "pytest"])
         self._pipe, other_end = context.Pipe()
         self._process: multiprocessing.process.BaseProcess = context.Process(
             target=_serve, args=(other_end, service, clients, directory), daemon=True
