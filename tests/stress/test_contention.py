@@ -11,8 +11,8 @@ from tests.functional import invariants
 from tests.servers import databases, isolation_levels
 from tests.stress import contended_claims, contention, last_of_limit, last_unit
 
-ROUNDS = int(os.environ.get("PLACEMENT_TEST_RACE_ROUNDS", "60"))
-CLAIMS = int(os.environ.get("PLACEMENT_TEST_CLAIMS", "1000"))
+ROUNDS = int(os.environ.get("PLACEMENT_TEST_RACE_ROUNDS", "30"))
+CLAIMS = int(os.environ.get("PLACEMENT_TEST_CLAIMS", "600"))
 SEED = 1
 
 

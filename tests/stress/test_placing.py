@@ -5,7 +5,7 @@ import os
 from tests.servers import databases, isolation_levels
 from tests.stress import contended_holds, contention, placing, placing_races
 
-ROUNDS = int(os.environ.get("PLACEMENT_TEST_RACE_ROUNDS", "4"))
+ROUNDS = int(os.environ.get("PLACEMENT_TEST_RACE_ROUNDS", "2"))
 DECISIONS = int(os.environ.get("PLACEMENT_TEST_DECISIONS", "200"))
 SEED = 1
 

@@ -21,7 +21,7 @@ from tests.unit.candidates.model import Inventory, Model, Provider
 from tests.unit.candidates.worlds import flat_cloud, nested_cloud
 
 # How many worlds are drawn; long runs ask for more.
-WORLDS = int(os.environ.get("PLACEMENT_WORLDS", "150"))
+WORLDS = int(os.environ.get("PLACEMENT_WORLDS", "50"))
 SEED = int(os.environ.get("PLACEMENT_SEED", "1"))
 
 SEEDS = st.integers(0, 2**63)
