@@ -1,5 +1,9 @@
-"""Load the fixtures for databases, and stop servers also when a run is terminated."""
+"""Load the fixtures for databases, and stop servers also when a run is terminated.
 
+Also exclude what has been loaded from garbage collections.
+"""
+
+import gc
 import signal
 
 import pytest
@@ -10,3 +14,9 @@ pytest_plugins = ("tests.servers.plugin",)
 def pytest_configure(config: pytest.Config) -> None:
     # Fixtures that start servers are then finalized, as they are after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    # Collections of garbage then pass over modules and tests, which live until the end.
+    gc.collect()
+    gc.freeze()

@@ -38,14 +38,7 @@ def application(
     PathNotFound, MethodNotAllowed, the failures of ``body.check_headers``, of the
     checks, and of the handler.
     """
-    # The rules have no methods: ``paths`` says whether a path or only a method is
-    # missing.
-    rules = [
-        routing.Rule(path.replace("{", "<").replace("}", ">"), endpoint=path)
-        for path in paths
-    ]
-    # Do not redirect to a path without empty segments.
-    adapter = routing.Map(rules, merge_slashes=False).bind("placement")
+    adapter = _url_map(tuple(paths)).bind("placement")
 
     def serve(
         environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -59,6 +52,19 @@ def application(
         return parts if reply.after is None else Afterwards(parts, reply.after)
 
     return serve
+
+
+@functools.cache
+def _url_map(paths: tuple[str, ...]) -> routing.Map:
+    """Return the rules of the paths, which take milliseconds to compile."""
+    # The rules have no methods: the application knows whether a path or only a method
+    # is missing.
+    rules = [
+        routing.Rule(path.replace("{", "<").replace("}", ">"), endpoint=path)
+        for path in paths
+    ]
+    # Do not redirect to a path without empty segments.
+    return routing.Map(rules, merge_slashes=False)
 
 
 def _find(

@@ -13,13 +13,14 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from placement.cmd import audit
+from placement.cmd import audit, manage
 from placement.conf.settings import DatabaseSettings, PlacementSettings
 from placement.db import engine as engines
 from placement.db import migrations
 from tests.functional import invariants
 from tests.servers import configuration, peer, programs, server, virtualenvs
 from tests.servers.plugin import skip_missing
+from tests.unit.cmd import operators
 
 NEWEST = "1.39"
 # 1.37 is the last version without consumer types.
@@ -234,12 +235,20 @@ class Place:
         ):
             yield Api(http)
 
-    def manage(self, *command: str) -> str:
-        """Run our ``placement-manage db``. Raises RuntimeError if it fails."""
-        return self._manage(programs.THIS, *command)
+    def manage(self, *command: str) -> None:
+        """Run our ``placement-manage db`` in this process; it must succeed."""
+        path = str(self._directory / "placement.conf")
+        with operators.restored_logging():
+            assert manage.main(["--config-file", path, "db", *command]) == manage.DONE
 
-    def their_manage(self, *command: str) -> str:
-        return self._manage(self._their_python, *command)
+    def their_manage(self, *command: str) -> None:
+        """Run their ``placement-manage db``. Raises RuntimeError if it fails."""
+        programs.run(
+            self._directory,
+            self._their_python.with_name("placement-manage"),
+            *("--config-file", self._directory / "placement.conf", "db"),
+            *command,
+        )
 
     def audit(self) -> int:
         """Audit in this process, and print the findings; return the exit status."""
@@ -266,14 +275,6 @@ class Place:
             yield engine
         finally:
             engine.dispose()
-
-    def _manage(self, python: pathlib.Path, *command: str) -> str:
-        return programs.run(
-            self._directory,
-            python.with_name("placement-manage"),
-            *("--config-file", self._directory / "placement.conf", "db"),
-            *command,
-        )
 
 
 @pytest.fixture

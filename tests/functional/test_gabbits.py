@@ -1,14 +1,18 @@
-"""Run every story of ``gabbits/`` on every database."""
+"""Run every story of ``gabbits/`` on every database, and explain empty searches."""
 
+import functools
 import json
 import pathlib
 import unittest
+from unittest import mock
 
 import httpx
+import jsonpath_ng.ext
 import pytest
 from gabbi import case, handlers, suitemaker, utils
 
 from tests.functional import fixtures, invariants
+from tests.functional.explaining import Explaining
 from tests.servers import server
 
 DIRECTORY = pathlib.Path(__file__).with_name("gabbits")
@@ -16,6 +20,8 @@ STORIES = sorted(DIRECTORY.glob("*.yaml"))
 HOST = "placement.example.com"
 # The maximum number of characters of a response body in a failure message.
 MAX_SHOWN = 2000
+# Each call of its own builds a parser, which takes milliseconds.
+_parsed = functools.cache(jsonpath_ng.ext.parse)
 HEADERS = {
     "x-auth-token": "admin",
     "x-roles": "admin,service",
@@ -29,9 +35,12 @@ def test_story(path: pathlib.Path, database_url: str) -> None:
     wanted = fixtures.merged(story.get("fixtures", []))
     with server.in_process(database_url, wanted.options, wanted.policy) as application:
         prepare(application, wanted)
-        failed = steps_that_fail(application, path.stem, story)
+        explaining = Explaining(application)
+        failed = steps_that_fail(explaining, path.stem, story)
 
     assert not failed, "\n\n".join(failed)
+    # Every search that found nothing has a cause.
+    explaining.require_causes()
     assert not invariants.violations(database_url)
 
 
@@ -65,7 +74,8 @@ def steps_that_fail(
         handlers=[handler() for handler in handlers.RESPONSE_HANDLERS],
     )
     result = unittest.TestResult()
-    suite.run(result)
+    with mock.patch.object(jsonpath_ng.ext, "parse", _parsed):
+        suite.run(result)
     failed = [*result.failures, *result.errors]
     texts = [describe(step, trace) for step, trace in failed]
     texts += [

@@ -34,7 +34,7 @@ from tests.stress import (
 
 pytestmark = pytest.mark.cluster
 
-ROUNDS = int(os.environ.get("PLACEMENT_TEST_CLUSTER_ROUNDS", "50"))
+ROUNDS = int(os.environ.get("PLACEMENT_TEST_CLUSTER_ROUNDS", "20"))
 LAGGING_ROUNDS = 5
 BACKLOG_ROWS = 50_000
 SECONDS = 90
@@ -119,7 +119,7 @@ def test_placing_on_different_nodes_breaks_no_group_key_limit_hold_or_state(
     services = contention.in_process_services(urls)
 
     kinds = list(placing_races.KINDS)
-    for figures in placing.run(services, urls[0], kinds, ROUNDS // 20, seed=1):
+    for figures in placing.run(services, urls[0], kinds, ROUNDS // 10, seed=1):
         assert not figures.violations, "\n".join([figures.kind, *figures.violations])
 
     assert sum(certification_failures(cluster)) > failures

@@ -12,6 +12,8 @@ import pytest
 
 from tests.servers import server
 
+pytestmark = pytest.mark.any_database
+
 GLOBAL_ID = "req-a0b4d1c8-6a0e-4d0b-9c1e-0d4f6f1a7b01"
 FORMAT = (
     "%(levelname)s %(name)s [%(request_id)s|%(global_request_id)s|%(user)s|"

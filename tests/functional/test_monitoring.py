@@ -130,12 +130,9 @@ scrape_configs:
 def prometheus(
     request: pytest.FixtureRequest,
     tmp_path: pathlib.Path,
-    database_kind: str,
     database_url: str,
 ) -> collections.abc.Iterator[str]:
     """Prometheus, which scrapes a running server; yields its URL."""
-    if database_kind != "sqlite":
-        pytest.skip("does not depend on the database")
     found = program(request, "prometheus")
     token = tmp_path / "token"
     token.write_text("secret\n")
@@ -157,6 +154,7 @@ def prometheus(
             yield url
 
 
+@pytest.mark.any_database
 def test_prometheus_scrapes_a_running_server(prometheus: str) -> None:
     wanted = [
         "placement_build_info",

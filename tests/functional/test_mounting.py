@@ -10,6 +10,8 @@ import webob
 
 from tests.servers import server
 
+pytestmark = pytest.mark.any_database
+
 PREFIX = "/cloud/placement"
 UUID = "a0b4d1c8-6a0e-4d0b-9c1e-0d4f6f1a7b01"
 PROVIDER = f"/resource_providers/{UUID}"

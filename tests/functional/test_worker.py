@@ -14,6 +14,8 @@ import pytest
 from placement.wsgi import worker
 from tests.servers import server
 
+pytestmark = pytest.mark.any_database
+
 SECONDS = 30
 THREADS = 2
 REQUEST = (

@@ -35,9 +35,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Repeat each test that uses ``database_kind`` on every kind of database."""
+    """Repeat each test that uses ``database_kind`` on every kind of database.
+
+    A test with the mark ``any_database`` does not depend on the kind, and runs on the
+    first one.
+    """
     if "database_kind" in metafunc.fixturenames:
-        metafunc.parametrize("database_kind", _kinds(metafunc.config), scope="session")
+        kinds = _kinds(metafunc.config)
+        if metafunc.definition.get_closest_marker("any_database"):
+            kinds = kinds[:1]
+        metafunc.parametrize("database_kind", kinds, scope="session")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -32,8 +32,8 @@ _NUMBER = "placement_faults_of"
 _Native = typing.Any
 _Run = collections.abc.Callable[[], object]
 
-# Every n-th step fails, starting at a different step for each fault. 1 takes minutes.
-STRIDE = int(os.environ.get("PLACEMENT_TEST_FAULTS_EVERY", "5"))
+# Every n-th step fails, starting at a different step for each fault. 1 takes long.
+STRIDE = int(os.environ.get("PLACEMENT_TEST_FAULTS_EVERY", "10"))
 
 # A lasting fault has the same effect from any step on.
 _STRIDE_OF_LASTING = max(5, STRIDE)

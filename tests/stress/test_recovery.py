@@ -16,7 +16,7 @@ ROUNDS = 3
 # For more kills run ``python -m tests.stress.crashes``. By kind of clients, the kills
 # of workers and of databases.
 KILLS: dict[type[crash_clients.Client], tuple[int, int]] = {
-    crash_clients.Client: (4, 2),
+    crash_clients.Client: (2, 1),
     placing_crash_clients.Client: (2, 1),
 }
 

@@ -23,7 +23,7 @@ from tests.servers import server, standby
 from tests.stress import crashes
 from tests.stress.crash_clients import VERSION
 
-FAILOVERS = int(os.environ.get("PLACEMENT_TEST_FAILOVERS", "3"))
+FAILOVERS = int(os.environ.get("PLACEMENT_TEST_FAILOVERS", "2"))
 
 # The units of a host that is contended.
 SCARCE = 10

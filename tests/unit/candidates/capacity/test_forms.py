@@ -1,5 +1,6 @@
 """Closed forms for one tree."""
 
+import functools
 import itertools
 
 import pytest
@@ -16,6 +17,7 @@ def equal_by_trying(slot_count, served, most):
         and all(taken <= limit for taken, limit in zip(way, most, strict=True))
     ]
 
+    @functools.cache
     def best(left):
         counts = [
             1 + best(tuple(a - b for a, b in zip(left, way, strict=True)))
