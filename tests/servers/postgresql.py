@@ -1,7 +1,9 @@
 """Run a private PostgreSQL cluster."""
 
+import atexit
 import collections.abc
 import contextlib
+import functools
 import os
 import pathlib
 import shutil
@@ -173,12 +175,13 @@ def following(
         yield made
 
 
+_Make = collections.abc.Callable[
+    [pathlib.Path, pathlib.Path, accounts.Account | None], None
+]
+
+
 @contextlib.contextmanager
-def _made(
-    make: collections.abc.Callable[
-        [pathlib.Path, pathlib.Path, accounts.Account | None], None
-    ],
-) -> collections.abc.Iterator[pathlib.Path]:
+def _made(make: _Make) -> collections.abc.Iterator[pathlib.Path]:
     """Yield a directory in which ``make`` has created the data directory."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix="placement-postgresql-"))
     account = accounts.for_server("postgres")
@@ -207,6 +210,23 @@ def _running_in(
 
 
 def _initialise(
+    _bin_directory: pathlib.Path,
+    directory: pathlib.Path,
+    account: accounts.Account | None,
+) -> None:
+    """Create a data directory: a copy, which is faster than to create another one."""
+    _make(directory, account, "cp", "--archive", _initialised(), directory / "data")
+
+
+@functools.cache
+def _initialised() -> pathlib.Path:
+    """Return the data directory to copy, which exists until the process ends."""
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(_made(_initdb)) / "data"
+
+
+def _initdb(
     bin_directory: pathlib.Path,
     directory: pathlib.Path,
     account: accounts.Account | None,
