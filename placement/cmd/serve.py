@@ -20,7 +20,7 @@ from placement.client import location
 from placement.cmd import atomic, failures, listener
 from placement.conf import find, log
 from placement.metrics import store
-from placement.wsgi import worker
+from placement.wsgi import gunicorn_log, worker
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -228,6 +228,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "graceful_timeout": _GRACE_SECONDS,
             # The service logs requests itself.
             "loglevel": "warning",
+            "logger_class": gunicorn_log.Logger,
             "proc_name": "placement",
             # Workers share the memory of the imported application.
             "preload_app": True,

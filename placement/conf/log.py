@@ -1,9 +1,11 @@
-"""Logging: the option ``log_options`` of [DEFAULT], and the setup of oslo.log."""
+"""Logging: our options of [DEFAULT], and the setup of oslo.log."""
+
+import logging
 
 from oslo_config import cfg
 from oslo_log import log
 
-from placement import exception
+from placement import exception, logs
 
 OPTIONS = [
     cfg.BoolOpt(
@@ -11,6 +13,15 @@ OPTIONS = [
         default=True,
         help="Log the values of all options at start, at level DEBUG, with secrets "
         "masked.",
+    ),
+    cfg.StrOpt(
+        "json_log_fields",
+        default="placement",
+        choices=[
+            ("placement", "The fields that docs/logs.md describes."),
+            ("oslo", "The fields of oslo.log, as other services of OpenStack write."),
+        ],
+        help="The fields of each line, with use_json = true.",
     ),
 ]
 
@@ -24,6 +35,14 @@ def setup(config: cfg.ConfigOpts) -> None:
         log.setup(config, "placement")
     except log.LogConfigError as wrong:
         raise exception.ConfigurationError(reason=wrong) from wrong
+    choose_form(config)
+    logs.format_handlers(logging.getLogger())
+
+
+def choose_form(config: cfg.ConfigOpts) -> None:
+    """Choose between JSON and text; a file of ``log_config_append`` has its own."""
+    is_ours = config.use_json and config.json_log_fields == "placement"
+    logs.choose(is_ours and not config.log_config_append)
 
 
 def setup_for_command(config: cfg.ConfigOpts) -> None:

@@ -1,10 +1,17 @@
 """One line in the log for every request."""
 
+import collections.abc
+import functools
 import logging
+import time
 import typing
 import urllib.parse
 
+from oslo_context import context as log_context
+from werkzeug.wsgi import ClosingIterator
+
 from placement.api.environ import VERSION
+from placement.logs import json_lines
 from placement.middleware import Headers, changing_headers
 
 if typing.TYPE_CHECKING:
@@ -21,7 +28,7 @@ _FORMAT = (
 
 
 def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
-    """Log each request when its response starts.
+    """Log each request when its response is complete.
 
     Operators' tools parse this format. The id of the request and the caller are in the
     oslo.log context.
@@ -32,25 +39,74 @@ def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
     ) -> typing.Any:
         if not LOG.isEnabledFor(logging.INFO):
             return app(environ, start_response)
-        uri = _uri(environ)
-
-        def log(status: str, headers: Headers) -> Headers:
-            LOG.info(
-                _FORMAT,
-                {
-                    "remote_addr": environ.get("REMOTE_ADDR", "-"),
-                    "method": environ["REQUEST_METHOD"],
-                    "uri": uri,
-                    "status": status.partition(" ")[0],
-                    "length": _length(headers),
-                    "version": environ.get(VERSION, "-"),
-                },
-            )
-            return headers
-
-        return app(environ, changing_headers(start_response, log))
+        request = _Request(environ)
+        parts = app(environ, changing_headers(start_response, request.start))
+        if isinstance(parts, list):
+            request.log(log_context.get_current())
+            return parts
+        return ClosingIterator(
+            request.counted(parts),
+            # The context of the thread may be another one at the end of a stream.
+            functools.partial(request.log, log_context.get_current()),
+        )
 
     return logged
+
+
+class _Request:
+    """What the line of a request shows."""
+
+    def __init__(self, environ: "WSGIEnvironment") -> None:
+        self._environ = environ
+        # Before applications that are mounted in this one change the path.
+        self._uri = _uri(environ)
+        self._began = time.perf_counter()
+        self._status = "-"
+        self._length: int | None = None
+
+    def start(self, status: str, headers: Headers) -> Headers:
+        """Note the status and the length of the response."""
+        self._status = status.partition(" ")[0]
+        self._length = _length(headers)
+        return headers
+
+    def counted(
+        self, parts: collections.abc.Iterable[bytes]
+    ) -> collections.abc.Iterator[bytes]:
+        """Yield ``parts`` and close them; their length replaces a missing one."""
+        length = 0
+        try:
+            for part in parts:
+                length += len(part)
+                yield part
+        finally:
+            if self._length is None:
+                self._length = length
+            close = getattr(parts, "close", None)
+            if close is not None:
+                close()
+
+    def log(self, context: log_context.RequestContext | None) -> None:
+        environ = self._environ
+        facts = {
+            "remote_addr": environ.get("REMOTE_ADDR", "-"),
+            "method": environ["REQUEST_METHOD"],
+            "uri": self._uri,
+            "status": self._status,
+            "length": "-" if self._length is None else self._length,
+            "version": environ.get(VERSION, "-"),
+        }
+        milliseconds = (time.perf_counter() - self._began) * 1000
+        more = json_lines.fields(
+            method=environ["REQUEST_METHOD"],
+            path=self._uri,
+            status=int(self._status) if self._status.isdecimal() else None,
+            duration_ms=round(milliseconds, 3),
+            bytes=self._length,
+            remote_address=environ.get("REMOTE_ADDR"),
+            microversion=environ.get(VERSION),
+        )
+        LOG.info(_FORMAT, facts, extra=more | ({"context": context} if context else {}))
 
 
 def _uri(environ: "WSGIEnvironment") -> str:
@@ -60,6 +116,7 @@ def _uri(environ: "WSGIEnvironment") -> str:
     return f"{uri}?{query}" if query else uri
 
 
-def _length(headers: Headers) -> str:
+def _length(headers: Headers) -> int | None:
     lengths = (value for key, value in headers if key.lower() == "content-length")
-    return next(lengths, "-")
+    length = next(lengths, "")
+    return int(length) if length.isdecimal() else None

@@ -13,6 +13,7 @@ A search may name hundreds of aggregates, so the request line may have 64 KiB. G
 allows 4,094 bytes by default and 8,190 at most.
 """
 
+import logging
 import select
 import signal
 import threading
@@ -26,8 +27,12 @@ from gunicorn.workers import gthread
 
 from placement.api import errors
 from placement.exception import PlacementError
+from placement.logs import json_lines
 from placement.middleware import request_id
 from placement.web import shutdown, threads
+from placement.wsgi import gunicorn_log
+
+LOG = logging.getLogger(__name__)
 
 # How long a thread waits for the next request before it returns the connection.
 WAIT_MS = 10
@@ -80,6 +85,11 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
         threads.count = self.cfg.threads
         super().init_process()
 
+    def load_wsgi(self) -> None:
+        """Load the application, and then log as it is configured."""
+        super().load_wsgi()
+        gunicorn_log.adopt(self.log)
+
     def handle_error(
         self, req: typing.Any, client: typing.Any, addr: typing.Any, exc: Exception
     ) -> None:
@@ -89,7 +99,14 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
             return
         status, text = _TOO_LONG[type(exc)]
         id_ = request_id.new()
-        self.log.warning("Request %s is refused with %s: %s", id_, status, exc)
+        # Not to gunicorn's log, which has no lines at INFO under "placement serve".
+        LOG.info(
+            "Request %s is refused with %s: %s",
+            id_,
+            status,
+            exc,
+            extra=json_lines.fields(request_id=id_, status=status),
+        )
         try:
             util.write_nonblock(client, _refusal(status, text, id_))
         except OSError:

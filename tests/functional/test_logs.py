@@ -5,12 +5,14 @@ import json
 import logging
 import pathlib
 import re
+import time
+import typing
 import urllib.error
 import urllib.request
 
 import pytest
 
-from tests.servers import server
+from tests.servers import databases, server, startup
 
 pytestmark = pytest.mark.any_database
 
@@ -90,8 +92,16 @@ def test_the_lines_of_a_request_have_its_context(
     assert "Logging error" not in log_file.read_text()
 
 
-def test_json_lines_have_the_context(database_url: str, log_file: pathlib.Path) -> None:
-    options = {"DEFAULT": {"log_file": log_file, "use_json": "true"}}
+def test_the_fields_of_oslo_log_can_be_chosen(
+    database_url: str, log_file: pathlib.Path
+) -> None:
+    options = {
+        "DEFAULT": {
+            "log_file": log_file,
+            "use_json": "true",
+            "json_log_fields": "oslo",
+        }
+    }
     with server.processes(database_url, workers=1, options=options) as place:
         log_file.write_text("")
         answer = ask(
@@ -109,3 +119,117 @@ def test_json_lines_have_the_context(database_url: str, log_file: pathlib.Path) 
     assert context["global_request_id"] == GLOBAL_ID
     assert (context["user"], context["project"]) == ("ann", "one")
     assert "ann:one" not in line
+
+
+def objects(path: pathlib.Path, logger: str) -> list[dict[str, typing.Any]]:
+    """Return the lines of a logger. Every line of the file must be an object."""
+    found = map(json.loads, path.read_bytes().split(b"\n")[:-1])
+    return [each for each in found if each["logger"] == logger]
+
+
+@pytest.fixture(scope="module")
+def json_place(
+    database_servers: collections.abc.Callable[[str], databases.Databases],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> collections.abc.Iterator[tuple[server.Server, pathlib.Path]]:
+    """A server with JSON logs and all logs of gunicorn, and the directory of these."""
+    directory = tmp_path_factory.mktemp("logs")
+    options = {"DEFAULT": {"log_file": directory / "service", "use_json": "true"}}
+    arguments = (
+        *("--access-logfile", str(directory / "access")),
+        *("--error-logfile", str(directory / "error")),
+        *("--logger-class", "placement.wsgi.gunicorn_log.Logger"),
+    )
+    with (
+        database_servers(databases.SQLITE).new() as url,
+        server.processes(url, workers=1, options=options, arguments=arguments) as place,
+    ):
+        yield place, directory
+
+
+def test_the_line_of_a_request_has_all_fields(
+    json_place: tuple[server.Server, pathlib.Path],
+) -> None:
+    place, directory = json_place
+    answer = ask(
+        place,
+        "/traits?name=in:A",
+        X_Auth_Token="ann:one",
+        X_Roles="admin",
+        OpenStack_API_Version="placement 1.39",
+        X_Openstack_Request_Id=GLOBAL_ID,
+    )
+    id_ = answer["x-openstack-request-id"]
+
+    (line,) = (
+        each
+        for each in objects(directory / "service", "placement.requestlog")
+        if each.get("request_id") == id_
+    )
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("time"))
+    assert line.pop("duration_ms") > 0
+    assert line.pop("process") > 0
+    length = int(answer["Content-Length"])
+    assert line == {
+        "level": "INFO",
+        "logger": "placement.requestlog",
+        "message": f'127.0.0.1 "GET /traits?name=in:A" status: 200 len: {length} '
+        "microversion: 1.39",
+        "request_id": id_,
+        "global_request_id": GLOBAL_ID,
+        "method": "GET",
+        "path": "/traits?name=in:A",
+        "status": 200,
+        "bytes": length,
+        "user_id": "ann",
+        "project_id": "one",
+        "remote_address": "127.0.0.1",
+        "microversion": "1.39",
+    }
+
+
+def test_the_access_log_of_gunicorn_has_the_same_fields(
+    json_place: tuple[server.Server, pathlib.Path],
+) -> None:
+    place, directory = json_place
+    answer = ask(
+        place,
+        "/traits?name=in:B%0Aline",
+        X_Auth_Token="admin",
+        X_Openstack_Request_Id=GLOBAL_ID,
+    )
+    id_ = answer["x-openstack-request-id"]
+    wait_until(lambda: id_ in (directory / "access").read_text())
+
+    (ours,) = (
+        each
+        for each in objects(directory / "service", "placement.requestlog")
+        if each.get("request_id") == id_
+    )
+    (line,) = (
+        each
+        for each in objects(directory / "access", "gunicorn.access")
+        if each.get("request_id") == id_
+    )
+    same = ("global_request_id", "method", "path", "status", "bytes", "remote_address")
+    assert {name: line[name] for name in same} == {name: ours[name] for name in same}
+    assert line["duration_ms"] > 0
+
+
+def test_a_request_that_gunicorn_refuses_is_logged_below_warning(
+    json_place: tuple[server.Server, pathlib.Path],
+) -> None:
+    place, directory = json_place
+    answer = ask(place, f"/traits?name=in:{'A' * 70_000}", X_Auth_Token="admin")
+
+    (line,) = objects(directory / "service", "placement.wsgi.worker")
+    assert line["request_id"] == answer["x-openstack-request-id"]
+    assert (line["level"], line["status"]) == ("INFO", 414)
+    assert objects(directory / "error", "gunicorn.error")
+
+
+def wait_until(is_true: collections.abc.Callable[[], bool]) -> None:
+    deadline = time.monotonic() + startup.SECONDS
+    while not is_true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

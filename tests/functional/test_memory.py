@@ -38,7 +38,7 @@ def test_concurrent_claims_stop_at_the_capacity(url: str) -> None:
 
 
 def test_a_forked_worker_shows_what_it_has_stored() -> None:
-    with server.processes("sqlite://", workers=1, preload=True) as running:
+    with server.processes("sqlite://", workers=1, arguments=("--preload",)) as running:
         api = client.Client.connect(running.url, "admin")
         api.create_provider("host")
 

@@ -52,13 +52,13 @@ def processes(
     policy: configuration.Policy | None = None,
     python: pathlib.Path = programs.THIS,
     prefix: str = "",
-    preload: bool = False,
+    arguments: collections.abc.Sequence[str] = (),
 ) -> collections.abc.Iterator[Server]:
     """Run the service under gunicorn until the block ends.
 
     ``python`` is the interpreter of the virtual environment to serve from;
-    ``prefix`` is the path to mount the service at, such as ``/placement``. With
-    ``preload`` workers are forked from a master that has built the application.
+    ``prefix`` is the path to mount the service at, such as ``/placement``.
+    ``arguments`` are further ones of gunicorn, such as ``--preload``.
 
     Raises RuntimeError with the log of the server if it does not become ready.
     """
@@ -68,7 +68,7 @@ def processes(
         port = ports.free_port()
         url = f"http://{ports.HOST}:{port}{prefix}"
         command = _command(python, port, workers, threads)
-        command += ["--preload"] if preload else []
+        command += arguments
         # gunicorn takes the mount point from the environment.
         environment = programs.environment(config_dir) | {"SCRIPT_NAME": prefix}
         with listening(command, config_dir, environment, url) as pid:

@@ -257,7 +257,10 @@ def run_on(
     """
     begun = time.monotonic()
     with server.processes(
-        database.url, workers=WORKERS, options=options, preload=preload
+        database.url,
+        workers=WORKERS,
+        options=options,
+        arguments=("--preload",) if preload else (),
     ) as service:
         _create_providers(service.url, clients)
         load = _Run(database, service, seed, clients)

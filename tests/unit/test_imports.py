@@ -36,6 +36,7 @@ LAYERS = (
         "placement.distribution",
         "placement.exception",
         "placement.excerpt",
+        "placement.logs",
         "placement.metrics",
         "placement.policies",
         "placement.policy",
