@@ -10,6 +10,7 @@ import functools
 import typing
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from placement.db import batch, tables
 from placement.db.batch import Step
@@ -79,21 +80,31 @@ def is_one_of(
     return sa.false() if places == [] else column.in_(places)
 
 
-def insert(table: sa.Table, rows: list[dict[str, typing.Any]]) -> Step:
-    """Return the step that inserts rows with the same columns, created now."""
+def insert(
+    table: sa.Table, rows: list[dict[str, typing.Any]], skips_existing: bool = False
+) -> Step:
+    """Return the step that inserts rows with the same columns, created now.
+
+    ``skips_existing``, on PostgreSQL: without rows whose unique key exists.
+    """
     if len(rows) > _ROWS_MAX:
-        return Step(sa.insert(table), rows, is_fixed=False)
+        many = sa.insert(table)
+        if skips_existing:
+            many = postgresql.insert(table).on_conflict_do_nothing()
+        return Step(many, rows, is_fixed=False)
     parameters = {
         f"{column}_{place}": value
         for place, row in enumerate(rows)
         for column, value in row.items()
     }
-    statement = _insert(table, tuple(rows[0]), len(rows))
+    statement = _insert(table, tuple(rows[0]), len(rows), skips_existing)
     return Step(statement, parameters | {"now": tables.utcnow()})
 
 
 @functools.lru_cache(maxsize=256)
-def _insert(table: sa.Table, columns: tuple[str, ...], count: int) -> sa.TextClause:
+def _insert(
+    table: sa.Table, columns: tuple[str, ...], count: int, skips_existing: bool
+) -> sa.TextClause:
     # As text: SQLAlchemy does not cache the compiled form of an INSERT of many rows.
     rows = [
         ", ".join((":now", *(f":{name}_{place}" for name in columns)))
@@ -101,7 +112,8 @@ def _insert(table: sa.Table, columns: tuple[str, ...], count: int) -> sa.TextCla
     ]
     names = ", ".join(("created_at", *columns))
     values = "), (".join(rows)
-    statement = sa.text(f"INSERT INTO {table.name} ({names}) VALUES ({values})")
+    end = " ON CONFLICT DO NOTHING" if skips_existing else ""
+    statement = sa.text(f"INSERT INTO {table.name} ({names}) VALUES ({values}){end}")
     return statement.bindparams(sa.bindparam("now", type_=sa.DateTime()))
 
 

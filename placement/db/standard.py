@@ -6,7 +6,7 @@ import typing
 import os_traits
 import sqlalchemy as sa
 
-from placement.db import conflicts, names, tables
+from placement.db import conflicts, names, tables, unique
 from placement.db import engine as engines
 
 # Processes that start at the same time insert the same names; those that fail find
@@ -29,7 +29,7 @@ def ensure(engine: sa.Engine) -> None:
             with engine.connect() as fresh:
                 conn = engines.for_writing(fresh)
                 for table, rows in _missing(conn):
-                    conn.execute(sa.insert(table), rows)
+                    conn.execute(unique.insert(conn, table), rows)
                 names.advance_revision(conn)
                 conn.commit()
                 return

@@ -9,7 +9,7 @@ import collections.abc
 import sqlalchemy as sa
 
 from placement import uuids
-from placement.db import batch, lists, tables
+from placement.db import batch, lists, tables, unique
 from placement.objects.association import Associations
 from placement.objects.resource_provider import ProviderChildren, ResourceProvider
 
@@ -109,11 +109,12 @@ def _create_missing(
 ) -> bool:
     """Create the aggregates that are not ``known``; return whether there are any.
 
-    If two writers create the same one, one breaks the unique key and is retried.
+    One that another transaction creates at the same time is left to it, or, depending
+    on the database, breaks the unique key and is retried.
     """
     rows = [{"uuid": uuid} for uuid in sorted(uuids) if uuid not in known]
     if rows:
-        batch.run(conn, [lists.insert(_aggregates, rows)])
+        batch.run(conn, [lists.insert(_aggregates, rows, unique.skips_existing(conn))])
     return bool(rows)
 
 

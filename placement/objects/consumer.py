@@ -8,7 +8,7 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import batch, lists, tables
+from placement.db import batch, lists, tables, unique
 from placement.db.batch import Step
 from placement.objects import limit_statements
 
@@ -225,7 +225,9 @@ def ensure_owners(
             if names:
                 column = _name_column(table).name
                 rows = [{column: name} for name in names]
-                batch.run(conn, [lists.insert(table, rows)])
+                batch.run(
+                    conn, [lists.insert(table, rows, unique.skips_existing(conn))]
+                )
         ids = look_up(conn, (), wanted).owner_ids
     return {
         owner: OwnerIds(

@@ -16,7 +16,7 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import revision, tables, transaction
+from placement.db import revision, tables, transaction, unique
 
 if typing.TYPE_CHECKING:
     from placement.context import RequestContext
@@ -146,16 +146,16 @@ def lock(conn: sa.Connection, request: GroupRequest) -> int:
     key = {"group_project": request.project_id, "group_name": request.name}
     if not conn.execute(_ADVANCE, key).rowcount:
         policy, most, aggregates = _definition(request)
-        # Of two writers that insert it, one breaks the unique key and is retried.
-        conn.execute(
-            sa.insert(_groups).values(
-                project_id=request.project_id,
-                name=request.name,
-                policy=policy,
-                max_per_host=most,
-                aggregates=aggregates,
-                revision=revision.first(),
-            )
+        # Of two writers that insert it, one is retried.
+        unique.insert_or_retry(
+            conn,
+            _groups,
+            project_id=request.project_id,
+            name=request.name,
+            policy=policy,
+            max_per_host=most,
+            aggregates=aggregates,
+            revision=revision.first(),
         )
     found = conn.execute(_FIND, key).one()
     group_id: int = found.id

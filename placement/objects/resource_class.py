@@ -7,7 +7,7 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception, excerpt
-from placement.db import locks, names, tables
+from placement.db import locks, names, tables, unique
 from placement.objects import change
 
 _classes = tables.resource_classes
@@ -64,7 +64,7 @@ def ensure(conn: sa.Connection, name: str) -> bool:
         return False
     newest = conn.scalar(sa.select(sa.func.max(_classes.c.id)))
     number = max((newest or 0) + 1, _FIRST_CUSTOM_ID)
-    conn.execute(sa.insert(_classes).values(id=number, name=name))
+    unique.insert_or_retry(conn, _classes, id=number, name=name)
     names.advance_revision(conn)
     return True
 

@@ -7,7 +7,7 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception
-from placement.db import batch, names, tables
+from placement.db import batch, names, tables, unique
 from placement.db.batch import Step
 from placement.objects import change, resource_provider
 from placement.objects.association import Associations
@@ -70,7 +70,7 @@ def ensure(conn: sa.Connection, name: str) -> tuple[Trait, bool]:
     try:
         return get_by_name(conn, name), False
     except exception.TraitNotFound:
-        conn.execute(sa.insert(_traits).values(name=name))
+        unique.insert_or_retry(conn, _traits, name=name)
         names.advance_revision(conn)
         return get_by_name(conn, name), True
 

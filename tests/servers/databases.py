@@ -115,6 +115,15 @@ class PostgresqlCluster(Databases):
     def url(self, name: str) -> str:
         return self._cluster.url(name)
 
+    @property
+    def log(self) -> pathlib.Path:
+        """The server's own log."""
+        return self._cluster.directory / "log"
+
+    def wait_until(self, condition: str) -> None:
+        """Wait until an SQL expression is true."""
+        self._cluster.wait_until(condition)
+
     def _create(self, name: str) -> None:
         self._cluster.execute(f"CREATE DATABASE {name}{self._options}")
 
