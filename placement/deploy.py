@@ -3,13 +3,14 @@
 import collections.abc
 import functools
 import logging
+import os
 import time
 import typing
 
 import sqlalchemy as sa
 from oslo_config import cfg
 
-from placement import exception, policy, sweeper
+from placement import exception, policy, sweeper, tracing
 from placement.api import dispatch, routes
 from placement.conf import settings as conf_settings
 from placement.conf import unknown
@@ -74,6 +75,7 @@ def loadapp(
     # Flask's own way to put middleware around an application.
     # Flask documents this assignment; its types have a method here.
     layers = _layers(config, app.open_paths(service.settings))
+    layers = (*_tracing(service.settings), *layers)
     if sweeps:
         layers = (sweeper.wrap, *layers)
     app.wsgi_app = _wrapped(  # type: ignore[assignment,method-assign]
@@ -83,6 +85,25 @@ def loadapp(
     _log_configuration(config, service.settings)
     LOG.info("Placement is ready after %.2f seconds", time.monotonic() - started)
     return app
+
+
+def _tracing(settings: conf_settings.Settings) -> tuple[_Wrap, ...]:
+    """Turn tracing on if it is configured; return its middleware."""
+    if not tracing.is_on(settings.tracing.enabled, os.environ):
+        return ()
+    try:
+        from placement.tracing import setup  # noqa: PLC0415 - an extra
+    except ImportError as missing:
+        needed = (
+            "Tracing is on, which needs OpenTelemetry: pip install "
+            "'standalone-placement[otel]'"
+        )
+        if settings.tracing.enabled:
+            raise exception.ConfigurationError(reason=needed) from missing
+        # The environment may be meant for another program.
+        LOG.warning("Requests are not traced. %s", needed)
+        return ()
+    return (setup.turn_on(settings.tracing).wrap,)
 
 
 def _log_configuration(

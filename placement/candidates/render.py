@@ -13,6 +13,7 @@ import orjson
 
 from placement.api.microversion import Version
 from placement.candidates.model import Amounts, Found, Placement, ProviderSnapshot, Tree
+from placement.tracing.points import traced
 
 _BY_PROVIDER = Version(1, 12)
 _TRAITS = Version(1, 17)
@@ -21,6 +22,7 @@ _PLACES = Version(1, 29)
 _MAPPINGS = Version(1, 34)
 
 
+@traced("candidates.render")
 def document(found: Found, version: Version) -> bytes:
     """Return the document, encoded.
 

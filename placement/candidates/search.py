@@ -39,6 +39,7 @@ from placement.candidates.sql.reader import (
     has_fast_batches,
 )
 from placement.db import postgresql, transaction
+from placement.tracing.points import traced
 
 if typing.TYPE_CHECKING:
     from placement.conf.settings import PlacementSettings
@@ -55,6 +56,7 @@ _DETAILS_MAX = 500
 _GROUPS_KEPT_MAX = 8
 
 
+@traced("candidates.search")
 def search(
     context: "RequestContext",
     request: SearchRequest,
@@ -247,6 +249,7 @@ class _Search:
         else:
             cache.newest.remove(page)
 
+    @traced("candidates.solve")
     def _take(
         self, anchors: collections.abc.Iterator[Anchors], sharing: Sharing
     ) -> list[Run]:

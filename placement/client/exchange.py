@@ -2,6 +2,7 @@
 
 import functools
 import json
+import sys
 import typing
 import urllib.parse
 import uuid
@@ -116,10 +117,22 @@ class Exchange:
         elif body is not None:
             headers["content-type"] = JSON
             content = json.dumps(body, default=_plain).encode()
-        return self._transport.send(method, path, headers, content)
+        return self._transport.send(method, path, _with_trace(headers), content)
 
     def _get(self, path: str, parse: Callable[[values.Document], _T]) -> _T:
         return read(self.request("GET", path), parse)
+
+
+def _with_trace(headers: dict[str, str]) -> dict[str, str]:
+    """Return ``headers`` with those that continue the trace of the current span.
+
+    A program without OpenTelemetry has no span, and need not import it.
+    """
+    if "opentelemetry.trace" in sys.modules:
+        from opentelemetry import propagate  # noqa: PLC0415 - an extra
+
+        propagate.inject(headers)
+    return headers
 
 
 @functools.cache

@@ -22,12 +22,13 @@ from placement.conf import (
     paths,
     placement,
     proxy,
+    tracing,
     workarounds,
 )
 
 _GROUPS = (
     *(api, database, placement, workarounds, cors, proxy),
-    *(healthcheck, metrics, changes, consumers, console),
+    *(healthcheck, metrics, changes, consumers, console, tracing),
 )
 
 

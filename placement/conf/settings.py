@@ -147,6 +147,15 @@ class ConsoleSettings:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class TracingSettings:
+    """Group [tracing]; None leaves the decision to the environment."""
+
+    enabled: bool | None = None
+    endpoint: str | None = None
+    sample_ratio: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, by group; ``log_options`` is in [DEFAULT]."""
 
@@ -161,6 +170,7 @@ class Settings:
     changes: ChangesSettings
     consumers: ConsumersSettings
     console: ConsoleSettings
+    tracing: TracingSettings
     log_options: bool
 
 
@@ -187,6 +197,7 @@ def load(config: cfg.ConfigOpts) -> Settings:
             changes=_read(config, "changes", ChangesSettings),
             consumers=_read(config, "consumers", ConsumersSettings),
             console=_read(config, "console", ConsoleSettings),
+            tracing=_read(config, "tracing", TracingSettings),
             log_options=config.log_options,
         )
         _report_without_effect(config)

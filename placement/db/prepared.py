@@ -17,6 +17,8 @@ import typing
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from placement.tracing import points
+
 LOG = logging.getLogger(__name__)
 
 # A statement is prepared at this use; earlier, that would cost more than it saves.
@@ -78,6 +80,7 @@ class Prepared:
         self._named = 0
         self._forget()
 
+    @points.traced(points.BATCH)
     def run(
         self,
         conn: sa.Connection,

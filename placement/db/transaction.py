@@ -23,6 +23,7 @@ from placement.db import (
 )
 from placement.db.attempts import ATTEMPTS_WHEN_LOST, Attempts
 from placement.db.batch import Row, Step
+from placement.tracing import points
 
 if typing.TYPE_CHECKING:
     from placement.context import RequestContext
@@ -313,6 +314,7 @@ def _run(
     return _repeat(operation, once, attempts)
 
 
+@points.traced(points.TRANSACTION)
 def _repeat(
     operation: str, turn: collections.abc.Callable[[], _Result], attempts: int
 ) -> _Result:

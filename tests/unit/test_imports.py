@@ -17,7 +17,10 @@ PYPROJECT = ROOT.parent / "pyproject.toml"
 LAYERS = (
     ("placement.wsgi", "placement.cmd", "placement.direct", "placement.tests"),
     ("placement.deploy",),
-    ("placement.middleware", "placement.sweeper", "placement.web"),
+    (
+        *("placement.middleware", "placement.sweeper", "placement.web"),
+        *("placement.tracing.setup", "placement.tracing.spans"),
+    ),
     ("placement.api",),
     ("placement.handlers",),
     # What handlers are written with.
@@ -41,6 +44,7 @@ LAYERS = (
         "placement.policies",
         "placement.policy",
         "placement.schemas",
+        "placement.tracing",
         "placement.uuids",
     ),
 )

@@ -25,7 +25,12 @@ def release(text):
 def test_the_lowest_allowed_releases_are_tested():
     pins = (line.partition("==") for line in OLDEST.read_text().splitlines())
     pinned = {name.lower(): release(pin) for name, _, pin in pins if pin}
-    installed = [*EXTRAS["mysql"], *EXTRAS["keystone"], *EXTRAS["fixtures"]]
+    installed = [
+        *EXTRAS["mysql"],
+        *EXTRAS["keystone"],
+        *EXTRAS["fixtures"],
+        *EXTRAS["otel"],
+    ]
 
     assert pinned == floors([*PROJECT["dependencies"], *installed])
 
@@ -34,6 +39,8 @@ def test_the_lowest_allowed_releases_are_tested():
     ("extra", "name"),
     [
         ("mysql", "pymysql"),
+        ("otel", "opentelemetry-sdk"),
+        ("otel", "opentelemetry-exporter-otlp-proto-http"),
         ("keystone", "keystonemiddleware"),
         ("keystone", "python-memcached"),
         ("fixtures", "fixtures"),

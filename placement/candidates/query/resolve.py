@@ -12,6 +12,7 @@ from placement.candidates.sql import rows
 from placement.candidates.sql.reader import Read, Reader
 from placement.db import tables
 from placement.db.names import Names
+from placement.tracing.points import traced
 
 SHARING = "MISC_SHARES_VIA_AGGREGATE"
 
@@ -36,6 +37,7 @@ class Ids:
     trees: dict[str, int]
 
 
+@traced("candidates.read")
 def look_up(
     reader: Reader,
     names: Names,

@@ -12,6 +12,7 @@ from placement.candidates.source.snapshots import SnapshotReader
 from placement.candidates.sql import statements
 from placement.candidates.sql.reader import Read, Reader
 from placement.candidates.sql.rows import Row
+from placement.tracing.points import traced
 
 _root_of = operator.itemgetter(0)
 
@@ -35,6 +36,7 @@ class Trees:
         # Trees from the cache, and those that were read.
         self.hit_count = self.read_count = 0
 
+    @traced("candidates.read")
     def of(self, found: collections.abc.Sequence[Row]) -> list[Tree]:
         """Return the trees whose members are ``found``, in their order.
 
@@ -144,6 +146,7 @@ class Trees:
             return self._reader.page(statements.members_of_one(root_ids[0]))
         return self._reader.rows(statements.members_of(root_ids))
 
+    @traced("candidates.read")
     def sharing(self, sharing_trait_id: int) -> list[Tree]:
         """Return the trees in which a provider with the trait may share."""
         # Most clouds have none, which a much shorter statement finds out.

@@ -16,6 +16,7 @@ from placement.candidates.lru import LRUCache
 from placement.candidates.sql import provider_rows, rows
 from placement.candidates.sql.rows import Row
 from placement.db import names, prepared
+from placement.tracing.points import traced
 
 _NEWEST = "newest"
 _NULL = sa.cast(sa.null(), sa.Text)
@@ -232,6 +233,7 @@ class Reader:
         self.has_read_more = True
         return sorted(self._run(read))
 
+    @traced("candidates.read")
     def page(self, read: Read) -> list[Row]:
         """Return what ``members`` does; the first page can be prefetched."""
         found = self._page_rows if read == self._page else sorted(self._run(read))
