@@ -113,7 +113,10 @@ def _log_configuration(
         config.log_opt_values(LOG, logging.DEBUG)
     names = unknown.names(config)
     if names:
-        LOG.warning("Configured without any effect: %s", ", ".join(names))
+        LOG.warning(
+            "Configured without any effect: %s. Check the names and groups.",
+            ", ".join(names),
+        )
 
 
 def _service(config: cfg.ConfigOpts) -> Service:
@@ -146,7 +149,10 @@ def _service(config: cfg.ConfigOpts) -> Service:
 def _make_ready(database: sa.Engine, settings: conf_settings.Settings) -> None:
     is_in_memory = sqlite.is_in_memory(database.url)
     if is_in_memory:
-        LOG.warning("The database is in memory: each worker has its own")
+        LOG.warning(
+            "The database is in memory: each worker has its own, and it is lost at the "
+            "end. Set [placement_database] connection to keep it."
+        )
     # No other process can migrate a database in memory.
     if settings.database.sync_on_startup or is_in_memory:
         migrations.sync(database)

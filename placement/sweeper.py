@@ -55,9 +55,16 @@ def sweep(context: RequestContext) -> None:
         try:
             task(context)
         except (exception.PlacementError, sa.exc.SQLAlchemyError) as failure:
-            LOG.warning("Sweeping has failed, and is tried again: %s", failure)
+            LOG.warning(
+                "Sweeping has failed, and is tried again. If this repeats, check the "
+                "database: %s",
+                failure,
+            )
         except Exception:
-            LOG.exception("Sweeping has failed, and is tried again")
+            LOG.exception(
+                "Sweeping has failed, and is tried again. Please report it with the "
+                "traceback."
+            )
 
 
 def wrap(app: "WSGIApplication", service: "Service") -> "WSGIApplication":

@@ -211,7 +211,11 @@ def _run_batch(
         try:
             found, done = migration.run(engine, loaded, left)
         except Exception:
-            LOG.exception("The online data migration %s failed", migration.name)
+            LOG.exception(
+                "The online data migration %s failed. Run it again; if that fails, "
+                "report it with the traceback.",
+                migration.name,
+            )
             print(f"Error attempting to run {migration.name}")
             totals.failed.add(migration.name)
             continue

@@ -89,4 +89,10 @@ OPTIONS = [
         default=False,
         help="Migrate the schema when the application starts.",
     ),
+    cfg.BoolOpt(
+        "request_id_comments",
+        default=False,
+        help="Begin each statement of a request with a comment that has its id and the "
+        "caller's, so that the log and the sessions of the database show them.",
+    ),
 ]

@@ -57,6 +57,7 @@ class DatabaseSettings:
     connection_debug: int = 0
     connection_trace: bool = False
     sync_on_startup: bool = False
+    request_id_comments: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -251,4 +252,7 @@ def _report_without_effect(config: cfg.ConfigOpts) -> None:
         if is_set(config, name, group)
     ]
     if names:
-        LOG.warning("These options are set but have no effect: %s", ", ".join(names))
+        LOG.warning(
+            "These options are set but have no effect, and can be removed: %s",
+            ", ".join(names),
+        )

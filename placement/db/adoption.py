@@ -32,7 +32,8 @@ def repair(engine: sa.Engine) -> bool:
     if corrected or rewritten or recounted:
         LOG.warning(
             "Another service, or SQL, has written to the database: corrected the "
-            "usage of %s inventories and %s limits, rewrote %s uuids in canonical form",
+            "usage of %s inventories and %s limits, wrote %s uuids in canonical form. "
+            "Stop other services that write to it.",
             corrected,
             recounted,
             rewritten,

@@ -17,6 +17,15 @@ ATTEMPTS_WHEN_LOST = 2
 # No attempt starts after this time, so that the client gets an answer.
 _SECONDS_MAX = 30
 
+_LOST = (
+    "The connection to the database was lost. If this repeats, check the database and "
+    "the network: %s"
+)
+_ALL_IN_USE = (
+    "No connection to the database was free in time. Set [placement_database] "
+    "max_pool_size to the threads of a worker or more, or look for slow statements: %s"
+)
+
 
 class Attempts:
     """The attempts of one transaction: decides when to give up, and counts."""
@@ -42,9 +51,9 @@ class Attempts:
 
     def note_lost(self, failure: Exception) -> None:
         """Count a lost connection. Raises Unavailable."""
-        LOG.warning("The connection to the database was lost: %s", failure)
-        self._lost += 1
         is_of_pool = isinstance(failure, sa.exc.TimeoutError)
+        LOG.warning(_ALL_IN_USE if is_of_pool else _LOST, failure)
+        self._lost += 1
         reason = metrics.POOL if is_of_pool else metrics.LOST
         if self._lost >= ATTEMPTS_WHEN_LOST:
             self._give_up(reason, _unreachable(), failure)
@@ -66,4 +75,17 @@ def _too_busy() -> exception.Unavailable:
 def _unreachable() -> exception.Unavailable:
     return exception.Unavailable(
         reason="The database cannot be reached at the moment. Nothing was changed."
+    )
+
+
+def ended_by_limit(failure: Exception) -> exception.Unavailable:
+    """Log that a statement was ended; return what to raise."""
+    LOG.warning(
+        "The database has ended a statement that took longer than it allows. Check its "
+        "load and statement_timeout: %s",
+        failure,
+    )
+    return exception.Unavailable(
+        reason="The database has ended a statement that took longer than it allows. "
+        "Nothing was changed."
     )

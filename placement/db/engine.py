@@ -18,6 +18,7 @@ from placement.db import (
     lock_limit,
     mariadb,
     postgresql,
+    request_ids,
     sqlite,
     time_limit,
 )
@@ -264,6 +265,8 @@ def _listen(engine: sa.Engine, database: "DatabaseSettings") -> None:
         mariadb.listen(engine, database.mysql_sql_mode)
     time_limit.listen(engine)
     lock_limit.listen(engine)
+    if database.request_id_comments:
+        request_ids.listen(engine)
 
 
 def _count_connections(engine: sa.Engine) -> None:

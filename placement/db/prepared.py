@@ -152,7 +152,8 @@ def listen(engine: sa.Engine) -> None:
             if switch.is_on:
                 LOG.warning(
                     "Connections to the database are shared with other clients: "
-                    "statements are no longer prepared."
+                    "statements are no longer prepared, which costs time. With a "
+                    "pooler such as PgBouncer this is expected."
                 )
             switch.is_on = False
         if code in _SHARED_CONNECTION or code == _CHANGED_TABLES:

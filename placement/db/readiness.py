@@ -111,11 +111,16 @@ class Readiness:
             with self._engine.connect() as conn:
                 self._examine(conn, findings)
         except (sa.exc.SQLAlchemyError, exception.PlacementError) as failure:
-            LOG.warning("The database is not ready: %s", failure)
+            LOG.warning(
+                "The database is not ready, and /readyz says so. Check it: %s",
+                failure,
+            )
             if _is_unready(failure):
                 findings |= {DATABASE: None, GALERA: _NOT_SYNCED}
         except Exception:
-            LOG.exception("The database cannot be checked")
+            LOG.exception(
+                "The database cannot be checked. Please report it with the traceback."
+            )
         finally:
             self._threads.release()
             run.finish(findings)

@@ -182,7 +182,8 @@ class Replica:
 
     def _pause(self, reason: str) -> None:
         LOG.warning(
-            "The replica %s is not used for %.0f seconds: %s",
+            "The replica %s is not used for %.0f seconds, the primary is read instead. "
+            "Check the replica: %s",
             self._name(),
             PAUSE_SECONDS,
             reason,

@@ -102,7 +102,11 @@ def ensure(engine: sa.Engine) -> None:
                 LOG.info("Analyzing tables without statistics: %s", ", ".join(names))
                 analyze(conn, names)
     except sa.exc.DBAPIError as failure:
-        LOG.warning("Tables cannot be analyzed: %s", failure.orig)
+        LOG.warning(
+            "Tables cannot be analyzed, and searches may be slow. Run ANALYZE as the "
+            "owner of the tables: %s",
+            failure.orig,
+        )
 
 
 def findings() -> "sa.Select[typing.Any]":

@@ -21,7 +21,7 @@ from placement.db import (
     sqlite,
     time_limit,
 )
-from placement.db.attempts import ATTEMPTS_WHEN_LOST, Attempts
+from placement.db.attempts import ATTEMPTS_WHEN_LOST, Attempts, ended_by_limit
 from placement.db.batch import Row, Step
 from placement.tracing import points
 
@@ -335,7 +335,7 @@ def _repeat(
                     done.note_lost(failure)
                 case conflicts.Meaning.BUG:
                     if conflicts.is_timed_out(failure):
-                        raise _ended_by_limit(failure) from failure
+                        raise ended_by_limit(failure) from failure
                     raise
         pause_max = min(_PAUSE_SECONDS_MAX, 0.005 * 2**done.count)
         time.sleep(random.uniform(0, pause_max))
@@ -374,7 +374,11 @@ def _commit(conn: sa.Connection) -> None:
 
 
 def _outcome_unknown(failure: Exception) -> exception.Unavailable:
-    LOG.warning("The connection to the database was lost in COMMIT: %s", failure)
+    LOG.warning(
+        "The connection to the database was lost in COMMIT. The client got 503 and has "
+        "to read again; check the database and the network: %s",
+        failure,
+    )
     metrics.GIVEN_UP.inc(metrics.WRITE, metrics.LOST)
     return exception.Unavailable(
         reason="The database connection was lost while the change was being "
@@ -391,12 +395,4 @@ def _conflict() -> exception.ConcurrentUpdate:
 def _not_ready() -> exception.Unavailable:
     return exception.Unavailable(
         reason="The database takes no work at the moment. Nothing was changed."
-    )
-
-
-def _ended_by_limit(failure: Exception) -> exception.Unavailable:
-    LOG.warning("The database has ended a statement: %s", failure)
-    return exception.Unavailable(
-        reason="The database has ended a statement that took longer than it allows. "
-        "Nothing was changed."
     )

@@ -49,7 +49,11 @@ class Store:
             try:
                 self._open(directory)
             except OSError:
-                LOG.exception("The metrics of this process are not shared")
+                LOG.exception(
+                    "The metrics of this process are not shared: /metrics of other "
+                    "workers lacks them. Check the permissions and the space of %s.",
+                    directory,
+                )
 
     def allocate(self, key: Key, count: int) -> int:
         """Return the first of ``count`` new slots for a series.

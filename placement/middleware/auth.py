@@ -242,7 +242,10 @@ def _keystone(
             return verified(environ, start_response)
         except exceptions.ClientException:
             # The middleware does not handle these, such as a catalog without Keystone.
-            LOG.exception("Keystone cannot verify a token")
+            LOG.exception(
+                "Keystone cannot verify a token; the request got 503. Check Keystone "
+                "and [keystone_authtoken]."
+            )
             unavailable = webob.exc.HTTPServiceUnavailable(
                 "The Keystone service is temporarily unavailable."
             )

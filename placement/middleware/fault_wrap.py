@@ -45,7 +45,11 @@ def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
         except exception.PlacementError as failure:
             return _respond(failure, environ, start_response)
         except Exception:
-            LOG.exception("Unexpected failure of %s", environ.get(REQUEST_ID))
+            LOG.exception(
+                "Unexpected failure of %s; the request got 500. Please report it with "
+                "the traceback.",
+                environ.get(REQUEST_ID),
+            )
             unexpected = exception.PlacementError()
             return _respond(unexpected, environ, start_response)
 

@@ -44,11 +44,12 @@ def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
         if isinstance(parts, list):
             request.log(log_context.get_current())
             return parts
-        return ClosingIterator(
-            request.counted(parts),
-            # The context of the thread may be another one at the end of a stream.
-            functools.partial(request.log, log_context.get_current()),
-        )
+        # The context of the thread may be another one at the end of a stream.
+        log = functools.partial(request.log, log_context.get_current())
+        close = getattr(parts, "close", None)
+        # What is done after the answer does not count.
+        callbacks = [log] if close is None else [log, close]
+        return ClosingIterator(request.counted(parts), callbacks)
 
     return logged
 
@@ -73,7 +74,7 @@ class _Request:
     def counted(
         self, parts: collections.abc.Iterable[bytes]
     ) -> collections.abc.Iterator[bytes]:
-        """Yield ``parts`` and close them; their length replaces a missing one."""
+        """Yield ``parts``; their length replaces a missing one."""
         length = 0
         try:
             for part in parts:
@@ -82,9 +83,6 @@ class _Request:
         finally:
             if self._length is None:
                 self._length = length
-            close = getattr(parts, "close", None)
-            if close is not None:
-                close()
 
     def log(self, context: log_context.RequestContext | None) -> None:
         environ = self._environ

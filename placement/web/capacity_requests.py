@@ -72,6 +72,10 @@ def count(conn: sa.Connection, context: "RequestContext") -> dict[str, Capacity]
         try:
             return read.count_in(conn, context, requests, Options(hosts=None))
         except exception.NamedRequestInvalid as invalid:
-            LOG.warning("%s: %s", _OPTION, invalid)
+            LOG.warning(
+                "%s: a request is left out of the metrics until it is corrected: %s",
+                _OPTION,
+                invalid,
+            )
             del requests[invalid.name]
     return {}

@@ -47,14 +47,15 @@ class Place:
         self._seen = 0
         self.new_errors()
 
-    def send(self, method: str, path: str, body: typing.Any = None) -> int:
-        """Send a request; return its status."""
+    def send(self, method: str, path: str, body: typing.Any = None, **more: str) -> int:
+        """Send a request with ``more`` headers; return its status."""
         request = webob.Request.blank(
             path,
             method=method,
             headers={
                 "x-auth-token": "admin",
                 "openstack-api-version": "placement 1.39",
+                **more,
             },
         )
         if body is not None:
@@ -203,6 +204,26 @@ def test_a_name_that_another_transaction_inserts_leaves_no_error(
 
     assert status in statuses
     assert place.new_errors() == []
+
+
+def test_sessions_show_the_ids_of_a_request_and_prepare_its_statements(
+    place: Place,
+) -> None:
+    options = {"placement_database": {"request_id_comments": "true"}}
+    id_ = "req-a0b4d1c8-6a0e-4d0b-9c1e-0d4f6f1a7b01"
+    path = f"/resource_providers/{HOST}/allocations"
+    with server.in_process(place.url, options) as application:
+        traced = Place(application, place.url, place.cluster)
+        for _ in range(5):
+            status = traced.send("GET", path, **{"x-openstack-request-id": id_})
+            assert status == 200
+
+        shown = place.cluster.value(
+            "array_agg(query) FROM pg_stat_activity "
+            f"WHERE query LIKE '/* req-% {id_} */%' AND pid <> pg_backend_pid()"
+        )
+    assert shown
+    assert any("EXECUTE placement_" in query for query in shown)
 
 
 def test_simultaneous_providers_with_one_name_leave_a_documented_error(

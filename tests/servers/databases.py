@@ -10,6 +10,7 @@ import itertools
 import pathlib
 import sqlite3
 import tempfile
+import typing
 
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
@@ -123,6 +124,10 @@ class PostgresqlCluster(Databases):
     def wait_until(self, condition: str) -> None:
         """Wait until an SQL expression is true."""
         self._cluster.wait_until(condition)
+
+    def value(self, expression: str) -> typing.Any:
+        """Return the value of an SQL expression."""
+        return self._cluster.value(expression)
 
     def _create(self, name: str) -> None:
         self._cluster.execute(f"CREATE DATABASE {name}{self._options}")

@@ -225,7 +225,7 @@ def test_options_without_effect_are_logged_once(config, caplog, tmp_path):
     deploy.loadapp(config)
 
     (said,) = [text for text in caplog.messages if "without any effect" in text]
-    assert said.endswith(": [oslo_messaging_rabbit], [profiler]")
+    assert ": [oslo_messaging_rabbit], [profiler]. " in said
 
 
 def test_an_unexpected_failure_is_a_500_with_a_request_id(config, caplog):

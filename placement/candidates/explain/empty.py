@@ -68,7 +68,10 @@ def _log(context: "RequestContext", request: SearchRequest) -> str:
         return metrics.UNEXPLAINED
     except Exception:
         # The answer is sent already; it has no other place to fail.
-        LOG.exception("No allocation candidates: not explained")
+        LOG.exception(
+            "No allocation candidates: not explained. Please report it with the "
+            "traceback."
+        )
         return metrics.UNEXPLAINED
     if not found.is_survey_complete:
         LOG.info(

@@ -23,6 +23,7 @@ DEFAULTS = {
         "connection_debug": 0,
         "connection_trace": False,
         "sync_on_startup": False,
+        "request_id_comments": False,
     },
     "api": {
         "auth_strategy": "keystone",

@@ -40,6 +40,42 @@ def test_a_request_is_logged_in_one_line(caplog, path, environ, headers, line):
     assert lines(caplog) == [line]
 
 
+class Stream:
+    """A body of two parts, which records when it is closed."""
+
+    def __init__(self, events):
+        self._events = events
+
+    def __iter__(self):
+        yield b"ab"
+        yield b"c"
+        self._events.append("end")
+
+    def close(self):
+        self._events.append("closed")
+
+
+def test_a_stream_is_logged_at_its_end_with_its_length(caplog):
+    caplog.set_level(logging.INFO, "placement.requestlog")
+    events = []
+
+    def application(_environ, start_response):
+        start_response("200 OK", [])
+        return Stream(events)
+
+    environ = {"REQUEST_METHOD": "GET", "REMOTE_ADDR": "10.0.0.1"}
+    parts = requestlog.wrap(application, service())(environ, lambda *_: None)
+    body = list(parts)
+
+    assert (body, lines(caplog)) == ([b"ab", b"c"], [])
+    # What is done after the answer waits for close().
+    assert events == ["end"]
+    parts.close()
+    (line,) = lines(caplog)
+    assert " len: 3 " in line
+    assert events == ["end", "closed"]
+
+
 def test_a_line_break_in_a_path_does_not_make_another_line(caplog):
     caplog.set_level(logging.INFO, "placement.requestlog")
 
