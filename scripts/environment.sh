@@ -159,6 +159,32 @@ ensure_prometheus() {
     install_programs "to test the metrics" prometheus
 }
 
+# has_deployments: whether the programs that deployments use are installed.
+has_deployments() {
+    local path=$PATH:/usr/sbin program
+    for program in uwsgi apache2 systemd-analyze; do
+        PATH=$path command -v "$program" >/dev/null || return 1
+    done
+    [ -e /usr/lib/apache2/modules/mod_wsgi.so ] &&
+        [ -e /usr/lib/uwsgi/plugins/python3_plugin.so ]
+}
+
+# ensure_deployments: install the servers that run the samples in deploy.
+ensure_deployments() {
+    local packages=(
+        apache2-bin libapache2-mod-wsgi-py3 systemd uwsgi-core uwsgi-plugin-python3
+    )
+    if has_deployments; then
+        return 0
+    fi
+    if ! may_install; then
+        say "uWSGI or Apache is missing and its tests will be skipped;" \
+            "install it with: sudo apt-get install ${packages[*]}"
+        return 0
+    fi
+    install_programs "to test the deployments" "${packages[@]}"
+}
+
 # ensure_chromium: install the browser that looks at the console.
 ensure_chromium() {
     if command -v chromium >/dev/null || command -v google-chrome >/dev/null; then

@@ -94,8 +94,7 @@ def serve(
         if is_unconfigured:
             _set_standalone_defaults(config, directory)
         if is_locked:
-            links = directory.resolve() / location.LINK_DIRECTORY
-            config.set_default("link_directory", str(links), "console")
+            _set_state_defaults(config, directory.resolve())
         log.setup(config)
         _share_metrics(directory / METRICS_DIRECTORY if is_locked else None)
         application = deploy.loadapp(config, sweeps=True)
@@ -125,15 +124,21 @@ def _is_unconfigured(config: cfg.ConfigOpts) -> bool:
 
 
 def _set_standalone_defaults(config: cfg.ConfigOpts, directory: pathlib.Path) -> None:
-    """Set the defaults of a server without configuration, and create its token.
+    """Set the defaults of a server without configuration.
 
     Options in the environment, such as OS_API__AUTH_STRATEGY, take precedence.
     """
     database = directory.resolve() / DATABASE_FILE
-    token_file = directory.resolve() / location.TOKEN_FILE
     config.set_default("connection", f"sqlite:///{database}", "placement_database")
     config.set_default("sync_on_startup", True, "placement_database")
     config.set_default("auth_strategy", "token", "api")
+
+
+def _set_state_defaults(config: cfg.ConfigOpts, directory: pathlib.Path) -> None:
+    """Set the defaults of files in the state directory, and create the token."""
+    links = directory / location.LINK_DIRECTORY
+    token_file = directory / location.TOKEN_FILE
+    config.set_default("link_directory", str(links), "console")
     config.set_default("token_file", str(token_file), "api")
     if config.api.auth_strategy == "token" and config.api.token_file == str(token_file):
         _ensure_token(token_file)

@@ -5,6 +5,7 @@ import typing
 
 from placement import deploy, distribution
 from placement.conf import find, log
+from placement.wsgi import uwsgi_server
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -19,4 +20,4 @@ def init_application() -> "WSGIApplication":
     distribution.require_sole()
     config = find.service_config(os.environ)
     log.setup(config)
-    return deploy.loadapp(config, sweeps=True)
+    return uwsgi_server.wrap(deploy.loadapp(config, sweeps=True))

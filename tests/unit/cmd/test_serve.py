@@ -155,11 +155,17 @@ def test_a_full_disk_does_not_break_later_starts(bare_command, state):
     assert not (state / location.TOKEN_FILE).exists()
 
 
+def set_defaults(config, directory):
+    """Set the defaults of a server without configuration."""
+    serve._set_standalone_defaults(config, directory)
+    serve._set_state_defaults(config, directory)
+
+
 @pytest.mark.usefixtures("home")
 def test_without_configuration_a_token_is_generated_and_not_printed(tmp_path, capsys):
     config = find.service_config({})
 
-    serve._set_standalone_defaults(config, tmp_path)
+    set_defaults(config, tmp_path)
 
     token_file = tmp_path / location.TOKEN_FILE
     token = token_file.read_text().strip()
@@ -180,7 +186,7 @@ def test_only_an_empty_token_file_is_replaced(tmp_path, content):
     token_file = tmp_path / location.TOKEN_FILE
     token_file.write_text(content)
 
-    serve._set_standalone_defaults(find.service_config({}), tmp_path)
+    set_defaults(find.service_config({}), tmp_path)
 
     assert (token_file.read_text() == "kept\n") is bool(content)
     assert token_file.read_text().strip()
@@ -191,7 +197,7 @@ def test_with_a_configured_strategy_no_token_is_generated(tmp_path, monkeypatch)
     monkeypatch.setenv("OS_API__AUTH_STRATEGY", "noauth2")
     config = find.service_config({})
 
-    serve._set_standalone_defaults(config, tmp_path)
+    set_defaults(config, tmp_path)
 
     assert config.api.auth_strategy == "noauth2"
     assert not (tmp_path / location.TOKEN_FILE).exists()
@@ -202,8 +208,18 @@ def test_a_configured_token_file_is_not_created(tmp_path, monkeypatch):
     monkeypatch.setenv("OS_API__TOKEN_FILE", "/run/secrets/token")
     config = find.service_config({})
 
-    serve._set_standalone_defaults(config, tmp_path)
+    set_defaults(config, tmp_path)
 
     assert config.api.auth_strategy == "token"
     assert config.api.token_file == "/run/secrets/token"
     assert not (tmp_path / location.TOKEN_FILE).exists()
+
+
+@pytest.mark.usefixtures("home")
+def test_a_token_is_generated_for_a_configured_database(tmp_path, monkeypatch):
+    monkeypatch.setenv("OS_PLACEMENT_DATABASE__CONNECTION", "postgresql://database/a")
+    monkeypatch.setenv("OS_API__AUTH_STRATEGY", "token")
+
+    serve._set_state_defaults(find.service_config({}), tmp_path)
+
+    assert (tmp_path / location.TOKEN_FILE).read_text().strip()
