@@ -21,10 +21,11 @@ LIBRARIES = "/opt/libraries"
 # The interpreter of the tests, if Debian's is another version.
 _PYTHON = "/opt/python"
 _DEBIAN = "/usr/bin/python3"
+_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 # $1: an empty directory; $2: the libraries; $3: the prefix of Python, or empty.
 # /tmp and /run are empty, and the paths of the samples are missing, so that nothing of
-# this machine is used by accident.
+# this machine is used by accident. Only root can write in these two.
 _MOUNT = f"""
 set -eu
 mount -t tmpfs layers "$1"
@@ -32,8 +33,7 @@ mkdir "$1/upper" "$1/work" "$1/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
 cd "$1/root"
 rm -rf etc/placement opt/placement var/lib/placement
-mount -t tmpfs -o mode=1777 tmp tmp
-mount -t tmpfs -o mode=0755 run run
+for name in tmp run; do mount -t tmpfs -o mode=0755 "$name" "$name"; done
 for name in dev proc; do mount --rbind "/$name" "$name"; done
 mkdir -p opt{LIBRARIES.removeprefix("/opt")}
 mount --bind "$2" opt{LIBRARIES.removeprefix("/opt")}
@@ -118,14 +118,13 @@ class Sandbox:
         subprocess.run([*enter, *copy, f"{self._path}{path}"], check=True)
 
     def set_read_only(self, *writable: str) -> None:
-        """Make all but /run, whose owner is root, and ``writable`` read-only."""
+        """Make all but /run, /tmp and ``writable`` read-only."""
         enter = ["nsenter", f"--mount=/proc/{self._pid}/ns/mnt"]
         for path in writable:
             inside = f"{self._path}{path}"
             subprocess.run([*enter, "mount", "--bind", inside, inside], check=True)
-        for path in ("", "/tmp"):
-            read_only = ["mount", "-o", "remount,bind,ro", f"{self._path}{path}"]
-            subprocess.run([*enter, *read_only], check=True)
+        read_only = ["mount", "-o", "remount,bind,ro", self._path]
+        subprocess.run([*enter, *read_only], check=True)
 
 
 @contextlib.contextmanager
@@ -134,18 +133,18 @@ def opened() -> collections.abc.Iterator[Sandbox]:
 
     Raises MissingError if this machine does not allow it.
     """
-    is_debian = has_debian_python()
-    prefix = "" if is_debian or _is_of_system() else sys.base_prefix
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    python = _DEBIAN if is_debian else f"{_PYTHON}/bin/python{version}"
-    if not prefix and not is_debian:
-        python = f"{sys.base_prefix}/bin/python{version}"
+    prefix, python = _python()
     libraries = sysconfig.get_path("purelib")
-    with tempfile.TemporaryDirectory(prefix="placement-sandbox-") as made:
+    with contextlib.ExitStack() as stack:
+        made = stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="placement-sandbox-")
+        )
         try:
             process = subprocess.Popen(
-                ["unshare", "--mount", "sh", "-c", _MOUNT, "sh"]
-                + [made, libraries, prefix],
+                [
+                    *("unshare", "--mount", "sh", "-c", _MOUNT, "sh"),
+                    *(made, libraries, prefix),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -153,35 +152,35 @@ def opened() -> collections.abc.Iterator[Sandbox]:
             )
         except OSError as failure:
             raise accounts.MissingError(f"no sandbox: {failure}") from failure
-        with process:
-            try:
-                assert process.stdout is not None
-                assert process.stderr is not None
-                if process.stdout.readline() != "mounted\n":
-                    raise accounts.MissingError(
-                        "no sandbox, which needs the privileges of root: "
-                        + " ".join(process.stderr.read().split())
-                    )
-                yield Sandbox(process.pid, f"{made}/root", python)
-            finally:
-                # The mounts end with the last process of the namespace.
-                process.kill()
+        stack.enter_context(process)
+        # The mounts end with the last process of the namespace.
+        stack.callback(process.kill)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        if process.stdout.readline() != "mounted\n":
+            reason = " ".join(process.stderr.read().split())
+            raise accounts.MissingError(
+                f"no sandbox, which needs the privileges of root: {reason}"
+            )
+        yield Sandbox(process.pid, f"{made}/root", python)
+
+
+def _python() -> tuple[str, str]:
+    """Return what to mount, and the path of Python inside."""
+    if has_debian_python():
+        return "", _DEBIAN
+    if sys.base_prefix in ("/usr", "/usr/local"):
+        return "", f"{sys.base_prefix}/bin/python{_VERSION}"
+    return sys.base_prefix, f"{_PYTHON}/bin/python{_VERSION}"
 
 
 def has_debian_python() -> bool:
     """Whether Debian's Python, which its servers load, has the version of the tests."""
-    version = "import sys; print('%d.%d' % sys.version_info[:2])"
+    show = "import sys; print(*sys.version_info[:2], sep='.')"
     try:
         done = subprocess.run(
-            [_DEBIAN, "-c", version],
-            stdout=subprocess.PIPE,
-            text=True,
-            check=False,
+            [_DEBIAN, "-c", show], stdout=subprocess.PIPE, text=True, check=False
         )
     except OSError:
         return False
-    return done.stdout.strip() == "%d.%d" % sys.version_info[:2]
-
-
-def _is_of_system() -> bool:
-    return sys.base_prefix in ("/usr", "/usr/local")
+    return done.stdout.strip() == _VERSION
