@@ -219,3 +219,23 @@ def test_the_compose_file_mounts_files_that_exist() -> None:
     assert all((DEPLOY / source).exists() for source in sources)
     context = DEPLOY / services["migration"]["build"]["context"]
     assert (context / services["migration"]["build"]["dockerfile"]).is_file()
+
+
+def test_the_page_installs_the_samples_where_they_are_tested() -> None:
+    text = (DEPLOY.with_name("docs") / "deployment.md").read_text()
+    lines = re.findall(r"^    install .*(deploy/\S+) (\S+)$", text, re.M)
+    installed = {
+        source: f"{target}{pathlib.Path(source).name}" if target[-1] == "/" else target
+        for source, target in lines
+    }
+
+    # Apache's drop-in, the two configuration files, and the units.
+    assert len(installed) == len(conftest.INSTALLED) + 3 + len(UNITS)
+    for source, target in installed.items():
+        path = DEPLOY.parent / source
+        assert path.is_file()
+        # A file that has a comment says the same.
+        if source.endswith((".service", ".conf", ".ini")):
+            assert target in path.read_text()
+    for source, target in conftest.INSTALLED.items():
+        assert installed[f"deploy/{source}"] == target
