@@ -80,7 +80,9 @@ class Machine(typing.NamedTuple):
             self.sandbox.run("rm", "-rf", directory)
             owner = [f"--owner={user}", f"--group={user}"]
             self.sandbox.run("install", "-d", f"--mode={mode}", *owner, directory)
-        return unit._replace(environment=unit.environment | {"TMPDIR": PRIVATE_TMP})
+        # An account without a home directory.
+        of_systemd = {"HOME": "/nonexistent", "TMPDIR": PRIVATE_TMP}
+        return unit._replace(environment=of_systemd | unit.environment)
 
 
 @pytest.fixture(scope="package")
