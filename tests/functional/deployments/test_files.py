@@ -223,7 +223,7 @@ def test_the_compose_file_mounts_files_that_exist() -> None:
 
 def test_the_page_installs_the_samples_where_they_are_tested() -> None:
     text = (DEPLOY.with_name("docs") / "deployment.md").read_text()
-    lines = re.findall(r"^    install .*(deploy/\S+) (\S+)$", text, re.M)
+    lines = re.findall(r"^install .*(deploy/\S+) (\S+)$", text, re.M)
     installed = {
         source: f"{target}{pathlib.Path(source).name}" if target[-1] == "/" else target
         for source, target in lines
