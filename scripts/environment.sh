@@ -185,6 +185,29 @@ ensure_deployments() {
     install_programs "to test the deployments" "${packages[@]}"
 }
 
+# ensure_pgbouncer: install the pooler that the tests put in front of PostgreSQL.
+ensure_pgbouncer() {
+    ensure_program pgbouncer "to test behind a pooler"
+}
+
+# ensure_haproxy: install the proxy that the tests put in front of several servers.
+ensure_haproxy() {
+    ensure_program haproxy "to test fail-overs behind a proxy"
+}
+
+# ensure_program PACKAGE REASON: install a package with a program of the same name.
+ensure_program() {
+    if PATH=$PATH:/usr/sbin command -v "$1" >/dev/null; then
+        return 0
+    fi
+    if ! may_install; then
+        say "$1 is missing and its tests will be skipped;" \
+            "install it with: sudo apt-get install $1"
+        return 0
+    fi
+    install_programs "$2" "$1"
+}
+
 # ensure_chromium: install the browser that looks at the console.
 ensure_chromium() {
     if command -v chromium >/dev/null || command -v google-chrome >/dev/null; then

@@ -53,6 +53,10 @@ _SQLITE_BUSY = "SQLITE_BUSY"
 # The server may have committed before it shut down.
 _POSTGRESQL_SHUTDOWN = ("57P01", "57P02")
 
+# Class of SQLSTATEs: connection exceptions. A pooler reports with one of them that it
+# has lost the server, or refuses to connect to it.
+_POSTGRESQL_CONNECTION = "08"
+
 
 class Meaning(enum.Enum):
     """What to do about a failed statement or COMMIT."""
@@ -89,11 +93,16 @@ def meaning(failure: sa.exc.SQLAlchemyError) -> Meaning:
 def _postgresql(original: typing.Any) -> Meaning:
     if original.pgcode in _POSTGRESQL_RETRY:
         return Meaning.RETRY
-    if original.pgcode in _POSTGRESQL_LOST:
+    if _is_lost_postgresql(original):
         return Meaning.LOST
     # Failures without a code come from libpq: the server did not answer.
     is_libpq = original.pgcode is None and type(original).__name__ == "OperationalError"
     return Meaning.LOST if is_libpq else Meaning.BUG
+
+
+def _is_lost_postgresql(original: object) -> bool:
+    code = getattr(original, "pgcode", None) or ""
+    return code in _POSTGRESQL_LOST or code.startswith(_POSTGRESQL_CONNECTION)
 
 
 def _sqlite(original: typing.Any) -> Meaning:
@@ -154,19 +163,23 @@ def is_lock_timeout(failure: sa.exc.DBAPIError) -> bool:
 def is_outcome_unknown(failure: sa.exc.SQLAlchemyError) -> bool:
     """Return whether PostgreSQL may have committed despite the failure.
 
-    True if the server did not answer, or shut down; any other failure that it reports
-    has rolled back.
+    True if the server did not answer, or shut down, or a pooler lost it; any other
+    failure that the server reports has rolled back.
     """
     original = getattr(failure, "orig", None)
     code = getattr(original, "pgcode", None)
-    return code is None or code in _POSTGRESQL_SHUTDOWN
+    return (
+        code is None
+        or code in _POSTGRESQL_SHUTDOWN
+        or code.startswith(_POSTGRESQL_CONNECTION)
+    )
 
 
 def mark_lost_connection(context: sa.engine.ExceptionContext) -> None:
     """Make the pool drop its connections when the server stops or is not ready."""
     original = context.original_exception
     if (
-        getattr(original, "pgcode", None) in _POSTGRESQL_LOST
+        _is_lost_postgresql(original)
         or _number(original) in _MARIADB_LOST | _MARIADB_UNREADY
     ):
         context.is_disconnect = True

@@ -17,6 +17,7 @@ from placement.db import (
     conflicts,
     lock_limit,
     mariadb,
+    pooler,
     postgresql,
     request_ids,
     sqlite,
@@ -164,7 +165,8 @@ def wait_until_reachable(engine: sa.Engine, database: "DatabaseSettings") -> Non
     failures = 0
     while True:
         try:
-            with engine.connect():
+            with engine.connect() as conn:
+                _report_pooler(conn)
                 return
         except TypeError as refused:
             # The driver does not have a parameter that the URL sets.
@@ -186,6 +188,18 @@ def wait_until_reachable(engine: sa.Engine, database: "DatabaseSettings") -> Non
                 str(unreachable.orig).strip(),
             )
             time.sleep(database.retry_interval)
+
+
+def _report_pooler(conn: sa.Connection) -> None:
+    found = pooler.find(conn)
+    if found is not None:
+        LOG.info("Connections to PostgreSQL go through a pooler: nothing is prepared.")
+    if found is not None and found.unset:
+        LOG.warning(
+            "Searches may be slow: behind a pooler, settings for PostgreSQL have to be "
+            "made in the pooler or with ALTER ROLE. Missing: %s",
+            ", ".join(found.unset),
+        )
 
 
 def _may_come_back(failure: sa.exc.DBAPIError) -> bool:

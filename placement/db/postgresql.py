@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from placement import exception
-from placement.db import prepared
+from placement.db import pooler, prepared
 
 # Driver arguments whatever the URL sets: names can have any characters.
 ALWAYS = {"client_encoding": "utf8"}
@@ -25,14 +25,19 @@ CONNECT = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-# Version number in the format of libpq.
-_WITH_JIT = 110_000
+# The process id of the session, and whether it has settings that have to change.
+# Servers before version 11 have no jit.
+_SESSION = """
+SELECT
+    pg_backend_pid(),
+    current_setting('random_page_cost') = '4',
+    coalesce(current_setting('jit', true), 'off') <> 'off'
+"""
 # The tables fit in memory. With the default cost of reading a page from disk, the
 # planner reads a table of 100,000 hosts completely to find 1,000 of them.
-_SET_PAGE_COST = """
-SELECT set_config('random_page_cost', '1.1', false)
-WHERE current_setting('random_page_cost') = '4'
-"""
+_PAGE_COST = "random_page_cost = 1.1"
+# Compiling takes longer than running statements that stop at a LIMIT.
+_NO_JIT = "jit = off"
 _ENCODING = "UTF8"
 # A read-only server may lack transactions that the primary has committed.
 PRIMARY = {"target_session_attrs": "read-write"}
@@ -114,13 +119,15 @@ def _note_return(_connection: object, record: typing.Any) -> None:
     record.info[_RETURNED] = time.monotonic()
 
 
-def _set_up(connection: typing.Any, _record: object) -> None:
+def _set_up(connection: typing.Any, record: typing.Any) -> None:
     _require_encoding(connection)
     with connection.cursor() as cursor:
-        cursor.execute(_SET_PAGE_COST)
-        # Compiling takes longer than running statements that stop at a LIMIT.
-        if connection.server_version >= _WITH_JIT:
-            cursor.execute("SET jit = off")
+        cursor.execute(_SESSION)
+        process_id, has_page_cost, has_jit = cursor.fetchone()
+        unset = [_PAGE_COST] * has_page_cost + [_NO_JIT] * has_jit
+        announced = connection.info.backend_pid
+        if not pooler.note(record.info, announced, process_id, unset) and unset:
+            cursor.execute("; ".join(f"SET {setting}" for setting in unset))
     connection.commit()
 
 

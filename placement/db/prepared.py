@@ -17,6 +17,7 @@ import typing
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from placement.db import pooler
 from placement.tracing import points
 
 LOG = logging.getLogger(__name__)
@@ -33,8 +34,8 @@ STATEMENTS_MAX = 100
 
 _KEY = "placement_prepared"
 
-# The name of a prepared statement does not exist, or exists already: a pooler shares
-# the server's connections between clients.
+# The name of a prepared statement does not exist, or exists already: something shares
+# the server's connections between clients, and was not detected as a pooler.
 _SHARED_CONNECTION = ("26000", "42P05")
 # A migration has changed the result type of a prepared statement.
 _CHANGED_TABLES = "0A000"
@@ -61,10 +62,10 @@ class _Text:
 
 
 class _Switch:
-    """Turns preparing on and off for all connections of an engine."""
+    """Turns preparing on and off for all connections that share it."""
 
-    def __init__(self) -> None:
-        self.is_on = True
+    def __init__(self, is_on: bool) -> None:
+        self.is_on = is_on
 
 
 class Prepared:
@@ -138,13 +139,14 @@ class Prepared:
 def listen(engine: sa.Engine) -> None:
     """Prepare frequent statements on the connections of an engine to PostgreSQL.
 
-    If a pooler shares connections between clients, the first failure that shows it
-    turns preparing off. Such a failure counts as a lost connection.
+    Nothing is prepared on connections through a pooler. If connections are shared
+    between clients without such a sign, the first failure that shows it turns preparing
+    off. Such a failure counts as a lost connection.
     """
-    switch = _Switch()
+    switch, off = _Switch(is_on=True), _Switch(is_on=False)
 
     def opened(_connection: object, record: typing.Any) -> None:
-        record.info[_KEY] = Prepared(switch)
+        record.info[_KEY] = Prepared(off if pooler.is_in(record.info) else switch)
 
     def failed(context: sa.engine.ExceptionContext) -> None:
         code = getattr(context.original_exception, "pgcode", None)

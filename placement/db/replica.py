@@ -14,7 +14,7 @@ import typing
 import sqlalchemy as sa
 
 from placement import metrics
-from placement.db import conflicts, engine
+from placement.db import conflicts, engine, pooler
 
 if typing.TYPE_CHECKING:
     from placement.conf.settings import DatabaseSettings
@@ -140,10 +140,16 @@ class Replica:
 
     def _connect(self) -> sa.Connection | None:
         try:
-            return self._database.connect()
+            conn = self._database.connect()
         except sa.exc.SQLAlchemyError as failure:
             self._pause(_reason(failure))
             return None
+        if pooler.find(conn) is not None:
+            # It may run the check and the read on different servers.
+            conn.close()
+            self._pause("slave_connection leads to a pooler")
+            return None
+        return conn
 
     def _has_all(self, conn: sa.Connection, position: _Position) -> bool:
         """Return whether the standby has replayed the log up to ``position``."""

@@ -64,6 +64,10 @@ class Cluster:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
     def url(self, database: str) -> str:
         return f"postgresql+psycopg2://{USER}@{ports.HOST}:{self.port}/{database}"
 

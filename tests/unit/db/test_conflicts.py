@@ -39,6 +39,8 @@ class Mariadb(Exception):
         ("57P01", Meaning.LOST),  # admin shutdown
         ("57P03", Meaning.LOST),  # cannot connect now
         ("25006", Meaning.LOST),  # read only
+        ("08P01", Meaning.LOST),  # PgBouncer has lost the server
+        ("08006", Meaning.LOST),  # connection failure
         ("23502", Meaning.BUG),  # not null violation
         ("42601", Meaning.BUG),  # syntax error
         ("42P01", Meaning.BUG),  # undefined table
@@ -59,6 +61,7 @@ def test_errors_without_a_code_come_from_libpq():
         (psycopg2.OperationalError("server closed the connection"), True),
         (Postgresql("57P01"), True),  # admin shutdown
         (Postgresql("57P02"), True),  # crash shutdown
+        (Postgresql("08P01"), True),  # PgBouncer has lost the server
         (Postgresql("25006"), False),  # read only
         (Postgresql("40001"), False),  # serialization failure
         (Postgresql("26000"), False),  # no such prepared statement
