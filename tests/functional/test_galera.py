@@ -20,7 +20,7 @@ from placement.db import engine as engines
 from placement.db import readiness
 from tests.functional import invariants
 from tests.functional.connection import Connection
-from tests.servers import accounts, databases, galera, mariadb, server
+from tests.servers import accounts, databases, galera, haproxy, mariadb, server
 from tests.servers.plugin import skip_missing
 from tests.stress import (
     client_processes,
@@ -29,6 +29,7 @@ from tests.stress import (
     last_unit,
     placing,
     placing_races,
+    steady_claims,
     test_tree_races,
 )
 
@@ -70,6 +71,25 @@ def urls(
         name = sa.make_url(url).database
         assert name is not None
         yield cluster.urls(name)
+
+
+@pytest.fixture
+def proxy(
+    cluster: galera.Cluster, pytestconfig: pytest.Config
+) -> collections.abc.Iterator[haproxy.Proxy]:
+    """HAProxy in front of the nodes; the last one, which tests may kill, comes first."""
+    cluster.nodes[0].execute(
+        "CREATE USER IF NOT EXISTS haproxy_check@'127.0.0.%' "
+        "IDENTIFIED VIA mysql_native_password USING ''"
+    )
+    targets = [node.port for node in reversed(cluster.nodes)]
+    with contextlib.ExitStack() as stack:
+        try:
+            made = stack.enter_context(haproxy.running(haproxy.GALERA, targets))
+        except accounts.MissingError as missing:
+            skip_missing(pytestconfig, "HAProxy", str(missing))
+        made.wait_until_up([True] * galera.NODES)
+        yield made
 
 
 @contextlib.contextmanager
@@ -216,6 +236,36 @@ def test_an_isolated_node_is_unavailable_until_it_is_synced(
         assert api.ensure_trait("CUSTOM_B")
 
 
+def test_behind_a_proxy_claims_go_on_at_another_node_and_stay_there(
+    cluster: galera.Cluster, urls: list[str], proxy: haproxy.Proxy
+) -> None:
+    url = sa.make_url(urls[0]).set(port=proxy.port).render_as_string(False)
+    with (
+        server.in_process(url) as application,
+        steady_claims.Claims(application, threads=4) as claims,
+    ):
+        claims.wait_for_more()
+        assert [number > 0 for number in proxy.sessions()] == [True, False, False]
+        # The node runs, but takes no work.
+        with cluster.cut_off(2):
+            proxy.wait_until_up([False, True, True])
+            claims.wait_for_more()
+        proxy.wait_until_up([True, True, True])
+        # A worker that starts now opens new connections.
+        with (
+            server.in_process(url) as started,
+            steady_claims.Claims(started, threads=4) as later,
+        ):
+            later.wait_for_more()
+            assert [number > 0 for number in proxy.sessions()] == [False, True, False]
+
+    assert set(claims.statuses) <= {204, 503}
+    assert set(later.statuses) == {204}
+    for each in urls:
+        assert not claims.violations(each) + later.violations(each)
+        assert not invariants.violations(each)
+
+
 def readiness_of(url: str) -> readiness.Findings:
     settings = DatabaseSettings(url)
     return readiness.Readiness(engines.create_engine(settings), settings).check()
@@ -271,7 +321,7 @@ class Load:
 
 
 def test_a_crashed_node_loses_nothing_and_rejoins(
-    cluster: galera.Cluster, urls: list[str]
+    cluster: galera.Cluster, urls: list[str], proxy: haproxy.Proxy
 ) -> None:
     hosts = [str(uuid.uuid4()) for _ in urls]
     with client_of(urls[0]) as api:
@@ -280,15 +330,21 @@ def test_a_crashed_node_loses_nothing_and_rejoins(
             offer = client.Inventory(total=1_000_000)
             api.replace_inventories(host, client.Inventories(0, {"VCPU": offer}))
 
-    with serving(urls) as services, contextlib.ExitStack() as stack:
+    proxied = sa.make_url(urls[2]).set(port=proxy.port).render_as_string(False)
+    with (
+        serving(urls) as services,
+        server.in_process(proxied) as behind_proxy,
+        steady_claims.Claims(behind_proxy, threads=2) as through_proxy,
+        contextlib.ExitStack() as stack,
+    ):
         loads = [
             stack.enter_context(Load(service, host))
             for service, host in zip(services, hosts, strict=True)
         ]
-        for load in loads:
+        for load in (*loads, through_proxy):
             load.wait_for_more()
         cluster.kill(2)
-        for load in loads[:2]:
+        for load in (*loads[:2], through_proxy):
             load.wait_for_more()
         cluster.rejoin(2)
         # Its service reconnects by itself.
@@ -303,6 +359,7 @@ def test_a_crashed_node_loses_nothing_and_rejoins(
     assert found[0] >= acknowledged
     assert found == [found[0]] * galera.NODES
     for url in urls:
+        assert not through_proxy.violations(url)
         assert not invariants.violations(url)
 
 

@@ -14,7 +14,7 @@ from placement.db import tables
 from tests.servers import server
 from tests.stress import client_processes
 
-SECONDS = 90
+SECONDS = 60
 
 # How many claims of each client ``wait_for_more`` waits for.
 _MORE = 5
@@ -61,8 +61,9 @@ class Claims:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
+        deadline = time.monotonic() + SECONDS
         for thread in self._threads:
-            thread.join(SECONDS)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def wait_for_more(self) -> None:
         """Wait until every client has made more claims that succeeded.
