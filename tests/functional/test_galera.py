@@ -77,7 +77,7 @@ def urls(
 def proxy(
     cluster: galera.Cluster, pytestconfig: pytest.Config
 ) -> collections.abc.Iterator[haproxy.Proxy]:
-    """HAProxy in front of the nodes; the last one, which tests may kill, comes first."""
+    """HAProxy in front of the nodes; the last one, which tests kill, comes first."""
     cluster.nodes[0].execute(
         "CREATE USER IF NOT EXISTS haproxy_check@'127.0.0.%' "
         "IDENTIFIED VIA mysql_native_password USING ''"
