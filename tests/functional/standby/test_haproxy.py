@@ -2,19 +2,26 @@
 
 import collections.abc
 import contextlib
+import socket
+import threading
+from concurrent import futures
 
 import pytest
 import sqlalchemy as sa
 
 from tests.functional import invariants
 from tests.functional.standby.places import running_pair
-from tests.servers import accounts, haproxy, server, standby
+from tests.servers import accounts, haproxy, ports, server, standby
 from tests.servers.plugin import skip_missing
 from tests.stress import steady_claims
 
 pytestmark = pytest.mark.cluster
 
 CLIENTS = 4
+
+# Connections that are opened at the same time, and how often.
+AT_ONCE = 8
+BURSTS = 5
 
 
 @pytest.fixture
@@ -69,11 +76,29 @@ def test_connections_follow_the_promoted_standby_and_stay_there(
             steady_claims.Claims(started, CLIENTS) as later,
         ):
             later.wait_for_more()
-            sessions = proxy.sessions()
+            sessions = [proxy.sessions(), *sessions_of_bursts(proxy)]
 
-    assert sessions[0] == 0
-    assert sessions[1] > 0
+    assert {to_old for to_old, _ in sessions} == {0}
+    assert all(to_promoted > 0 for _, to_promoted in sessions)
     assert set(claims.statuses) == {204, 503}
     assert set(later.statuses) == {204}
     assert not claims.violations(promoted) + later.violations(promoted)
     assert not invariants.violations(promoted)
+
+
+def sessions_of_bursts(proxy: haproxy.Proxy) -> collections.abc.Iterator[list[int]]:
+    """Open connections at the same time, repeatedly; yields the sessions of all."""
+    barrier = threading.Barrier(AT_ONCE)
+
+    def connect(_: int) -> socket.socket:
+        barrier.wait()
+        return socket.create_connection((ports.HOST, proxy.port))
+
+    with (
+        futures.ThreadPoolExecutor(AT_ONCE) as threads,
+        contextlib.ExitStack() as stack,
+    ):
+        for _ in range(BURSTS):
+            for opened in threads.map(connect, range(AT_ONCE)):
+                stack.enter_context(opened)
+            yield proxy.sessions()
