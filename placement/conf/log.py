@@ -16,10 +16,11 @@ OPTIONS = [
     ),
     cfg.StrOpt(
         "json_log_fields",
-        default="placement",
+        # Existing configurations keep the lines that their readers expect.
+        default="oslo",
         choices=[
-            ("placement", "The fields that docs/logs.md describes."),
             ("oslo", "The fields of oslo.log, as other services of OpenStack write."),
+            ("placement", "The fields that docs/logs.md describes."),
         ],
         help="The fields of each line, with use_json = true.",
     ),

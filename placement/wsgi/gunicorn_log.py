@@ -2,9 +2,9 @@
 
     gunicorn --logger-class placement.wsgi.gunicorn_log.Logger ...
 
-With ``use_json`` the error log and the access log have the fields of the service's
-lines, also those of the master process. Without this class, the workers of
-``placement.wsgi.worker`` do the same for what they log themselves.
+With ``use_json`` and ``json_log_fields = placement``, the error log and the access log
+have the fields of the service's lines, also those of the master process. Without this
+class, the workers of ``placement.wsgi.worker`` do the same for their own lines.
 """
 
 import os

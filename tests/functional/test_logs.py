@@ -92,16 +92,10 @@ def test_the_lines_of_a_request_have_its_context(
     assert "Logging error" not in log_file.read_text()
 
 
-def test_the_fields_of_oslo_log_can_be_chosen(
+def test_json_has_the_fields_of_oslo_log_by_default(
     database_url: str, log_file: pathlib.Path
 ) -> None:
-    options = {
-        "DEFAULT": {
-            "log_file": log_file,
-            "use_json": "true",
-            "json_log_fields": "oslo",
-        }
-    }
+    options = {"DEFAULT": {"log_file": log_file, "use_json": "true"}}
     with server.processes(database_url, workers=1, options=options) as place:
         log_file.write_text("")
         answer = ask(
@@ -134,7 +128,13 @@ def json_place(
 ) -> collections.abc.Iterator[tuple[server.Server, pathlib.Path]]:
     """A server with JSON logs and all logs of gunicorn, and the directory of these."""
     directory = tmp_path_factory.mktemp("logs")
-    options = {"DEFAULT": {"log_file": directory / "service", "use_json": "true"}}
+    options = {
+        "DEFAULT": {
+            "log_file": directory / "service",
+            "use_json": "true",
+            "json_log_fields": "placement",
+        }
+    }
     arguments = (
         *("--access-logfile", str(directory / "access")),
         *("--error-logfile", str(directory / "error")),

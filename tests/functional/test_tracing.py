@@ -256,7 +256,11 @@ def test_a_server_sends_its_spans_to_a_receiver(database_servers: _Open) -> None
     with receiver() as (endpoint, received):
         options = {
             "tracing": {"enabled": "true", "endpoint": endpoint},
-            "DEFAULT": {"use_json": "true", "use_stderr": "true"},
+            "DEFAULT": {
+                "use_json": "true",
+                "json_log_fields": "placement",
+                "use_stderr": "true",
+            },
         }
         with (
             database_servers(databases.SQLITE).new() as url,

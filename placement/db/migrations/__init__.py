@@ -14,7 +14,6 @@ import typing
 
 import alembic.command
 import alembic.config
-import alembic.runtime.migration
 import alembic.script
 import alembic.util
 import sqlalchemy as sa
@@ -137,10 +136,12 @@ def _lock(conn: sa.Connection) -> None:
 
 
 def _current(chain: str, conn: sa.Connection) -> str | None:
-    context = alembic.runtime.migration.MigrationContext.configure(
-        conn, opts={"version_table": VERSION_TABLES[chain]}
-    )
-    return context.get_current_revision()
+    # Not by Alembic, which logs two lines each time: health checks ask often.
+    name = VERSION_TABLES[chain]
+    if not sa.inspect(conn).has_table(name):
+        return None
+    version: sa.ColumnClause[str] = sa.column("version_num")
+    return conn.scalars(sa.select(version).select_from(sa.table(name))).one_or_none()
 
 
 @functools.cache
