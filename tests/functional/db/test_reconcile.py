@@ -195,7 +195,7 @@ def test_a_start_counts_what_another_service_has_written(
     after = revisions(world)
     assert {id_ for id_ in after if after[id_] > before[id_]} <= {1, 2}
     (line,) = repairs_logged(caplog)
-    assert re.search("usage of [12] inventories and 0 limits, rewrote 0 uuids", line)
+    assert re.search("usage of [12] inventories and 0 limits, wrote 0 uuids", line)
 
 
 def test_a_start_locks_nothing_if_nothing_is_wrong(world, caplog) -> None:
