@@ -61,7 +61,7 @@ def _refuse(line_max: int, start_response: "StartResponse") -> list[bytes]:
         "the buffer-size of uWSGI allows."
     )
     id_ = request_id.new()
-    LOG.warning("Request %s is refused with 414: it is too long", id_)
+    LOG.info("Request %s is refused with 414: it is too long", id_)
     document = errors.document(414, text, {}, id_, PlacementError.code, None)
     headers = [
         ("Content-Type", document.content_type),

@@ -1,14 +1,17 @@
-"""Every line at WARNING or above says what to do, and is in docs/logs.md."""
+"""Every line at WARNING or above says what to do, and is in the documents as it is."""
 
 import ast
 import pathlib
 import re
 
+import pytest
+
 import placement
 from placement.logs import json_lines
 
 ROOT = pathlib.Path(placement.__file__).parent
-DOCUMENT = (ROOT.parent / "docs" / "logs.md").read_text()
+DOCUMENTS = ROOT.parent / "docs"
+DOCUMENT = (DOCUMENTS / "logs.md").read_text()
 LEVELS = {"warning", "error", "exception", "critical"}
 
 
@@ -48,9 +51,11 @@ def logged():
     return found
 
 
-def documented():
-    section = DOCUMENT.partition("## Lines to act on")[2].partition("\n## ")[0]
-    return set(re.findall(r"^\| `(.*?)` \|", section, re.MULTILINE))
+def documented(document=DOCUMENT, heading="Lines to act on"):
+    """Return the lines of a table, without an end that is left out."""
+    section = document.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    quoted = re.findall(r"^\| `(.*?)` \|", section, re.MULTILINE)
+    return {line.removesuffix("...").rstrip() for line in quoted}
 
 
 def test_every_line_to_act_on_is_documented():
@@ -62,13 +67,20 @@ def test_every_line_to_act_on_is_documented():
     assert undocumented == set()
 
 
-def test_every_documented_line_exists():
+@pytest.mark.parametrize(
+    ("page", "heading"),
+    [
+        ("logs.md", "Lines to act on"),
+        ("databases.md", "What clients see during an outage"),
+    ],
+)
+def test_every_documented_line_exists(page, heading):
+    quoted = documented((DOCUMENTS / page).read_text(), heading)
     lines = logged()
 
+    assert quoted
     assert {
-        quoted
-        for quoted in documented()
-        if not any(line.startswith(quoted) for line in lines)
+        each for each in quoted if not any(line.startswith(each) for line in lines)
     } == set()
 
 
