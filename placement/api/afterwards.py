@@ -4,6 +4,8 @@ import collections.abc
 
 from oslo_context import context as log_context
 
+from placement.logs import context
+
 
 class Afterwards:
     """The parts of a body, and ``work`` to be done after them.
@@ -23,11 +25,11 @@ class Afterwards:
         return iter(self._parts)
 
     def close(self) -> None:
-        before = log_context.get_current()
+        # The body may be closed by another thread.
+        before = context.to_restore()
         if self._log_context is not None:
             self._log_context.update_store()
         try:
             self._work()
         finally:
-            if before is not None:
-                before.update_store()
+            before.update_store()

@@ -7,6 +7,7 @@ import uuid
 from oslo_context import context as log_context
 
 from placement.api.environ import ACCEPT, REQUEST_ID
+from placement.logs import context
 from placement.middleware import changing_headers
 
 if typing.TYPE_CHECKING:
@@ -17,16 +18,6 @@ if typing.TYPE_CHECKING:
 HEADER = "x-openstack-request-id"
 
 _FORM = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-class _Nothing(log_context.RequestContext):
-    """The context of a thread between requests; oslo.log treats it as missing."""
-
-    def __bool__(self) -> bool:
-        return False
-
-
-_NOTHING = _Nothing(overwrite=False)
 
 
 def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
@@ -48,8 +39,7 @@ def wrap(app: "WSGIApplication", _service: "Service") -> "WSGIApplication":
         with_id = changing_headers(
             start_response, lambda _, headers: [*headers, (HEADER, request_id)]
         )
-        # A program that embeds the service may have set a context.
-        before = log_context.get_current() or _NOTHING
+        before = context.to_restore()
         log_context.RequestContext(request_id=request_id, global_request_id=global_id)
         try:
             return app(environ, with_id)
@@ -68,7 +58,7 @@ def add_to_log(**facts: typing.Any) -> None:
 
     They are attributes of an oslo.context context, such as ``user_id``.
     """
-    context = log_context.get_current()
-    if context:
+    current = log_context.get_current()
+    if current:
         for name, value in facts.items():
-            setattr(context, name, value)
+            setattr(current, name, value)

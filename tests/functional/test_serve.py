@@ -116,7 +116,7 @@ def test_a_server_starts_with_the_files_of_a_killed_one(machine: Machine) -> Non
 def test_the_commands_of_the_readme_can_be_pasted(machine: Machine) -> None:
     text = (ROOT / "README.md").read_text()
     section = text.partition("## Using the server\n")[2]
-    (block,) = re.findall(r"\A\n((?:    .*\n)+)", section)
+    (block,) = re.findall(r"\A\n```sh\n(.*?)```\n", section, re.S)
     installed, *commands = [line.strip() for line in block.splitlines()]
     assert installed.startswith("pip install ")
     assert commands[0] == "placement serve &"

@@ -1,5 +1,6 @@
 """What ``docs/upgrade.md`` says about restarts and about a newer schema is true."""
 
+import collections.abc
 import os
 import pathlib
 import re
@@ -18,6 +19,7 @@ from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
 from placement.db import migrations
 from tests.servers import configuration, server
+from tests.unit.cmd import operators
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "upgrade.md"
 SECONDS = 60
@@ -31,6 +33,13 @@ COMMANDS = [
 ]
 MAINS = {"placement-manage": manage.main, "placement-status": status.main}
 HANG_UP = ["kill", "-HUP", '"$GUNICORN_PID"']
+
+
+@pytest.fixture(autouse=True)
+def _logging() -> collections.abc.Iterator[None]:
+    """Restore what commands in this process set up."""
+    with operators.restored_logging():
+        yield
 
 
 @pytest.fixture

@@ -143,18 +143,21 @@ class Cluster:
 
 @contextlib.contextmanager
 def running(
-    durable: bool = False, settings: Settings | None = None
+    durable: bool = False,
+    settings: Settings | None = None,
+    has_own_identifier: bool = False,
 ) -> collections.abc.Iterator[Cluster]:
     """Run a new cluster until the block ends, and remove it.
 
     A ``durable`` cluster waits for the disk at COMMIT; others are faster and may lose
-    commits in a crash. ``settings`` override the settings for that.
+    commits in a crash. ``settings`` override the settings for that. Clusters have the
+    same system identifier, unless one ``has_own_identifier``, which takes longer.
 
     Raises MissingError if the programs are missing, RuntimeError with their output if
     they fail.
     """
     with (
-        _made(_initialise) as directory,
+        _made(_initdb if has_own_identifier else _initialise) as directory,
         _running_in(directory, durable, settings) as made,
     ):
         yield made

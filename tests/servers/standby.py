@@ -167,7 +167,7 @@ def running(durable: bool = False) -> collections.abc.Iterator[Pair]:
     Raises accounts.MissingError if the programs are missing, RuntimeError with their
     output if they fail.
     """
-    with postgresql.running(durable, SETTINGS) as primary:
+    with postgresql.running(durable, SETTINGS, has_own_identifier=True) as primary:
         primary.execute(f"CREATE ROLE {USER} LOGIN")
         primary.execute(f"CREATE DATABASE {DATABASE} OWNER {USER}")
         with contextlib.closing(Pair(primary, durable)) as pair:

@@ -119,7 +119,7 @@ def test_a_fail_over_loses_no_acknowledged_write(
                 FAILOVERS,
                 FAILOVERS,
                 seed=1,
-                arguments=("--preload",),
+                preload=True,
                 options=options(pair),
             )
         acknowledged = one.acknowledged | other.acknowledged

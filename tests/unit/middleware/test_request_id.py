@@ -4,6 +4,7 @@ import pytest
 from oslo_context import context as log_context
 
 from placement.api.environ import REQUEST_ID
+from placement.logs import context
 from placement.middleware import request_id
 from tests.unit.middleware.applications import Recorder, ask, service
 
@@ -76,7 +77,7 @@ def test_an_embedding_program_keeps_its_log_context(application, below):
         assert log_context.get_current() is own
         assert own.user_id == "own"
     finally:
-        request_id._NOTHING.update_store()
+        context.NOTHING.update_store()
 
 
 @pytest.mark.parametrize(
