@@ -13,14 +13,19 @@ class LRUCache(typing.Generic[_Key, _Value]):
     When the new generation is full it becomes the old one, and what was not used
     since then is dropped. That needs no lock, and no bookkeeping for a value that is
     found in the new generation. All values together are no larger than ``size_max``
-    and the last value of each generation.
+    and the last value of each generation. ``dropped`` is called after values were
+    dropped.
     """
 
     def __init__(
-        self, size_max: int, size_of: collections.abc.Callable[[_Value], int]
+        self,
+        size_max: int,
+        size_of: collections.abc.Callable[[_Value], int],
+        dropped: collections.abc.Callable[[], None] = lambda: None,
     ) -> None:
         self._generation_max = max(1, size_max // 2)
         self._size_of = size_of
+        self._dropped = dropped
         self._new: dict[_Key, _Value] = {}
         self._old: dict[_Key, _Value] = {}
         self._size = 0
@@ -42,7 +47,10 @@ class LRUCache(typing.Generic[_Key, _Value]):
     def add(self, key: _Key, value: _Value) -> None:
         """Add a value that is not None, or replace the one of ``key``."""
         if self._size >= self._generation_max:
-            self._old, self._new, self._size = self._new, {}, 0
+            unused, self._old = self._old, self._new
+            self._new, self._size = {}, 0
+            if unused:
+                self._dropped()
         self._old.pop(key, None)
         replaced = self._new.get(key)
         if replaced is not None:
@@ -56,6 +64,10 @@ class LRUCache(typing.Generic[_Key, _Value]):
         removed = self._new.pop(key, None)
         if removed is not None:
             self._size -= self._size_of(removed)
+
+    def clear(self) -> None:
+        """Remove all values."""
+        self._new, self._old, self._size = {}, {}, 0
 
     def _find_old(self, key: _Key) -> _Value | None:
         value = self._old.pop(key, None)

@@ -227,7 +227,10 @@ class _Search:
         if page is None:
             return Prefetch(tuple(values))
         values.append(statements.any_nested())
-        return Prefetch(tuple(values), page, self._cache.newest.find(page))
+        known = self._cache.pages.find(page)
+        if known is None:
+            return Prefetch(tuple(values), page)
+        return Prefetch(tuple(values), page, known.newest, is_known=known.is_flat)
 
     def _note(self, reader: Reader, unmet: Read | None, read_count: int) -> None:
         """Remember what a similar search should prefetch.
@@ -244,10 +247,8 @@ class _Search:
         are_few = read_count <= _DETAILS_MAX
         hint = page, are_few and not reader.has_read_more
         cache.first_pages.add(self._key, hint)
-        if are_few:
-            cache.newest.add(page, reader.newest)
-        else:
-            cache.newest.remove(page)
+        if not are_few:
+            cache.pages.remove(page)
 
     @traced("candidates.solve")
     def _take(

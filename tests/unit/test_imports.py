@@ -177,12 +177,15 @@ ENGINE = {
     "lru": set(),
     "trait_bits": set(),
     "model": set(),
+    "arrays": {"model"},
     "render": {"model"},
     "query": {"model", "query", "sql", "trait_bits"},
     "sql": {"lru", "model", "query", "sql"},
-    "source": {"lru", "model", "query", "source", "sql", "trait_bits"},
-    "solve": {"model", "query", "solve"},
-    "explain": {"explain", "model", "query", "search", "solve", "source", "sql"},
+    "source": {"arrays", "lru", "model", "query", "source", "sql", "trait_bits"},
+    "solve": {"arrays", "model", "query", "solve"},
+    "explain": {
+        *("arrays", "explain", "model", "query", "search", "solve", "source", "sql"),
+    },
 }
 
 

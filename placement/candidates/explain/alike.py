@@ -8,10 +8,11 @@ import typing
 
 import numpy as np
 
+from placement.candidates.arrays import Definition, Integers
 from placement.candidates.explain.states import key_of
 from placement.candidates.model import Members
 from placement.candidates.query.plan import Plan
-from placement.candidates.source.hosts import Definition, Hosts, Integers
+from placement.candidates.source.hosts import Hosts
 from placement.objects.inventory import Offer
 
 # Products of numbers of groups stay below it, so that they fit into 64 bits.

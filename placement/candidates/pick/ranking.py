@@ -4,10 +4,11 @@ import collections.abc
 
 import numpy as np
 
+from placement.candidates.arrays import Booleans, Definition, Floats
 from placement.candidates.model import Tree
 from placement.candidates.pick.model import Order
 from placement.candidates.solve.flat import FlatConditions
-from placement.candidates.source.hosts import Booleans, Definition, Floats, Hosts
+from placement.candidates.source.hosts import Hosts
 from placement.objects.group import Membership
 
 # The rank of a candidate: the lowest comes first. These are its parts; the id follows.

@@ -10,8 +10,10 @@ own provider can fill, and from its aggregates. For these trees ``feasibility`` 
 import bisect
 import collections.abc
 import dataclasses
-import typing
 
+import numpy as np
+
+from placement.candidates.arrays import Booleans, Definition, FlatArrays
 from placement.candidates.model import Placement, Tree
 from placement.candidates.query.plan import Plan, Slot
 from placement.candidates.solve.feasibility import (
@@ -21,17 +23,6 @@ from placement.candidates.solve.feasibility import (
     rules_of,
 )
 from placement.candidates.solve.patterns import Placements
-
-
-class _Definition(typing.Protocol):
-    """What a host is besides its inventories."""
-
-    @property
-    def is_in_service(self) -> bool: ...
-    @property
-    def traits(self) -> int: ...
-    @property
-    def aggregates(self) -> frozenset[int]: ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -88,10 +79,17 @@ class FlatConditions:
             ),
         )
 
-    def meeting(self, trees: list[Tree]) -> list[Tree]:
-        """Return the trees whose provider fills all slots, in their order."""
+    def meeting(
+        self, trees: list[Tree], arrays: FlatArrays | None = None
+    ) -> list[Tree]:
+        """Return the trees whose provider fills all slots, in their order.
+
+        ``arrays`` are those of ``trees``.
+        """
         if not self.is_possible:
             return []
+        if arrays is not None and not self.root_ids and self.plan.total:
+            return self._meeting_by_arrays(trees, arrays)
         if self.root_ids:
             trees = [tree for tree in trees if tree.root.id in self.root_ids]
         if self.checks_state:
@@ -119,7 +117,17 @@ class FlatConditions:
             tree for tree in trees if tree.root.is_regular or self._meets_units(tree)
         ]
 
-    def admits(self, host: "_Definition") -> bool:
+    def _meeting_by_arrays(self, trees: list[Tree], arrays: FlatArrays) -> list[Tree]:
+        able = arrays.able(self.admits, self.plan.total)
+        if not able.all():
+            trees = [trees[row] for row in np.flatnonzero(able).tolist()]
+        if arrays.is_regular.all():
+            return trees
+        return [
+            tree for tree in trees if tree.root.is_regular or self._meets_units(tree)
+        ]
+
+    def admits(self, host: Definition) -> bool:
         """Return whether a host may serve the request, whatever room it has.
 
         Only for requests without ``root_ids``.
@@ -188,11 +196,38 @@ class SharedFlat:
                 self._placements[key] = self._placements_of(tree)
             yield self._placements[key]
 
+    def placements_by_arrays(
+        self, trees: list[Tree], arrays: FlatArrays
+    ) -> collections.abc.Iterator[Placements | None]:
+        """Yield what ``placements`` does; ``arrays`` are those of ``trees``.
+
+        Trees of one kind have the same: those with the same definition, slots and
+        place among the sharing providers.
+        """
+        root_ids = np.array([tree.root.id for tree in trees], np.int64)
+        kind = arrays.definition_of * (len(self._sharing_ids) + 1)
+        kind += np.searchsorted(self._sharing_ids, root_ids, side="right")
+        for slot in self._slots:
+            kind = kind * 2 + self._fits_by_arrays(slot, trees, arrays)
+            # Products stay below 64 bits.
+            kind = np.unique(kind, return_inverse=True)[1]
+        _, first, kind = np.unique(kind, return_index=True, return_inverse=True)
+        of_kind = [self._placements_of(trees[row]) for row in first.tolist()]
+        for tree, number in zip(trees, kind.tolist(), strict=True):
+            yield self._placements_of(tree) if tree.has_sharing else of_kind[number]
+
+    def _fits_by_arrays(
+        self, slot: Slot, trees: list[Tree], arrays: FlatArrays
+    ) -> Booleans:
+        if _is_simple(slot) and arrays.is_regular.all():
+            return arrays.has_room(*slot.amounts[0])
+        return np.array(self._fits(slot, trees), np.bool_)
+
     def _fits(self, slot: Slot, trees: list[Tree]) -> list[bool]:
         """Say of each tree whether its own provider fills a slot."""
         group = slot.group
         rules = rules_of(slot)
-        if len(slot.amounts) == 1 and len(rules) == 1 and group.root_id is None:
+        if _is_simple(slot):
             ((class_id, amount),) = slot.amounts
             return [
                 tree.root.room.get(class_id, 0) >= amount
@@ -204,3 +239,12 @@ class SharedFlat:
             and infeasible_reason(slot, tree.root, rules) is None
             for tree in trees
         ]
+
+
+def _is_simple(slot: Slot) -> bool:
+    """The slot asks for one amount, and for nothing else."""
+    return (
+        len(slot.amounts) == 1
+        and len(rules_of(slot)) == 1
+        and slot.group.root_id is None
+    )

@@ -4,6 +4,7 @@ import collections.abc
 import operator
 import random
 
+from placement.candidates.arrays import FlatArrays, Page
 from placement.candidates.model import Tree
 from placement.candidates.query.plan import Plan
 from placement.candidates.solve.feasibility import Feasibility, Sharing
@@ -50,23 +51,26 @@ class Solver:
         ``note`` is told their number on each page, before the next one is taken.
         """
         for page in pages:
+            arrays = page.arrays if isinstance(page, Page) else None
             if self._chance is not None:
                 anchors = self._shuffled(page, self._chance)
-            elif sum(map(len, map(_uuids, page))) == len(page):
-                anchors = self._of_flat_trees(page)
+            elif arrays is not None or sum(map(len, map(_uuids, page))) == len(page):
+                anchors = self._of_flat_trees(page, arrays)
             else:
                 anchors = self._of_trees(page)
             yield anchors
             note(len(anchors.trees))
 
-    def _of_flat_trees(self, trees: list[Tree]) -> Anchors:
+    def _of_flat_trees(self, trees: list[Tree], arrays: FlatArrays | None) -> Anchors:
         """Return what trees of one provider each can give, by conditions on all."""
         if self.flat is not None:
-            able = self.flat.meeting(trees)
+            able = self.flat.meeting(trees, arrays)
             return Anchors(able, [self._flat_placements] * len(able))
-        if self._shared_flat.is_possible:
+        if not self._shared_flat.is_possible:
+            return self._of_trees(trees)
+        if arrays is None:
             return _able(trees, self._shared_flat.placements(trees))
-        return self._of_trees(trees)
+        return _able(trees, self._shared_flat.placements_by_arrays(trees, arrays))
 
     def _of_trees(self, trees: list[Tree]) -> Anchors:
         return _able(trees, map(self._placements, trees))

@@ -9,6 +9,7 @@ import sys
 
 from placement.candidates.lru import LRUCache
 from placement.candidates.model import ProviderSnapshot, Tree
+from placement.candidates.source.pages import KnownPage
 from placement.candidates.source.rarity import NeedStats
 from placement.candidates.sql.reader import Batches, Read
 from placement.candidates.trait_bits import TraitBits
@@ -21,8 +22,8 @@ _TREE_BYTES = 400
 
 _HINTS_MAX = 1000
 
-# One part in this many is for arrays.
-_ARRAYS_PART = 8
+# One part in this many is for arrays, and one for pages.
+_ARRAYS_PART = _PAGES_PART = 8
 
 
 class TreeCache:
@@ -31,8 +32,17 @@ class TreeCache:
     def __init__(self, size_max: int) -> None:
         # For ``source.hosts``.
         self.arrays_size_max = size_max // _ARRAYS_PART
-        trees_size_max = size_max - self.arrays_size_max
-        self.trees: LRUCache[int, Tree] = LRUCache(trees_size_max, size_of)
+        pages_size_max = size_max // _PAGES_PART
+        # What is known of the pages that searches read first.
+        self.pages: LRUCache[Read, KnownPage] = LRUCache(
+            pages_size_max, lambda known: known.size
+        )
+        # Pages refer to trees, so they are dropped with the trees that are not used.
+        self.trees: LRUCache[int, Tree] = LRUCache(
+            size_max - self.arrays_size_max - pages_size_max,
+            size_of,
+            self.pages.clear,
+        )
         self.bits = TraitBits()
         self.batches = Batches()
         self.needs = NeedStats()
@@ -40,9 +50,6 @@ class TreeCache:
         self.first_pages: LRUCache[object, tuple[Read, bool]] = LRUCache(
             _HINTS_MAX, lambda hint: 1
         )
-        # The newest revision that a search has seen on a page. A page of which many
-        # trees had changed is missing, as reading these apart is cheaper.
-        self.newest: LRUCache[Read, int] = LRUCache(_HINTS_MAX, lambda hint: 1)
         # The count of a need that no provider met, by the request.
         self.unmet: LRUCache[object, Read] = LRUCache(_HINTS_MAX, lambda hint: 1)
         # The newest revision that any pick has seen.

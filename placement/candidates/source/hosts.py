@@ -11,15 +11,18 @@ import typing
 
 import numpy as np
 
+from placement.candidates.arrays import (
+    Booleans,
+    Definition,
+    Floats,
+    Integers,
+    with_room,
+)
 from placement.candidates.model import Amounts, Tree
 from placement.candidates.source.trees import Trees
 from placement.candidates.sql import statements
 from placement.candidates.sql.reader import Prefetch, Read, Reader
 from placement.objects.inventory import Offer
-
-Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
-Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
-Booleans = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 # A revision may be committed this much later than it was made, at most, to be found
 # without reading all. More only costs time.
@@ -34,14 +37,6 @@ _UNUSED_DEFINITIONS_MAX = 1000
 # Different offers of a class that are kept, besides one per host, before the unused
 # ones are dropped.
 _UNUSED_OFFERS_MAX = 1000
-
-
-class Definition(typing.NamedTuple):
-    """What a host is besides its inventories; many hosts have the same."""
-
-    is_in_service: bool
-    traits: int
-    aggregates: frozenset[int]
 
 
 class _Offers:
@@ -218,7 +213,7 @@ class Hosts:
 
     def _set(self, row: int, tree: Tree) -> None:
         host = tree.root
-        definition = Definition(host.is_in_service, host.traits, host.aggregates)
+        definition = Definition.of(tree)
         number = self._definitions.setdefault(definition, len(self._definitions))
         self.revisions[row] = host.revision
         self._definition_of[row] = number
@@ -239,14 +234,9 @@ class Hosts:
 
         Whoever picks one has to look at its unit rules.
         """
-        admitted = self.by_definition(lambda each: float(admits(each)))
-        able: Booleans = admitted > 0
-        for class_id, amount in total:
-            offers = self._offers.get(class_id)
-            if offers is None:
-                return np.zeros(len(self.ids), np.bool_)
-            able &= offers.room >= amount
-        return able
+        admitted = self.by_definition(lambda each: float(admits(each))) > 0
+        rooms = {class_id: offers.room for class_id, offers in self._offers.items()}
+        return with_room(admitted, rooms, total)
 
     def shares(self, total: Amounts) -> Floats:
         """Return the dominant share of each host after a claim, where it has room."""

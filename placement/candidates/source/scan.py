@@ -183,9 +183,9 @@ class Scan:
         size = self._few() if self._trees.is_flat() else self._page.tree_count
         after = tree_count = 0
         while True:
-            found = self._trees.with_need(need, after, size)
-            trees = self._trees.of(found)
-            if trees and not tree_count:
+            page = self._trees.with_need(need, after, size)
+            trees: list[Tree] = page
+            if place and trees and not tree_count:
                 middle = place % len(trees)
                 trees = trees[middle:] + trees[:middle]
             tree_count += len(trees)
@@ -194,22 +194,22 @@ class Scan:
             yield trees
             if len(trees) < size:
                 return
-            after, size = found[-1][0], min(2 * size, PAGE_MAX)
+            after, size = page[-1].root.id, min(2 * size, PAGE_MAX)
 
     def _in_order(self, root_id: int) -> Pages:
         """Yield trees after a root, in their order, narrowed where that pays."""
         size = self._page.provider_count
         while True:
-            found, is_last = self._trees.after(root_id, size)
             read_before = self._trees.read_count
-            trees = self._trees.of(found)
+            trees, is_last = self._trees.next_page(root_id, size)
             read_count = self._trees.read_count - read_before
             if trees:
-                self._cache.tree_size = -(-len(found) // len(trees))
+                provider_count = sum([len(tree.uuids) for tree in trees])
+                self._cache.tree_size = -(-provider_count // len(trees))
             yield trees
             if is_last:
                 return
-            root_id, size = found[-1][0], min(2 * size, _PROVIDERS_MAX)
+            root_id, size = trees[-1].root.id, min(2 * size, _PROVIDERS_MAX)
             is_low = self._able * _RARE_FACTOR < len(trees)
             if is_low and read_count * _UNCACHED_FACTOR > len(trees):
                 yield from self._narrowed_after(root_id)

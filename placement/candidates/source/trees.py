@@ -6,8 +6,11 @@ import itertools
 import operator
 import typing
 
+from placement.candidates.arrays import Page
 from placement.candidates.model import Members, ProviderSnapshot, Tree
+from placement.candidates.source import pages
 from placement.candidates.source.cache import TreeCache
+from placement.candidates.source.pages import KnownPage
 from placement.candidates.source.snapshots import SnapshotReader
 from placement.candidates.sql import statements
 from placement.candidates.sql.reader import Read, Reader
@@ -95,13 +98,47 @@ class Trees:
             trees[at] = tree
             self._cache.trees.add(tree.root.id, tree)
 
+    def next_page(self, root_id: int, provider_count: int) -> tuple[Page, bool]:
+        """Return the trees of ``after``, and whether they are the last ones."""
+        read = page_after(root_id, provider_count)
+        known = self._known(read)
+        if known is not None:
+            return known.page, not known.rest
+        rows = self._reader.page(read)
+        found, is_last = self._whole(rows, provider_count)
+        page = Page(self.of(found))
+        self._keep(read, rows, page)
+        return page, is_last
+
+    def _known(self, read: Read) -> KnownPage | None:
+        """Return a known page as it is in the snapshot; None: it has to be read."""
+        changes = self._reader.changes(read)
+        known = self._cache.pages.find(read)
+        if changes is None or known is None:
+            return None
+        now = None
+        if all(map(self._snapshots.has_current_names, known.names_revisions)):
+            now = known.after(changes, self.of)
+        if now is None:
+            self._cache.pages.remove(read)
+            return None
+        self.hit_count += len(now.page) - len(changes.changed)
+        self._cache.pages.add(read, now)
+        return now
+
+    def _keep(self, read: Read, rows: list[Row], page: Page) -> None:
+        """Keep the page that the search has read first: others are not prefetched."""
+        if read == self._reader.first_page and not read.is_large:
+            self._cache.pages.add(read, pages.known(rows, page, self._reader.newest))
+
     def after(self, root_id: int, provider_count: int) -> tuple[list[Row], bool]:
         """Return the members of the trees that follow ``root_id``.
 
         They have ``provider_count`` providers at most, unless the first tree has more.
         The second value says whether they are the last trees.
         """
-        return self._whole(page_after(root_id, provider_count), provider_count)
+        rows = self._reader.page(page_after(root_id, provider_count))
+        return self._whole(rows, provider_count)
 
     def pages(self) -> collections.abc.Iterator[list[Tree]]:
         """Yield all trees, in pages of some 10,000 providers."""
@@ -114,11 +151,11 @@ class Trees:
 
     def from_place(self, place: int, provider_count: int) -> tuple[list[Row], bool]:
         """Do what ``after`` does, for the root id ``place`` modulo the greatest id."""
-        return self._whole(page_from(place, provider_count), provider_count)
+        rows = self._reader.page(page_from(place, provider_count))
+        return self._whole(rows, provider_count)
 
-    def _whole(self, page: Read, provider_count: int) -> tuple[list[Row], bool]:
+    def _whole(self, found: list[Row], provider_count: int) -> tuple[list[Row], bool]:
         """Return the rows of whole trees, and whether they are the last ones."""
-        found = self._reader.page(page)
         if len(found) <= provider_count:
             return found, True
         # Rows ascend, and (root id,) is less than every row of that root.
@@ -126,13 +163,16 @@ class Trees:
         whole = found[: bisect.bisect_left(found, (cut,))]
         return whole or self.members_of([cut]), False
 
-    def with_need(
-        self, need: statements.Need, after: int, tree_count: int
-    ) -> list[Row]:
-        """Return the members of the next trees that meet a need."""
-        return self._reader.page(
-            statements.members_with(need, after, tree_count, self.is_flat())
-        )
+    def with_need(self, need: statements.Need, after: int, tree_count: int) -> Page:
+        """Return the next trees that meet a need."""
+        read = statements.members_with(need, after, tree_count, self.is_flat())
+        known = self._known(read)
+        if known is not None:
+            return known.page
+        rows = self._reader.page(read)
+        page = Page(self.of(rows))
+        self._keep(read, rows, page)
+        return page
 
     def is_flat(self) -> bool:
         """No provider of the cloud has a parent."""

@@ -6,6 +6,7 @@ statement. Prefetching changes no result: a read that was not prefetched runs it
 statement.
 """
 
+import enum
 import itertools
 import operator
 import typing
@@ -19,6 +20,11 @@ from placement.db import names, prepared
 from placement.tracing.points import traced
 
 _NEWEST = "newest"
+
+# A revision may be committed so many microseconds later than it was made, at most, to
+# be among the changes of a page. More only costs time.
+_LATE = 20_000
+
 _NULL = sa.cast(sa.null(), sa.Text)
 
 # The number of batches whose SQL is kept; they differ in which values they read.
@@ -49,12 +55,28 @@ class Prefetch(typing.NamedTuple):
 
     ``values`` each select one integer, at most. ``page`` selects (root id, id,
     revision) of providers. On PostgreSQL, those with a revision above ``newest`` come
-    with their details.
+    with their details; ``is_known``: the others do not come, but ``Sums`` of all.
     """
 
     values: tuple[Read, ...]
     page: Read | None = None
     newest: int | None = None
+    is_known: bool = False
+
+
+class Sums(typing.NamedTuple):
+    """The number of rows of a page, and the sums of their ids and revisions."""
+
+    rows: int
+    ids: int
+    revisions: int
+
+
+class Changes(typing.NamedTuple):
+    """The rows of a page with a revision above another, and the sums over all rows."""
+
+    changed: list[Row]
+    sums: Sums
 
 
 class Batches:
@@ -70,17 +92,18 @@ class Batches:
         selects = [read.select for read in prefetch.values]
         page = prefetch.page and prefetch.page.select
         given = dict(prefetch.page.parameters) if prefetch.page else {}
-        has_details = prefetch.newest is not None and has_fast_batches(conn)
-        if has_details:
+        details = Details.NONE
+        if prefetch.newest is not None and has_fast_batches(conn):
+            details = Details.ONLY_CHANGED if prefetch.is_known else Details.OF_CHANGED
             given[_NEWEST] = prefetch.newest
         for number, read in enumerate(prefetch.values):
             given.update(
                 {_numbered(name, number): value for name, value in read.parameters}
             )
-        key = (conn.dialect.name, has_details, page, *selects)
+        key = (conn.dialect.name, details, page, *selects)
         batch = self._batches.find(key)
         if batch is None:
-            statement = batch_of(selects, page, has_details)
+            statement = batch_of(selects, page, details)
             batch = _Batch(statement, rows.compile_text(statement, conn.dialect, given))
             self._batches.add(key, batch)
         # The first two values of a row are never those of another.
@@ -108,14 +131,25 @@ def has_fast_batches(conn: sa.Connection) -> bool:
     return conn.dialect.name == "postgresql"
 
 
+class Details(enum.Enum):
+    """Which rows of a page a batch selects, and whether with details."""
+
+    NONE = enum.auto()
+    # All rows; details of those that have changed.
+    OF_CHANGED = enum.auto()
+    # The sums over all rows; rows and details of those that have changed.
+    ONLY_CHANGED = enum.auto()
+
+
 def batch_of(
-    values: list[Select], page: Select | None, has_details: bool = False
+    values: list[Select], page: Select | None, shown: Details = Details.NONE
 ) -> "sa.CompoundSelect[typing.Any]":
     """Select single values and the rows of a page by one statement, in any order.
 
     A row is (-1 - the number of a pair of values, one value, the other, NULL), where
     NULL stands for a missing value; or a row of the page, and the details of its
-    provider or NULL.
+    provider or NULL. With ONLY_CHANGED, the number after that of the last pair has the
+    sums over the page.
     """
     scalars = [
         _with_own_names(value, number).scalar_subquery()
@@ -127,18 +161,34 @@ def batch_of(
         pair = sa.literal_column(str(-1 - len(parts)), sa.Integer)
         parts.append(sa.select(pair, one, zero if other is None else other, _NULL))
     if page is not None:
-        members = page.subquery("page")
-        details: sa.ColumnElement[typing.Any] = _NULL
-        if has_details:
-            newest: sa.BindParameter[int] = sa.bindparam(_NEWEST, type_=sa.BigInteger)
-            details = sa.case(
-                (
-                    members.c.revision > newest,
-                    provider_rows.details_of(members.c.id, newest),
-                )
-            )
-        parts.append(sa.select(*members.c, details))
+        parts += _page_parts(page, shown, -1 - len(parts))
     return sa.union_all(*parts)
+
+
+def _page_parts(page: Select, shown: Details, number: int) -> list[Select]:
+    """Return what a batch selects of a page; ``number`` is that of the sums."""
+    newest: sa.BindParameter[int] = sa.bindparam(_NEWEST, type_=sa.BigInteger)
+    if shown is not Details.ONLY_CHANGED:
+        rows = page.subquery("page")
+        details: sa.ColumnElement[typing.Any] = _NULL
+        if shown is Details.OF_CHANGED:
+            details = sa.case(
+                (rows.c.revision > newest, provider_rows.details_of(rows.c.id, newest))
+            )
+        return [sa.select(*rows.c, details)]
+    members = page.cte("page")
+    return [
+        sa.select(
+            sa.literal_column(str(number), sa.Integer),
+            sa.func.count(),
+            sa.func.sum(members.c.id),
+            # It may have more than 64 bits.
+            sa.cast(sa.func.sum(members.c.revision), sa.Text),
+        ).select_from(members),
+        sa.select(*members.c, provider_rows.details_of(members.c.id, newest)).where(
+            members.c.revision > newest - sa.literal_column(str(_LATE))
+        ),
+    ]
 
 
 def _with_own_names(select: Select, number: int) -> Select:
@@ -194,8 +244,22 @@ class Reader:
         self._values: dict[Read, int | None] = {}
         self._page: Read | None = None
         self._page_rows: list[Row] = []
+        self._changed_page: Read | None = None
+        self._changes: Changes | None = None
         if prefetch is not None and batches is not None and prefetch.values:
-            self._prefetch(prefetch, batches.run(conn, prefetch))
+            found = batches.run(conn, prefetch)
+            if prefetch.is_known and has_fast_batches(conn):
+                found = self._prefetch_changes(prefetch, found)
+            self._prefetch(prefetch, found)
+
+    def _prefetch_changes(self, prefetch: Prefetch, found: list[Row]) -> list[Row]:
+        """Take the changes of a known page; return the rows of single values."""
+        (_, count, ids, revisions), *found = found
+        pair_count = -(-len(prefetch.values) // 2)
+        rows, self.details = _with_details(found[pair_count:])
+        sums = Sums(count, int(ids or 0), int(revisions or 0))
+        self._changed_page, self._changes = prefetch.page, Changes(rows, sums)
+        return found[:pair_count]
 
     def _prefetch(self, prefetch: Prefetch, found: list[Row]) -> None:
         pair_count = -(-len(prefetch.values) // 2)
@@ -204,9 +268,9 @@ class Reader:
         )
         # The last pair may be a value and a filler.
         self._values = dict(zip(prefetch.values, values, strict=False))
-        page = found[pair_count:]
-        self._page, self._page_rows = prefetch.page, [row[:3] for row in page]
-        self.details = {row[1]: row[3] for row in page if row[3] is not None}
+        if self._changes is None:
+            self._page = prefetch.page
+            self._page_rows, self.details = _with_details(found[pair_count:])
 
     def value(self, read: Read) -> int | None:
         """Return the integer that ``read`` selects; None if it selects none.
@@ -244,11 +308,25 @@ class Reader:
             self.has_read_more = True
         return found
 
+    def changes(self, read: Read) -> Changes | None:
+        """Return what has changed on a page, if that and no more was prefetched."""
+        if self._changes is None or read != self._changed_page:
+            return None
+        if self.first_page is None:
+            self.first_page = read
+        return self._changes
+
     def _run(self, read: Read) -> list[Row]:
         given = dict(read.parameters)
         if read.is_large:
             return rows.read(self.conn, read.select, given)
         return rows.read_constant(self.conn, read.select, given)
+
+
+def _with_details(found: list[Row]) -> tuple[list[Row], dict[int, str]]:
+    """Return the rows of a page without details, and the details by id."""
+    details = {row[1]: row[3] for row in found if row[3] is not None}
+    return [row[:3] for row in found], details
 
 
 _REVISION = operator.itemgetter(2)

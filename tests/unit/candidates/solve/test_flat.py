@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from placement.candidates.arrays import FlatArrays
 from placement.candidates.solve.flat import FlatConditions, SharedFlat
 from tests.unit.candidates import worlds
 from tests.unit.candidates.model import Group, Inventory, Provider, Question
@@ -27,6 +28,15 @@ def searches(shares):
             yield search
 
 
+def arrays_of(trees):
+    """Return the arrays of trees, made from those of other trees."""
+    before = FlatArrays.of(trees[::-1])
+    half = len(trees) // 2
+    for part in (range(half), range(half, len(trees))):
+        before = before.changed({row: trees[row] for row in part})
+    return before
+
+
 def test_conditions_on_all_trees_equal_the_general_way():
     able = irregular = 0
     for search in searches(shares=False):
@@ -34,7 +44,9 @@ def test_conditions_on_all_trees_equal_the_general_way():
         expected = {tree.root.id: search.combined_alone(tree) for tree in search.trees}
 
         found = conditions.meeting(search.trees)
+        by_arrays = conditions.meeting(search.trees, arrays_of(search.trees))
 
+        assert by_arrays == found
         assert [tree.root.id for tree in found] == [
             root_id for root_id, placements in expected.items() if placements
         ]
@@ -54,7 +66,12 @@ def test_placements_with_sharing_providers_equal_the_general_way():
         if not short.is_possible:
             continue
         found = list(short.placements(search.trees))
+        arrays = arrays_of(search.trees)
+        by_arrays = list(short.placements_by_arrays(search.trees, arrays))
 
+        assert [each and all_of(each) for each in by_arrays] == [
+            each and all_of(each) for each in found
+        ]
         assert len(found) == len(search.trees)
         for tree, placements in zip(search.trees, found, strict=True):
             choices = search.feasibility().choices(tree)

@@ -70,7 +70,7 @@ def test_searches_in_a_cloud_that_does_not_fit_keep_to_the_bound(engine):
     expected = worlds.ask(worlds.context_of(engine), "resources=VCPU:1")
     for _ in range(3):
         assert worlds.ask(context, "resources=VCPU:1") == expected
-        assert 2**19 < size_of_all(search.cache_of(context)) <= 2**20 + 10_000
+        assert 2**18 < size_of_all(search.cache_of(context)) <= 2**20 + 10_000
 
 
 @pytest.mark.parametrize("classes", [1, 3, 8])
@@ -115,8 +115,10 @@ def test_hints_do_not_grow_with_queries(engine):
         assert json.loads(document)["allocation_requests"]
     kept = search.cache_of(context)
 
-    for hints in (kept.first_pages, kept.newest, kept.batches._batches):
+    for hints in (kept.first_pages, kept.batches._batches):
         assert len(hints._new) + len(hints._old) <= 1002
+    known = [*kept.pages._new.values(), *kept.pages._old.values()]
+    assert sum(each.size for each in known) < kept.trees._generation_max
 
 
 def test_processes_have_a_cache_of_the_configured_size(engine):
@@ -125,5 +127,19 @@ def test_processes_have_a_cache_of_the_configured_size(engine):
     kept = search.cache_of(context)
 
     assert search.cache_of(context) is kept
-    # An eighth of it is for arrays.
-    assert kept.trees._generation_max == 3 * 2**20 * 7 // 8 // 2
+    # An eighth of it is for arrays, and one for pages.
+    assert kept.trees._generation_max == 3 * 2**20 * 6 // 8 // 2
+
+
+def test_pages_are_dropped_with_the_trees_that_they_refer_to(engine):
+    worlds.store(engine, flat_cloud(30))
+    context = worlds.context_of(engine)
+    kept = search.cache_of(context)
+    worlds.ask(context, "resources=VCPU:1&limit=5")
+    assert len(kept.pages._new) == 1
+
+    kept.trees._generation_max = 1
+    for root_id in range(30, 33):
+        kept.trees.add(root_id, kept.trees.find(1))
+
+    assert len(kept.pages._new) == 0

@@ -11,6 +11,7 @@ from placement.api.querystring import Query
 from placement.candidates.query import plan, request
 from placement.candidates.query.resolve import Ids
 from placement.candidates.sql import reader, statements
+from placement.candidates.sql.reader import Details
 from placement.candidates.sql.statements import Need, NeedKind
 from placement.candidates.trait_bits import TraitBits
 from placement.db import tables
@@ -56,9 +57,9 @@ def of_read(read):
     return read.select.params(dict(read.parameters))
 
 
-def batch(page, has_details=False):
+def batch(page, shown=Details.NONE):
     reads = [reader.NAMES_REVISION, statements.any_sharing(11), statements.any_nested()]
-    return reader.batch_of([read.select for read in reads], page, has_details)
+    return reader.batch_of([read.select for read in reads], page, shown)
 
 
 ROOM, TRAIT, AGGREGATE = first_needs()
@@ -103,12 +104,18 @@ def test_each_statement_is_the_one_in_its_file(dialect):
 def test_batches_of_postgresql_may_have_details():
     page = statements.members_after(7, 10).select
 
-    assert_sql(batch(page, has_details=True), "batch_with_details", "postgresql")
+    for shown, name in (
+        (Details.OF_CHANGED, "batch_with_details"),
+        (Details.ONLY_CHANGED, "batch_of_changes"),
+    ):
+        assert_sql(batch(page, shown), name, "postgresql")
 
 
 def test_every_file_belongs_to_a_statement():
     expected = {f"{name}.{dialect}.sql" for name in STATEMENTS for dialect in DIALECTS}
-    expected.add("batch_with_details.postgresql.sql")
+    expected |= {
+        f"batch_{name}.postgresql.sql" for name in ("with_details", "of_changes")
+    }
     directory = pathlib.Path(__file__).with_name("expected")
 
     assert {path.name for path in directory.iterdir()} == expected

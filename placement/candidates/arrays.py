@@ -1,0 +1,115 @@
+"""Trees of one provider as arrays, to evaluate conditions for all of them at once."""
+
+import collections.abc
+import typing
+
+import numpy as np
+
+from placement.candidates.model import Amounts, Tree
+
+Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
+Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
+Booleans = np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+# Unused definitions that are kept before arrays are made anew.
+_UNUSED_DEFINITIONS_MAX = 1000
+
+
+class Definition(typing.NamedTuple):
+    """What a host is besides its inventories; many hosts have the same."""
+
+    is_in_service: bool
+    traits: int
+    aggregates: frozenset[int]
+
+    @classmethod
+    def of(cls, tree: Tree) -> "Definition":
+        root = tree.root
+        return cls(root.is_in_service, root.traits, root.aggregates)
+
+
+class FlatArrays:
+    """A row per tree. Never changed, so that several searches can use it."""
+
+    def __init__(
+        self,
+        definitions: dict[Definition, int],
+        definition_of: Integers,
+        rooms: dict[int, Integers],
+        is_regular: Booleans,
+    ) -> None:
+        self._definitions = definitions
+        # The number of the definition of each tree.
+        self.definition_of = definition_of
+        self._rooms = rooms
+        self.is_regular = is_regular
+
+    @classmethod
+    def of(cls, trees: collections.abc.Sequence[Tree]) -> "FlatArrays":
+        count = len(trees)
+        empty = cls(
+            {},
+            np.zeros(count, np.int64),
+            {},
+            is_regular=np.zeros(count, np.bool_),
+        )
+        return empty.changed(dict(enumerate(trees))) or empty
+
+    def changed(self, trees: collections.abc.Mapping[int, Tree]) -> "FlatArrays | None":
+        """Return the arrays with other trees in some rows.
+
+        None: so many definitions are unused that it is better to begin anew.
+        """
+        count = len(self.definition_of)
+        definitions = dict(self._definitions)
+        definition_of = self.definition_of.copy()
+        rooms = {class_id: room.copy() for class_id, room in self._rooms.items()}
+        is_regular = self.is_regular.copy()
+        for row, tree in trees.items():
+            root = tree.root
+            definition = Definition.of(tree)
+            definition_of[row] = definitions.setdefault(definition, len(definitions))
+            is_regular[row] = root.is_regular
+            for class_id in root.room.keys() - rooms.keys():
+                rooms[class_id] = np.zeros(count, np.int64)
+            for class_id, room in rooms.items():
+                room[row] = root.room.get(class_id, 0)
+        if len(definitions) > count + _UNUSED_DEFINITIONS_MAX:
+            return None
+        return FlatArrays(definitions, definition_of, rooms, is_regular)
+
+    def has_room(self, class_id: int, amount: int) -> Booleans:
+        """Return which trees have room for an amount, whatever its unit rules."""
+        is_known = np.ones(len(self.definition_of), np.bool_)
+        return with_room(is_known, self._rooms, ((class_id, amount),))
+
+    def able(
+        self, admits: collections.abc.Callable[[Definition], bool], total: Amounts
+    ) -> Booleans:
+        """Return which trees are admitted and have room for ``total``.
+
+        Rows that are not ``is_regular`` have unit rules besides.
+        """
+        admitted = np.array([admits(each) for each in self._definitions], np.bool_)
+        return with_room(admitted[self.definition_of], self._rooms, total)
+
+
+def with_room(
+    admitted: Booleans,
+    rooms: collections.abc.Mapping[int, Integers],
+    total: Amounts,
+) -> Booleans:
+    """Return which of the admitted rows have room for ``total``."""
+    able = admitted
+    for class_id, amount in total:
+        room = rooms.get(class_id)
+        if room is None:
+            return np.zeros(len(admitted), np.bool_)
+        able = able & (room >= amount)
+    return able
+
+
+class Page(list[Tree]):
+    """Trees. ``arrays`` has a row for each, if it was worth making them."""
+
+    arrays: FlatArrays | None = None

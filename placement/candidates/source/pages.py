@@ -1,0 +1,113 @@
+"""Pages of trees that are kept between searches.
+
+A page is what one read selects, whatever the search asks for. Searches that begin with
+the same page select its changed rows only, and the sums over all of its rows. The sums
+say whether anything else has changed: the revision of a provider only ever grows.
+"""
+
+import bisect
+import collections.abc
+import dataclasses
+
+from placement.candidates.arrays import FlatArrays, Page
+from placement.candidates.model import Tree
+from placement.candidates.sql.reader import Changes, Sums
+from placement.candidates.sql.rows import Row
+
+_PAGE_BYTES = 1000
+# A reference, a root id, and the arrays of three classes.
+_TREE_BYTES = 80
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class KnownPage:
+    """What a read has selected. Never changed, so that it can be cached.
+
+    ``page`` is empty if some tree of it has several providers. ``rest`` are rows after
+    those of its trees.
+    """
+
+    newest: int
+    page: Page
+    root_ids: list[int]
+    rest: list[Row]
+    sums: Sums
+    # Revisions of names that trees were read at.
+    names_revisions: frozenset[int]
+
+    @property
+    def is_flat(self) -> bool:
+        return bool(self.root_ids)
+
+    @property
+    def size(self) -> int:
+        return _PAGE_BYTES + _TREE_BYTES * len(self.root_ids)
+
+    def after(
+        self,
+        changes: Changes,
+        read: collections.abc.Callable[[list[Row]], list[Tree]],
+    ) -> "KnownPage | None":
+        """Return the page after changes, whose trees ``read`` reads.
+
+        None: the rows that it has, with these changes, are not those of the read.
+        """
+        changed: dict[int, Row] = {}
+        rest = {row[1]: row for row in self.rest}
+        newest, revisions = self.newest, self.sums.revisions
+        for row in changes.changed:
+            root_id, id_, revision = row
+            position = bisect.bisect_left(self.root_ids, id_)
+            if id_ in rest:
+                before = rest[id_][2]
+                rest[id_] = row
+            elif position < len(self.root_ids) and self.root_ids[position] == id_:
+                before = self.page[position].root.revision
+                if revision != before:
+                    changed[position] = row
+            else:
+                return None
+            if root_id != id_:
+                return None
+            revisions += revision - before
+            newest = max(newest, revision)
+        if changes.sums != self.sums._replace(revisions=revisions):
+            return None
+        if changes.sums == self.sums and self.page.arrays is not None:
+            return self
+        trees = dict(zip(changed, read(list(changed.values())), strict=True))
+        page = Page(self.page)
+        for position, tree in trees.items():
+            page[position] = tree
+        if self.page.arrays is not None:
+            page.arrays = self.page.arrays.changed(trees)
+        if page.arrays is None:
+            page.arrays = FlatArrays.of(page)
+        return dataclasses.replace(
+            self,
+            newest=newest,
+            page=page,
+            rest=list(rest.values()),
+            sums=changes.sums,
+            names_revisions=self.names_revisions | _names_revisions(trees.values()),
+        )
+
+
+def _names_revisions(trees: collections.abc.Iterable[Tree]) -> frozenset[int]:
+    return frozenset(
+        [tree.names_revision for tree in trees if tree.names_revision is not None]
+    )
+
+
+def known(rows: list[Row], page: Page, newest: int) -> KnownPage:
+    """Return what is known after reading ``rows``, the first of which are ``page``."""
+    if any(row[0] != row[1] for row in rows):
+        return KnownPage(newest, Page(), [], [], Sums(0, 0, 0), frozenset())
+    return KnownPage(
+        newest,
+        page,
+        [tree.root.id for tree in page],
+        rows[len(page) :],
+        Sums(len(rows), sum([row[1] for row in rows]), sum([row[2] for row in rows])),
+        _names_revisions(page),
+    )
