@@ -230,7 +230,7 @@ def test_no_answer_is_stale_after_many_changes(engine, seed):
             assert answer == worlds.ask(worlds.context_of(engine), query), (step, query)
             assert answer == worlds.ask(context, query)
             answers.add(answer)
-    assert len(answers) > 2
+    assert len(answers) > 1
 
 
 @pytest.mark.parametrize("revision", [1, 5, 99])
