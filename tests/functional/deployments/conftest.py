@@ -56,7 +56,9 @@ class Machine(typing.NamedTuple):
 
     def own_port(self, text: str) -> str:
         """Return ``text`` with the port of this machine, on the loopback interface."""
-        return text.replace("8778", str(self.port)).replace("0.0.0.0", ports.HOST)
+        text = text.replace("8778", str(self.port)).replace("0.0.0.0", ports.HOST)
+        # Idle processes of uWSGI may take this long to end.
+        return text.replace("worker-reload-mercy = 30", "worker-reload-mercy = 5")
 
     @contextlib.contextmanager
     def running(
