@@ -28,6 +28,7 @@ _CLIENTS = 24
 _CALIBRATION_SECONDS = 60.0
 _WARM_UP_SECONDS = 20.0
 _TIMEOUT_SECONDS = 60.0
+_EARLY_SECONDS = 10.0
 _STOP = None
 
 
@@ -212,13 +213,16 @@ def _watch(
     taken: windows.Windows,
     ended: threading.Event,
 ) -> None:
-    """Measure the processes at the end of each window."""
+    """Measure the processes shortly before the end of each window.
+
+    At the end, scrapes are due, whose answers take memory for a moment.
+    """
     service, database = running.pids
+    early = min(_EARLY_SECONDS, taken.seconds / 4)
     number = 1
     while True:
-        is_last = ended.wait(
-            max(started + number * taken.seconds - time.monotonic(), 0)
-        )
+        at = started + number * taken.seconds - early
+        is_last = ended.wait(max(at - time.monotonic(), 0))
         window = taken.at((number - 0.5) * taken.seconds)
         window.usage = windows.usage(service, database, url)
         if is_last:
