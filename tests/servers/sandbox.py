@@ -24,8 +24,8 @@ _DEBIAN = "/usr/bin/python3"
 _VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 # $1: an empty directory; $2: the libraries; $3: the prefix of Python, or empty.
-# /tmp and /run are empty, and the paths of the samples are missing, so that nothing of
-# this machine is used by accident. Only root can write in these two.
+# /tmp and /run are empty, and the account and the paths of the samples are missing, so
+# that nothing of this machine is used by accident. Only root can write in these two.
 _MOUNT = f"""
 set -eu
 mount -t tmpfs layers "$1"
@@ -33,6 +33,7 @@ mkdir "$1/upper" "$1/work" "$1/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
 cd "$1/root"
 rm -rf etc/placement opt/placement var/lib/placement
+sed -i '/^placement:/d' etc/passwd etc/shadow etc/group etc/gshadow
 for name in tmp run; do mount -t tmpfs -o mode=0755 "$name" "$name"; done
 for name in dev proc; do mount --rbind "/$name" "$name"; done
 mkdir -p opt{LIBRARIES.removeprefix("/opt")}

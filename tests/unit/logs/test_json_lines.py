@@ -7,6 +7,7 @@ import pytest
 from oslo_context import context as log_context
 
 from placement.logs import json_lines
+from placement.logs.context import NOTHING
 
 ID = "req-a0b4d1c8-6a0e-4d0b-9c1e-0d4f6f1a7b01"
 
@@ -108,8 +109,9 @@ def test_the_ids_and_the_caller_come_from_the_context():
         global_request_id=ID,
         user_id="ann",
         project_id="one",
-        overwrite=False,
     )
+    # The thread would keep it.
+    NOTHING.update_store()
 
     logged = line("x", context=context)
 
