@@ -53,6 +53,31 @@ def claim_body(allocations: Allocations, generation: int | None = None) -> typin
     }
 
 
+def drawn_host(rng: random.Random, candidates: bytes) -> str | None:
+    """Return the host of one of the candidates in a response; None: there are none."""
+    # Start in the first tenth, which holds candidates but no summaries.
+    start = rng.randrange(max(len(candidates) // 10, 1))
+    found = _CANDIDATE.search(candidates, start) or _CANDIDATE.search(candidates)
+    return None if found is None else found[1].decode()
+
+
+def placing_body(
+    consumers: collections.abc.Sequence[str], query: str, **more: typing.Any
+) -> typing.Any:
+    """Return the request body that lets the service place equal consumers."""
+    claims = [
+        {
+            "consumer_uuid": each,
+            "project_id": PROJECT,
+            "user_id": USER,
+            "consumer_type": "INSTANCE",
+            "query": query,
+        }
+        for each in consumers
+    ]
+    return {"claims": claims, **more}
+
+
 class Claims:
     """PUT the allocations of a new consumer."""
 
@@ -136,13 +161,10 @@ class SearchesAndClaims(Claims):
     def attempt(self, api: Connection) -> Answer:
         query = searches.draw_flavor(self._rng)
         path = f"/allocation_candidates?{query}"
-        candidates = api.send("GET", path).content
-        # Start in the first tenth, which holds candidates but no summaries.
-        start = self._rng.randrange(len(candidates) // 10)
-        found = _CANDIDATE.search(candidates, start) or _CANDIDATE.search(candidates)
-        if found is None:
+        host = drawn_host(self._rng, api.send("GET", path).content)
+        if host is None:
             raise RuntimeError("there are no candidates")
-        return self._claim(api, claim_body({found[1].decode(): clouds.CLAIM}))
+        return self._claim(api, claim_body({host: clouds.CLAIM}))
 
 
 class Removals(Claims):
@@ -239,17 +261,7 @@ class Placements(Claims):
     def _place(
         self, api: Connection, consumers: collections.abc.Sequence[str], query: str
     ) -> Answer:
-        claims = [
-            {
-                "consumer_uuid": each,
-                "project_id": PROJECT,
-                "user_id": USER,
-                "consumer_type": "INSTANCE",
-                "query": query,
-            }
-            for each in consumers
-        ]
-        body = {"claims": claims, "order": self._order}
+        body = placing_body(consumers, query, order=self._order)
         return api.send("POST", "/-/v1/claims", body)
 
 

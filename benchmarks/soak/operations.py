@@ -7,17 +7,12 @@ UnexpectedError for an answer that the service should not give.
 import collections.abc
 import dataclasses
 import random
-import re
 import typing
 import uuid
 
 from benchmarks import clouds, loads, searches
 from benchmarks.soak.population import Consumer, Population
 from tests.functional.connection import Answer, Connection
-
-# The first provider of a candidate; on a flat cloud, the only one.
-_CANDIDATE = re.compile(rb'"allocations": ?\{"([0-9a-f-]{36})"')
-_CANDIDATES_LIMIT = 1000
 
 # One report of a host in this many reads all of its data, and sends its inventories.
 _FULL_REPORT = 5
@@ -28,12 +23,6 @@ _TOO_MUCH = 20
 
 _HOLD_SECONDS = 30
 _ATTEMPTS = 5
-
-_CONSUMER_COLUMNS = {
-    "project_id": loads.PROJECT,
-    "user_id": loads.USER,
-    "consumer_type": "INSTANCE",
-}
 
 
 class UnexpectedError(Exception):
@@ -90,13 +79,10 @@ def report(client: Client) -> str:
 
 def search_and_claim(client: Client) -> str:
     """Search for 1,000 candidates, and claim one of them."""
-    path = f"/allocation_candidates?{client.query(_CANDIDATES_LIMIT)}"
+    path = f"/allocation_candidates?{client.query(searches.LIMIT)}"
     found = client.send((200,), "GET", path).content
-    start = client.rng.randrange(max(len(found) // 10, 1))
-    candidate = _CANDIDATE.search(found, start) or _CANDIDATE.search(found)
-    if candidate is None:
-        return "nothing fits"
-    return _claim(client, candidate[1].decode())
+    host = loads.drawn_host(client.rng, found)
+    return "nothing fits" if host is None else _claim(client, host)
 
 
 def place(client: Client) -> str:
@@ -198,12 +184,7 @@ def _send_claims(
     client: Client, consumers: list[str], hold_seconds: int | None = None
 ) -> Answer:
     """Send a request for equal claims. The service answers 200 if anything fits."""
-    query = client.query()
-    claims = [
-        {"consumer_uuid": each, "query": query, **_CONSUMER_COLUMNS}
-        for each in consumers
-    ]
-    body = {"claims": claims, "hold_seconds": hold_seconds}
+    body = loads.placing_body(consumers, client.query(), hold_seconds=hold_seconds)
     answer = client.send((200, 409), "POST", "/-/v1/claims", body)
     if answer.status == 409 and b'"too_large"' not in answer.content:
         raise UnexpectedError(f"refused: {answer.content[:500]!r}")

@@ -12,7 +12,7 @@ Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 Booleans = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 # Unused definitions that are kept before arrays are made anew.
-_UNUSED_DEFINITIONS_MAX = 1000
+UNUSED_DEFINITIONS_MAX = 1000
 
 
 class Definition(typing.NamedTuple):
@@ -53,13 +53,15 @@ class FlatArrays:
             {},
             is_regular=np.zeros(count, np.bool_),
         )
-        return empty.changed(dict(enumerate(trees))) or empty
+        return empty.changed(dict(enumerate(trees)))
 
-    def changed(self, trees: collections.abc.Mapping[int, Tree]) -> "FlatArrays | None":
-        """Return the arrays with other trees in some rows.
+    @property
+    def has_many_unused(self) -> bool:
+        """Definitions that no tree has any more are so many that it costs time."""
+        return len(self._definitions) > len(self.definition_of) + UNUSED_DEFINITIONS_MAX
 
-        None: so many definitions are unused that it is better to begin anew.
-        """
+    def changed(self, trees: collections.abc.Mapping[int, Tree]) -> "FlatArrays":
+        """Return the arrays with other trees in some rows."""
         count = len(self.definition_of)
         definitions = dict(self._definitions)
         definition_of = self.definition_of.copy()
@@ -74,8 +76,6 @@ class FlatArrays:
                 rooms[class_id] = np.zeros(count, np.int64)
             for class_id, room in rooms.items():
                 room[row] = root.room.get(class_id, 0)
-        if len(definitions) > count + _UNUSED_DEFINITIONS_MAX:
-            return None
         return FlatArrays(definitions, definition_of, rooms, is_regular)
 
     def has_room(self, class_id: int, amount: int) -> Booleans:

@@ -89,7 +89,10 @@ class FlatConditions:
         if not self.is_possible:
             return []
         if arrays is not None and not self.root_ids and self.plan.total:
-            return self._meeting_by_arrays(trees, arrays)
+            able = arrays.able(self.admits, self.plan.total)
+            if not able.all():
+                trees = [trees[row] for row in np.flatnonzero(able).tolist()]
+            return trees if arrays.is_regular.all() else self._with_units(trees)
         if self.root_ids:
             trees = [tree for tree in trees if tree.root.id in self.root_ids]
         if self.checks_state:
@@ -113,16 +116,10 @@ class FlatConditions:
             trees = [
                 tree for tree in trees if tree.root.room.get(class_id, 0) >= amount
             ]
-        return [
-            tree for tree in trees if tree.root.is_regular or self._meets_units(tree)
-        ]
+        return self._with_units(trees)
 
-    def _meeting_by_arrays(self, trees: list[Tree], arrays: FlatArrays) -> list[Tree]:
-        able = arrays.able(self.admits, self.plan.total)
-        if not able.all():
-            trees = [trees[row] for row in np.flatnonzero(able).tolist()]
-        if arrays.is_regular.all():
-            return trees
+    def _with_units(self, trees: list[Tree]) -> list[Tree]:
+        """Return the trees that meet each ``min_unit`` and ``step_size``."""
         return [
             tree for tree in trees if tree.root.is_regular or self._meets_units(tree)
         ]

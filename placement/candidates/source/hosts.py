@@ -12,6 +12,7 @@ import typing
 import numpy as np
 
 from placement.candidates.arrays import (
+    UNUSED_DEFINITIONS_MAX,
     Booleans,
     Definition,
     Floats,
@@ -21,18 +22,16 @@ from placement.candidates.arrays import (
 from placement.candidates.model import Amounts, Tree
 from placement.candidates.source.trees import Trees
 from placement.candidates.sql import statements
-from placement.candidates.sql.reader import Prefetch, Read, Reader
+from placement.candidates.sql.reader import (
+    LATE_MICROSECONDS,
+    Prefetch,
+    Read,
+    Reader,
+)
 from placement.objects.inventory import Offer
-
-# A revision may be committed this much later than it was made, at most, to be found
-# without reading all. More only costs time.
-_LAG_MICROSECONDS = 20_000
 
 # Trees that are read at once.
 _TREES_PER_READ = 2000
-
-# Unused definitions that are kept before all arrays are made anew.
-_UNUSED_DEFINITIONS_MAX = 1000
 
 # Different offers of a class that are kept, besides one per host, before the unused
 # ones are dropped.
@@ -117,7 +116,7 @@ class Hosts:
         """
         if not len(self.revisions):
             return None
-        return max(0, int(self.revisions.max()) - _LAG_MICROSECONDS)
+        return max(0, int(self.revisions.max()) - LATE_MICROSECONDS)
 
     def update(
         self,
@@ -157,7 +156,7 @@ class Hosts:
             self._clear()
             return
         ids = np.array([row[1] for row in found], np.int64)
-        if len(self._definitions) > len(ids) + _UNUSED_DEFINITIONS_MAX:
+        if len(self._definitions) > len(ids) + UNUSED_DEFINITIONS_MAX:
             self._clear()
         if not np.array_equal(ids, self.ids):
             self._resize(ids)

@@ -79,10 +79,10 @@ class KnownPage:
         page = Page(self.page)
         for position, tree in trees.items():
             page[position] = tree
-        if self.page.arrays is not None:
-            page.arrays = self.page.arrays.changed(trees)
-        if page.arrays is None:
+        if self.page.arrays is None or self.page.arrays.has_many_unused:
             page.arrays = FlatArrays.of(page)
+        else:
+            page.arrays = self.page.arrays.changed(trees)
         return dataclasses.replace(
             self,
             newest=newest,

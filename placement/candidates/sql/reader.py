@@ -21,9 +21,9 @@ from placement.tracing.points import traced
 
 _NEWEST = "newest"
 
-# A revision may be committed so many microseconds later than it was made, at most, to
-# be among the changes of a page. More only costs time.
-_LATE = 20_000
+# A revision may be committed this much later than it was made, at most, to be among
+# what has changed; otherwise a checksum or sums show it. More only costs time.
+LATE_MICROSECONDS = 20_000
 
 _NULL = sa.cast(sa.null(), sa.Text)
 
@@ -186,7 +186,7 @@ def _page_parts(page: Select, shown: Details, number: int) -> list[Select]:
             sa.cast(sa.func.sum(members.c.revision), sa.Text),
         ).select_from(members),
         sa.select(*members.c, provider_rows.details_of(members.c.id, newest)).where(
-            members.c.revision > newest - sa.literal_column(str(_LATE))
+            members.c.revision > newest - sa.literal_column(str(LATE_MICROSECONDS))
         ),
     ]
 

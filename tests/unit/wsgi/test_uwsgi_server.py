@@ -24,8 +24,7 @@ def application(environ: typing.Any, start_response: typing.Any) -> list[bytes]:
 def uwsgi(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     """The module that exists in processes of uWSGI."""
     made = types.ModuleType("uwsgi")
-    made.opt = {"threads": b"4"}  # type: ignore[attr-defined]
-    made.buffer_size = BUFFER_BYTES  # type: ignore[attr-defined]
+    vars(made).update(opt={"threads": b"4"}, buffer_size=BUFFER_BYTES)
     monkeypatch.setitem(sys.modules, "uwsgi", made)
     monkeypatch.setattr(threads, "count", None)
     return made
