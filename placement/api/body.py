@@ -6,7 +6,7 @@ import typing
 
 from werkzeug import wsgi
 
-from placement import exception
+from placement import exception, extension_exception
 from placement.api.environ import CONTEXT
 
 if typing.TYPE_CHECKING:
@@ -90,7 +90,7 @@ def lines(
 
 def _require_line(place: int, line: bytes, lines_max: int, bytes_max: int) -> None:
     if place > lines_max:
-        raise exception.TooManyLines(limit=lines_max)
+        raise extension_exception.TooManyLines(limit=lines_max)
     if len(line) > bytes_max:
         raise exception.BadRequest(
             reason=f"Line {place} of the body is longer than {bytes_max} bytes."

@@ -3,15 +3,15 @@
 import collections.abc
 import contextlib
 
-from placement import exception, metrics
+from placement import exception, extension_exception, metrics
 
 _RESULTS: tuple[tuple[type[exception.PlacementError], str], ...] = (
     (exception.CapacityExceeded, "capacity"),
     (exception.InventoryConstraintsViolated, "unit_rule"),
     (exception.InvalidInventory, "no_inventory"),
-    (exception.LimitExceeded, "limit"),
+    (extension_exception.LimitExceeded, "limit"),
     (exception.ConcurrentUpdate, "generation"),
-    (exception.ProviderNotInService, "cordoned"),
+    (extension_exception.ProviderNotInService, "cordoned"),
 )
 
 

@@ -13,7 +13,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception
+from placement import exception, extension_exception
 from placement.db import batch, lists, names, predicates, tables
 from placement.db.batch import Step
 from placement.objects import inventory, provider_state, resource_provider
@@ -143,7 +143,7 @@ def require(
         change = running[each.key]
         state = offers.states.get(each.key.provider_id)
         if change > 0 and state is not None:
-            raise exception.ProviderNotInService(
+            raise extension_exception.ProviderNotInService(
                 uuid=amount.provider_uuid, state=provider_state.name_of(state)
             )
         if change > 0 and not offer.has_room(change):

@@ -19,7 +19,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception
+from placement import exception, extension_exception
 from placement.db import mariadb, revision, tables, transaction
 
 if typing.TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _select_page(
     if after is None:
         after = positions.compacted
     if not positions.compacted <= after <= positions.last:
-        raise exception.ChangesCompacted(after=after, **positions._asdict())
+        raise extension_exception.ChangesCompacted(after=after, **positions._asdict())
     end = min(after + _SEARCHED_MAX, positions.last)
     select = (
         sa.select(

@@ -15,7 +15,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception
+from placement import exception, extension_exception
 from placement.db import tables, transaction
 from placement.db.batch import Row
 from placement.objects import (
@@ -60,7 +60,7 @@ def write(context: "RequestContext", claims: collections.abc.Sequence[Claim]) ->
     """
     try:
         _write(context, claims)
-    except (exception.CapacityExceeded, exception.LimitExceeded) as refusal:
+    except (exception.CapacityExceeded, extension_exception.LimitExceeded) as refusal:
         if not may_succeed_now(context, refusal):
             raise
         _write(context, claims)
@@ -68,7 +68,7 @@ def write(context: "RequestContext", claims: collections.abc.Sequence[Claim]) ->
 
 def may_succeed_now(
     context: "RequestContext",
-    refusal: exception.CapacityExceeded | exception.LimitExceeded,
+    refusal: exception.CapacityExceeded | extension_exception.LimitExceeded,
 ) -> bool:
     """Release expired holds; return whether there may be room now.
 
@@ -84,7 +84,7 @@ def may_succeed_now(
 
 def _used_now(
     conn: sa.Connection,
-    refusal: exception.CapacityExceeded | exception.LimitExceeded,
+    refusal: exception.CapacityExceeded | extension_exception.LimitExceeded,
 ) -> int | None:
     """Return what is used of the inventory or limit that refused a claim."""
     details = refusal.details
@@ -92,7 +92,7 @@ def _used_now(
         return conn.scalar(_USED, {name: details[name] for name in _USED_KEYS})
     try:
         usages = limit.get(conn, details["project_id"]).usages
-    except exception.LimitsNotFound:
+    except extension_exception.LimitsNotFound:
         return None
     return usages.get(details["resource_class"])
 

@@ -15,7 +15,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception
+from placement import exception, extension_exception
 from placement.db import names, predicates, tables
 from placement.db.batch import Step
 from placement.objects import claim_statements, limit_statements
@@ -70,7 +70,7 @@ class KnownLimits:
         """Note what comes of the block, which writes the claims."""
         try:
             yield
-        except exception.LimitExceeded as refusal:
+        except extension_exception.LimitExceeded as refusal:
             self.exist = True
             if len(self._reached) > _OWNERS_MAX:
                 self._reached = set()

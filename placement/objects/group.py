@@ -15,7 +15,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception
+from placement import extension_exception
 from placement.db import revision, tables, transaction, unique
 
 if typing.TYPE_CHECKING:
@@ -129,7 +129,7 @@ def read(conn: sa.Connection, request: GroupRequest) -> Membership:
     if found is not None:
         counts = _counts(conn, found.id, domains)
         if counts and _definition(request) != tuple(found[1:]):
-            raise exception.GroupPolicyConflict(
+            raise extension_exception.GroupPolicyConflict(
                 name=request.name, policy=found.policy, most=found.max_per_host
             )
     return Membership(request, counts, domains)
@@ -170,7 +170,7 @@ def lock(conn: sa.Connection, request: GroupRequest) -> int:
             .values(policy=policy, max_per_host=most, aggregates=aggregates)
         )
         if not changed.rowcount:
-            raise exception.GroupPolicyConflict(
+            raise extension_exception.GroupPolicyConflict(
                 name=request.name, policy=found.policy, most=found.max_per_host
             )
     return group_id

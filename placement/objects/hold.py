@@ -11,7 +11,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception
+from placement import exception, extension_exception
 from placement.db import revision, tables, transaction
 from placement.objects import change, consumer, release_transaction
 
@@ -59,7 +59,7 @@ def confirm(conn: sa.Connection, uuid: str) -> None:
         sa.delete(_holds).where(_is_of(uuid), _holds.c.expires_at > _NOW)
     )
     if not confirmed.rowcount:
-        raise exception.HoldNotFound(uuid=uuid)
+        raise extension_exception.HoldNotFound(uuid=uuid)
     change.record_consumers(conn, change.HOLD, [uuid])
 
 
@@ -74,7 +74,7 @@ def extend(conn: sa.Connection, uuid: str, seconds: int) -> int:
         .values(expires_at=_NOW + sa.literal(seconds * MICROSECONDS, sa.BigInteger))
     )
     if not extended.rowcount:
-        raise exception.HoldNotFound(uuid=uuid)
+        raise extension_exception.HoldNotFound(uuid=uuid)
     change.record_consumers(conn, change.HOLD, [uuid])
     expires_at: int | None = conn.scalar(
         sa.select(_holds.c.expires_at).where(_is_of(uuid))

@@ -10,7 +10,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception
+from placement import extension_exception
 from placement.db import lock_limit, revision, tables, transaction
 
 if typing.TYPE_CHECKING:
@@ -48,7 +48,7 @@ def find_or_reserve(conn: sa.Connection, key: Key) -> bytes | None:
     Raises IdempotencyKeyReused, and KeyInProgress if an earlier request with the key
     does not end in time; on SQLite, if any other writers do not.
     """
-    with lock_limit.limited(conn, WAIT_SECONDS, exception.KeyInProgress()):
+    with lock_limit.limited(conn, WAIT_SECONDS, extension_exception.KeyInProgress()):
         answer = find(conn, key)
         if answer is None:
             _reserve(conn, key)
@@ -68,7 +68,7 @@ def find(conn: sa.Connection, key: Key) -> bytes | None:
     if row is None:
         return None
     if row.body_hash != key.body_hash:
-        raise exception.IdempotencyKeyReused
+        raise extension_exception.IdempotencyKeyReused
     return bytes(row.answer)
 
 

@@ -5,7 +5,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception
+from placement import extension_exception
 from placement.db import revision, tables, usage_counters
 from placement.db.usage_counters import UsageKey
 from placement.objects import limited_usage, resource_class
@@ -54,7 +54,7 @@ def get(conn: sa.Connection, project_id: str) -> ProjectLimits:
     defaults = {} if is_default else by_project.get(tables.DEFAULT_PROJECT, {})
     defaults = {id_: each for id_, each in defaults.items() if id_ not in own}
     if not (own or defaults):
-        raise exception.LimitsNotFound(project_id=project_id)
+        raise extension_exception.LimitsNotFound(project_id=project_id)
     names = {id_: name for id_, (name, _) in sorted((own | defaults).items())}
     used = {} if is_default else _used(conn, project_id, names)
     return ProjectLimits(project_id, dict(own.values()), dict(defaults.values()), used)
@@ -131,7 +131,7 @@ def delete(conn: sa.Connection, project_id: str) -> None:
     Raises OwnLimitsNotFound if there are none.
     """
     if not _delete(conn, project_id):
-        raise exception.OwnLimitsNotFound(project_id=project_id)
+        raise extension_exception.OwnLimitsNotFound(project_id=project_id)
     _delete_counters(conn, project_id)
 
 

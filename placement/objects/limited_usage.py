@@ -20,7 +20,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception
+from placement import exception, extension_exception
 from placement.db import (
     batch,
     lists,
@@ -185,12 +185,12 @@ def _exceeded(
     limit: int,
     used: int,
     amount: int,
-) -> exception.LimitExceeded:
+) -> extension_exception.LimitExceeded:
     name = CONSUMERS_NAME
     if key.class_id != tables.CONSUMERS:
         # Cached names would save a statement only for custom classes.
         name = names.Names().resource_classes(conn, [key.class_id])[key.class_id]
-    return exception.LimitExceeded(
+    return extension_exception.LimitExceeded(
         project_id=key.project_id,
         resource_class=name,
         limit=limit,

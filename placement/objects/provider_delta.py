@@ -10,7 +10,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception, uuids
+from placement import exception, extension_exception, uuids
 from placement.db import batch, lists, names, tables
 from placement.db.batch import Step
 from placement.objects import (
@@ -124,7 +124,7 @@ def apply_one(
     """
     provider = resource_provider.find_by_uuid(conn, uuid)
     if provider is None:
-        raise exception.ProviderNotFound(wanted=uuid)
+        raise extension_exception.ProviderNotFound(wanted=uuid)
     resource_provider.lock(conn, [provider.id])
     ids = find_ids(conn, known_names, [delta])
     before = _read(conn, known_names, provider)
@@ -141,7 +141,7 @@ def _read(
 ) -> ProviderDetails:
     found = provider_page.find(conn, known_names, provider.uuid, provider.uuid, PARTS)
     if found is None:
-        raise exception.ProviderNotFound(wanted=provider.uuid)
+        raise extension_exception.ProviderNotFound(wanted=provider.uuid)
     return found
 
 
@@ -170,7 +170,9 @@ def find_ids(
             reason=f"The member 'inventories' has an unknown resource class: {unknown}"
         ) from unknown
     except exception.TraitNotFound as unknown:
-        raise exception.UnknownTraitsOfProvider(**unknown.details) from unknown
+        raise extension_exception.UnknownTraitsOfProvider(
+            **unknown.details
+        ) from unknown
 
 
 def write_all(

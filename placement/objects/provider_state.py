@@ -11,7 +11,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception, uuids
+from placement import exception, extension_exception, uuids
 from placement.db import revision, tables, transaction
 from placement.objects import change as feed
 from placement.objects import resource_provider, tree
@@ -81,7 +81,7 @@ def get(conn: sa.Connection, uuid: str) -> State:
     """
     row = conn.execute(_GET, {"wanted": uuids.canonical_or_same(uuid)}).first()
     if row is None:
-        raise exception.ProviderNotFound(wanted=uuid)
+        raise extension_exception.ProviderNotFound(wanted=uuid)
     return State._make(row)
 
 
@@ -94,7 +94,7 @@ def put(conn: sa.Connection, uuid: str, change: Change, caller: "Caller") -> Sta
     """
     provider = resource_provider.find_by_uuid(conn, uuid)
     if provider is None:
-        raise exception.ProviderNotFound(wanted=uuid)
+        raise extension_exception.ProviderNotFound(wanted=uuid)
     ids = [provider.id]
     if change.has_subtree:
         ids = tree.lock_subtree(conn, provider)

@@ -11,7 +11,7 @@ import typing
 import orjson
 import sqlalchemy as sa
 
-from placement import exception
+from placement import extension_exception
 from placement.db import names, revision, tables, transaction
 from placement.objects import allocation, consumer, consumer_page, release_transaction
 from placement.objects.consumer import Consumer
@@ -106,7 +106,7 @@ def _require_unchanged(
         if stored.get(uuid) != given
     }
     if changed:
-        raise exception.ConsumersChanged(changed, len(wanted))
+        raise extension_exception.ConsumersChanged(changed, len(wanted))
 
 
 def _ids(found: collections.abc.Mapping[str, Consumer]) -> list[int]:

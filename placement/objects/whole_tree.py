@@ -5,7 +5,7 @@ import uuid as uuids
 
 import sqlalchemy as sa
 
-from placement import exception, excerpt
+from placement import exception, excerpt, extension_exception
 from placement.db import names, tables
 from placement.objects import change as feed
 from placement.objects import (
@@ -74,7 +74,7 @@ def _read_locked(
         ids.update(tree.lock_subtree(conn, root))
     for each in found.values():
         if each.id not in ids:
-            raise exception.ProviderInOtherTree(uuid=each.uuid)
+            raise extension_exception.ProviderInOtherTree(uuid=each.uuid)
     if not ids:
         return []
     select = sa.select(_providers.c.id).where(_providers.c.id.in_(ids))

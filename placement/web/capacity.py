@@ -4,7 +4,7 @@ import typing
 
 import flask
 
-from placement import exception, uuids
+from placement import exception, extension_exception, uuids
 from placement.api.operation import Answer
 from placement.candidates.capacity import model, read
 from placement.candidates.capacity.model import Bounds, Capacity, Options
@@ -57,11 +57,11 @@ def _parse_requests(given: list[dict[str, str]]) -> dict[str, SearchRequest]:
     for each in given:
         name = each["name"]
         if name in requests:
-            raise exception.DuplicateRequestName(name=name)
+            raise extension_exception.DuplicateRequestName(name=name)
         try:
             requests[name] = search_query.parse(each["query"], each.get("version"))
         except exception.BadRequest as invalid:
-            raise exception.NamedRequestInvalid(name, invalid) from invalid
+            raise extension_exception.NamedRequestInvalid(name, invalid) from invalid
     return requests
 
 

@@ -5,7 +5,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception
+from placement import exception, extension_exception
 from placement.candidates.capacity import read
 from placement.candidates.capacity.model import Capacity, Options
 from placement.candidates.model import SearchRequest
@@ -48,7 +48,7 @@ def _parse(path: str, lines: list[str]) -> dict[str, SearchRequest]:
             continue
         try:
             if name in requests:
-                raise exception.DuplicateRequestName(name=name)
+                raise extension_exception.DuplicateRequestName(name=name)
             requests[name] = search_query.parse("".join(rest).strip(), None)
         except exception.BadRequest as invalid:
             raise exception.ConfigurationError(
@@ -71,7 +71,7 @@ def count(conn: sa.Connection, context: "RequestContext") -> dict[str, Capacity]
     while requests:
         try:
             return read.count_in(conn, context, requests, Options(hosts=None))
-        except exception.NamedRequestInvalid as invalid:
+        except extension_exception.NamedRequestInvalid as invalid:
             LOG.warning(
                 "%s: a request is left out of the metrics until it is corrected: %s",
                 _OPTION,

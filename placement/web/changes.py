@@ -8,7 +8,7 @@ import typing
 
 import flask
 
-from placement import exception, excerpt
+from placement import exception, excerpt, extension_exception
 from placement.api.operation import Answer, Parameter
 from placement.context import RequestContext
 from placement.objects import change, change_feed
@@ -83,7 +83,7 @@ def list_changes() -> flask.Response:
     position = None if after in (None, schema.NOW) else _parse_number("after", after)
     context = view.context()
     if not context.settings.changes.enabled:
-        raise exception.ChangesDisabled()
+        raise extension_exception.ChangesDisabled()
     if after == schema.NOW:
         page = Page([], change_feed.last_position(context))
     else:

@@ -5,7 +5,7 @@ import typing
 import flask
 import orjson
 
-from placement import exception, excerpt, uuids
+from placement import exception, excerpt, extension_exception, uuids
 from placement.api.operation import Answer
 from placement.candidates.pick.model import Order, Picked, Preferences, Wanted
 from placement.candidates.pick.place import PlaceRequest, place
@@ -63,7 +63,7 @@ def _wanted(claims: list[_Body]) -> tuple[Wanted, ...]:
     for each in claims:
         uuid = uuids.canonical_or_same(each["consumer_uuid"])
         if uuid in wanted:
-            raise exception.DuplicateConsumer(uuid=uuid)
+            raise extension_exception.DuplicateConsumer(uuid=uuid)
         query, version = each["query"], each.get("version")
         request = search_query.parse(query, version)
         wanted[uuid] = Wanted(uuid, (query, version or ""), request)

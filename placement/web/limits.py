@@ -8,7 +8,7 @@ import flask
 import orjson
 import sqlalchemy as sa
 
-from placement import exception, excerpt
+from placement import exception, excerpt, extension_exception
 from placement.api.operation import NO_CONTENT, Answer, Parameter
 from placement.db import transaction
 from placement.objects import limit
@@ -68,7 +68,7 @@ def show_limits(project: str) -> flask.Response:
     Raises LimitsNotFound if no limit applies to the project.
     """
     if not _is_project(project):
-        raise exception.LimitsNotFound(project_id=project)
+        raise extension_exception.LimitsNotFound(project_id=project)
     found = transaction.read(view.context(), lambda conn: limit.get(conn, project))
     return view.json(dataclasses.asdict(found))
 
@@ -105,7 +105,7 @@ def replace_limits(project: str) -> flask.Response:
         limit.replace(conn, project, limits)
         try:
             return limit.get(conn, project)
-        except exception.LimitsNotFound:
+        except extension_exception.LimitsNotFound:
             return limit.ProjectLimits(project, {}, {}, {})
 
     try:
@@ -131,7 +131,7 @@ def delete_limits(project: str) -> flask.Response:
     Raises OwnLimitsNotFound if there are none.
     """
     if not _is_project(project):
-        raise exception.OwnLimitsNotFound(project_id=project)
+        raise extension_exception.OwnLimitsNotFound(project_id=project)
     transaction.write(view.context(), lambda conn: limit.delete(conn, project))
     return flask.Response(status=204)
 
@@ -167,4 +167,4 @@ def _decoded(token: str) -> str:
     match decoded:
         case [str() as project_id] if _is_project(project_id):
             return project_id
-    raise exception.PageTokenInvalid()
+    raise extension_exception.PageTokenInvalid()

@@ -7,7 +7,7 @@ import typing
 
 import orjson
 
-from placement import exception
+from placement import extension_exception
 
 _DIGEST_BYTES = 12
 
@@ -32,7 +32,7 @@ def decode(query: list[typing.Any], token: str) -> int:
             0 <= last_id < 2** 31 and digest == _digest(query, last_id)
         ):
             return last_id
-    raise exception.PageTokenInvalid()
+    raise extension_exception.PageTokenInvalid()
 
 
 def _digest(query: list[typing.Any], last_id: int) -> str:

@@ -5,7 +5,7 @@ import typing
 
 import flask
 
-from placement import exception, excerpt, uuids
+from placement import exception, excerpt, extension_exception, uuids
 from placement.api.operation import Answer
 from placement.db import transaction
 from placement.objects import aggregate, provider_delta
@@ -44,7 +44,7 @@ def change_provider(uuid: str) -> flask.Response:
     delta = _delta(view.json_body())
     canonical = uuids.canonical(uuid)
     if canonical is None:
-        raise exception.ProviderNotFound(wanted=uuid)
+        raise extension_exception.ProviderNotFound(wanted=uuid)
     context = view.context()
     changed = transaction.write(
         context,

@@ -5,7 +5,7 @@ import collections.abc
 import flask
 import sqlalchemy as sa
 
-from placement import exception, uuids
+from placement import extension_exception, uuids
 from placement.api.microversion import MAX_VERSION
 from placement.api.operation import Answer, Parameter
 from placement.candidates import providers
@@ -113,7 +113,7 @@ def show_provider_details(provider: str) -> flask.Response:
     is_text = not checks.NOT_TEXT.search(provider)
     found = transaction.read(context, read) if is_text else None
     if found is None:
-        raise exception.ProviderNotFound(wanted=provider)
+        raise extension_exception.ProviderNotFound(wanted=provider)
     return bulk.tagged(documents.one(found, include))
 
 

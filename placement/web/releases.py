@@ -6,7 +6,7 @@ import flask
 import orjson
 import sqlalchemy as sa
 
-from placement import exception, uuids
+from placement import extension_exception, uuids
 from placement.api.operation import Answer, Parameter
 from placement.db import transaction
 from placement.metrics import counted
@@ -42,7 +42,7 @@ def release_consumers() -> flask.Response:
     for each in body["consumers"]:
         uuid = uuids.canonical_or_same(each["uuid"])
         if uuid in wanted:
-            raise exception.DuplicateConsumer(uuid=uuid)
+            raise extension_exception.DuplicateConsumer(uuid=uuid)
         # The schema accepts 2.0 as an integer.
         wanted[uuid] = int(each["generation"])
     is_validated_only = body.get("validate_only", False)

@@ -7,7 +7,7 @@ import uuid
 import pytest
 import sqlalchemy as sa
 
-from placement import client, exception, sweeper
+from placement import client, exception, extension_exception, sweeper
 from placement.db import tables, transaction
 from placement.objects import allocation, claim, consumer, hold, limit
 from placement.objects.claim import Extras
@@ -109,7 +109,7 @@ def test_an_expired_hold_gives_way_to_a_claim_that_a_limit_refuses(
         context,
         lambda conn: limit.replace(conn, OWNER.project_id, {"VCPU": 3}),
     )
-    with pytest.raises(exception.LimitExceeded):
+    with pytest.raises(extension_exception.LimitExceeded):
         claim.write(context, [claim_of(2)])
     expire(context, expired)
 
@@ -181,9 +181,9 @@ def test_an_expired_hold_cannot_be_confirmed_or_extended(context: typing.Any) ->
     expired = held(context, 1)
     expire(context, expired)
 
-    with pytest.raises(exception.HoldNotFound):
+    with pytest.raises(extension_exception.HoldNotFound):
         transaction.write(context, lambda conn: hold.confirm(conn, expired))
-    with pytest.raises(exception.HoldNotFound):
+    with pytest.raises(extension_exception.HoldNotFound):
         transaction.write(context, lambda conn: hold.extend(conn, expired, 60))
 
 

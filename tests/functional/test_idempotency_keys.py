@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 import webob
 
-from placement import exception
+from placement import extension_exception
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
 from placement.db import lock_limit, sqlite, tables
@@ -130,7 +130,7 @@ def test_the_limit_ends_with_its_block(database_url: str) -> None:
         before = conn.exec_driver_sql(setting).scalar_one()
     writing = engine.connect()
     writing = engines.for_writing(writing)
-    with lock_limit.limited(writing, 2, exception.KeyInProgress()):
+    with lock_limit.limited(writing, 2, extension_exception.KeyInProgress()):
         writing.execute(sa.delete(tables.idempotency_keys))
         within = writing.exec_driver_sql(setting).scalar_one()
     after = writing.exec_driver_sql(setting).scalar_one()

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 import webob
 
-from placement import exception, sweeper
+from placement import exception, extension_exception, sweeper
 from placement.caller import Caller
 from placement.db import revision, tables, transaction
 from placement.objects import change, claim, provider_state
@@ -79,7 +79,7 @@ def test_the_first_claim_after_a_return_succeeds_in_either_way(
     for _ in range(2):
         put(context, EMPTY, CORDON)
         for _ in range(2):
-            with pytest.raises(exception.ProviderNotInService) as refused:
+            with pytest.raises(extension_exception.ProviderNotInService) as refused:
                 claim.write(context, [new_claim(EMPTY)])
             assert refused.value.details == {"uuid": EMPTY, "state": "cordoned"}
         put(context, EMPTY, RETURN)
@@ -92,7 +92,7 @@ def test_a_claim_of_several_providers_fails_if_one_is_not_in_service(
 ) -> None:
     put(context, OTHER, CORDON)
     amounts = (Amount(EMPTY, "VCPU", 1), Amount(OTHER, "VCPU", 1))
-    with pytest.raises(exception.ProviderNotInService):
+    with pytest.raises(extension_exception.ProviderNotInService):
         claim.write(context, [Claim(str(uuid.uuid4()), amounts, OWNER, None)])
 
 
@@ -102,7 +102,7 @@ def test_unit_rules_are_reported_before_the_state_and_room_after_it(
     put(context, OTHER, CORDON)
     with pytest.raises(exception.InventoryConstraintsViolated):
         claim.write(context, [new_claim(OTHER, 100, "MEMORY_MB")])
-    with pytest.raises(exception.ProviderNotInService):
+    with pytest.raises(extension_exception.ProviderNotInService):
         claim.write(context, [new_claim(OTHER, 99)])
 
 
@@ -299,5 +299,5 @@ def test_a_provider_that_is_created_below_a_cordoned_one_is_in_service(
     assert states_of(context)[NEW] == provider_state.IN_SERVICE
     # Setting the state of the tree again includes it.
     put(context, HOST, CORDON)
-    with pytest.raises(exception.ProviderNotInService):
+    with pytest.raises(extension_exception.ProviderNotInService):
         claim.write(context, [new_claim(NEW)])

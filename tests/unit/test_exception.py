@@ -2,12 +2,13 @@ import inspect
 
 import pytest
 
-from placement import exception
+from placement import exception, extension_exception
 from placement.middleware import fault_wrap
 
 ALL = [
     each
-    for _, each in inspect.getmembers(exception, inspect.isclass)
+    for module in (exception, extension_exception)
+    for _, each in inspect.getmembers(module, inspect.isclass)
     if issubclass(each, exception.PlacementError)
 ]
 

@@ -39,6 +39,7 @@ LAYERS = (
         "placement.distribution",
         "placement.exception",
         "placement.excerpt",
+        "placement.extension_exception",
         "placement.logs",
         "placement.metrics",
         "placement.policies",

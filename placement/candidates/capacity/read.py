@@ -5,7 +5,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception
+from placement import exception, extension_exception
 from placement.candidates.capacity.counting import Counter, Result
 from placement.candidates.capacity.model import (
     Capacity,
@@ -97,7 +97,7 @@ def _look_up(
     try:
         ids = resolve.look_up(reader, context.names, request.groups, root_traits)
     except exception.BadRequest as unknown:
-        raise exception.NamedRequestInvalid(name, unknown) from unknown
+        raise extension_exception.NamedRequestInvalid(name, unknown) from unknown
     classes = {id_: name for name, id_ in ids.resource_classes.items()}
     plan = plans.plan(request, ids, cache_of(context).bits)
     return _Asked(plan, request.nested_aware, classes)
@@ -109,7 +109,7 @@ def _trait_bits(
     try:
         ids = context.names.trait_ids(reader.conn, by_traits, reader.names_revision)
     except exception.TraitNotFound as unknown:
-        raise exception.UnknownTraits(**unknown.details) from unknown
+        raise extension_exception.UnknownTraits(**unknown.details) from unknown
     bits = cache_of(context).bits
     return {name: bits.of([ids[name]]) for name in by_traits}
 
@@ -140,7 +140,7 @@ def _read_cloud(
         cloud.add(tree for tree in page if tree.root.uuid not in options.without)
         left.difference_update(tree.root.uuid for tree in page)
     if left:
-        raise exception.UnknownRoot(uuid=min(left))
+        raise extension_exception.UnknownRoot(uuid=min(left))
     return cloud
 
 
@@ -149,7 +149,7 @@ def _check_size(
 ) -> None:
     parts = request_count * (len(counter.aggregate_ids) + len(bits))
     if parts > PARTS_MAX:
-        raise exception.ResultTooLarge(count=parts, most=PARTS_MAX)
+        raise extension_exception.ResultTooLarge(count=parts, most=PARTS_MAX)
 
 
 class _Shown:

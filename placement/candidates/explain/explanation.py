@@ -9,7 +9,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception, uuids
+from placement import extension_exception, uuids
 from placement.candidates.explain import alike, nearest
 from placement.candidates.explain.alike import Alike
 from placement.candidates.explain.changes import Changer
@@ -277,7 +277,7 @@ class _Explaining:
             )
             if root_id is not None:
                 return root_id
-        raise exception.ProviderNotFound(wanted=wanted)
+        raise extension_exception.ProviderNotFound(wanted=wanted)
 
     def _names(self, ids: list[int]) -> dict[int, str]:
         if not ids:

@@ -12,7 +12,7 @@ import zlib
 
 import sqlalchemy as sa
 
-from placement import exception
+from placement import exception, extension_exception
 from placement.candidates.model import Members, Tree
 from placement.candidates.pick.asked import PAGE_MIN, Asked
 from placement.candidates.pick.cloud import Cloud
@@ -285,7 +285,7 @@ class _Picker:
         found: dict[int, str] = {row[0]: row[1] for row in rows}
         unknown = sorted(uuids.difference(found.values()))
         if unknown:
-            raise exception.UnknownExcludedRoot(uuid=unknown[0])
+            raise extension_exception.UnknownExcludedRoot(uuid=unknown[0])
         return set(found)
 
     def _find_weights(
@@ -299,7 +299,9 @@ class _Picker:
                 self.reader.conn, list(prefer), self.reader.names_revision
             )
         except exception.TraitNotFound as unknown:
-            raise exception.UnknownPreferredTraits(**unknown.details) from unknown
+            raise extension_exception.UnknownPreferredTraits(
+                **unknown.details
+            ) from unknown
         return [
             (self.cache.bits.of([ids[name]]), weight) for name, weight in prefer.items()
         ]

@@ -13,7 +13,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception
+from placement import exception, extension_exception
 from placement.candidates.explain import document, explanation
 from placement.candidates.pick import picker
 from placement.candidates.pick.model import Picked, Preferences, Wanted
@@ -37,7 +37,7 @@ _LOST = (
     exception.CapacityExceeded,
     exception.InvalidInventory,
     exception.InventoryConstraintsViolated,
-    exception.ProviderNotInService,
+    extension_exception.ProviderNotInService,
     # The provider was deleted.
     exception.BadRequest,
 )
@@ -99,7 +99,7 @@ def place(context: "RequestContext", request: PlaceRequest) -> bytes:
             return stored.body
         except exception.ConsumerGenerationConflict as conflict:
             raise _exists(context, request) from conflict
-        except exception.LimitExceeded as refusal:
+        except extension_exception.LimitExceeded as refusal:
             if not claim.may_succeed_now(context, refusal):
                 raise
         except (*_LOST, _MembersChangedError) as lost:
@@ -182,7 +182,7 @@ def _exists(context: "RequestContext", request: PlaceRequest) -> exception.Confl
         return exception.ConcurrentUpdate(
             reason="A consumer of the request was created and deleted meanwhile."
         )
-    return exception.ConsumerExists(uuid=found)
+    return extension_exception.ConsumerExists(uuid=found)
 
 
 def _taken() -> exception.ConcurrentUpdate:
@@ -194,7 +194,7 @@ def _taken() -> exception.ConcurrentUpdate:
 
 def _no_candidate(
     context: "RequestContext", request: PlaceRequest, wanted: Wanted
-) -> tuple[exception.NoCandidate, bool]:
+) -> tuple[extension_exception.NoCandidate, bool]:
     """Return the failure, and whether the consumer fits if it is alone."""
     found = explanation.explain(context, wanted.request)
     shown = document.document(found)
@@ -206,5 +206,5 @@ def _no_candidate(
             "what fits is excluded by the group, by 'exclude', or was picked for other "
             "consumers of the request"
         )
-    failure = exception.NoCandidate(wanted.consumer, reason, cause, shown)
+    failure = extension_exception.NoCandidate(wanted.consumer, reason, cause, shown)
     return failure, bool(found.survey.fits)

@@ -6,7 +6,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception
+from placement import extension_exception
 from placement.candidates.capacity.limits import Deadline
 from placement.candidates.model import Tree
 from placement.candidates.query import resolve
@@ -125,7 +125,7 @@ class _Reading:
         ids = {tree.root.uuid: root_id for root_id, tree in self._trees.items()}
         unknown = self._question.lose.difference(ids)
         if unknown:
-            raise exception.UnknownLostRoot(uuid=min(unknown))
+            raise extension_exception.UnknownLostRoot(uuid=min(unknown))
         return frozenset(ids[uuid] for uuid in self._question.lose)
 
     def _of_any(self, by_host: ByHost, count: int) -> Result:
@@ -152,7 +152,7 @@ class _Reading:
         ]
         found = held.of_providers(self._conn, provider_ids, CONSUMERS_MAX)
         if found is None:
-            raise exception.AnalysisTooLarge(most=CONSUMERS_MAX)
+            raise extension_exception.AnalysisTooLarge(most=CONSUMERS_MAX)
         return [
             Mover(consumer, root_id, shape)
             for consumer, of_consumer in found.items()
@@ -171,7 +171,7 @@ class _Reading:
                 for root_id, shape in self._shapes.of_each(of_consumer, found):
                     found[root_id][shape] += 1
             if len(self._shapes) > SHAPES_MAX:
-                raise exception.AnalysisTooLarge(most=SHAPES_MAX)
+                raise extension_exception.AnalysisTooLarge(most=SHAPES_MAX)
         return found
 
     def _is_host(self, root_id: int) -> bool:

@@ -5,7 +5,7 @@ import typing
 
 import flask
 
-from placement import exception
+from placement import exception, extension_exception
 from placement.api.operation import Answer
 from placement.conf import secret
 from placement.middleware import console_session
@@ -63,12 +63,12 @@ def start_session() -> flask.Response:
     links.
     """
     if not console_session.is_local(flask.request.environ):
-        raise exception.NotOnThisMachine()
+        raise extension_exception.NotOnThisMachine()
     code = view.json_body()["code"]
     sessions: Sessions | None = view.context().service.kept.get(console_session.KEY)
     found = None if sessions is None else sessions.start(code)
     if found is None:
-        raise exception.LinkNotFound()
+        raise extension_exception.LinkNotFound()
     token, expires_at = found
     answer = view.json(
         {"token": token, "expires_at": times.render(expires_at * _MICROSECONDS)}

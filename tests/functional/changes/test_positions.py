@@ -7,7 +7,7 @@ import typing
 import pytest
 import sqlalchemy as sa
 
-from placement import exception
+from placement import extension_exception
 from placement.conf.settings import ChangesSettings
 from placement.db import engine as engines
 from placement.db import tables, transaction
@@ -166,7 +166,7 @@ def test_old_changes_are_deleted_by_the_sweep(context: typing.Any) -> None:
     assert followed(context) == ([(3, "new")], 3)
     assert followed(context, 2) == ([(3, "new")], 3)
     for position in (0, 1):
-        with pytest.raises(exception.ChangesCompacted):
+        with pytest.raises(extension_exception.ChangesCompacted):
             followed(context, position)
 
 
@@ -233,7 +233,7 @@ def test_a_reader_does_not_miss_what_a_service_without_the_feed_changes(
     change_feed.prepare(context.engine, is_on=True, has_gap=False)
 
     for position in (0, 1):
-        with pytest.raises(exception.ChangesCompacted):
+        with pytest.raises(extension_exception.ChangesCompacted):
             followed(context, position)
     assert change_feed.last_position(context) == 2
     add(context, "after")
@@ -251,7 +251,7 @@ def test_the_sweep_does_not_lower_what_is_compacted(context: typing.Any) -> None
     change_feed.sweep(context)
 
     assert stored(context) == []
-    with pytest.raises(exception.ChangesCompacted):
+    with pytest.raises(extension_exception.ChangesCompacted):
         followed(context, 1)
 
 
@@ -271,7 +271,7 @@ def test_without_the_feed_the_sweep_deletes_what_is_left(
 def test_a_position_of_the_future_is_refused(context: typing.Any) -> None:
     add(context, "one")
 
-    with pytest.raises(exception.ChangesCompacted) as failure:
+    with pytest.raises(extension_exception.ChangesCompacted) as failure:
         followed(context, 2)
 
     assert failure.value.details == {"after": 2, "compacted": 0, "last": 0}

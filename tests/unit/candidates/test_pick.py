@@ -7,7 +7,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from placement import exception
+from placement import extension_exception
 from placement.candidates.pick import picker
 from placement.candidates.pick.model import Order, Preferences, Wanted
 from placement.candidates.pick.picker import NothingFitsError
@@ -230,7 +230,7 @@ def test_excluded_and_refused_roots_are_left_out(engine):
     assert (first.root_id, second.root_id) == (1, 2)
     everywhere = frozenset(worlds.uuid_of(f"p{number}") for number in range(2))
     assert pick(engine, [asking(1)], excluded=everywhere) is None
-    with pytest.raises(exception.UnknownExcludedRoot):
+    with pytest.raises(extension_exception.UnknownExcludedRoot):
         pick(engine, [asking(1)], excluded=frozenset([worlds.uuid_of("p7")]))
 
 

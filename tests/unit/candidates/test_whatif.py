@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import strategies as st
 
-from placement import exception
+from placement import extension_exception
 from placement.candidates.capacity.limits import Deadline
 from placement.candidates.whatif import patterns, read
 from placement.candidates.whatif.model import Answer, Cause, Question
@@ -268,10 +268,10 @@ def test_too_many_consumers_are_refused(engine, monkeypatch):
     store(engine, [host("a"), host("b")], {"a": {"VCPU": 1}}, {"a": {"VCPU": 2}})
 
     monkeypatch.setattr(read, "CONSUMERS_MAX", 1)
-    with pytest.raises(exception.AnalysisTooLarge):
+    with pytest.raises(extension_exception.AnalysisTooLarge):
         lose(engine, "a")
     monkeypatch.setattr(read, "SHAPES_MAX", 1)
-    with pytest.raises(exception.AnalysisTooLarge):
+    with pytest.raises(extension_exception.AnalysisTooLarge):
         analyse(engine, any_count=1)
 
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from placement import exception
+from placement import exception, extension_exception
 from placement.client import errors
 from placement.db import transaction
 from placement.web import app
@@ -152,7 +152,8 @@ def test_the_codes_equal_those_of_the_api_reference_and_of_the_service():
     documented = re.findall(r"^\| `(placement\.\S+)` \|", text, re.M)
     kinds = [
         kind
-        for kind in vars(exception).values()
+        for module in (exception, extension_exception)
+        for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, exception.PlacementError)
     ]
 

@@ -3,7 +3,7 @@ import logging
 
 import pytest
 
-from placement import exception
+from placement import exception, extension_exception
 from placement.api.environ import REQUEST_ID, VERSION
 from placement.api.microversion import Version
 from placement.middleware import fault_wrap
@@ -87,7 +87,7 @@ def test_only_an_unsupported_version_shows_the_supported_ones():
 
 
 @pytest.mark.parametrize(
-    "failure", [exception.Unavailable(reason="x"), exception.KeyInProgress()]
+    "failure", [exception.Unavailable(reason="x"), extension_exception.KeyInProgress()]
 )
 def test_a_failure_that_passes_has_retry_after(failure):
     assert int(answer_to(failure).headers["retry-after"]) > 0

@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from placement import exception
+from placement import extension_exception
 from placement.db import names
 from placement.objects import claim_pipeline
 from placement.objects.claim_request import Amount, Claim
@@ -93,10 +93,10 @@ def test_usage_is_summed_by_project_in_the_order_of_locks(limits) -> None:
 
 
 def test_a_project_that_has_reached_a_limit_has_no_plan_until_it_claims(limits) -> None:
-    reached = exception.LimitExceeded(
+    reached = extension_exception.LimitExceeded(
         project_id="project", resource_class="VCPU", limit=1, used=1, amount=1
     )
-    with pytest.raises(exception.LimitExceeded), limits.noting([claim(*TWO)]):
+    with pytest.raises(extension_exception.LimitExceeded), limits.noting([claim(*TWO)]):
         raise reached
     assert planned(claim(*TWO), limits=limits) is None
 

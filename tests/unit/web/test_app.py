@@ -5,7 +5,7 @@ import json
 import flask
 import pytest
 
-from placement import exception, policies
+from placement import exception, extension_exception, policies
 from placement.api import operation, routes
 from placement.schemas import common, validation
 from placement.web import app, view
@@ -190,9 +190,11 @@ def test_the_code_of_a_failure_is_one_of_the_extensions(broken, failure, code):
 
 
 def test_a_failure_with_a_code_of_its_own_keeps_it(broken):
-    answer = ask(broken(exception.PageTokenInvalid()), "/-/v1/broken", **HEADERS)
+    answer = ask(
+        broken(extension_exception.PageTokenInvalid()), "/-/v1/broken", **HEADERS
+    )
 
-    assert error_of(answer)["code"] == exception.PageTokenInvalid.code
+    assert error_of(answer)["code"] == extension_exception.PageTokenInvalid.code
 
 
 def test_the_rule_of_every_view_exists():

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from placement import exception
+from placement import exception, extension_exception
 from placement.middleware import console_session
 from placement.web.console import pages
 from tests.unit import in_process
@@ -142,7 +142,7 @@ def test_a_link_starts_one_session(application, links):
     assert read(application, token) == 200
     again = start(application, code)
     assert again.status_int == 404
-    assert again.json["errors"][0]["code"] == exception.LinkNotFound.code
+    assert again.json["errors"][0]["code"] == extension_exception.LinkNotFound.code
     assert not list(links.iterdir())
 
 

@@ -5,7 +5,7 @@ import base64
 import orjson
 import pytest
 
-from placement import exception
+from placement import extension_exception
 from placement.api.querystring import Query
 from placement.web import provider_query
 
@@ -48,7 +48,7 @@ def test_a_page_token_leads_to_the_page_after_its_provider():
 def test_a_page_token_of_another_query_is_refused(other):
     token = query("roots=true").next_page_token(41)
 
-    with pytest.raises(exception.PageTokenInvalid):
+    with pytest.raises(extension_exception.PageTokenInvalid):
         query(other, token).page_after()
 
 
@@ -66,5 +66,5 @@ def test_a_page_token_is_refused_if_it_is_cut_or_changed():
         *(forged(digest, each) for each in (40, 42, -1, 2**31, 4e1, "41", None)),
         *(forged(), forged(digest), forged(digest, 41, 1), forged("", 41)),
     ):
-        with pytest.raises(exception.PageTokenInvalid):
+        with pytest.raises(extension_exception.PageTokenInvalid):
             query("", other).page_after()

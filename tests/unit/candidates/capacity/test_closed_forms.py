@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from placement import exception
+from placement import extension_exception
 from placement.candidates.capacity import counting, limits, read
 from placement.candidates.capacity.model import Options
 from tests.unit.candidates import packing, worlds
@@ -275,7 +275,7 @@ def test_without_leaves_out_trees_and_their_pools(engine):
 def test_without_takes_roots_only(engine):
     without = frozenset([worlds.uuid_of("h-d0")])
 
-    with pytest.raises(exception.UnknownRoot, match=worlds.uuid_of("h-d0")):
+    with pytest.raises(extension_exception.UnknownRoot, match=worlds.uuid_of("h-d0")):
         count(engine, [host(), *devices(1)], f"resources={GPU}:1", without=without)
 
 
@@ -318,7 +318,7 @@ def test_too_many_counts_in_one_answer_are_refused(engine, monkeypatch):
     one, other = host("a", VCPU=1), host("b", VCPU=1)
     one.aggregates, other.aggregates = frozenset("A"), frozenset("B")
 
-    with pytest.raises(exception.ResultTooLarge):
+    with pytest.raises(extension_exception.ResultTooLarge):
         count(engine, [one, other], "resources=VCPU:1", by_aggregate=True)
 
 
