@@ -5,14 +5,14 @@ import json
 import logging
 import pathlib
 import re
-import time
 import typing
 import urllib.error
 import urllib.request
 
 import pytest
 
-from tests.servers import databases, server, startup
+from tests import waiting
+from tests.servers import databases, server
 
 pytestmark = pytest.mark.any_database
 
@@ -199,7 +199,7 @@ def test_the_access_log_of_gunicorn_has_the_same_fields(
         X_Openstack_Request_Id=GLOBAL_ID,
     )
     id_ = answer["x-openstack-request-id"]
-    wait_until(lambda: id_ in (directory / "access").read_text())
+    waiting.until(lambda: id_ in (directory / "access").read_text())
 
     (ours,) = (
         each
@@ -226,10 +226,3 @@ def test_a_request_that_gunicorn_refuses_is_logged_below_warning(
     assert line["request_id"] == answer["x-openstack-request-id"]
     assert (line["level"], line["status"]) == ("INFO", 414)
     assert objects(directory / "error", "gunicorn.error")
-
-
-def wait_until(is_true: collections.abc.Callable[[], bool]) -> None:
-    deadline = time.monotonic() + startup.SECONDS
-    while not is_true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pathlib
 import pwd
 import typing
 
@@ -37,3 +38,10 @@ def options(account: Account | None) -> dict[str, typing.Any]:
     if account is None:
         return {}
     return {"user": account.user, "group": account.group, "extra_groups": []}
+
+
+def give(directory: pathlib.Path, account: Account | None) -> None:
+    """Make the account the owner of a directory and of everything in it."""
+    if account is not None:
+        for path in (directory, *directory.rglob("*")):
+            os.chown(path, account.user, account.group)

@@ -119,7 +119,7 @@ class PostgresqlCluster(Databases):
     @property
     def log(self) -> pathlib.Path:
         """The server's own log."""
-        return self._cluster.directory / "log"
+        return self._cluster.log
 
     def wait_until(self, condition: str) -> None:
         """Wait until an SQL expression is true."""

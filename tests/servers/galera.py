@@ -4,14 +4,12 @@ import collections.abc
 import contextlib
 import os
 import pathlib
-import shutil
-import tempfile
-import time
 import typing
 
 import pymysql
 
-from tests.servers import accounts, mariadb, ports, startup
+from tests import waiting
+from tests.servers import accounts, mariadb, ports, process, startup
 
 NODES = 3
 SYNC_SECONDS = 120
@@ -71,8 +69,7 @@ def library() -> pathlib.Path:
     Raises MissingError if it or the programs of state transfers are missing.
     """
     for program in ("wsrep_sst_rsync", "rsync"):
-        if shutil.which(program) is None:
-            raise accounts.MissingError(f"no Galera programs ({program}) found")
+        process.found(program)
     for name in _LIBRARIES:
         if os.path.exists(name):
             return pathlib.Path(name)
@@ -86,33 +83,26 @@ def running() -> collections.abc.Iterator[Cluster]:
 
     Raises MissingError if its programs are missing, RuntimeError if they fail.
     """
-    found = mariadb.programs()
     provider = library()
     account = accounts.for_server("mysql")
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="placement-galera-"))
-    # Only the directories in it belong to the account of the servers.
-    directory.chmod(0o755)
     places = [_Ports(*(ports.free_port() for _ in range(4))) for _ in range(NODES)]
-    nodes: list[mariadb.Server] = []
-    try:
+    with process.directory("galera") as directory, contextlib.ExitStack() as stack:
+        # Only the directories in it belong to the account of the servers.
+        directory.chmod(0o755)
+        nodes: list[mariadb.Server] = []
         for number, place in enumerate(places):
             own = directory / f"node-{number}"
             (own / "data").mkdir(parents=True)
-            if account is not None:
-                os.chown(own, account.user, account.group)
-                os.chown(own / "data", account.user, account.group)
+            accounts.give(own, account)
             # The other nodes copy the data of the first when they join.
             if not nodes:
                 mariadb.initialise(own, account)
             options = _options(place, places if nodes else [], provider)
-            nodes.append(mariadb.start(found, own, account, place.clients, options))
+            nodes.append(mariadb.start(own, account, place.clients, options))
+            stack.callback(nodes[-1].kill)
             nodes[-1].wait_until_ready()
             wait_until_synced(nodes[-1], number + 1)
         yield Cluster(nodes)
-    finally:
-        for node in reversed(nodes):
-            node.kill()
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def wait_until_synced(node: mariadb.Server, size: int) -> None:
@@ -131,18 +121,19 @@ def status(node: mariadb.Server, name: str) -> str:
 
 
 def _wait_for(node: mariadb.Server, name: str, wanted: str) -> None:
-    deadline = time.monotonic() + SYNC_SECONDS
     found = "unknown"
-    while True:
+
+    def is_reached() -> bool:
+        nonlocal found
         node.require_running()
         # A node that joins a cluster may close its connections.
         with contextlib.suppress(pymysql.OperationalError):
             found = status(node, name)
-            if found == wanted:
-                return
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{name} is {found} instead of {wanted}")
-        time.sleep(0.05)
+        return found == wanted
+
+    waiting.until(
+        is_reached, lambda: f"{name} is {found} instead of {wanted}", SYNC_SECONDS
+    )
 
 
 def _options(

@@ -3,17 +3,11 @@
 import collections.abc
 import contextlib
 import csv
-import os
 import pathlib
-import shutil
 import socket
-import subprocess
-import tempfile
-import time
 
-from tests.servers import accounts, deployed, ports, startup
-
-STOP_SECONDS = 10
+from tests import waiting
+from tests.servers import accounts, deployed, ports, process, startup
 
 # The names of the samples.
 GALERA, POSTGRESQL = "galera", "postgresql"
@@ -26,15 +20,22 @@ _SERVERS = {
 }
 
 
-class Proxy:
-    """A running proxy; its servers have numbers from 0."""
+class Proxy(process.Process):
+    """A running proxy; its servers have numbers from 0.
 
-    def __init__(self, directory: pathlib.Path, port: int) -> None:
-        self.directory = directory
+    It is ready when it has checked them.
+    """
+
+    name = "HAProxy"
+    refusal = OSError
+
+    def __init__(self, program: process.Program, port: int) -> None:
+        super().__init__(program)
         self.port = port
 
-    def log(self) -> str:
-        return (self.directory / "log").read_text()
+    def ping(self) -> None:
+        if not all(row["last_chk"] for row in self._servers()):
+            raise OSError("not checked")
 
     def up(self) -> list[bool]:
         """Return for each server whether its checks succeed."""
@@ -49,16 +50,10 @@ class Proxy:
 
         Raises RuntimeError after a minute.
         """
-        deadline = time.monotonic() + startup.SECONDS
-        while self.up() != wanted:
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"servers are up: {self.up()}, not {wanted}")
-            time.sleep(0.05)
-
-    def require_checked(self) -> None:
-        """Raise OSError until each server has been checked."""
-        if not all(row["last_chk"] for row in self._servers()):
-            raise OSError("not checked")
+        waiting.until(
+            lambda: self.up() == wanted,
+            lambda: f"servers are up: {self.up()}, not {wanted}",
+        )
 
     def _servers(self) -> list[dict[str, str]]:
         with socket.socket(socket.AF_UNIX) as console:
@@ -76,40 +71,19 @@ def running(
 ) -> collections.abc.Iterator[Proxy]:
     """Run a proxy in front of servers at the ports ``targets``, until the block ends.
 
-    It is ready when it has checked the servers.
-
     Raises MissingError if the program is missing, RuntimeError with its output if it
     fails.
     """
-    program = shutil.which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin")
-    if program is None:
-        raise accounts.MissingError("no haproxy found")
+    found = process.found("haproxy")
     account = accounts.for_server("haproxy")
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="placement-haproxy-"))
-    port = ports.free_port()
-    _configure(directory, sample, port, targets)
-    if account is not None:
-        os.chown(directory, account.user, account.group)
-    with open(directory / "log", "wb") as log:
-        process = subprocess.Popen(
-            [program, "-db", "-f", directory / "haproxy.cfg"],
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            **accounts.options(account),
-        )
-    proxy = Proxy(directory, port)
-    try:
-        startup.wait_until_ready(
-            process, proxy.require_checked, OSError, "HAProxy", directory / "log"
-        )
-        yield proxy
-    finally:
-        process.terminate()
-        process.wait(STOP_SECONDS)
-        shutil.rmtree(directory, ignore_errors=True)
+    with process.directory("haproxy") as directory:
+        port = ports.free_port()
+        _configure(directory, sample, port, targets)
+        accounts.give(directory, account)
+        command = (found, "-db", "-f", directory / "haproxy.cfg")
+        program = process.Program(command, directory, account=account)
+        with process.ready(Proxy(program, port)) as proxy:
+            yield proxy
 
 
 def _configure(

@@ -6,21 +6,13 @@ import contextlib
 import functools
 import os
 import pathlib
-import shutil
-import signal
-import subprocess
-import tempfile
 import typing
 
 import pymysql
 
-from tests.servers import accounts, ports, startup
+from tests.servers import accounts, ports, process, startup
 
 USER = "placement"
-STOP_SECONDS = 20
-
-# Directories of server programs, which are not on the PATH of every user.
-_ELSEWHERE = os.pathsep.join(("/usr/sbin", "/usr/local/sbin", "/usr/libexec"))
 
 # The first statements of a new server, one per line.
 _FIRST = f"""
@@ -31,42 +23,15 @@ GRANT ALL ON *.* TO {USER}@'%';
 Options = collections.abc.Mapping[str, object]
 
 
-class Programs(typing.NamedTuple):
-    """The server and the program that creates its data directory."""
+class Server(process.Process):
+    """A running server."""
 
-    server: pathlib.Path
-    install: pathlib.Path
+    name = "MariaDB"
+    refusal = pymysql.OperationalError
 
-
-def programs() -> Programs:
-    """Return the paths of the programs. Raises MissingError if one is missing."""
-    return Programs(_program("mariadbd"), _program("mariadb-install-db"))
-
-
-def _program(name: str) -> pathlib.Path:
-    found = shutil.which(name) or shutil.which(name, path=_ELSEWHERE)
-    if found is None:
-        raise accounts.MissingError(f"no MariaDB server programs ({name}) found")
-    return pathlib.Path(found)
-
-
-class Server:
-    """A running server with its own directory and port."""
-
-    def __init__(
-        self,
-        port: int,
-        log: pathlib.Path,
-        launch: "collections.abc.Callable[[], subprocess.Popen[bytes]]",
-    ) -> None:
+    def __init__(self, program: process.Program, port: int) -> None:
+        super().__init__(program)
         self.port = port
-        self._log = log
-        self._launch = launch
-        self._process = launch()
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
 
     def url(self, database: str) -> str:
         place = f"{USER}@{ports.HOST}:{self.port}/{database}"
@@ -108,44 +73,8 @@ class Server:
             **options,
         )
 
-    def wait_until_ready(self) -> None:
-        """Wait until it accepts connections.
-
-        Raises EndedError if it ends, RuntimeError after a minute.
-        """
-        startup.wait_until_ready(
-            self._process,
-            lambda: self.connect().close(),
-            pymysql.OperationalError,
-            "MariaDB",
-            self._log,
-        )
-
-    def require_running(self) -> None:
-        """Raise EndedError if the process has ended."""
-        startup.require_running(self._process, "MariaDB", self._log)
-
-    def stop(self) -> None:
-        """Stop it, and abort all transactions."""
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
-    def kill(self) -> None:
-        """Kill the process."""
-        self._process.kill()
-        self._process.wait(STOP_SECONDS)
-
-    def start_again(self) -> None:
-        """Start it again after ``stop`` or ``kill``, and wait until it is ready."""
-        self.launch_again()
-        self.wait_until_ready()
-
-    def launch_again(self) -> None:
-        """Start it again, and do not wait until it is ready."""
-        self._process = self._launch()
+    def ping(self) -> None:
+        self.connect().close()
 
 
 @startup.repeated
@@ -161,16 +90,12 @@ def running(
     Raises MissingError if the programs are missing, RuntimeError with their output if
     they fail.
     """
-    found = programs()
     with _directory() as (directory, account):
         initialise(directory, account)
         settings = {**(DURABLE if durable else FAST), **(options or {})}
-        server = start(found, directory, account, ports.free_port(), settings)
-        try:
-            server.wait_until_ready()
+        started = start(directory, account, ports.free_port(), settings)
+        with process.ready(started) as server:
             yield server
-        finally:
-            server.stop()
 
 
 # Options of every server of the tests.
@@ -214,7 +139,6 @@ def initialise(directory: pathlib.Path, account: accounts.Account | None) -> Non
 @functools.cache
 def _initialised() -> pathlib.Path:
     """Return the data directory to copy, which exists until the process ends."""
-    install = programs().install
     stack = contextlib.ExitStack()
     atexit.register(stack.close)
     directory, account = stack.enter_context(_directory())
@@ -223,7 +147,7 @@ def _initialised() -> pathlib.Path:
     _make(
         directory,
         account,
-        install,
+        process.found("mariadb-install-db"),
         "--no-defaults",
         f"--datadir={directory / 'data'}",
         "--auth-root-authentication-method=normal",
@@ -241,13 +165,9 @@ def _directory() -> collections.abc.Iterator[
 ]:
     """Yield a new directory, and the account that it belongs to."""
     account = accounts.for_server("mysql")
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="placement-mariadb-"))
-    try:
-        if account is not None:
-            os.chown(directory, account.user, account.group)
+    with process.directory("mariadb") as directory:
+        accounts.give(directory, account)
         yield directory, account
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _make(
@@ -255,22 +175,10 @@ def _make(
     account: accounts.Account | None,
     *command: str | pathlib.Path,
 ) -> None:
-    made = subprocess.run(
-        command,
-        cwd=directory,
-        env=_environment(directory),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        **accounts.options(account),
-    )
-    if made.returncode:
-        raise RuntimeError(f"{command[0]} failed:\n{made.stdout}")
+    process.run(process.Program(command, directory, _environment(directory), account))
 
 
 def start(
-    found: Programs,
     directory: pathlib.Path,
     account: accounts.Account | None,
     port: int,
@@ -286,21 +194,9 @@ def start(
         **options,
     }
 
-    def launch() -> "subprocess.Popen[bytes]":
-        with open(directory / "log", "ab") as log:
-            return subprocess.Popen(
-                [found.server, "--no-defaults", *_arguments(settings)],
-                cwd=directory,
-                env=_environment(directory),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                # Ctrl-C is handled by pytest, which then stops the server.
-                start_new_session=True,
-                **accounts.options(account),
-            )
-
-    return Server(port, directory / "log", launch)
+    command = (process.found("mariadbd"), "--no-defaults", *_arguments(settings))
+    environment = _environment(directory)
+    return Server(process.Program(command, directory, environment, account), port)
 
 
 def _arguments(options: Options) -> list[str]:

@@ -2,48 +2,33 @@
 
 import collections.abc
 import contextlib
-import os
 import pathlib
-import shutil
-import signal
-import subprocess
-import tempfile
 import typing
 
 import psycopg2
 
-from tests.servers import accounts, deployed, ports, postgresql, startup
+from tests.servers import accounts, deployed, ports, postgresql, process, startup
 
 # As in the sample of the file with passwords.
 PASSWORD = "secret"
 ADMIN, ADMIN_PASSWORD = "pgbouncer", "another-secret"
 
-STOP_SECONDS = 10
-
 _SIZE = "default_pool_size = 20"
 
 
-class Pooler:
+class Pooler(process.Process):
     """A running pooler, which serves every database of its cluster."""
 
-    def __init__(
-        self,
-        directory: pathlib.Path,
-        port: int,
-        launch: "collections.abc.Callable[[], subprocess.Popen[bytes]]",
-    ) -> None:
-        self.directory = directory
+    name = "PgBouncer"
+    refusal = psycopg2.OperationalError
+
+    def __init__(self, program: process.Program, port: int) -> None:
+        super().__init__(program)
         self.port = port
-        self._launch = launch
-        self._process = launch()
 
     def url(self, database: str) -> str:
         user = f"{postgresql.USER}:{PASSWORD}"
         return f"postgresql+psycopg2://{user}@{ports.HOST}:{self.port}/{database}"
-
-    @property
-    def has_ended(self) -> bool:
-        return self._process.poll() is not None
 
     def admin(self, command: str) -> list[dict[str, typing.Any]]:
         """Run a command of its console, such as SHOW POOLS; return the rows."""
@@ -65,35 +50,13 @@ class Pooler:
         finally:
             conn.close()
 
-    def wait_until_ready(self) -> None:
-        """Wait until its console answers.
+    def ping(self) -> None:
+        self.admin("SHOW VERSION")
 
-        Raises EndedError if it ends, RuntimeError after a minute.
-        """
-        startup.wait_until_ready(
-            self._process,
-            lambda: self.admin("SHOW VERSION"),
-            psycopg2.OperationalError,
-            "PgBouncer",
-            self.directory / "log",
-        )
-
-    def stop(self) -> None:
-        """Stop it, and close all connections."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            self._process.wait(STOP_SECONDS)
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait(STOP_SECONDS)
-
-    def start_again(self) -> None:
-        """Start it again after ``stop`` or ``kill``, and wait until it is ready."""
+    def launch_again(self) -> None:
         # A killed pooler leaves its file.
         (self.directory / "pgbouncer.pid").unlink(missing_ok=True)
-        self._process = self._launch()
-        self.wait_until_ready()
+        super().launch_again()
 
 
 @startup.repeated
@@ -106,36 +69,16 @@ def running(target: int, connections: int = 20) -> collections.abc.Iterator[Pool
     Raises MissingError if the program is missing, RuntimeError with its output if it
     fails.
     """
-    program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
-    if program is None:
-        raise accounts.MissingError("no pgbouncer found")
+    found = process.found("pgbouncer")
     account = accounts.for_server("postgres")
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="placement-pgbouncer-"))
-    port = ports.free_port()
-    _configure(directory, port, target, connections)
-    if account is not None:
-        for each in (directory, *directory.iterdir()):
-            os.chown(each, account.user, account.group)
-
-    def launch() -> "subprocess.Popen[bytes]":
-        with open(directory / "log", "ab") as log:
-            return subprocess.Popen(
-                [program, directory / "pgbouncer.ini"],
-                cwd=directory,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                **accounts.options(account),
-            )
-
-    pooler = Pooler(directory, port, launch)
-    try:
-        pooler.wait_until_ready()
-        yield pooler
-    finally:
-        pooler.stop()
-        shutil.rmtree(directory, ignore_errors=True)
+    with process.directory("pgbouncer") as directory:
+        port = ports.free_port()
+        _configure(directory, port, target, connections)
+        accounts.give(directory, account)
+        command = (found, directory / "pgbouncer.ini")
+        program = process.Program(command, directory, account=account)
+        with process.ready(Pooler(program, port)) as pooler:
+            yield pooler
 
 
 def _configure(

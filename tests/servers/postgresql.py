@@ -8,17 +8,14 @@ import os
 import pathlib
 import shutil
 import signal
-import subprocess
-import tempfile
-import time
 import typing
 
 import psycopg2
 
-from tests.servers import accounts, ports, startup
+from tests import waiting
+from tests.servers import accounts, ports, process, startup
 
 USER = "placement"
-STOP_SECONDS = 20
 
 # Settings of a server, by name.
 Settings = collections.abc.Mapping[str, object]
@@ -43,30 +40,17 @@ def programs() -> pathlib.Path:
     return found[-1].parent
 
 
-class Cluster:
-    """A running server with its own directory and port.
+class Cluster(process.Process):
+    """A running server; ``pid`` is that of the postmaster."""
 
-    ``pid`` is that of the postmaster, the parent of all sessions.
-    """
+    name = "PostgreSQL"
+    refusal = psycopg2.OperationalError
+    # A fast shutdown, which aborts all transactions.
+    stop_signal = signal.SIGINT
 
-    def __init__(
-        self,
-        directory: pathlib.Path,
-        port: int,
-        launch: "collections.abc.Callable[[], subprocess.Popen[bytes]]",
-    ) -> None:
-        self.directory = directory
+    def __init__(self, program: process.Program, port: int) -> None:
+        super().__init__(program)
         self.port = port
-        self._launch = launch
-        self._process = launch()
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def has_ended(self) -> bool:
-        return self._process.poll() is not None
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg2://{USER}@{ports.HOST}:{self.port}/{database}"
@@ -85,45 +69,18 @@ class Cluster:
 
         Raises RuntimeError after a minute.
         """
-        deadline = time.monotonic() + startup.SECONDS
-        while not self.value(condition):
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"still false after a minute: {condition}")
-            time.sleep(0.01)
-
-    def wait_until_ready(self) -> None:
-        """Wait until it accepts connections.
-
-        Raises EndedError if it ends, RuntimeError after a minute.
-        """
-        startup.wait_until_ready(
-            self._process,
-            lambda: self._connect().close(),
-            psycopg2.OperationalError,
-            "PostgreSQL",
-            self.directory / "log",
+        waiting.until(
+            lambda: self.value(condition), lambda: f"still false: {condition}"
         )
 
-    def stop(self) -> None:
-        """Stop it, and abort all transactions."""
-        # A fast shutdown, which does not wait for clients.
-        self._process.send_signal(signal.SIGINT)
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.send_signal(signal.SIGQUIT)
-            self._process.wait(STOP_SECONDS)
+    def ping(self) -> None:
+        self._connect().close()
 
     def kill(self) -> None:
         """Stop it without a checkpoint, so that the next start recovers from WAL."""
         # An immediate shutdown.
         self._process.send_signal(signal.SIGQUIT)
-        self._process.wait(STOP_SECONDS)
-
-    def start_again(self) -> None:
-        """Start it again after ``stop`` or ``kill``, and wait until it is ready."""
-        self._process = self._launch()
-        self.wait_until_ready()
+        self._process.wait(self.stop_seconds)
 
     def _rows(self, statement: str, database: str) -> list[tuple[typing.Any, ...]]:
         conn = self._connect(database)
@@ -190,15 +147,11 @@ _Make = collections.abc.Callable[
 @contextlib.contextmanager
 def _made(make: _Make) -> collections.abc.Iterator[pathlib.Path]:
     """Yield a directory in which ``make`` has created the data directory."""
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="placement-postgresql-"))
     account = accounts.for_server("postgres")
-    try:
-        if account is not None:
-            os.chown(directory, account.user, account.group)
+    with process.directory("postgresql") as directory:
+        accounts.give(directory, account)
         make(programs(), directory, account)
         yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 @startup.repeated
@@ -206,14 +159,33 @@ def _made(make: _Make) -> collections.abc.Iterator[pathlib.Path]:
 def _running_in(
     directory: pathlib.Path, durable: bool, settings: Settings | None
 ) -> collections.abc.Iterator[Cluster]:
-    cluster = _start(
-        programs(), directory, accounts.for_server("postgres"), durable, settings or {}
-    )
-    try:
-        cluster.wait_until_ready()
+    port = ports.free_port()
+    account = accounts.for_server("postgres")
+    command: list[str | pathlib.Path] = [
+        programs() / "postgres",
+        *("-D", directory / "data"),
+        *_arguments(directory, port, durable, settings or {}),
+    ]
+    program = process.Program(command, directory, _environment(), account)
+    with process.ready(Cluster(program, port)) as cluster:
         yield cluster
-    finally:
-        cluster.stop()
+
+
+def _arguments(
+    directory: pathlib.Path, port: int, durable: bool, wanted: Settings
+) -> list[str]:
+    switch = "on" if durable else "off"
+    settings = {
+        "listen_addresses": ports.HOST,
+        "port": port,
+        "unix_socket_directories": directory,
+        "max_connections": 200,
+        "fsync": switch,
+        "synchronous_commit": switch,
+        "full_page_writes": switch,
+        **wanted,
+    }
+    return [f"--{name}={value}" for name, value in settings.items()]
 
 
 def _initialise(
@@ -276,59 +248,7 @@ def _make(
     account: accounts.Account | None,
     *command: str | pathlib.Path,
 ) -> None:
-    made = subprocess.run(
-        command,
-        cwd=directory,
-        env=_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        **accounts.options(account),
-    )
-    if made.returncode:
-        raise RuntimeError(f"{command[0]} failed:\n{made.stdout}")
-
-
-def _start(
-    bin_directory: pathlib.Path,
-    directory: pathlib.Path,
-    account: accounts.Account | None,
-    durable: bool,
-    wanted: Settings,
-) -> Cluster:
-    port = ports.free_port()
-    switch = "on" if durable else "off"
-    settings = {
-        "listen_addresses": ports.HOST,
-        "port": port,
-        "unix_socket_directories": directory,
-        "max_connections": 200,
-        "fsync": switch,
-        "synchronous_commit": switch,
-        "full_page_writes": switch,
-        **wanted,
-    }
-
-    def launch() -> "subprocess.Popen[bytes]":
-        with open(directory / "log", "ab") as log:
-            return subprocess.Popen(
-                [
-                    bin_directory / "postgres",
-                    *("-D", directory / "data"),
-                    *(f"--{name}={value}" for name, value in settings.items()),
-                ],
-                cwd=directory,
-                env=_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                # Ctrl-C is handled by pytest, which then stops the server.
-                start_new_session=True,
-                **accounts.options(account),
-            )
-
-    return Cluster(directory, port, launch)
+    process.run(process.Program(command, directory, _environment(), account))
 
 
 def _environment() -> dict[str, str]:

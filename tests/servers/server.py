@@ -2,19 +2,15 @@
 
 import collections.abc
 import contextlib
-import os
 import pathlib
-import signal
-import subprocess
 import tempfile
 import typing
 import urllib.request
 
 from placement import deploy
 from placement.conf import find
-from tests.servers import configuration, ports, programs, startup
-
-STOP_SECONDS = 15
+from tests import waiting
+from tests.servers import configuration, ports, process, programs, startup
 
 # The worker class of this service; the peer has none.
 _WORKER = "placement.wsgi.worker.Worker"
@@ -89,29 +85,22 @@ def listening(
     Raises EndedError if it ends before, RuntimeError after a minute; both with the end
     of that log.
     """
-    log_path = directory / "server.log"
-    with open(log_path, "wb") as log:
-        process = subprocess.Popen(
-            command,
-            cwd=directory,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        startup.wait_until_ready(
-            process,
-            lambda: urllib.request.urlopen(f"{url}/", timeout=startup.SECONDS).close(),
-            # urllib raises subclasses of it.
-            OSError,
-            url,
-            log_path,
-        )
-        yield process.pid
-    finally:
-        _stop(process)
+    program = process.Program(command, directory, environment)
+    with process.ready(_HttpServer(program, url)) as started:
+        yield started.pid
+
+
+class _HttpServer(process.Process):
+    # urllib raises subclasses of it.
+    refusal = OSError
+    stop_seconds = 15
+
+    def __init__(self, program: process.Program, url: str) -> None:
+        super().__init__(program)
+        self.name = url
+
+    def ping(self) -> None:
+        urllib.request.urlopen(f"{self.name}/", timeout=waiting.SECONDS).close()
 
 
 def _command(
@@ -127,13 +116,3 @@ def _command(
         *("--graceful-timeout", "5"),
         "placement.wsgi.api:application",
     ]
-
-
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        # It leads a process group of its own, which includes the workers.
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()

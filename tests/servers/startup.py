@@ -1,19 +1,12 @@
-"""Wait for a server that has just been started."""
+"""Start a server again if its port was taken by another program."""
 
 import collections.abc
 import contextlib
 import functools
-import pathlib
-import subprocess
-import time
 import typing
-
-SECONDS = 60
 
 # How often a server is started with other ports before its failure is raised.
 ATTEMPTS = 3
-
-_LOG_CHARACTERS = 5000
 
 _P = typing.ParamSpec("_P")
 _T = typing.TypeVar("_T")
@@ -45,40 +38,3 @@ def repeated(
             yield entered
 
     return started
-
-
-def wait_until_ready(
-    process: "subprocess.Popen[bytes]",
-    connect: collections.abc.Callable[[], object],
-    refusal: type[Exception],
-    name: str,
-    log: pathlib.Path,
-) -> None:
-    """Wait until ``connect`` no longer raises ``refusal``.
-
-    Raises EndedError if the process ends, RuntimeError after a minute; both with the
-    end of its log.
-    """
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        require_running(process, name, log)
-        with contextlib.suppress(refusal):
-            connect()
-            return
-        time.sleep(0.05)
-    raise RuntimeError(f"{name} is not ready:\n{tail(log)}")
-
-
-def require_running(
-    process: "subprocess.Popen[bytes]", name: str, log: pathlib.Path
-) -> None:
-    """Raise EndedError, with the end of its log, if the process has ended."""
-    status = process.poll()
-    if status is not None:
-        raise EndedError(f"{name} has ended with status {status}:\n{tail(log)}")
-
-
-def tail(log: pathlib.Path) -> str:
-    """Return the end of a log, which may not be there yet."""
-    text = log.read_text(errors="replace") if log.exists() else ""
-    return text[-_LOG_CHARACTERS:]

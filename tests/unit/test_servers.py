@@ -2,13 +2,16 @@
 
 import collections.abc
 import contextlib
+import os
 import pathlib
+import select
 import subprocess
 import sys
 
 import pytest
 
-from tests.servers import ports, startup
+from tests import waiting
+from tests.servers import ports, process, startup
 
 
 def test_a_port_is_given_to_one_process_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,16 +68,62 @@ def test_a_failure_of_the_block_starts_no_other_server() -> None:
     assert started == [1]
 
 
-def test_the_failure_of_a_server_that_ends_has_its_log(tmp_path: pathlib.Path) -> None:
-    log = tmp_path / "log"
-    with open(log, "wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-c", "print('address in use'); raise SystemExit(3)"],
-            stdout=output,
-        )
+class Server(process.Process):
+    """A server that never answers."""
 
-    def connect() -> None:
+    name = "the server"
+    refusal = ConnectionRefusedError
+
+    def ping(self) -> None:
         raise ConnectionRefusedError
 
-    with pytest.raises(startup.EndedError, match="status 3:\naddress in use"):
-        startup.wait_until_ready(process, connect, OSError, "the server", log)
+
+def program(directory: pathlib.Path, text: str) -> process.Program:
+    return process.Program((sys.executable, "-c", text), directory)
+
+
+def test_the_failure_of_a_server_that_ends_has_its_log(tmp_path: pathlib.Path) -> None:
+    ends = program(tmp_path, "print('address in use'); raise SystemExit(3)")
+
+    with (
+        pytest.raises(startup.EndedError, match="status 3:\naddress in use"),
+        process.ready(Server(ends)),
+    ):
+        pass
+
+
+def test_a_server_that_is_not_ready_in_time_is_stopped(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Server, "ready_seconds", 0)
+    server = Server(program(tmp_path, "import time; time.sleep(60)"))
+
+    with (
+        pytest.raises(RuntimeError, match="the server is not ready"),
+        process.ready(server),
+    ):
+        pass
+
+    assert server.has_ended
+
+
+def test_a_server_that_ignores_the_signal_is_killed_with_its_children(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Server, "stop_seconds", 0.1)
+    ignoring = (
+        "import os, signal, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "child = os.fork()\n"
+        "if child: print(child, flush=True)\n"
+        "time.sleep(60)"
+    )
+    server = Server(program(tmp_path, ignoring))
+    waiting.until(lambda: server.log.read_text().endswith("\n"))
+    child = os.pidfd_open(int(server.log.read_text()))
+
+    server.stop()
+
+    # It is readable when the process has ended.
+    assert select.select([child], [], [], waiting.SECONDS)[0]
+    os.close(child)
