@@ -8,6 +8,7 @@ import http.client
 import json
 import re
 import socket
+import time
 import typing
 import urllib.parse
 
@@ -17,6 +18,10 @@ _HEAD_END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE)
 _CLOSES = re.compile(rb"\r\nconnection: *close\r\n", re.IGNORECASE)
 _CHUNK = 2**18
+
+# The longest time between two requests of a connection. Servers close one that is
+# idle: gunicorn after 2 seconds, by default.
+_IDLE_SECONDS_MAX = 1.0
 
 
 class Wire(Connection):
@@ -30,6 +35,8 @@ class Wire(Connection):
         lines = [f"{name}: {value}" for name, value in self._headers.items()]
         self._common = "\r\n".join((f"Host: {place.netloc}", *lines))
         self._socket: socket.socket | None = None
+        # When the last response ended.
+        self._idle_since = 0.0
 
     def __enter__(self) -> typing.Self:
         self._open()
@@ -44,13 +51,26 @@ class Wire(Connection):
             f"{method} {path} HTTP/1.1\r\n{self._common}\r\n"
             f"Content-Length: {len(payload)}\r\n\r\n"
         )
-        opened = self._socket or self._open()
-        opened.sendall(head.encode("ascii") + payload)
-        return self._read(opened)
+        opened = self._usable()
+        try:
+            opened.sendall(head.encode("ascii") + payload)
+            answer = self._read(opened)
+        except (OSError, http.client.HTTPException):
+            self.close()
+            raise
+        self._idle_since = time.monotonic()
+        return answer
+
+    def _usable(self) -> socket.socket:
+        """Return the open connection, or a new one if it has been idle for long."""
+        if time.monotonic() - self._idle_since > _IDLE_SECONDS_MAX:
+            self.close()
+        return self._socket or self._open()
 
     def _open(self) -> socket.socket:
         self._socket = socket.create_connection(self._address, self._seconds)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._idle_since = time.monotonic()
         return self._socket
 
     def close(self) -> None:
@@ -81,6 +101,5 @@ class Wire(Connection):
     def _receive(self, opened: socket.socket) -> bytes:
         received = opened.recv(_CHUNK)
         if not received:
-            self.close()
             raise http.client.RemoteDisconnected("the service closed the connection")
         return received
