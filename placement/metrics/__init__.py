@@ -71,7 +71,7 @@ GIVEN_UP = Counter(
     _REASONS,
 )
 
-CLAIM_OPERATIONS = ("put", "post", "reshape", "release")
+CLAIM_OPERATIONS = ("put", "post", "reshape", "place", "release")
 CLAIM_RESULTS = (
     *("ok", "capacity", "unit_rule", "no_inventory", "generation", "cordoned"),
     "limit",

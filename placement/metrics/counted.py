@@ -14,6 +14,13 @@ _RESULTS: tuple[tuple[type[exception.PlacementError], str], ...] = (
     (extension_exception.ProviderNotInService, "cordoned"),
 )
 
+# What a claim with picks lacks, by its cause; others lack room.
+_LACKS = {
+    "not_offered": "no_inventory",
+    "excluded": "no_inventory",
+    "cordoned": "cordoned",
+}
+
 
 @contextlib.contextmanager
 def claims(operation: str) -> collections.abc.Iterator[None]:
@@ -21,8 +28,15 @@ def claims(operation: str) -> collections.abc.Iterator[None]:
     try:
         yield
     except exception.Conflict as refusal:
-        for kind, result in _RESULTS:
-            if isinstance(refusal, kind):
-                metrics.CLAIMS.inc(operation, result)
+        result = _result_of(refusal)
+        if result is not None:
+            metrics.CLAIMS.inc(operation, result)
         raise
     metrics.CLAIMS.inc(operation, "ok")
+
+
+def _result_of(refusal: exception.Conflict) -> str | None:
+    if isinstance(refusal, extension_exception.NoCandidate):
+        return _LACKS.get(refusal.members["cause"], "capacity")
+    results = (result for kind, result in _RESULTS if isinstance(refusal, kind))
+    return next(results, None)

@@ -11,9 +11,9 @@ import webob
 from oslo_context import context as log_context
 
 from placement import client, metrics
-from placement.candidates.explain import empty
+from placement.candidates.explain import empty, explanation
 from placement.client import Inventory
-from placement.metrics import text
+from placement.metrics import text, turns
 from tests.servers import server
 
 PREFIX = "No allocation candidates: "
@@ -188,6 +188,16 @@ class Log:
 
 
 @pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> typing.Any:
+    """The clock of explanations and of their lines, a long time after the last one."""
+    found = types.SimpleNamespace(now=1e6)
+    times = types.SimpleNamespace(monotonic=lambda: found.now, time=lambda: found.now)
+    monkeypatch.setattr(empty, "time", times)
+    monkeypatch.setattr(turns, "time", times)
+    return found
+
+
+@pytest.fixture
 def log(
     application: server.Application,
     cloud: client.Client,
@@ -196,7 +206,7 @@ def log(
 ) -> Log:
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(empty, "_SECONDS_BETWEEN", 0)
-    monkeypatch.setattr(empty, "_PARTS_OF_TIME", 1)
+    monkeypatch.setattr(empty, "_CREDIT_SECONDS", 1000)
     return Log(application, caplog)
 
 
@@ -219,19 +229,31 @@ def counted() -> dict[str, float]:
     return {cause: float(number) for cause, number in found}
 
 
-def test_empty_searches_are_counted_by_cause(
-    log: Log, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = counted()
-    for query in ("VCPU:4", "VGPU:1", "VCPU:2"):
-        log.lines(f"resources={query}")
-    monkeypatch.setattr(empty, "_SECONDS_BETWEEN", 60)
-    for _ in range(3):
-        log.lines("resources=VCPU:4")
+def added(before: dict[str, float]) -> dict[str, float]:
+    """Return what was counted since, by cause."""
+    after = counted()
+    return {cause: after[cause] - number for cause, number in before.items()}
 
-    added = {cause: count - before[cause] for cause, count in counted().items()}
-    expected = dict.fromkeys(before, 0) | {"full": 2, "not_offered": 1}
-    assert added == expected | {metrics.UNEXPLAINED: 2}
+
+def test_empty_searches_are_counted_by_cause_also_without_a_line(
+    log: Log, clock: typing.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(empty, "_SECONDS_BETWEEN", 1.0)
+    before = counted()
+    lines = [log.lines(f"resources={each}") for each in ("VCPU:4", "VGPU:1", "VCPU:4")]
+
+    assert list(map(len, lines)) == [1, 0, 0]
+    assert added(before) == dict.fromkeys(before, 0) | {"full": 2, "not_offered": 1}
+
+
+def test_empty_searches_are_counted_by_cause_above_the_level_info(
+    log: Log, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, empty.LOG.name)
+    before = counted()
+
+    assert log.lines("resources=VCPU:4") == []
+    assert added(before) == dict.fromkeys(before, 0) | {"full": 1}
 
 
 def test_the_line_names_what_most_hosts_lack(log: Log) -> None:
@@ -268,41 +290,40 @@ def test_the_line_is_logged_after_the_answer_and_under_its_request_id(
 
 
 def test_one_line_a_second_is_logged_at_most(
-    log: Log, monkeypatch: pytest.MonkeyPatch
+    log: Log, clock: typing.Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(empty, "_SECONDS_BETWEEN", 1.0)
-    now = [1000.0]
-    clock = types.SimpleNamespace(monotonic=lambda: now[0])
-    monkeypatch.setattr(empty, "time", clock)
 
     assert len(log.lines("resources=VCPU:4")) == 1
-    now[0] += 0.9
+    clock.now += 0.9
     assert log.lines("resources=VCPU:4") == []
-    now[0] += 0.2
+    clock.now += 0.2
     assert len(log.lines("resources=VCPU:4")) == 1
 
 
-def test_a_slow_explanation_is_followed_by_a_longer_pause(
-    log: Log, monkeypatch: pytest.MonkeyPatch
+def test_slow_explanations_are_followed_by_a_pause(
+    log: Log, clock: typing.Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(empty, "_PARTS_OF_TIME", 20)
-    # Each explanation takes two seconds by this clock.
-    times = iter((1000, 1002, 1039, 1041, 1043))
-    clock = types.SimpleNamespace(monotonic=lambda: next(times))
-    monkeypatch.setattr(empty, "time", clock)
+    monkeypatch.setattr(empty, "_CREDIT_SECONDS", 0.25)
 
-    assert len(log.lines("resources=VCPU:4")) == 1
-    assert log.lines("resources=VCPU:4") == []
-    assert len(log.lines("resources=VCPU:4")) == 1
+    def slow(*arguments: typing.Any, **options: typing.Any) -> typing.Any:
+        clock.now += 0.2
+        return explanation.explain(*arguments, **options)
 
+    monkeypatch.setattr(empty, "explain", slow)
+    before = counted()
 
-def test_nothing_is_explained_above_the_level_info(
-    log: Log, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    caplog.set_level(logging.WARNING, empty.LOG.name)
-    monkeypatch.setattr(empty, "explain", None)
-
-    assert log.lines("resources=VCPU:4") == []
+    for _ in range(3):
+        log.lines("resources=VCPU:4")
+    assert added(before)["full"] == 2
+    # The credit is -0.13 seconds, and grows by a twentieth of the time.
+    clock.now += 2.5
+    log.lines("resources=VCPU:4")
+    assert added(before)["full"] == 2
+    clock.now += 0.3
+    log.lines("resources=VCPU:4")
+    assert added(before)["full"] == 3
+    assert added(before)[metrics.UNEXPLAINED] == 2
 
 
 def test_a_failure_of_the_database_is_logged(

@@ -8,10 +8,11 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception, metrics
-from placement.candidates.explain.explanation import explain
+from placement.candidates.explain.explanation import Explanation, explain
 from placement.candidates.explain.summary import best_relaxation, summary
 from placement.candidates.explain.words import Words
 from placement.candidates.model import SearchRequest
+from placement.metrics import turns
 
 if typing.TYPE_CHECKING:
     from placement.context import RequestContext
@@ -21,63 +22,85 @@ LOG = logging.getLogger(__name__)
 # The key in ``Service.kept``.
 _KEPT = "placement.candidates.empty"
 
-# The longest that one explanation may take, and the shortest time between two.
+# The longest that one explanation may take.
 _SECONDS_MAX = 2.0
+
+# The shortest time between two lines, and the name of their turns.
 _SECONDS_BETWEEN = 1.0
+_TURNS = "empty-searches"
 
 # Explanations take at most one part in ``_PARTS_OF_TIME`` of the time of a process.
+# Searches that come together are explained until they have taken ``_CREDIT_SECONDS``.
 _PARTS_OF_TIME = 20
+_CREDIT_SECONDS = 0.25
 
 
 class EmptySearches:
-    """Explains some of the empty searches of this process, one at a time."""
+    """Explains the empty searches of this process, one at a time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._next = 0.0
+        self._lines = turns.Turns(_TURNS, _SECONDS_BETWEEN)
+        # Seconds that explanations may take now, and when that was worked out.
+        self._credit = _CREDIT_SECONDS
+        self._at = time.monotonic()
 
     def explain(self, context: "RequestContext", request: SearchRequest) -> None:
         """Count ``request``, which finds nothing, by its cause, and log the reason.
 
-        If another search was just explained, this one is not. Never raises.
+        If searches were explained for too long just now, this one is not. Never raises.
         """
         metrics.EMPTY_SEARCHES.inc(self._cause(context, request))
 
     def _cause(self, context: "RequestContext", request: SearchRequest) -> str:
-        if not LOG.isEnabledFor(logging.INFO) or not self._lock.acquire(blocking=False):
+        if not self._lock.acquire(blocking=False):
             return metrics.UNEXPLAINED
         try:
-            began = time.monotonic()
-            if began < self._next:
+            began = self._advance()
+            if self._credit <= 0:
                 return metrics.UNEXPLAINED
-            cause = _log(context, request)
-            now = time.monotonic()
-            pause = max(_SECONDS_BETWEEN, (_PARTS_OF_TIME - 1) * (now - began))
-            self._next = now + pause
-            return cause
+            found = _explained(context, request)
+            self._credit -= time.monotonic() - began
+            if found is not None and self._is_line_due():
+                _log(found)
         finally:
             self._lock.release()
+        return _cause_of(found)
+
+    def _is_line_due(self) -> bool:
+        return LOG.isEnabledFor(logging.INFO) and self._lines.take()
+
+    def _advance(self) -> float:
+        """Add the credit since the last search, and return the time."""
+        now = time.monotonic()
+        earned = (now - self._at) / _PARTS_OF_TIME
+        self._credit = min(_CREDIT_SECONDS, self._credit + earned)
+        self._at = now
+        return now
 
 
-def _log(context: "RequestContext", request: SearchRequest) -> str:
-    """Explain the request, and return its cause."""
+def _explained(
+    context: "RequestContext", request: SearchRequest
+) -> Explanation | str | None:
+    """Return the explanation, or why there is none; None if that is logged."""
     try:
         found = explain(context, request, hosts=0, seconds_max=_SECONDS_MAX)
     except (exception.PlacementError, sa.exc.SQLAlchemyError) as failure:
-        LOG.info("No allocation candidates: not explained: %s", failure)
-        return metrics.UNEXPLAINED
+        return f": {failure}"
     except Exception:
         # The answer is sent already; it has no other place to fail.
         LOG.exception(
             "No allocation candidates: not explained. Please report it with the "
             "traceback."
         )
-        return metrics.UNEXPLAINED
-    if not found.is_survey_complete:
-        LOG.info(
-            "No allocation candidates: not explained within %g seconds", _SECONDS_MAX
-        )
-        return metrics.UNEXPLAINED
+        return None
+    return found if found.is_survey_complete else f" within {_SECONDS_MAX:g} seconds"
+
+
+def _log(found: Explanation | str) -> None:
+    if isinstance(found, str):
+        LOG.info("No allocation candidates: not explained%s", found)
+        return
     words = Words(found.request, found.ids, found.survey)
     LOG.info(
         "No allocation candidates: %s: %s; %s",
@@ -85,8 +108,13 @@ def _log(context: "RequestContext", request: SearchRequest) -> str:
         summary(found, words),
         best_relaxation(found, words),
     )
+
+
+def _cause_of(found: Explanation | str | None) -> str:
     # Something may have become free meanwhile.
-    return found.cause if found.cause in metrics.CAUSES else metrics.UNEXPLAINED
+    if isinstance(found, Explanation) and found.cause in metrics.CAUSES:
+        return found.cause
+    return metrics.UNEXPLAINED
 
 
 def empty_searches_of(context: "RequestContext") -> EmptySearches:
