@@ -15,7 +15,7 @@ import click
 from gunicorn.app.base import BaseApplication
 from oslo_config import cfg
 
-from placement import deploy, distribution, exception
+from placement import deploy, distribution, exception, wsgi
 from placement.client import location
 from placement.cmd import atomic, failures, listener
 from placement.conf import find, log
@@ -98,6 +98,7 @@ def serve(
         log.setup(config)
         _share_metrics(directory / METRICS_DIRECTORY if is_locked else None)
         application = deploy.loadapp(config, sweeps=True)
+        wsgi.spare_collections()
     except (exception.ConfigurationError, cfg.Error, OSError) as failure:
         raise failures.NotPossibleNow(str(failure)) from failure
     endpoint_file = directory / location.ENDPOINT_FILE if is_locked else None

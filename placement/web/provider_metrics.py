@@ -4,7 +4,6 @@ The names of openstack-exporter and of os-capacity, and two of our own.
 """
 
 import collections.abc
-import itertools
 import typing
 
 import flask
@@ -77,36 +76,55 @@ def show_provider_metrics() -> flask.Response:
         include.add(provider_page.ALLOCATIONS)
     everything = Selection(sa.select(tables.resource_providers.c.id))
 
-    def read(conn: sa.Connection) -> bytes:
+    def read(conn: sa.Connection) -> list[bytes]:
         names = context.names
         pages = provider_page.each_page(
             conn, names, everything, include, _PROVIDERS_PER_PAGE
         )
         lines = _Lines()
-        for provider in itertools.chain.from_iterable(pages):
-            lines.add_provider(provider)
+        for page in pages:
+            for provider in page:
+                lines.add_provider(provider)
+            lines.encode()
         lines.add_projects(project_usage.get_all(conn, names))
         for name, capacity in capacity_requests.count(conn, context).items():
             lines.add_capacity(name, capacity)
-        return lines.text()
+            lines.encode()
+        return lines.pieces()
 
+    # Not joined, because they are long.
     return flask.Response(transaction.read(context, read), content_type=_CONTENT_TYPE)
 
 
 class _Lines:
-    """The lines of each gauge, which belong together in the format."""
+    """The lines of each gauge, which belong together in the format.
+
+    ``encode`` makes one piece of the lines of each gauge. Hundreds of thousands of
+    strings would make collections of garbage long, in which other threads wait.
+    """
 
     def __init__(self) -> None:
+        self._pieces: dict[str, list[bytes]] = {name: [] for name in GAUGES}
+        # Labels and values, without the name of the gauge.
         self._lines: dict[str, list[str]] = {name: [] for name in GAUGES}
-        self._lines["openstack_placement_up"].append("openstack_placement_up 1\n")
+        self._lines["openstack_placement_up"].append(" 1")
 
-    def text(self) -> bytes:
-        parts: list[str] = []
+    def encode(self) -> None:
+        for name, lines in self._lines.items():
+            if lines:
+                text = f"\n{name}".join(lines)
+                self._pieces[name].append(f"{name}{text}\n".encode())
+                lines.clear()
+
+    def pieces(self) -> list[bytes]:
+        """Return the text in pieces."""
+        self.encode()
+        found: list[bytes] = []
         for name, text in GAUGES.items():
-            if self._lines[name]:
-                parts.append(f"# HELP {name} {text}\n# TYPE {name} gauge\n")
-                parts += self._lines[name]
-        return "".join(parts).encode()
+            if self._pieces[name]:
+                found.append(f"# HELP {name} {text}\n# TYPE {name} gauge\n".encode())
+                found += self._pieces[name]
+        return found
 
     def add_provider(self, provider: ProviderDetails) -> None:
         name = _escaped(provider.name)
@@ -159,26 +177,28 @@ class _Lines:
         resource_class: str,
         offer: dict[str, typing.Any],
     ) -> None:
-        labels = f'hostname="{name}",resourcetype="{resource_class}"'
+        lines = self._lines
         used, capacity = offer["used"], offer["capacity"]
-        self._add(f"{_PREFIX}total", labels, offer["total"])
-        self._add(f"{_PREFIX}reserved", labels, offer["reserved"])
-        self._add(f"{_PREFIX}allocation_ratio", labels, offer["allocation_ratio"])
-        self._add(f"{_PREFIX}usage", labels, used)
-        self._add(f"{_PREFIX}generation", labels, generation)
-        labels = f'hypervisor="{name}",resource="{resource_class}"'
-        self._add("openstack_hypervisor_placement_allocated", labels, used)
-        self._add(
-            "openstack_hypervisor_placement_allocatable_capacity", labels, capacity
+        labels = f'{{hostname="{name}",resourcetype="{resource_class}"}} '
+        lines[f"{_PREFIX}total"].append(f"{labels}{offer['total']}")
+        lines[f"{_PREFIX}reserved"].append(f"{labels}{offer['reserved']}")
+        lines[f"{_PREFIX}allocation_ratio"].append(
+            f"{labels}{offer['allocation_ratio']}"
         )
-        self._add(
-            "placement_provider_over_capacity",
-            f'{own},resourcetype="{resource_class}"',
-            max(0, used - capacity),
+        lines[f"{_PREFIX}usage"].append(f"{labels}{used}")
+        lines[f"{_PREFIX}generation"].append(f"{labels}{generation}")
+        labels = f'{{hypervisor="{name}",resource="{resource_class}"}} '
+        lines["openstack_hypervisor_placement_allocated"].append(f"{labels}{used}")
+        lines["openstack_hypervisor_placement_allocatable_capacity"].append(
+            f"{labels}{capacity}"
+        )
+        over = max(0, used - capacity)
+        lines["placement_provider_over_capacity"].append(
+            f'{{{own},resourcetype="{resource_class}"}} {over}'
         )
 
     def _add(self, name: str, labels: str, value: float) -> None:
-        self._lines[name].append(f"{name}{{{labels}}} {value}\n")
+        self._lines[name].append(f"{{{labels}}} {value}")
 
 
 def _escaped(value: str) -> str:
