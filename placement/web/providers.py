@@ -89,7 +89,7 @@ def query_providers() -> flask.Response:
 
 @view.operation(
     blueprint,
-    "GET /-/v1/providers/<path:provider>",
+    "GET /-/v1/providers/<path:uuid>",
     Answer(200, responses.PROVIDER_DETAILS),
     _NOT_MODIFIED,
     rule=extension_policy.READ,
@@ -97,8 +97,10 @@ def query_providers() -> flask.Response:
     query=schema.PROVIDER_QUERY,
     parameters={"include": _INCLUDE},
 )
-def show_provider_details(provider: str) -> flask.Response:
-    """Show one provider by its uuid or name; a uuid takes precedence.
+def show_provider_details(uuid: str) -> flask.Response:
+    """Show one provider by its uuid or name, which are both ``uuid`` of the path.
+
+    A uuid takes precedence.
 
     Raises BadRequest for a malformed ``include``, and ProviderNotFound.
     """
@@ -106,14 +108,14 @@ def show_provider_details(provider: str) -> flask.Response:
     include = provider_query.parse_include(view.query().last("include"))
 
     def read(conn: sa.Connection) -> ProviderDetails | None:
-        uuid = uuids.canonical(provider)
-        return provider_page.find(conn, context.names, provider, uuid, include)
+        canonical = uuids.canonical(uuid)
+        return provider_page.find(conn, context.names, uuid, canonical, include)
 
     # No database can compare with other characters.
-    is_text = not checks.NOT_TEXT.search(provider)
+    is_text = not checks.NOT_TEXT.search(uuid)
     found = transaction.read(context, read) if is_text else None
     if found is None:
-        raise extension_exception.ProviderNotFound(wanted=provider)
+        raise extension_exception.ProviderNotFound(wanted=uuid)
     return bulk.tagged(documents.one(found, include))
 
 
