@@ -44,9 +44,7 @@ _TITLES = {
 _ALWAYS = {400, 405, 406, 413, 500, 503}
 
 PATH_PARAMETERS = {
-    "uuid": (
-        "The uuid of a resource provider; or its name, if the operation says so."
-    ),
+    "uuid": ("The uuid of a resource provider; or its name, if the operation says so."),
     "root": "The uuid of a root provider.",
     "resource_class": "The name of a resource class.",
     "name": "The name of a resource class or trait.",

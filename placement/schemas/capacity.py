@@ -50,8 +50,7 @@ BODY = Schemas(
             },
             required=("requests",),
         )
-    },
-    strict_uuids=True,
+    }
 )
 
 _BOUNDS: Schema = {"at_least": _COUNT, "at_most": _COUNT, "exact": {"type": "boolean"}}

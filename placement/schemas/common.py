@@ -48,3 +48,8 @@ def keyed(pattern: str, values: Schema, at_least: int = 0) -> Schema:
         "patternProperties": {pattern: values},
         "additionalProperties": False,
     }
+
+
+def one_or_many(one: Schema, items_max: int) -> Schema:
+    """Return the schema of a string, or of a list of at most ``items_max`` of them."""
+    return one | {"type": ["string", "array"], "items": one, "maxItems": items_max}

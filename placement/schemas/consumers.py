@@ -12,6 +12,7 @@ from placement.schemas.common import (
     Schema,
     closed,
     keyed,
+    one_or_many,
 )
 from placement.schemas.validation import Schemas
 
@@ -64,7 +65,7 @@ def _list_of(items: Schema, most: int) -> Schema:
 QUERY = _optional({**FILTERS, "page_size": _PAGE_SIZE, "page_token": _TEXT})
 QUERY_BODY = _optional(
     {
-        "uuid": _list_of(UUID, UUIDS_MAX),
+        "uuid": one_or_many(UUID, UUIDS_MAX),
         **FILTERS,
         "page_size": _PAGE_SIZE,
         "page_token": _TEXT_OR_NULL,

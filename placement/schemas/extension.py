@@ -10,6 +10,7 @@ from placement.schemas.common import (
     Schema,
     closed,
     keyed,
+    one_or_many,
 )
 from placement.schemas.provider_state import STATES
 from placement.schemas.resource_provider import LIST_FILTERS
@@ -41,57 +42,46 @@ UUIDS_MAX = 10_000
 _CONDITIONS_MAX = 100
 
 
-def _one_or_many(one: Schema, items_max: int) -> Schema:
-    """Return the schema of a string, or of a list of at most ``items_max`` of them."""
-    return one | {"type": ["string", "array"], "items": one, "maxItems": items_max}
-
-
 # The maximum number of providers on a page.
 PAGE_SIZE_MAX = 10_000
 _PAGE_SIZE: Schema = {"type": "integer", "minimum": 1, "maximum": PAGE_SIZE_MAX}
 
-PROVIDERS_QUERY = Schemas(
-    {
-        (1, 0): closed(
-            {
-                **LIST_FILTERS,
-                "roots": {"type": "string", "enum": ["true", "false"]},
-                "state": _STATE,
-                "include": _TEXT,
-                "page_size": _PAGE_SIZE,
-                "page_token": _TEXT,
-            },
-            required=(),
-        ),
-    },
-    strict_uuids=True,
+PROVIDERS_QUERY = _one(
+    closed(
+        {
+            **LIST_FILTERS,
+            "roots": {"type": "string", "enum": ["true", "false"]},
+            "state": _STATE,
+            "include": _TEXT,
+            "page_size": _PAGE_SIZE,
+            "page_token": _TEXT,
+        },
+        required=(),
+    )
 )
 
-PROVIDERS_BODY = Schemas(
-    {
-        (1, 0): closed(
-            {
-                "name": _TEXT,
-                "uuid": _one_or_many(UUID, UUIDS_MAX),
-                "in_tree": UUID,
-                "member_of": _one_or_many(_TEXT, _CONDITIONS_MAX),
-                "resources": keyed(
-                    RESOURCE_CLASS_PATTERN,
-                    {"type": "integer", "minimum": 1, "maximum": MAX_INT},
-                    at_least=1,
-                )
-                | {"type": ["string", "object"]},
-                "required": _one_or_many(_TEXT, _CONDITIONS_MAX),
-                "roots": {"type": "boolean"},
-                "state": _STATE,
-                "include": {"type": ["string", "array"], "items": _PART},
-                "page_size": _PAGE_SIZE,
-                "page_token": {"type": ["string", "null"]},
-            },
-            required=(),
-        ),
-    },
-    strict_uuids=True,
+PROVIDERS_BODY = _one(
+    closed(
+        {
+            "name": _TEXT,
+            "uuid": one_or_many(UUID, UUIDS_MAX),
+            "in_tree": UUID,
+            "member_of": one_or_many(_TEXT, _CONDITIONS_MAX),
+            "resources": keyed(
+                RESOURCE_CLASS_PATTERN,
+                {"type": "integer", "minimum": 1, "maximum": MAX_INT},
+                at_least=1,
+            )
+            | {"type": ["string", "object"]},
+            "required": one_or_many(_TEXT, _CONDITIONS_MAX),
+            "roots": {"type": "boolean"},
+            "state": _STATE,
+            "include": {"type": ["string", "array"], "items": _PART},
+            "page_size": _PAGE_SIZE,
+            "page_token": {"type": ["string", "null"]},
+        },
+        required=(),
+    )
 )
 
 # The maximum number of nearest hosts that an explanation lists.

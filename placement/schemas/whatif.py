@@ -34,8 +34,7 @@ BODY = Schemas(
             },
             required=(),
         )
-    },
-    strict_uuids=True,
+    }
 )
 
 _RESOURCES = keyed(".+", {"type": "integer", "minimum": 1})
@@ -86,6 +85,7 @@ RESPONSE = Schemas(
                 "answer": _ANSWER,
                 "complete": {"type": "boolean"},
                 "summary": _TEXT,
+                "note": _TEXT,
                 "consumers": _COUNT,
                 "moves": {"type": "array", "items": _MOVE},
                 "unplaced": {"type": "array", "items": _UNPLACED},

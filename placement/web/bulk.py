@@ -2,6 +2,7 @@
 
 import collections.abc
 import hashlib
+import re
 import typing
 
 import flask
@@ -12,6 +13,9 @@ from placement.api import accept
 from placement.api.reply import JSON
 from placement.db import transaction
 from placement.web import encoding, view
+
+# Parameters of ``Accept`` that change nothing, such as the character set.
+_IRRELEVANT = re.compile(r"\s*;(?!\s*q\s*=)[^;,]*", re.IGNORECASE)
 
 # A page ends after this length, which bounds the memory that it needs.
 _PAGE_BYTES = 16 * 1024 * 1024
@@ -32,7 +36,7 @@ ReadSome = collections.abc.Callable[[int, int], list[_Object]]
 
 def wants_lines() -> bool:
     """Return whether the client prefers one object per line to pages."""
-    header = flask.request.environ.get("HTTP_ACCEPT")
+    header = _IRRELEVANT.sub("", flask.request.environ.get("HTTP_ACCEPT", ""))
     return accept.best_offer(header, JSON, view.NDJSON) == view.NDJSON
 
 

@@ -77,10 +77,13 @@ def list_consumers() -> flask.Response:
 def query_consumers() -> flask.Response:
     """List consumers as ``GET /-/v1/consumers`` does, with the parameters in the body.
 
-    ``uuid`` lists consumers. Raises the same, and SchemaInvalid.
+    ``uuid`` is one consumer, or a list. Raises the same, and SchemaInvalid.
     """
     given = view.json_body()
-    return _answer(given, documents.filters(given, given.get("uuid")))
+    wanted = given.get("uuid")
+    if isinstance(wanted, str):
+        wanted = [wanted]
+    return _answer(given, documents.filters(given, wanted))
 
 
 def read_conditions(

@@ -39,7 +39,7 @@ _BY_RULE, _BY_TOKEN = "rule", "token"
 
 # Key in ``Service.kept`` of the bearer token.
 _TOKEN = "metrics.token"
-_SCHEME = "Bearer "
+_SCHEME = "bearer"
 
 SERVICE_PATH = "/metrics"
 PROVIDERS_PATH = "/metrics/providers"
@@ -76,9 +76,14 @@ def authorize() -> None:
     if service.settings.metrics.access == _BY_RULE:
         view.authorize(extension_policy.READ)
     elif service.settings.metrics.access == _BY_TOKEN:
-        given = flask.request.environ.get("HTTP_AUTHORIZATION", "")
-        expected = f"{_SCHEME}{service.kept[_TOKEN]}"
-        if not hmac.compare_digest(given.encode("latin-1"), expected.encode()):
+        header = flask.request.environ.get("HTTP_AUTHORIZATION", "")
+        scheme, _, given = header.partition(" ")
+        expected: str = service.kept[_TOKEN]
+        is_right = hmac.compare_digest(
+            given.strip().encode("latin-1"), expected.encode()
+        )
+        # Schemes are the same in capitals.
+        if scheme.lower() != _SCHEME or not is_right:
             raise exception.Unauthorized()
 
 

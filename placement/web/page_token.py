@@ -28,8 +28,8 @@ def decode(query: list[typing.Any], token: str) -> int:
     except (binascii.Error, ValueError):
         decoded = None
     match decoded:
-        case [str() as digest, int() as last_id] if (
-            0 <= last_id < 2** 31 and digest == _digest(query, last_id)
+        case [str(), int() as last_id] if 0 <= last_id < 2**31 and token == encode(
+            query, last_id
         ):
             return last_id
     raise extension_exception.PageTokenInvalid()

@@ -61,6 +61,7 @@ def _document(found: Result, question: Question) -> _Document:
         "answer": found.answer.value,
         "complete": found.is_complete,
         "summary": summary.summary(found, question),
+        "note": summary.NOTE,
         "consumers": found.consumers,
         "moves": [_move(found, each) for each in found.moves],
         "unplaced": [_unplaced(found, each) for each in found.unplaced],

@@ -2,6 +2,12 @@
 
 from placement.candidates.whatif.model import Answer, Question, Result
 
+# What every analysis leaves open.
+NOTE = (
+    "Placement knows the amounts that consumers hold, and not what they had asked for, "
+    "such as traits, aggregates and groups."
+)
+
 
 def summary(found: Result, question: Question) -> str:
     """Return the answer as a sentence, with the proof if that is a sum."""
@@ -12,21 +18,38 @@ def summary(found: Result, question: Question) -> str:
 
 
 def _of_loss(found: Result) -> str:
-    if not found.consumers:
+    count, left = found.consumers, len(found.unplaced)
+    if not count:
         return "the lost hosts have no consumers"
-    all_of = _consumers(found.consumers)
     if found.answer is Answer.YES:
-        return f"all of {all_of} can move to other hosts"
+        return (
+            "the only consumer can move to another host"
+            if count == 1
+            else f"all {count} consumers can move to other hosts"
+        )
+    refused = (
+        "the only consumer cannot move"
+        if count == 1
+        else f"not all {count} consumers can move"
+    )
     if found.shortage is not None:
         name = found.classes[found.shortage.class_id]
         return (
-            f"of {all_of} not all can move: they need {found.shortage.needed} {name}, "
-            f"and the other hosts have {found.shortage.free} of it in usable amounts"
+            f"{refused}: {found.shortage.needed} {name} are needed, and the other "
+            f"hosts have {found.shortage.free} of it in usable amounts"
         )
-    left = len(found.unplaced)
+    unplaced = (
+        "the only consumer has"
+        if count == 1
+        else f"{left} of {count} consumers {'has' if left == 1 else 'have'}"
+    )
     if found.answer is Answer.NO:
-        return f"of {all_of} not all can move; {left} have no place in the best plan"
-    return f"of {all_of} {left} have no place in the best plan; a better one may exist"
+        return (
+            refused
+            if count == 1
+            else f"{refused}; {unplaced} no place in the best plan"
+        )
+    return f"{unplaced} no place in the best plan; a better one may exist"
 
 
 def _of_any(found: Result, count: int) -> str:
@@ -40,8 +63,4 @@ def _of_any(found: Result, count: int) -> str:
         return f"it is unknown whether {lost} can be lost; the worst host is {worst}"
     if count == 1:
         return f"not every host can be lost; the worst one is {worst}"
-    return f"not {lost} can be lost; the worst one is {worst}"
-
-
-def _consumers(count: int) -> str:
-    return "1 consumer" if count == 1 else f"{count} consumers"
+    return f"some {count} hosts cannot be lost together; the worst one is {worst}"

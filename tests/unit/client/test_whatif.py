@@ -39,7 +39,7 @@ def test_every_member_of_a_plan_is_read(client, hosts):
     found = client.what_if_lost([uuid.UUID(first)])
 
     assert (found.answer, found.consumers, found.is_complete) == ("yes", 1, True)
-    assert found.summary == "all of 1 consumer can move to other hosts"
+    assert found.summary == "the only consumer can move to another host"
     assert found.moves == [
         api.Move(CONSUMER, first, "first", second, "second", {second: {"VCPU": 3}})
     ]

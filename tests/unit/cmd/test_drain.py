@@ -34,7 +34,7 @@ def test_a_host_is_cordoned_and_its_plan_is_printed(command, client, used):
     assert result.exit_code == 0, result.stderr
     assert result.stdout.splitlines()[:5] == [
         f"one ({used}) is cordoned.",
-        "yes: all of 1 consumer can move to other hosts.",
+        "yes: the only consumer can move to another host.",
         "",
         "consumer                              to   resources",
         f"{CONSUMERS[0]}  two  VCPU=1",
@@ -51,7 +51,7 @@ def test_a_consumer_without_a_place_is_printed_with_the_cause(command, client, h
     result = command("drain", "two")
 
     assert result.exit_code == 1
-    assert "no: of 1 consumer not all can move" in result.stdout
+    assert "no: the only consumer cannot move" in result.stdout
     assert "it would not fit on any other host" in result.stdout
     assert "Not all consumers of two have a place." in result.stderr
     assert states(client) == ["in_service", "cordoned"]

@@ -36,7 +36,8 @@ def test_a_bearer_token_is_enough(configured, tmp_path):
     (tmp_path / "token").write_text("secret\n")
     application = configured(access="token", token_file=str(tmp_path / "token"))
 
-    assert ask(application, "/metrics", Authorization="Bearer secret").status_int == 200
+    for right in ("Bearer secret", "bearer secret", "BEARER  secret"):
+        assert ask(application, "/metrics", Authorization=right).status_int == 200
     for wrong in ("Bearer secre", "Bearer secret2", "secret", "Bearer \xe9", "Basic a"):
         answer = ask(application, "/metrics", Authorization=wrong, **ADMIN)
         assert answer.status_int == 401
