@@ -128,7 +128,7 @@ class ConsumersChanged(exception.ConcurrentUpdate):
 
     code = "placement.ext.consumers_changed"
     template = (
-        "{count} of the {wanted} consumers are unknown or have another generation, "
+        "Consumers that are unknown or have another generation: {count} of {wanted}, "
         "such as {examples}. Nothing was released."
     )
 

@@ -10,7 +10,7 @@ from placement.client.bulk import BulkReads
 from placement.client.capacity import CapacityOperations
 from placement.client.changes import ChangeOperations
 from placement.client.consumers import ConsumerOperations
-from placement.client.exchange import documents, read
+from placement.client.exchange import documents, read, with_query
 from placement.client.limits import LimitOperations
 from placement.client.monitoring import MonitoringOperations
 from placement.client.placing import PlacingOperations
@@ -65,6 +65,20 @@ class Client(
     def get_versions(self) -> values.Document:
         """Return the version document."""
         return self._get("/", dict)
+
+    def get_openapi(self, version: str | None = None) -> values.Document:
+        """Return the OpenAPI document of a microversion, by default the newest.
+
+        OpenStack Placement does not have it, nor that of the extensions.
+
+        Raises BadRequest, and NotAcceptable for a version that does not exist.
+        """
+        parameters = [] if version is None else [("version", version)]
+        return self._get(with_query("/openapi.json", parameters), dict)
+
+    def get_extensions_openapi(self) -> values.Document:
+        """Return the OpenAPI document of the extensions. Raises Forbidden."""
+        return self._get("/-/v1/openapi.json", dict)
 
     def get_candidates(
         self,

@@ -85,10 +85,10 @@ def capacity(
 
 
 def _print(found: "Capacity") -> None:
-    hosts = "1 host that" if found.eligible == 1 else f"{found.eligible} hosts that"
+    hosts = output.counted(found.eligible, "host")
     click.echo(
-        f"{_range(found.count)} more fit, on {found.fitting} of {hosts} could serve "
-        f"this; {_range(found.when_empty)} if nothing was allocated."
+        f"{_range(found.count)} more fit, on {found.fitting} of {hosts} that could "
+        f"serve this; {_range(found.when_empty)} if nothing was allocated."
     )
     if not found.is_complete:
         click.echo("The service had too little time for a closer count.")
@@ -105,7 +105,7 @@ def _classes(found: "Capacity") -> list[list[str]]:
         rows.append(
             [
                 name,
-                f"{first} host" if first == 1 else f"{first} hosts",
+                output.counted(first, "host"),
                 str(largest),
                 f"{stranded.units} ({stranded.share:.0%})",
             ]

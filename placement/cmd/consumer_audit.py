@@ -13,7 +13,7 @@ import click
 
 from placement.client import errors, values
 from placement.client.consumers import RELEASE_MAX
-from placement.cmd import consumer_options, progress
+from placement.cmd import consumer_options, output, progress
 from placement.cmd.connection import Connection, pass_connection
 
 if typing.TYPE_CHECKING:
@@ -172,18 +172,19 @@ def _print(
 ) -> None:
     if found.orphans:
         consumer_options.print_table(found.orphans)
+    count = len(found.orphans)
     click.echo(
-        f"{found.consumers} consumers compared with {found.live} live ones: "
-        f"{len(found.orphans) or 'no'} orphans."
+        f"{output.counted(found.consumers, 'consumer')} compared with {found.live} "
+        f"live: {output.counted(count, 'orphan') if count else 'no orphans'}."
     )
     idle = found.without_allocations
     if idle:
-        click.echo(f"{len(idle)} live consumers hold nothing:")
+        click.echo(f"Live consumers that hold nothing: {len(idle)}")
         for each in idle[:_EXAMPLES]:
             click.echo(f"  {each}")
         if len(idle) > _EXAMPLES:
             click.echo(f"  ... and {len(idle) - _EXAMPLES} more")
     if is_releasing and found.orphans:
         kept = len(found.orphans) - len(released)
-        changed = f" {kept} have changed meanwhile and were not." if kept else ""
-        click.echo(f"Released {len(released)} orphans.{changed}")
+        changed = f" Changed meanwhile, and not released: {kept}." if kept else ""
+        click.echo(f"Released {output.counted(len(released), 'orphan')}.{changed}")

@@ -115,7 +115,7 @@ def release(
         return
     consumer_options.print_table(released)
     verb = "Would release" if dry_run else "Released"
-    click.echo(f"{verb} {len(released)} consumers.")
+    click.echo(f"{verb} {output.counted(len(released), 'consumer')}.")
 
 
 @consumers.command()

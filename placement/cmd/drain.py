@@ -1,13 +1,12 @@
 """``placement drain``: cordon a host, and plan where its consumers can go."""
 
-import collections
 import json
 import time
 import typing
 
 import click
 
-from placement.cmd import output, progress
+from placement.cmd import output, plan_output, progress
 from placement.cmd.connection import Connection, pass_connection
 from placement.cmd.failures import InvalidRequest, NotPossibleNow
 from placement.cmd.naming import find_provider
@@ -17,17 +16,6 @@ if typing.TYPE_CHECKING:
 
 # Seconds between two looks at a host that is waited for.
 _INTERVAL_SECONDS = 5.0
-
-_CAUSES = {
-    "not_offered": "no other host has these resource classes",
-    "excluded": "the other hosts lack a trait, or are outside of the aggregate",
-    "too_large": "it would not fit on any other host, even if that was empty",
-    "full": "no other host has room",
-    "cordoned": "only hosts that are not in service have room",
-    "does_not_combine": "no other host has a place like the one it leaves",
-    "together": "it fits, but not beside the others",
-    "no_plan": "no place was found",
-}
 
 _NEXT = """\
 Placement moves nothing by itself. With Nova, move each server away now, for example:
@@ -41,19 +29,7 @@ it does not choose a host that is cordoned. Servers without a place must wait, o
 @click.command()
 @click.argument("host")
 @click.option("--reason", default="", metavar="TEXT", help="Text for people.")
-@click.option(
-    "--within",
-    metavar="AGGREGATE",
-    help="Uuid of an aggregate: plan only with its hosts.",
-)
-@click.option(
-    "--keep-trait",
-    "keep_traits",
-    multiple=True,
-    metavar="PATTERN",
-    help="Plan only with providers that have those traits of the present ones that "
-    "match, such as 'HW_GPU_*'; can be repeated.",
-)
+@plan_output.restrictions
 @click.option("--plan-only", is_flag=True, help="Only plan; do not cordon the host.")
 @click.option("--wait", "is_waiting", is_flag=True, help="Wait until it is empty.")
 @click.option(
@@ -131,41 +107,10 @@ def _cordon(client: "Client", provider: "Provider", reason: str) -> "ProviderSta
 def _print(provider: "Provider", state: "ProviderState | None", plan: "WhatIf") -> None:
     if state is not None:
         click.echo(f"{provider.name} ({provider.uuid}) is {state.state}.")
-    click.echo(f"{plan.answer}: {plan.summary}.")
-    if plan.moves:
-        rows = [
-            [move.consumer, move.to_name, _amounts(_total(move.by_provider.values()))]
-            for move in plan.moves
-        ]
-        click.echo()
-        output.print_rows([["consumer", "to", "resources"], *rows])
-    if plan.unplaced:
-        rows = [
-            [
-                each.consumer,
-                _amounts(each.resources),
-                _CAUSES.get(each.cause, each.cause),
-            ]
-            for each in plan.unplaced
-        ]
-        click.echo()
-        output.print_rows([["consumer", "resources", "no place because"], *rows])
+    plan_output.print_plan(plan)
     if plan.consumers:
         click.echo()
         click.echo(_NEXT)
-
-
-def _total(
-    by_provider: typing.Iterable[typing.Mapping[str, int]],
-) -> dict[str, int]:
-    total: collections.Counter[str] = collections.Counter()
-    for resources in by_provider:
-        total.update(resources)
-    return total
-
-
-def _amounts(resources: typing.Mapping[str, int]) -> str:
-    return " ".join(f"{name}={amount}" for name, amount in sorted(resources.items()))
 
 
 def _wait(client: "Client", provider: "Provider", timeout: float | None) -> None:
@@ -181,7 +126,7 @@ def _wait(client: "Client", provider: "Provider", timeout: float | None) -> None
                 pause = min(pause, end - time.monotonic())
             if pause < 0:
                 raise NotPossibleNow(
-                    f"{left} of the consumers are still on {provider.name}."
+                    f"{output.counted(left, 'consumer')} left on {provider.name}."
                 )
             time.sleep(pause)
 

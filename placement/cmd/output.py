@@ -25,6 +25,11 @@ def console() -> "Console":
     return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, such as ``1 host`` or ``2 hosts``."""
+    return f"{number} {noun if number == 1 else noun + 's'}"
+
+
 def print_rows(rows: Sequence[Sequence[str]]) -> None:
     """Print rows in columns of equal width, each truncated to the width of the console.
 

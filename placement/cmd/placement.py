@@ -54,6 +54,7 @@ _COMMANDS = {
     ),
     "host": ("placement.cmd.host:host", "Register this machine."),
     "limits": ("placement.cmd.limits:limits", "Show and set limits of projects."),
+    "metrics": ("placement.cmd.metrics:metrics", "Print metrics, for Prometheus."),
     "openapi": ("placement.cmd.openapi:openapi", "Print the OpenAPI document."),
     "place": (
         "placement.cmd.place:place",
@@ -71,6 +72,10 @@ _COMMANDS = {
     "show": ("placement.cmd.show:show", "Show provider trees and their usage."),
     "uncordon": ("placement.cmd.cordon:uncordon", "Return a host to service."),
     "watch": ("placement.cmd.watch:watch", "Print changes as they happen."),
+    "whatif": (
+        "placement.cmd.whatif:whatif",
+        "Find out whether the consumers of lost hosts would fit elsewhere.",
+    ),
     "why": ("placement.cmd.why:why", "Explain why a search finds no candidates."),
 }
 

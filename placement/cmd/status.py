@@ -110,7 +110,7 @@ def _check_consumers(conn: sa.Connection) -> Finding:
         return OK
     return Finding(
         Result.WARNING,
-        f"{count} consumers have allocations but no record. Run "
+        f"Consumers with allocations and without a record: {count}. Run "
         '"placement-manage db online_data_migrations".',
     )
 

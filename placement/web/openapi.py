@@ -55,8 +55,15 @@ def show_document() -> flask.Response:
 def show_extensions_document() -> flask.Response:
     """Show the document of the extensions."""
     rows: collections.abc.Iterable[Operation] = flask.current_app.extensions[ROWS]
-    document = openapi.extensions_document(rows, _mount_point())
-    return view.json(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+    return view.json(render_extensions(rows, _mount_point()))
+
+
+def render_extensions(
+    rows: "collections.abc.Iterable[Operation]", url: str = "/"
+) -> bytes:
+    """Return the document of the extensions, which are at ``url``."""
+    document = openapi.extensions_document(rows, url)
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"
 
 
 def _mount_point() -> str:

@@ -1,5 +1,7 @@
 """Health and metrics of the service, read by the client."""
 
+import socket
+
 import pytest
 
 from placement.client import (
@@ -53,6 +55,31 @@ def test_a_failed_check_is_returned_with_its_reason(client):
     assert health.excluded == ("used",)
     assert health.passed == ("database", "schema", "galera")
     assert client.get_health(["draining"]).is_ready
+
+
+def test_a_service_that_answers_is_alive(client):
+    assert client.is_alive()
+
+
+def test_a_service_that_does_not_answer_is_not_alive():
+    assert not Client(OneAnswer(502, b"bad gateway")).is_alive()
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    assert not Client.connect(address, "token").is_alive()
+
+
+def test_a_load_balancer_may_send_requests_to_a_service_that_is_ready(client):
+    assert client.get_reasons_to_drain() == []
+
+
+@pytest.mark.usefixtures("draining")
+def test_a_load_balancer_gets_the_reasons_of_a_service_that_is_not_ready(client):
+    assert client.get_reasons_to_drain() == ["the server is stopping"]
+
+
+def test_reasons_of_a_proxy_are_not_those_of_the_service():
+    with pytest.raises(Unavailable):
+        Client(OneAnswer(503, b"<h1>no backend</h1>")).get_reasons_to_drain()
 
 
 def test_an_unknown_check_is_refused(client):

@@ -61,8 +61,8 @@ def test_an_audit_finds_orphans(command, live):
 
     assert result.exit_code == 3
     assert GONE in result.stdout
-    assert "2 consumers compared with 2 live ones: 1 orphans." in result.stdout
-    assert f"1 live consumers hold nothing:\n  {IDLE}" in result.stdout
+    assert "2 consumers compared with 2 live: 1 orphan." in result.stdout
+    assert f"Live consumers that hold nothing: 1\n  {IDLE}" in result.stdout
 
 
 def test_an_audit_shows_its_progress(command, live, monkeypatch):
@@ -107,7 +107,7 @@ def test_an_audit_releases_orphans(command, client, live):
     )
 
     assert result.exit_code == 4
-    assert "Released 1 orphans." in result.output
+    assert "Released 1 orphan." in result.output
     assert client.get_allocations(GONE).by_provider == {}
     assert client.get_allocations(LIVE).by_provider
     (record,) = client.read_releases()
@@ -123,7 +123,9 @@ def test_an_orphan_that_has_changed_is_kept(command, client, live, monkeypatch):
     result = command("consumers", "audit", live, "--release")
 
     assert result.exit_code == 3
-    assert "Released 0 orphans. 1 have changed meanwhile" in result.output
+    assert (
+        "Released 0 orphans. Changed meanwhile, and not released: 1." in result.output
+    )
     assert client.get_allocations(GONE).by_provider
 
 

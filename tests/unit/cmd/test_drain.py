@@ -120,7 +120,7 @@ def test_waiting_ends_with_the_timeout(command, client, used):
     result = command("drain", "one", "--wait", "--timeout", "0")
 
     assert result.exit_code == 1
-    assert "1 of the consumers are still on one." in result.stderr
+    assert "1 consumer left on one." in result.stderr
 
 
 @pytest.mark.parametrize(

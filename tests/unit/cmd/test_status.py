@@ -80,7 +80,7 @@ def test_consumers_without_record_are_a_warning(check, unknown_consumer):
     code, text, results = check()
 
     assert (code, results) == (1, ["Success", "Warning", "Success"])
-    assert "1 consumers have allocations" in text
+    assert "Consumers with allocations and without a record: 1" in text
 
 
 def test_providers_without_root_are_a_failure(check, missing_root):
