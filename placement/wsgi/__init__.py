@@ -1,5 +1,6 @@
 """The service as a WSGI application."""
 
+import atexit
 import gc
 import os
 import typing
@@ -34,3 +35,5 @@ def spare_collections() -> None:
     """
     gc.collect()
     gc.freeze()
+    # The last collection closes the connections to the database.
+    atexit.register(gc.unfreeze)
