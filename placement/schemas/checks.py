@@ -84,7 +84,13 @@ def compiled(schema: Schema, formats: jsonschema.FormatChecker) -> Check:
 _KEYWORDS: dict[str, tuple[str, ...]] = {
     "string": ("minLength", "maxLength", "pattern", "format", "enum"),
     "array": ("items", "minItems", "maxItems", "uniqueItems"),
-    "object": ("minProperties", "patternProperties", "additionalProperties"),
+    "object": (
+        "properties",
+        "required",
+        "minProperties",
+        "patternProperties",
+        "additionalProperties",
+    ),
     "null": (),
 }
 _KINDS = {"string": str, "array": list, "object": dict, "null": type(None)}

@@ -84,8 +84,8 @@ BODY = Schemas(
                     "items": UUID,
                     "maxItems": _EXCLUDED_MAX,
                 },
-                "group": {"anyOf": [{"type": "null"}, _GROUP]},
-                "hold_seconds": {"anyOf": [{"type": "null"}, _SECONDS]},
+                "group": _GROUP | {"type": ["object", "null"]},
+                "hold_seconds": _SECONDS | {"type": ["integer", "null"]},
             },
             required=("claims",),
         )

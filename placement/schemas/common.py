@@ -15,13 +15,14 @@ GENERATION: Schema = {"type": "integer"}
 EXTERNAL_ID: Schema = {"type": "string", "minLength": 1, "maxLength": 255}
 
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_TIME_OF_DAY = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
-_ZONE = "(Z|[+-][0-9]{2}:[0-9]{2})"
+# Go writes nine digits of a second; those after the sixth are dropped.
+_TIME_OF_DAY = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+_ZONE = "([Zz]|[+-][0-9]{2}:[0-9]{2})"
 # A time of RFC 3339.
 TIME: Schema = {
     "type": "string",
     "maxLength": 40,
-    "pattern": f"^{_DATE}T{_TIME_OF_DAY}{_ZONE}$",
+    "pattern": f"^{_DATE}[Tt]{_TIME_OF_DAY}{_ZONE}$",
 }
 
 # The query string of a search; as long as a request line of the API can be.

@@ -14,7 +14,7 @@ BODY = Schemas(
             {
                 "state": {"type": "string", "enum": list(STATES)},
                 "subtree": {"type": "boolean"},
-                "reason": {"type": "string", "maxLength": 1000},
+                "reason": {"type": ["string", "null"], "maxLength": 1000},
                 "until": TIME | {"type": ["string", "null"]},
             },
             required=("state",),

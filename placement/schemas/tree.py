@@ -22,7 +22,7 @@ PROVIDERS_MAX = 1000
 _TEXT: Schema = {"type": "string"}
 _INTEGER: Schema = {"type": "integer"}
 _TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
-_UUID_OR_NULL: Schema = {"anyOf": [UUID, {"type": "null"}]}
+_UUID_OR_NULL: Schema = UUID | {"type": ["string", "null"]}
 
 # As in the bulk read, whose other members are ignored.
 _PROVIDER = closed(

@@ -32,8 +32,8 @@ def filters(
 def _time(name: str, value: str) -> datetime.datetime:
     """Return a time in UTC, without a zone, as records have it."""
     try:
-        moment = datetime.datetime.fromisoformat(value).astimezone(datetime.UTC)
-    except (ValueError, OverflowError) as invalid:
+        moment = times.in_utc(value)
+    except ValueError as invalid:
         raise exception.BadRequest(
             reason=f"The parameter '{name}' is not a time: {invalid}. Give one such as "
             "2030-01-31T12:00:00Z."

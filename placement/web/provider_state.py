@@ -77,7 +77,7 @@ def _change(body: dict[str, typing.Any]) -> Change:
     return Change(
         state=state,
         has_subtree=body.get("subtree", True),
-        reason=body.get("reason", ""),
+        reason=body.get("reason") or "",
         until=moment,
     )
 

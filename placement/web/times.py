@@ -9,9 +9,22 @@ _MICROSECOND = datetime.timedelta(microseconds=1)
 def parse(text: str) -> int:
     """Return the microseconds since 1970 of a time with a zone.
 
-    Raises ValueError for a time that does not exist, such as one on 30 February.
+    Raises what ``in_utc`` raises.
     """
-    return (datetime.datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
+    return (in_utc(text) - _EPOCH) // _MICROSECOND
+
+
+def in_utc(text: str) -> datetime.datetime:
+    """Return a time with a zone, in UTC; digits after the microseconds are dropped.
+
+    Raises ValueError for a time that does not exist, such as one on 30 February, or
+    whose year is not one of 1 to 9999.
+    """
+    moment = datetime.datetime.fromisoformat(text.upper())
+    try:
+        return moment.astimezone(datetime.UTC)
+    except OverflowError as beyond:
+        raise ValueError("in UTC, its year is not one of 1 to 9999") from beyond
 
 
 def render(microseconds: int) -> str:

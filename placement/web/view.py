@@ -32,6 +32,9 @@ _ROW = "operation"
 # The integers that a query can have; longer ones are refused as text.
 _INTEGER = re.compile(r"-?[0-9]{1,100}")
 
+# Methods whose bodies have no meaning, and are not read.
+_SAFE = ("GET", "HEAD")
+
 # A variable of a path, in the notation of Flask.
 _VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
 
@@ -82,6 +85,8 @@ def operation(  # noqa: PLR0913 - a row has them all
                 authorize(rule)
             flask.g.query = _checked_query(row)
             flask.g.body_schemas = body
+            if body is None and method not in _SAFE:
+                _require_no_body()
             return view(**variables)
 
         setattr(checked, _ROW, row)
@@ -159,6 +164,23 @@ def no_content() -> flask.Response:
     response = flask.Response(status=204)
     response.headers.remove("Content-Type")
     return response
+
+
+def _require_no_body() -> None:
+    """Refuse members of a body that the operation would ignore.
+
+    An empty object is no body: some clients always send one.
+
+    Raises BadRequest and BodyTooLarge.
+    """
+    environ = flask.request.environ
+    api_body.check_headers(environ)
+    given = api_body.read(environ).strip()
+    if given not in (b"", b"{}"):
+        raise exception.BadRequest(
+            reason="The operation takes no body. Got: "
+            f"{excerpt.of_text(given.decode(errors='replace'))}"
+        )
 
 
 def _checked_query(row: Operation) -> Query:
