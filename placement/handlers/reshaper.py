@@ -8,7 +8,7 @@ from placement.api.request import Request
 from placement.db import transaction
 from placement.handlers import allocation
 from placement.metrics import counted
-from placement.objects import reshape
+from placement.objects import claim, reshape
 from placement.objects.inventory import Inventory
 from placement.objects.reshape import Shape
 from placement.policies import reshaper as policy
@@ -46,9 +46,14 @@ def reshape_providers(req: Request) -> Reply:
         for provider_uuid, one in body["inventories"].items()
     ]
     claims = allocation.claims_from_body(req, body["allocations"])
-    with counted.claims("reshape"):
+    context = req.context
+
+    def write() -> None:
         transaction.write(
-            req.context,
-            lambda conn: reshape.reshape(conn, req.context.names, shapes, claims),
+            context,
+            lambda conn: reshape.reshape(conn, context.names, shapes, claims),
         )
+
+    with counted.claims("reshape"):
+        claim.write_past_holds(context, write)
     return reply.no_content()

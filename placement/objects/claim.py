@@ -58,12 +58,19 @@ def write(context: "RequestContext", claims: collections.abc.Sequence[Claim]) ->
     project; and what ``transaction.write`` raises.
     Source: API reference, "Allocations".
     """
+    write_past_holds(context, functools.partial(_write, context, claims))
+
+
+def write_past_holds(
+    context: "RequestContext", write: collections.abc.Callable[[], None]
+) -> None:
+    """Call ``write``, and again if what refused it may have been an expired hold."""
     try:
-        _write(context, claims)
+        write()
     except (exception.CapacityExceeded, extension_exception.LimitExceeded) as refusal:
         if not may_succeed_now(context, refusal):
             raise
-        _write(context, claims)
+        write()
 
 
 def may_succeed_now(

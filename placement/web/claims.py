@@ -102,17 +102,18 @@ def _group(body: _Body) -> GroupRequest | None:
             "to which the group belongs."
         )
     policy = Policy(group["policy"])
-    if "max_per_host" in group and not policy.is_apart:
+    members_max = int(group.get("max_per_host", 1))
+    if members_max > 1 and not policy.is_apart:
         raise exception.BadRequest(
-            reason="The member 'max_per_host' is for the policies anti-affinity and "
-            f"soft-anti-affinity only. Got: {policy.value}"
+            reason="The member 'max_per_host' may be greater than 1 for the policies "
+            f"anti-affinity and soft-anti-affinity only. Got: {policy.value}"
         )
     over = group.get("over")
     return GroupRequest(
         projects.pop(),
         group["name"],
         policy,
-        int(group.get("max_per_host", 1)),
+        members_max,
         None if over is None else tuple(map(uuids.canonical_or_same, over)),
     )
 

@@ -167,6 +167,43 @@ def test_a_pick_succeeds_if_another_process_releases_the_expired_hold(
     assert has_allocations(context, str(wanted.consumer))
 
 
+def test_an_expired_hold_gives_way_to_a_reshape(
+    context: typing.Any, application: server.Application
+) -> None:
+    def as_service(environ: typing.Any, start_response: typing.Any) -> typing.Any:
+        return application(environ | {"HTTP_X_ROLES": "admin,service"}, start_response)
+
+    expired = held(context, 3)
+    api = client.Client(client.WSGITransport(as_service))
+    wanted = client.Allocations(
+        {HOST: {"VCPU": 3}}, project_id="p", user_id="u", consumer_type="INSTANCE"
+    )
+    shape = {HOST: api.get_inventories(HOST)}
+    with pytest.raises(client.Conflict):
+        api.reshape(shape, {uuid.uuid4(): wanted})
+    expire(context, expired)
+
+    api.reshape(shape, {uuid.uuid4(): wanted})
+
+    assert not has_allocations(context, expired)
+
+
+def test_a_consumer_whose_hold_has_expired_can_be_placed_again(
+    context: typing.Any, application: server.Application
+) -> None:
+    expired = held(context, 1)
+    api = client.Client(client.WSGITransport(application))
+    wanted = client.Wanted(expired, "resources=VCPU:2", "p", "u")
+    with pytest.raises(client.Conflict):
+        api.place(wanted)
+    expire(context, expired)
+
+    (placed,) = api.place(wanted)
+
+    assert placed.by_provider == {HOST: {"VCPU": 2}}
+    assert holds(context) == []
+
+
 def test_a_confirmed_hold_stays(context: typing.Any) -> None:
     confirmed = held(context, 1)
 

@@ -158,9 +158,11 @@ class _Picker:
             SnapshotReader(self.reader, self._names, self.cache.bits, sharing_trait_id),
             self.cache,
         )
-        self._sharing_trees = (
-            self.trees.sharing(sharing_trait_id) if sharing_trait_id else []
-        )
+        self._excluded = self._find_excluded(preferences.excluded)
+        sharing_trees = self.trees.sharing(sharing_trait_id) if sharing_trait_id else []
+        self._sharing_trees = [
+            each for each in sharing_trees if each.root.id not in self._excluded
+        ]
         self.cloud = Cloud(self._sharing_trees)
         self.members: Membership | None = None
         if preferences.group is not None:
@@ -168,10 +170,9 @@ class _Picker:
         self._counts = dict(self.members.counts) if self.members is not None else {}
         # Domains in which the members of a group do not fit together.
         self._barred: frozenset[int] = frozenset()
-        self._excluded = self._find_excluded(preferences.excluded)
         self.weights = self._find_weights(preferences.prefer)
         self.hosts: Hosts | None = None
-        if preferences.is_ranked and not self._sharing_trees:
+        if preferences.is_ranked and not sharing_trees:
             hosts = hosts_of(context)
             self.hosts = hosts if hosts.update(reader, self.trees) else None
 

@@ -98,6 +98,9 @@ def place(context: "RequestContext", request: PlaceRequest) -> bytes:
         except claim.StoredAnswer as stored:
             return stored.body
         except exception.ConsumerGenerationConflict as conflict:
+            # The consumer may be one whose hold has expired.
+            if hold.release_expired(context):
+                continue
             raise _exists(context, request) from conflict
         except extension_exception.LimitExceeded as refusal:
             if not claim.may_succeed_now(context, refusal):
