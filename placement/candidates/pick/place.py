@@ -98,10 +98,7 @@ def place(context: "RequestContext", request: PlaceRequest) -> bytes:
         except claim.StoredAnswer as stored:
             return stored.body
         except exception.ConsumerGenerationConflict as conflict:
-            # The consumer may be one whose hold has expired.
-            if hold.release_expired(context):
-                continue
-            raise _exists(context, request) from conflict
+            _require_expired(context, request, conflict)
         except extension_exception.LimitExceeded as refusal:
             if not claim.may_succeed_now(context, refusal):
                 raise
@@ -173,6 +170,17 @@ def _claim(
     if group is not None or request.key is not None or request.hold_seconds is not None:
         extras = Extras(request.key, group, check, request.hold_seconds, answer)
     return answer(claim.place(context, claims, extras))
+
+
+def _require_expired(
+    context: "RequestContext", request: PlaceRequest, conflict: exception.Conflict
+) -> None:
+    """Release expired holds, of which one may be that of a consumer of the request.
+
+    Raises ConsumerExists, or ConcurrentUpdate, if no hold has expired.
+    """
+    if not hold.release_expired(context):
+        raise _exists(context, request) from conflict
 
 
 def _exists(context: "RequestContext", request: PlaceRequest) -> exception.Conflict:
