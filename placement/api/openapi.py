@@ -201,6 +201,16 @@ def _parameters(operation: Operation, version: Version) -> list[_Json]:
         }
         for name in re.findall(r"\{(\w+)\}", operation.path)
     ]
+    parameters += [
+        {
+            "name": name,
+            "in": "header",
+            "required": False,
+            "description": header.text,
+            "schema": header.schema,
+        }
+        for name, header in operation.headers.items()
+    ]
     if operation.query is not None:
         parameters += _query_parameters(operation, _schema(operation.query, version))
     return [*parameters, _VERSION_PARAMETER]

@@ -54,15 +54,24 @@ class Parameter:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Header:
+    """What an optional header of the request means, and its JSON schema."""
+
+    text: str
+    schema: collections.abc.Mapping[str, typing.Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Operation:
     """One method of one path.
 
     ``checks`` are made in this order, which is part of the behaviour: the first one
     that fails decides the answer. Versions before ``since`` do not have the operation
     and answer with ``too_old_status``. A body is read up to ``body_until``; None is
-    the newest version. ``parameters`` are those of ``query``, by name. ``refuses`` are
-    the statuses of the handler's failures, without those of the checks. ``target``
-    returns the facts that the policy rule may compare with those of the caller.
+    the newest version. ``parameters`` are those of ``query``, by name, and ``headers``
+    those that only this operation reads. ``refuses`` are the statuses of the handler's
+    failures, without those of the checks. ``target`` returns the facts that the policy
+    rule may compare with those of the caller.
     """
 
     method: str
@@ -78,6 +87,7 @@ class Operation:
     body_until: Version | None
     query: Schemas | None
     parameters: collections.abc.Mapping[str, Parameter]
+    headers: collections.abc.Mapping[str, Header]
     target: Target | None
 
     @property
@@ -123,6 +133,7 @@ def operation(  # noqa: PLR0913 - a row has them all
     body_until: Version | tuple[int, int] | None = None,
     query: Schemas | None = None,
     parameters: collections.abc.Mapping[str, Parameter] | None = None,
+    headers: collections.abc.Mapping[str, Header] | None = None,
     target: Target | None = None,
 ) -> collections.abc.Callable[[Handler], Operation]:
     """Make the decorated handler the operation ``name``, such as ``GET /traits``.
@@ -146,6 +157,7 @@ def operation(  # noqa: PLR0913 - a row has them all
             body_until=None if body_until is None else Version(*body_until),
             query=query,
             parameters=parameters or {},
+            headers=headers or {},
             target=target,
         )
 

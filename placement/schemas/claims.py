@@ -22,6 +22,9 @@ _AGGREGATES_MAX = 1000
 PREFERRED_MAX = 100
 _WEIGHT_MAX = 1_000_000
 
+# The header ``Idempotency-Key``.
+KEY: Schema = {"type": "string", "minLength": 1, "maxLength": 255}
+
 _TEXT: Schema = {"type": "string"}
 _SECONDS: Schema = {"type": "integer", "minimum": 1, "maximum": SECONDS_MAX}
 

@@ -6,7 +6,7 @@ import flask
 import orjson
 
 from placement import exception, excerpt, extension_exception, uuids
-from placement.api.operation import Answer
+from placement.api.operation import Answer, Header
 from placement.candidates.pick.model import Order, Picked, Preferences, Wanted
 from placement.candidates.pick.place import PlaceRequest, place
 from placement.metrics import counted
@@ -21,7 +21,7 @@ from placement.web import search_query, view
 blueprint = flask.Blueprint("claims", __name__)
 
 _KEY_HEADER = "Idempotency-Key"
-_KEY_LENGTH_MAX = 255
+_KEY_LENGTH_MAX = schema.KEY["maxLength"]
 
 _Body = dict[str, typing.Any]
 
@@ -32,6 +32,11 @@ _Body = dict[str, typing.Any]
     Answer(200, schema.RESPONSE),
     rule=extension_policy.CLAIM,
     refuses=(400, 409, 422),
+    headers={
+        _KEY_HEADER: Header(
+            "A key that makes the request safe to repeat for 24 hours.", schema.KEY
+        )
+    },
     body=schema.BODY,
 )
 def place_claims() -> flask.Response:

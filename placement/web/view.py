@@ -13,7 +13,7 @@ from placement.api import operation as api_operation
 from placement.api import request
 from placement.api.environ import CONTEXT, ROUTE
 from placement.api.microversion import MAX_VERSION
-from placement.api.operation import Answer, Check, Operation, Parameter
+from placement.api.operation import Answer, Check, Header, Operation, Parameter
 from placement.api.querystring import Query
 from placement.api.reply import JSON
 from placement.context import RequestContext
@@ -50,6 +50,7 @@ def operation(  # noqa: PLR0913 - a row has them all
     refuses: tuple[int, ...] = (),
     query: Schemas | None = None,
     parameters: collections.abc.Mapping[str, Parameter] | None = None,
+    headers: collections.abc.Mapping[str, Header] | None = None,
     body: Schemas | None = None,
 ) -> collections.abc.Callable[[View], View]:
     """Make the decorated view the operation ``name`` of the blueprint.
@@ -73,6 +74,7 @@ def operation(  # noqa: PLR0913 - a row has them all
             refuses=(*refuses, *_refused_by(body)),
             query=query,
             parameters=parameters,
+            headers=headers,
             body=body,
         )(view)
 

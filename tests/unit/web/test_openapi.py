@@ -77,6 +77,15 @@ def test_an_operation_has_its_rule_and_its_parameters(document, name):
     assert names - {"groups"} == set(row.parameters)
 
 
+def test_the_header_of_a_claim_is_described(document):
+    parameters = document["paths"]["/-/v1/claims"]["post"]["parameters"]
+
+    (key,) = [one for one in parameters if one["in"] == "header"]
+    assert key["name"] == "Idempotency-Key"
+    assert key["schema"] == {"type": "string", "minLength": 1, "maxLength": 255}
+    assert not key["required"]
+
+
 def test_nothing_in_the_document_depends_on_a_version(document):
     assert "OpenStack-API-Version" not in json.dumps(document)
     assert "x-placement-since" not in json.dumps(document)
