@@ -18,8 +18,8 @@ class LimitOperations(Exchange):
     Source: API reference, "Limits".
     """
 
-    def get_all_limits(self) -> Iterator[tuple[str, dict[str, int]]]:
-        """Yield each project with limits of its own, and these, in order of projects.
+    def get_all_limits(self) -> Iterator[values.OwnLimits]:
+        """Yield the limits and usage of each project with limits of its own, in order.
 
         ``DEFAULT_PROJECT`` is one of them. Costs one request per 1,000 projects, sent
         while iterating.
@@ -59,8 +59,6 @@ class LimitOperations(Exchange):
         self.request("DELETE", _PATH + path_of(project_id))
 
 
-def _page(
-    document: values.Document,
-) -> tuple[list[tuple[str, dict[str, int]]], str | None]:
-    page = [(each["project_id"], dict(each["limits"])) for each in document["limits"]]
+def _page(document: values.Document) -> tuple[list[values.OwnLimits], str | None]:
+    page = [values.OwnLimits.from_document(each) for each in document["limits"]]
     return page, document["next_page_token"]

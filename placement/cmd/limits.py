@@ -31,17 +31,17 @@ def limits() -> None:
 @_JSON
 @pass_connection
 def list_limits(connection: Connection, is_json: bool) -> None:
-    """List the projects with limits of their own."""
+    """List the projects with limits of their own, and how much they hold."""
     found = connection.client().get_all_limits()
     if is_json:
-        listed = [{"project_id": name, "limits": own} for name, own in found]
+        listed = [dataclasses.asdict(each) for each in found]
         click.echo(json.dumps({"limits": listed}, indent=2))
         return
-    rows = [["project", "limit", "of"]]
+    rows = [["project", "limit", "used", "of"]]
     rows += [
-        [project, str(units), name]
-        for project, own in found
-        for name, units in own.items()
+        [each.project_id, str(units), str(each.usages.get(name, "-")), name]
+        for each in found
+        for name, units in each.limits.items()
     ]
     output.print_rows(rows)
 

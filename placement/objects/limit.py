@@ -6,7 +6,7 @@ import typing
 import sqlalchemy as sa
 
 from placement import extension_exception
-from placement.db import revision, tables, usage_counters
+from placement.db import revision, tables
 from placement.db.usage_counters import UsageKey
 from placement.objects import limited_usage, resource_class
 from placement.objects.limited_usage import CONSUMERS_NAME
@@ -17,13 +17,19 @@ _classes = tables.resource_classes
 
 # Units by class name, or number of consumers by ``CONSUMERS_NAME``.
 Units = dict[str, int]
+# Name and units by class, by project.
+_ByProject = dict[str, dict[int, tuple[str, int]]]
 
 
 class OwnLimits(typing.NamedTuple):
-    """The own limits of a project, without the defaults that apply to it."""
+    """The own limits of a project, without the defaults that apply to it.
+
+    ``usages`` is what it holds of each limited class; the defaults have no usage.
+    """
 
     project_id: str
     limits: Units
+    usages: Units
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ def get(conn: sa.Connection, project_id: str) -> ProjectLimits:
 
     Raises LimitsNotFound if none applies.
     """
-    by_project: dict[str, dict[int, tuple[str, int]]] = {}
+    by_project: _ByProject = {}
     wanted = _limits.c.project_id.in_([project_id, tables.DEFAULT_PROJECT])
     for each_project, class_id, name, units in conn.execute(_SELECT.where(wanted)):
         by_project.setdefault(each_project, {})[class_id] = name, units
@@ -55,18 +61,23 @@ def get(conn: sa.Connection, project_id: str) -> ProjectLimits:
     defaults = {id_: each for id_, each in defaults.items() if id_ not in own}
     if not (own or defaults):
         raise extension_exception.LimitsNotFound(project_id=project_id)
-    names = {id_: name for id_, (name, _) in sorted((own | defaults).items())}
-    used = {} if is_default else _used(conn, project_id, names)
+    used = _used(conn, {project_id: own | defaults})[project_id]
     return ProjectLimits(project_id, dict(own.values()), dict(defaults.values()), used)
 
 
-def _used(conn: sa.Connection, project_id: str, names: dict[int, str]) -> Units:
-    used = limited_usage.read_counters(conn, project_id)
-    missing = [UsageKey(project_id, id_) for id_ in names if id_ not in used]
-    if missing:
-        counted = usage_counters.count(conn, missing)
-        used |= {key.class_id: counted[key] for key in missing}
-    return {name: used[id_] for id_, name in names.items()}
+def _used(conn: sa.Connection, limits: _ByProject) -> dict[str, Units]:
+    """Return what each project holds of the classes in its ``limits``."""
+    names = {
+        UsageKey(project_id, class_id): name
+        for project_id, of_project in limits.items()
+        if project_id != tables.DEFAULT_PROJECT
+        for class_id, (name, _) in sorted(of_project.items())
+    }
+    used = limited_usage.read(conn, names)
+    found: dict[str, Units] = {project_id: {} for project_id in limits}
+    for key, name in names.items():
+        found[key.project_id][name] = used[key]
+    return found
 
 
 _NAME = sa.case(
@@ -89,18 +100,25 @@ def get_page(
 ) -> tuple[list[OwnLimits], bool]:
     """Return the limits of ``size`` projects in order, and whether more follow.
 
+    The projects without counters are counted together, from their allocations.
+
     They follow the project ``after``, which may have no limits any more.
     """
     select = sa.select(_limits.c.project_id).distinct().order_by(_limits.c.project_id)
     if after is not None:
         select = select.where(_limits.c.project_id > after)
     projects = conn.scalars(select.limit(size + 1)).all()
-    pages: dict[str, Units] = {each: {} for each in projects[:size]}
-    if pages:
-        wanted = _limits.c.project_id.in_(list(pages))
-        for project_id, _, name, units in conn.execute(_SELECT.where(wanted)):
-            pages[project_id][name] = units
-    return [OwnLimits(*each) for each in pages.items()], len(projects) > size
+    page: _ByProject = {each: {} for each in projects[:size]}
+    if page:
+        wanted = _limits.c.project_id.in_(list(page))
+        for project_id, class_id, name, units in conn.execute(_SELECT.where(wanted)):
+            page[project_id][class_id] = name, units
+    used = _used(conn, page)
+    found = [
+        OwnLimits(project_id, dict(limits.values()), used[project_id])
+        for project_id, limits in page.items()
+    ]
+    return found, len(projects) > size
 
 
 def replace(conn: sa.Connection, project_id: str, limits: Units) -> None:

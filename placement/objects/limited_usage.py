@@ -118,11 +118,27 @@ _LIMITS = lists.Statement(
 )
 
 
-def read_counters(conn: sa.Connection, project_id: str) -> dict[int, int]:
-    """Return the counters of a project by class."""
-    select = sa.select(_usages.c.resource_class_id, _usages.c.used)
-    rows = conn.execute(select.where(_usages.c.project_id == project_id))
-    return dict(rows.all())
+def read(
+    conn: sa.Connection, keys: collections.abc.Collection[UsageKey]
+) -> usage_counters.Counts:
+    """Return what the projects hold: from the counters, or counted without them."""
+    if not keys:
+        return usage_counters.Counts()
+    projects = {"projects": sorted({key.project_id for key in keys})}
+    rows = _COUNTERS.execute(conn, projects)
+    used = usage_counters.Counts({UsageKey(*row[:2]): row[2] for row in rows})
+    missing = [key for key in keys if key not in used]
+    if missing:
+        counted = usage_counters.count(conn, missing)
+        used.update({key: counted[key] for key in missing})
+    return used
+
+
+_COUNTERS = lists.Statement(
+    lambda projects: sa.select(
+        _usages.c.project_id, _usages.c.resource_class_id, _usages.c.used
+    ).where(_usages.c.project_id.in_(projects))
+)
 
 
 def _insert(conn: sa.Connection, used: _Units) -> None:

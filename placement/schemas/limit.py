@@ -58,7 +58,9 @@ LIST = Schemas(
             {
                 "limits": {
                     "type": "array",
-                    "items": closed({"project_id": _TEXT, "limits": _NUMBERS}),
+                    "items": closed(
+                        {"project_id": _TEXT, "limits": _NUMBERS, "usages": _NUMBERS}
+                    ),
                 },
                 "next_page_token": {"type": ["string", "null"]},
             }

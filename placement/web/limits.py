@@ -37,6 +37,8 @@ _PROJECT_LENGTH_MAX = 255
 def list_limits() -> flask.Response:
     """List the projects with limits of their own, and `default`, in order of their ids.
 
+    Beside the limits is what the projects hold of the limited classes.
+
     Raises QueryInvalid, BadRequest for a `page_size` that is too large, and
     PageTokenInvalid.
     """

@@ -43,7 +43,7 @@ from placement.client.values.consumer import (
     Release,
 )
 from placement.client.values.health import Health
-from placement.client.values.limit import ProjectLimits
+from placement.client.values.limit import OwnLimits, ProjectLimits
 from placement.client.values.loss import HostLoss, Move, Unplaced, WhatIf
 from placement.client.values.placing import Group, Hold, Placed, Wanted
 from placement.client.values.provider import (
@@ -87,6 +87,7 @@ __all__ = [
     "Inventory",
     "Move",
     "Outcome",
+    "OwnLimits",
     "Placed",
     "ProjectLimits",
     "ProjectUsage",

@@ -7,6 +7,26 @@ from placement.client.values.base import Document
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class OwnLimits:
+    """The limits of a project's own, and what it holds of these classes.
+
+    The project ``default`` has no usage.
+    """
+
+    project_id: str
+    limits: dict[str, int]
+    usages: dict[str, int]
+
+    @classmethod
+    def from_document(cls, document: Document) -> typing.Self:
+        return cls(
+            document["project_id"],
+            dict(document["limits"]),
+            dict(document["usages"]),
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class ProjectLimits:
     """Limits and usage of a project: units by class, consumers by ``consumers``.
 

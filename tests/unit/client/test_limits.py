@@ -44,7 +44,9 @@ def test_all_pages_are_read(client, monkeypatch):
 
     found = list(client.get_all_limits())
 
-    assert found == [(project, {"VCPU": 1}) for project in projects]
+    assert found == [
+        api.OwnLimits(project, {"VCPU": 1}, {"VCPU": 0}) for project in projects
+    ]
 
 
 def test_a_claim_beyond_a_limit_raises(client):

@@ -58,10 +58,10 @@ def test_limits_are_set_one_by_one(command):
         ["MEMORY_MB", "64", "0", "default"],
     ]
     assert rows(command("limits", "list")) == [
-        ["default", "5", "VCPU"],
-        ["default", "64", "MEMORY_MB"],
-        ["p", "3", "consumers"],
-        ["p", "10", "VCPU"],
+        ["default", "5", "-", "VCPU"],
+        ["default", "64", "-", "MEMORY_MB"],
+        ["p", "3", "0", "consumers"],
+        ["p", "10", "0", "VCPU"],
     ]
 
 
@@ -85,7 +85,7 @@ def test_json_is_that_of_the_service(command, client):
         "usages": {"VCPU": 0},
     }
     assert json.loads(command("limits", "list", "--json").stdout) == {
-        "limits": [{"project_id": "p", "limits": {"VCPU": 1}}]
+        "limits": [{"project_id": "p", "limits": {"VCPU": 1}, "usages": {"VCPU": 0}}]
     }
 
 
@@ -116,10 +116,10 @@ def test_unified_limits_are_imported(command, client, saved):
         ["p", "9007199254740991", "consumers"],
     ]
     assert result.stderr == "Not imported: server_groups, servers of a domain.\n"
-    assert dict(client.get_all_limits()) == {
-        "default": {"VCPU": 20, "consumers": 10},
-        "p": {"VCPU": 50, "consumers": 2**53 - 1},
-    }
+    assert [(each.project_id, each.limits) for each in client.get_all_limits()] == [
+        ("default", {"VCPU": 20, "consumers": 10}),
+        ("p", {"VCPU": 50, "consumers": 2**53 - 1}),
+    ]
 
 
 def test_a_dry_run_changes_nothing(command, client, saved):
