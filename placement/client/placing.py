@@ -57,12 +57,20 @@ class PlacingOperations(Exchange):
         seconds: int,
         *,
         order: str = "any",
+        prefer: Mapping[str, float] | None = None,
+        exclude: Iterable[values.AnyUUID] = (),
         group: values.Group | None = None,
         key: str | None = None,
     ) -> list[values.Placed]:
         """Do what ``place`` does, for ``seconds`` unless it is confirmed."""
         return self.place(
-            wanted, order=order, group=group, hold_seconds=seconds, key=key
+            wanted,
+            order=order,
+            prefer=prefer,
+            exclude=exclude,
+            group=group,
+            hold_seconds=seconds,
+            key=key,
         )
 
     def confirm(self, consumer: values.AnyUUID) -> None:

@@ -59,23 +59,47 @@ class TreeOperations(Exchange):
     ) -> values.TreeDifference:
         """Make a tree as it is given, in one transaction; return the difference.
 
-        The first provider is the root, which is created if it is missing; parents come
-        before their children. Providers of the tree that are not given stay, or are
-        deleted with ``has_prune``. With ``has_check``, the generations that are given
-        must be current. With ``is_validated_only``, nothing is changed.
+        The root is created if it is missing. The providers may have any order, such as
+        that of a bulk read; they are sent with parents before their children. Providers
+        of the tree that are not given stay, or are deleted with ``has_prune``. With
+        ``has_check``, the generations that are given must be current. With
+        ``is_validated_only``, nothing is changed.
 
         Raises BadRequest; Conflict for a provider in another tree; ConcurrentUpdate,
         DuplicateName, InventoryInUse, ProviderInUse.
         """
+        sent = _parents_first(providers)
         body = {
-            "providers": [each.to_document() for each in providers],
+            "providers": [each.to_document() for each in sent],
             "prune": has_prune,
             "check_generations": has_check,
             "validate_only": is_validated_only,
         }
-        path = "/-/v1" + path_of("trees", providers[0].uuid)
+        path = "/-/v1" + path_of("trees", sent[0].uuid)
         answer = self.request("PUT", path, body)
         return read(answer, values.TreeDifference.from_document)
+
+
+def _parents_first(
+    providers: Sequence[values.TreeProvider],
+) -> list[values.TreeProvider]:
+    """Return the providers by their depth; those of one depth keep their order."""
+    parents = {
+        values.canonical_uuid(each.uuid): values.canonical_uuid(each.parent_uuid)
+        for each in providers
+        if each.parent_uuid is not None
+    }
+
+    def depth(provider: values.TreeProvider) -> int:
+        seen: set[str] = set()
+        found: str | None = values.canonical_uuid(provider.uuid)
+        # The service refuses a loop.
+        while found is not None and found not in seen:
+            seen.add(found)
+            found = parents.get(found)
+        return len(seen)
+
+    return sorted(providers, key=depth)
 
 
 def _change(**names: Iterable[values.AnyUUID]) -> dict[str, typing.Any]:

@@ -78,6 +78,12 @@ class _Weight(click.ParamType):  # type: ignore[type-arg]  # generic since Click
     help="Members of the group on one host.",
 )
 @click.option(
+    "--over",
+    multiple=True,
+    metavar="AGGREGATE",
+    help="Keep the group together or apart by these aggregates instead of by hosts.",
+)
+@click.option(
     "--hold",
     "hold_seconds",
     type=click.IntRange(min=1),
@@ -131,9 +137,7 @@ def place(
             order=options["order"],
             prefer=dict(options["prefer"]),
             exclude=[uuid_of(each) for each in options["exclude"]],
-            group=_group(
-                options["group_name"], options["policy"], options["max_per_host"]
-            ),
+            group=_group(**options),
             hold_seconds=options["hold_seconds"],
         )
     except NoCandidate as nothing:
@@ -159,10 +163,20 @@ def _print(client: "Client", placed: "list[Placed]") -> None:
             click.echo(f"  {amounts} of {name}")
 
 
-def _group(name: str | None, policy: str, max_per_host: int | None) -> "Group | None":
+def _group(
+    group_name: str | None,
+    policy: str,
+    max_per_host: int | None,
+    over: tuple[str, ...],
+    **_others: object,
+) -> "Group | None":
     from placement.client import Group  # noqa: PLC0415 - slow
 
-    return None if name is None else Group(name, policy, max_per_host)
+    if group_name is not None:
+        return Group(group_name, policy, max_per_host, over or None)
+    if over or max_per_host is not None:
+        raise click.UsageError("--over and --max-per-host need --together.")
+    return None
 
 
 def _document(placed: "Placed") -> dict[str, typing.Any]:

@@ -72,10 +72,11 @@ def test_excluded_hosts_and_preferred_traits_are_sent(client, hosts):
 
 
 def test_a_hold_is_extended_and_confirmed(client, hosts):
-    (held,) = client.hold(wanted(), 60)
+    (held,) = client.hold(wanted(), 60, exclude=[hosts[0]])
     (listed,) = client.holds()
     extended = client.extend(held.consumer, 600)
 
+    assert list(held.by_provider) == [hosts[1]]
     assert listed.consumer == extended.consumer == held.consumer
     assert extended.expires_at - listed.expires_at > datetime.timedelta(minutes=8)
     client.confirm(held.consumer)

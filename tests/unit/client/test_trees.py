@@ -87,6 +87,27 @@ def read_tree(client):
 HOST, NODE, OTHER_NODE = (uuid.UUID(int=number) for number in (7, 8, 9))
 
 
+def test_a_tree_is_sent_with_parents_first(client):
+    client.replace_tree([TreeProvider(HOST, "host"), TreeProvider(NODE, "node", HOST)])
+    moved = TreeProvider(NODE, "node", OTHER_NODE)
+    other = TreeProvider(OTHER_NODE, "other", HOST)
+    client.replace_tree([moved, other, TreeProvider(HOST, "host")])
+    read = read_tree(client)
+
+    assert [each.uuid for each in read] == [str(HOST), str(NODE), str(OTHER_NODE)]
+    assert not client.replace_tree(read, has_prune=True, has_check=True)
+
+
+def test_a_loop_is_refused(client):
+    loop = [
+        TreeProvider(NODE, "node", OTHER_NODE),
+        TreeProvider(OTHER_NODE, "other", NODE),
+    ]
+
+    with pytest.raises(api.BadRequest, match="begin with the root"):
+        client.replace_tree(loop)
+
+
 def test_a_tree_is_created_and_changed(client):
     root = TreeProvider(HOST, "host", traits=["HW_CPU_X86_AVX"], aggregates=[RACK])
     node = TreeProvider(NODE, "node", HOST, {"VCPU": Inventory(8)})

@@ -32,6 +32,15 @@ def test_members_of_a_group_are_kept_apart(command):
     assert "Nothing was claimed." in refused.stderr
 
 
+def test_members_of_a_group_are_kept_together_by_an_aggregate(command, hosts, client):
+    client.change_provider(hosts.two, add_aggregates=[CONSUMER])
+    options = ("--together", "db", "--policy", "affinity", "--over", CONSUMER)
+
+    (placed,) = json.loads(command("place", "VCPU=1", *options, "--json").stdout)
+
+    assert list(placed["allocations"]) == [hosts.two]
+
+
 def test_hosts_are_excluded_and_preferred(command, hosts):
     (placed,) = json.loads(
         command("place", "VCPU=1", "--exclude", "one", "--json").stdout
@@ -50,6 +59,8 @@ def test_hosts_are_excluded_and_preferred(command, hosts):
         ((), "Specify resources"),
         (("VCPU=1", "--consumer", CONSUMER, "--count", "2"), "--count must be 1"),
         (("VCPU=1", "--prefer", "CUSTOM_X"), "TRAIT=WEIGHT"),
+        (("VCPU=1", "--over", CONSUMER), "need --together"),
+        (("VCPU=1", "--max-per-host", "2"), "need --together"),
     ],
 )
 def test_wrong_options_are_refused(command, options, message):
