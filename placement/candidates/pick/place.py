@@ -203,6 +203,19 @@ def _taken() -> exception.ConcurrentUpdate:
     )
 
 
+def _barred(preferences: Preferences) -> tuple[str, str]:
+    """Return why a consumer that fits alone has no candidate: the cause, and in words.
+
+    What it may use is barred by the request, or was picked for others of the request.
+    """
+    taken = "was picked for other consumers of the request"
+    if preferences.group is not None:
+        return "group", f"what fits is excluded by the group, by 'exclude', or {taken}"
+    if preferences.excluded:
+        return "excluded", f"what fits is excluded by 'exclude', or {taken}"
+    return "full", f"what fits {taken}"
+
+
 def _no_candidate(
     context: "RequestContext", request: PlaceRequest, wanted: Wanted
 ) -> tuple[extension_exception.NoCandidate, bool]:
@@ -211,11 +224,6 @@ def _no_candidate(
     shown = document.document(found)
     cause, reason = found.cause, shown["summary"]
     if found.survey.fits:
-        # It fits alone, but what it may use is taken by the request, or barred by it.
-        cause = "group" if request.preferences.group is not None else "request"
-        reason = (
-            "what fits is excluded by the group, by 'exclude', or was picked for other "
-            "consumers of the request"
-        )
+        cause, reason = _barred(request.preferences)
     failure = extension_exception.NoCandidate(wanted.consumer, reason, cause, shown)
     return failure, bool(found.survey.fits)
