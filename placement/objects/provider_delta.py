@@ -119,12 +119,12 @@ def apply_one(
 
     Its generation and revision advance if anything changes.
 
-    Raises ProviderNotFound, what ``find_ids`` raises, and InventoryInUse when a class
-    to remove has allocations.
+    Raises ResourceProviderNotFound, what ``find_ids`` raises, and InventoryInUse when a
+    class to remove has allocations.
     """
     provider = resource_provider.find_by_uuid(conn, uuid)
     if provider is None:
-        raise extension_exception.ProviderNotFound(wanted=uuid)
+        raise exception.ResourceProviderNotFound(uuid=uuid)
     resource_provider.lock(conn, [provider.id])
     ids = find_ids(conn, known_names, [delta])
     before = _read(conn, known_names, provider)
@@ -141,7 +141,7 @@ def _read(
 ) -> ProviderDetails:
     found = provider_page.find(conn, known_names, provider.uuid, provider.uuid, PARTS)
     if found is None:
-        raise extension_exception.ProviderNotFound(wanted=provider.uuid)
+        raise exception.ResourceProviderNotFound(uuid=provider.uuid)
     return found
 
 

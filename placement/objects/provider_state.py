@@ -77,11 +77,11 @@ def name_of(state: int) -> str:
 def get(conn: sa.Connection, uuid: str) -> State:
     """Return the state of one provider.
 
-    Raises ProviderNotFound.
+    Raises ResourceProviderNotFound.
     """
     row = conn.execute(_GET, {"wanted": uuids.canonical_or_same(uuid)}).first()
     if row is None:
-        raise extension_exception.ProviderNotFound(wanted=uuid)
+        raise exception.ResourceProviderNotFound(uuid=uuid)
     return State._make(row)
 
 
@@ -90,11 +90,11 @@ def put(conn: sa.Connection, uuid: str, change: Change, caller: "Caller") -> Sta
 
     Advances the revisions of the providers that are set, not their generations.
 
-    Raises ProviderNotFound, and BadRequest if ``until`` has passed.
+    Raises ResourceProviderNotFound, and BadRequest if ``until`` has passed.
     """
     provider = resource_provider.find_by_uuid(conn, uuid)
     if provider is None:
-        raise extension_exception.ProviderNotFound(wanted=uuid)
+        raise exception.ResourceProviderNotFound(uuid=uuid)
     ids = [provider.id]
     if change.has_subtree:
         ids = tree.lock_subtree(conn, provider)

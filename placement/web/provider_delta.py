@@ -38,13 +38,13 @@ def change_provider(uuid: str) -> flask.Response:
     advances if anything changes. Answers with the provider after the change.
 
     Raises SchemaInvalid, BadRequest for what is both added and removed, for an invalid
-    inventory and for an unknown class, ProviderNotFound, UnknownTraitsOfProvider, and
-    InventoryInUse.
+    inventory and for an unknown class, ResourceProviderNotFound,
+    UnknownTraitsOfProvider, and InventoryInUse.
     """
     delta = _delta(view.json_body())
     canonical = uuids.canonical(uuid)
     if canonical is None:
-        raise extension_exception.ProviderNotFound(wanted=uuid)
+        raise exception.ResourceProviderNotFound(uuid=uuid)
     context = view.context()
     changed = transaction.write(
         context,

@@ -27,7 +27,7 @@ blueprint = flask.Blueprint("provider_state", __name__)
 def show_provider_state(uuid: str) -> flask.Response:
     """Show the state of one provider: since when, until when, why, and set by whom.
 
-    Raises ProviderNotFound.
+    Raises ResourceProviderNotFound.
     """
     found = transaction.read(
         view.context(), lambda conn: provider_state.get(conn, uuid)
@@ -50,7 +50,7 @@ def set_provider_state(uuid: str) -> flask.Response:
     succeeds, and searches skip it. What it has allocated can shrink and leave.
 
     Raises BadRequest for an ``until`` that is not in the future, is not a time, or
-    belongs to ``in_service``; SchemaInvalid and ProviderNotFound.
+    belongs to ``in_service``; SchemaInvalid and ResourceProviderNotFound.
     """
     change = _change(view.json_body())
     context = view.context()
