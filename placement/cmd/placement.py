@@ -23,6 +23,10 @@ _COMMANDS = {
         "placement.cmd.capacity:capacity",
         "Count how many more consumers of a request fit.",
     ),
+    "change": (
+        "placement.cmd.change:change",
+        "Add and remove traits, aggregates and inventories of a provider.",
+    ),
     "claim": ("placement.cmd.claim:claim", "Claim resources for a consumer."),
     "consumers": (
         "placement.cmd.consumers:consumers",
