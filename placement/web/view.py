@@ -85,10 +85,7 @@ def operation(  # noqa: PLR0913 - a row has them all
                 authorized()
             elif rule is not None:
                 authorize(rule)
-            flask.g.query = _checked_query(row)
-            flask.g.body_schemas = body
-            if body is None and method not in _SAFE:
-                _require_no_body()
+            _check(row)
             return view(**variables)
 
         setattr(checked, _ROW, row)
@@ -166,6 +163,17 @@ def no_content() -> flask.Response:
     response = flask.Response(status=204)
     response.headers.remove("Content-Type")
     return response
+
+
+def _check(row: Operation) -> None:
+    """Keep the query for ``query`` and the schemas of the body for ``json_body``.
+
+    Raises what ``_checked_query`` and ``_require_no_body`` raise.
+    """
+    flask.g.query = _checked_query(row)
+    flask.g.body_schemas = row.body
+    if row.body is None and row.method not in _SAFE:
+        _require_no_body()
 
 
 def _require_no_body() -> None:
