@@ -11,7 +11,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement import exception, extension_exception, uuids
+from placement import exception, uuids
 from placement.db import revision, tables, transaction
 from placement.objects import change as feed
 from placement.objects import resource_provider, tree

@@ -5,7 +5,7 @@ import typing
 
 import flask
 
-from placement import exception, excerpt, extension_exception, uuids
+from placement import exception, excerpt, uuids
 from placement.api.operation import Answer
 from placement.db import transaction
 from placement.objects import aggregate, provider_delta

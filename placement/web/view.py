@@ -59,9 +59,8 @@ def operation(  # noqa: PLR0913 - a row has them all
     ``GET /-/v1/things/<uuid>``. Before the view is called, its policy ``rule`` and the
     query are checked; see ``query`` and ``json_body`` for what the view reads. Without
     a rule, any token is enough; an operation that ``is_open`` needs none. The function
-    ``authorized`` is called in place of the check of the rule. ``has_head``
-    makes the view answer HEAD as well; the server leaves out the body. See
-    ``api.operation.Operation`` for the rest.
+    ``authorized`` is called in place of the check of the rule. ``has_head`` lets the
+    view answer HEAD, too, without a body. See ``api.operation.Operation`` for the rest.
     """
     method, path = name.split()
 
