@@ -30,6 +30,13 @@ class NamedRequestInvalid(exception.BadRequest):
         super().__init__(reason=f"Request '{excerpt.of_text(name)}': {reason}")
 
 
+class ClaimQueryInvalid(exception.BadRequest):
+    """The query or version of the claim for a consumer, one of several, is invalid."""
+
+    def __init__(self, consumer: str, reason: object) -> None:
+        super().__init__(reason=f"The query of consumer {consumer}: {reason}")
+
+
 class DuplicateRequestName(exception.BadRequest):
     code = "placement.ext.duplicate_name"
     template = "The requests have the name '{name}' more than once."

@@ -70,7 +70,10 @@ def _wanted(claims: list[_Body]) -> tuple[Wanted, ...]:
         if uuid in wanted:
             raise extension_exception.DuplicateConsumer(uuid=uuid)
         query, version = each["query"], each.get("version")
-        request = search_query.parse(query, version)
+        try:
+            request = search_query.parse(query, version)
+        except exception.BadRequest as invalid:
+            raise extension_exception.ClaimQueryInvalid(uuid, invalid) from invalid
         wanted[uuid] = Wanted(uuid, (query, version or ""), request)
     return tuple(wanted.values())
 

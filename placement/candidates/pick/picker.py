@@ -244,7 +244,12 @@ class _Picker:
     def _ask(self, wanted: Wanted, count: int) -> "Asked":
         request = wanted.request
         traits = request.root_required | request.root_forbidden
-        ids = resolve.look_up(self.reader, self._names, request.groups, traits)
+        try:
+            ids = resolve.look_up(self.reader, self._names, request.groups, traits)
+        except exception.BadRequest as unknown:
+            raise extension_exception.ClaimQueryInvalid(
+                wanted.consumer, unknown
+            ) from unknown
         plan = plans.plan(request, ids, self.cache.bits)
         if plan is None:
             raise NothingFitsError(wanted)
