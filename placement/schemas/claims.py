@@ -130,7 +130,17 @@ EXTEND_BODY = Schemas({(1, 0): closed({"seconds": _SECONDS})})
 
 _HOLD = closed({"consumer_uuid": UUID, "expires_at": _TEXT})
 HOLD = Schemas({(1, 0): _HOLD})
-HOLDS_QUERY = Schemas({(1, 0): closed({"page_token": {"type": "string"}}, required=())})
+HOLDS_QUERY = Schemas(
+    {
+        (1, 0): closed(
+            {
+                "page_size": {"type": "integer", "minimum": 1, "maximum": 10_000},
+                "page_token": _TEXT,
+            },
+            required=(),
+        )
+    }
+)
 HOLDS = Schemas(
     {
         (1, 0): closed(

@@ -27,20 +27,25 @@ _QUERY: list[typing.Any] = ["holds"]
     Answer(200, schema.HOLDS),
     rule=extension_policy.READ,
     query=schema.HOLDS_QUERY,
-    parameters={"page_token": Parameter("`next_page_token` of the previous page.")},
+    parameters={
+        "page_size": Parameter("Holds per page, at most 10000; by default 1000."),
+        "page_token": Parameter("`next_page_token` of the previous page."),
+    },
 )
 def list_holds() -> flask.Response:
-    """List the consumers with a hold, in pages of 1,000.
+    """List the consumers with a hold, in pages.
 
-    Raises PageTokenInvalid.
+    Raises QueryInvalid for a ``page_size`` that is too large, and PageTokenInvalid.
     """
-    token = view.query().last("page_token")
+    query = view.query()
+    size = int(query.last("page_size") or _PAGE_SIZE)
+    token = query.last("page_token")
     after = 0 if token is None else page_token.decode(_QUERY, token)
     found = transaction.read(
-        view.context(), lambda conn: hold.read_page(conn, after, _PAGE_SIZE + 1)
+        view.context(), lambda conn: hold.read_page(conn, after, size + 1)
     )
-    page = found[:_PAGE_SIZE]
-    is_last = len(found) <= _PAGE_SIZE
+    page = found[:size]
+    is_last = len(found) <= size
     return view.json(
         {
             "holds": [_document(each.consumer, each.expires_at) for each in page],
