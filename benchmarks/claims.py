@@ -31,7 +31,7 @@ _PGBENCH_SCALE = 10
 class Workload:
     """A row: each client runs the script that ``script`` returns for its number.
 
-    An attempt counts as so many ``operations``.
+    ``operations`` is the number of operations in one attempt.
     """
 
     name: str
@@ -271,7 +271,7 @@ class Pgbench:
 def against_peer(
     stage: Stage, workload: Workload, limits: Limits, timeout_seconds: float
 ) -> list[rows.Row]:
-    """Measure a workload on our service and on the peer, in turns."""
+    """Measure a workload on our service and on the peer alternately."""
     compared = [services.ours(), services.peer()]
     with running(stage, compared, workload.shape) as served:
         sides = [
@@ -301,7 +301,7 @@ def against_peer(
 def against_no_refusals(
     stage: Stage, limits: Limits, timeout_seconds: float
 ) -> list[rows.Row]:
-    """Measure claims with and without refusals in turns."""
+    """Measure claims with and without refusals alternately."""
     compared = {"without refusals": _DISTINCT, "with refusals": _REFUSED}
     figures = _in_turns(stage, compared, limits, timeout_seconds)
     without, refused = figures.values()
@@ -323,7 +323,7 @@ def against_no_limits(
     limits: Limits,
     timeout_seconds: float,
 ) -> list[rows.Row]:
-    """Measure claims without and with limits in turns."""
+    """Measure claims without and with limits alternately."""
     sides = dict(zip(("without limits", "with limits"), compared, strict=True))
     figures = _in_turns(stage, sides, limits, timeout_seconds)
     without, limited = figures.values()
@@ -344,7 +344,7 @@ def _in_turns(
     limits: Limits,
     timeout_seconds: float,
 ) -> dict[str, Figures]:
-    """Measure workloads of one shape in turns, each in processes of its own."""
+    """Measure workloads of one shape alternately, each in processes of its own."""
     compared = [services.ours()._replace(name=name) for name in workloads]
     with running(stage, compared, _FLAT) as served:
         sides = [
@@ -365,7 +365,7 @@ def _in_turns(
 
 
 def growth(stage: Stage, limits: Limits, timeout_seconds: float) -> list[rows.Row]:
-    """Search and claim on a small and on a large cloud in turns."""
+    """Search and claim on a small and on a large cloud alternately."""
     ours = services.ours()
     shapes = {"small": searches.FLAT_1000, "large": searches.FLAT_10000}
     with contextlib.ExitStack() as stack:
@@ -393,7 +393,7 @@ def growth(stage: Stage, limits: Limits, timeout_seconds: float) -> list[rows.Ro
 def against_database(
     stage: Stage, limits: Limits, timeout_seconds: float
 ) -> list[rows.Row]:
-    """Measure claims on our service and pgbench transactions, in turns."""
+    """Measure claims on our service and pgbench transactions alternately."""
     ours = services.ours()
     with running(stage, [ours], _FLAT) as [served]:
         name = "pgbench -N"

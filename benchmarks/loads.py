@@ -152,7 +152,7 @@ class ClaimsWithLimits(Claims):
 
 
 class SearchesAndClaims(Claims):
-    """Search for the candidates of a drawn flavor, and claim one of them."""
+    """Search for the candidates of a random flavor, and claim one of them."""
 
     def __init__(self, seed: int) -> None:
         super().__init__({})
@@ -236,7 +236,7 @@ class Batches(Claims):
 
 
 class Placements(Claims):
-    """POST claims of new consumers of one drawn flavor; the service picks the hosts."""
+    """POST claims of new consumers of a random flavor; the service picks the hosts."""
 
     def __init__(self, seed: int, size: int = 1, order: str = "any") -> None:
         super().__init__({})

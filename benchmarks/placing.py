@@ -40,7 +40,7 @@ _SEARCHES = dataclasses.replace(
 def against_pgbench(
     stage: Stage, workload: Workload, goal: rows.Goal, limits: Limits, timeout: float
 ) -> list[rows.Row]:
-    """Measure claims on our service and pgbench transactions, in turns."""
+    """Measure claims on our service and pgbench transactions alternately."""
     ours = services.ours()
     with claims.running(stage, [ours], workload.shape) as [running]:
         pgbench = Pgbench(stage.database(ours, workload.shape))
@@ -63,7 +63,7 @@ def against_pgbench(
 def against_any(
     stage: Stage, workload: Workload, goal: rows.Goal, limits: Limits, timeout: float
 ) -> list[rows.Row]:
-    """Measure a workload beside plain picks, in turns, each in its own processes."""
+    """Measure a workload beside plain picks alternately, each in its own processes."""
     ours = services.ours()
     workloads = {"any": _ANY, workload.name: workload}
     compared = [ours._replace(name=name) for name in workloads]
@@ -88,7 +88,7 @@ def against_any(
 
 
 def against_peer(stage: Stage, limits: Limits, timeout: float) -> list[rows.Row]:
-    """Measure picks beside the peer's search (limit=1000) and claim, in turns."""
+    """Measure picks beside the peer's search (limit=1000) and claim alternately."""
     compared = [services.ours(), services.peer()]
     workloads = dict(zip(compared, (_ANY, _SEARCHES), strict=True))
     with claims.running(stage, compared, _ANY.shape) as running:

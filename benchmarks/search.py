@@ -16,7 +16,7 @@ from tests.functional.connection import Answer
 
 VERSION = "1.39"
 
-# Seed of the drawn searches and of the hosts that change.
+# Seed of the random searches and of the hosts that change.
 _SEED = 13
 
 
@@ -50,7 +50,7 @@ class RepeatedSearch:
 def against_peer(
     stage: Stage, case: AgainstPeer, limits: Limits, timeout_seconds: float
 ) -> rows.Row:
-    """Measure our service, the peer with default settings and the peer tuned, in turns.
+    """Measure our service and the peer, by default and tuned, alternately.
 
     Raises RuntimeError when we find fewer candidates than a peer, or more than the
     peer with default settings, which returns all.
@@ -87,7 +87,7 @@ def against_peer(
 def growth(
     stage: Stage, case: Growth, limits: Limits, timeout_seconds: float
 ) -> rows.Row:
-    """Measure the small and the large search on our service, in turns."""
+    """Measure the small and the large search on our service alternately."""
     ours = services.ours()
     small, large = "small", "large"
     named = {small: case.small, large: case.large}
@@ -112,7 +112,7 @@ def growth(
 def day_against_peer(
     stage: Stage, case: AgainstPeer, limits: Limits, timeout_seconds: float
 ) -> rows.Row:
-    """Measure drawn searches on our service and the peer, while hosts change.
+    """Measure random searches on our service and the peer, while hosts change.
 
     Raises RuntimeError when the numbers of candidates of a search differ.
     """
@@ -141,7 +141,7 @@ def day_against_peer(
 def day_growth(
     stage: Stage, case: Growth, limits: Limits, timeout_seconds: float
 ) -> rows.Row:
-    """Measure drawn searches of a small and a large cloud, while hosts change."""
+    """Measure random searches of a small and a large cloud, while hosts change."""
     assert case.draw is not None
     assert case.day_goal is not None
     small = services.ours()._replace(name="small")

@@ -1,4 +1,4 @@
-"""Measure the same work on several sides, in turns."""
+"""Measure the same work on several sides alternately."""
 
 import collections.abc
 import dataclasses
@@ -81,11 +81,12 @@ class Limits(typing.NamedTuple):
 def take(
     sides: collections.abc.Sequence[Side], limits: Limits
 ) -> dict[str, Figures | NoAnswer]:
-    """Measure the sides in turns, in alternating order; return the results by name.
+    """Measure the sides alternately; return the results by name.
 
-    A slow minute of the machine thus affects all sides. A warm-up before the first
-    round is not counted: it fills pools and caches, and determines the number of
-    operations per turn. A service that did not answer is not measured again.
+    The order changes from round to round, so that a slow minute of the machine affects
+    all sides. A warm-up before the first round is not counted: it fills pools and
+    caches, and determines the number of operations per turn. A service that did not
+    answer is not measured again.
     """
     taken = {side.name: _Measurement(side) for side in sides}
     for each in taken.values():

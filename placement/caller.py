@@ -18,4 +18,4 @@ class Caller:
     domain_id: str | None = None
 
 
-NOBODY = Caller()
+ANONYMOUS = Caller()

@@ -5,7 +5,7 @@ import typing
 
 import sqlalchemy as sa
 
-from placement.caller import NOBODY, Caller
+from placement.caller import ANONYMOUS, Caller
 
 if typing.TYPE_CHECKING:
     from placement.conf.settings import Settings
@@ -36,7 +36,7 @@ class RequestContext:
     """One request's caller and the service that answers it."""
 
     service: Service
-    caller: Caller = NOBODY
+    caller: Caller = ANONYMOUS
 
     @property
     def settings(self) -> "Settings":

@@ -151,7 +151,7 @@ class ConsumersChanged(exception.ConcurrentUpdate):
 
 
 class ConsumerExists(exception.Conflict):
-    """A consumer to place is there already."""
+    """A consumer to place exists already."""
 
     code = "placement.ext.consumer_exists"
     template = "Consumer {uuid} exists already. Nothing was claimed."

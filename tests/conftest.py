@@ -1,4 +1,4 @@
-"""Load the fixtures for databases, and stop servers also when a run is terminated.
+"""Load the fixtures for databases, and stop servers even when a run is terminated.
 
 Also exclude what has been loaded from garbage collections.
 """

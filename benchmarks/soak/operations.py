@@ -215,7 +215,7 @@ WEIGHTS: dict[Operation, int] = {
 
 @dataclasses.dataclass(frozen=True)
 class Scrape:
-    """A request that a monitoring system repeats after so many seconds."""
+    """A request that a monitoring system repeats at an interval."""
 
     path: str
     interval_seconds: float

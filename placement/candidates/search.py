@@ -49,7 +49,7 @@ if typing.TYPE_CHECKING:
 _CACHE = "placement.candidates"
 HOSTS = "placement.candidates.hosts"
 
-# With more changed trees than this, reading them apart is cheaper than their details.
+# With more changed trees than this, a separate read is cheaper than prefetched details.
 _DETAILS_MAX = 500
 
 # The number of groups of a request that its prefetch key includes.
@@ -233,7 +233,7 @@ class _Search:
         return Prefetch(tuple(values), page, known.newest, is_known=known.is_flat)
 
     def _note(self, reader: Reader, unmet: Read | None, read_count: int) -> None:
-        """Remember what a similar search should prefetch.
+        """Cache what a similar search should prefetch.
 
         ``read_count`` is the number of trees that had changed.
         """

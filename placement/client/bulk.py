@@ -198,9 +198,9 @@ def _body(filters: query.Parameters) -> _Body:
 
 
 def _is_without_extension(failure: errors.ClientError) -> bool:
-    """Return whether the caller has to do without the extension.
+    """Return whether the caller cannot use the extension.
 
-    Also if a policy allows the caller other operations only.
+    The service may not have it, or its policy may not allow it to the caller.
     """
     is_unknown_provider = failure.code == "placement.ext.not_found"
     return not is_unknown_provider

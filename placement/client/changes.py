@@ -51,7 +51,7 @@ class ChangeOperations(Exchange):
         wait_seconds: int = WAIT_SECONDS,
         give_up_seconds: float = 300,
     ) -> Iterator[values.Change]:
-        """Yield changes as they happen, without an end.
+        """Yield changes as they happen, without end.
 
         ``after`` and ``kinds`` are as in ``get_changes``; to continue later, pass the
         position of the last change. Without a response, or with a 5xx, repeats the

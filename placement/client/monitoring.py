@@ -13,10 +13,10 @@ _OK, _UNAVAILABLE = http.HTTPStatus.OK, http.HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class MonitoringOperations(Exchange):
-    """The operations that show whether the service is well."""
+    """The operations that show the health and the metrics of the service."""
 
     def get_health(self, exclude: Sequence[str] = ()) -> values.Health:
-        """Return the checks of ``/readyz``, also if the service is not ready.
+        """Return the checks of ``/readyz``, even if the service is not ready.
 
         Needs no token, and is never repeated. The checks ``exclude`` are ignored.
         OpenStack Placement does not have this operation.

@@ -29,8 +29,8 @@ class TreeOperations(Exchange):
     ) -> values.ProviderDetails:
         """Add and remove traits, aggregates and inventories; return the provider.
 
-        Does not conflict with writers of others. What is there already, or not there to
-        be removed, is no error.
+        Does not conflict with writers of others. Adding what exists and
+        removing what does not exist are no errors.
 
         Raises BadRequest for unknown traits and classes, NotFound, and InventoryInUse
         when an inventory to remove has allocations.

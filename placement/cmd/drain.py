@@ -14,7 +14,7 @@ from placement.cmd.naming import find_provider
 if typing.TYPE_CHECKING:
     from placement.client import Client, Provider, ProviderState, WhatIf
 
-# Seconds between two looks at a host that is waited for.
+# Seconds between two checks whether the host is empty.
 _INTERVAL_SECONDS = 5.0
 
 _NEXT = """\

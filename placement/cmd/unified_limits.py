@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 import click
 
-# The limit of unified limits that stands for no limit.
+# How unified limits express that there is no limit.
 _UNLIMITED = -1
-# The greatest limit, for a project that has no limit in place of the default.
+# The greatest limit; it exempts a project from the default.
 _NO_LIMIT = 2**53 - 1
 
 _CLASS = "class:"

@@ -42,7 +42,7 @@ def why(
     hosts: int,
     is_json: bool,
 ) -> None:
-    """Explain why a search finds no candidates, or so few, or none on one host.
+    """Explain why a search finds no candidates, or too few, or none on one host.
 
     For example: placement why VCPU=64 --required CUSTOM_FAST --on compute-7
     """

@@ -17,7 +17,7 @@ OPTIONS = [
         default=24,
         min=1,
         max=8760,
-        help="How long changes are kept. A reader that was away for longer has to read "
+        help="How long changes are kept. A reader that pauses for longer has to read "
         "everything again.",
     ),
 ]

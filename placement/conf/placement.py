@@ -4,7 +4,7 @@ from oslo_config import cfg
 
 GROUP = cfg.OptGroup("placement", title="Candidates and allocations")
 
-NOBODY = "00000000-0000-0000-0000-000000000000"
+_UNKNOWN = "00000000-0000-0000-0000-000000000000"
 
 OPTIONS = [
     cfg.BoolOpt(
@@ -57,14 +57,14 @@ OPTIONS = [
     ),
     cfg.StrOpt(
         "incomplete_consumer_project_id",
-        default=NOBODY,
+        default=_UNKNOWN,
         help="Project of consumers without a known project: those created with a "
         "microversion before 1.8 or by the online data migration "
         "create_incomplete_consumers.",
     ),
     cfg.StrOpt(
         "incomplete_consumer_user_id",
-        default=NOBODY,
+        default=_UNKNOWN,
         help="User of consumers without a known user; see "
         "incomplete_consumer_project_id.",
     ),

@@ -139,8 +139,8 @@ def is_invalid_text(failure: sa.exc.DBAPIError) -> bool:
 def is_timed_out(failure: Exception) -> bool:
     """Return whether the database ended a statement because of a timeout.
 
-    On PostgreSQL, also if an operator canceled it. ``failure`` may be an exception of
-    the driver.
+    On PostgreSQL, a statement that an operator canceled counts, too. ``failure`` may be
+    an exception of the driver.
     """
     original = getattr(failure, "orig", failure)
     return (

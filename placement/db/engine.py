@@ -203,7 +203,7 @@ def _report_pooler(conn: sa.Connection) -> None:
 
 
 def _may_come_back(failure: sa.exc.DBAPIError) -> bool:
-    """Return whether to retry: a server may be starting, a missing file stays so."""
+    """Return whether to retry: a server may be starting, but a file does not appear."""
     return not isinstance(failure.orig, sqlite3.Error)
 
 

@@ -57,7 +57,7 @@ def limited(
 
 
 def listen(engine: sa.Engine) -> None:
-    """Send limits on the connections of an engine."""
+    """Apply the limits of ``limited`` on the connections of an engine."""
     if engine.dialect.name == "postgresql":
         event.listen(engine, "do_execute", _execute_postgresql)
     elif engine.dialect.name in mariadb.DIALECTS:

@@ -68,7 +68,7 @@ def is_misspelled(column: _Text) -> sa.ColumnElement[bool]:
 def is_taken(table: sa.Table) -> sa.ColumnElement[bool]:
     """The canonical form of the row's uuid belongs to another row.
 
-    For consumers, also if only allocations have it.
+    A consumer's may also belong to allocations without a consumer record.
     """
     others = table.alias("others")
     # A scalar subquery runs only for the rows that pass the other conditions.
@@ -266,7 +266,7 @@ KINDS: tuple[Kind, ...] = (
 
 
 def is_needed(conn: sa.Connection) -> bool:
-    """Return whether any uuid is misspelled, also if its canonical form is taken."""
+    """Return whether any uuid is misspelled, even if its canonical form is taken."""
     for column in (_consumers.c.uuid, _providers.c.uuid):
         # PostgreSQL runs a count in parallel, but not a search for the first row.
         if conn.scalar(sa.select(sa.func.count()).where(is_misspelled(column))):

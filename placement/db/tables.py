@@ -48,7 +48,7 @@ resource_providers = sa.Table(
     sa.Column("generation", sa.Integer, default=0),
     sa.Column("root_provider_id", sa.ForeignKey("resource_providers.id")),
     sa.Column("parent_provider_id", sa.ForeignKey("resource_providers.id")),
-    # The revision of all that a provider summary shows but usage, if the revision
+    # The revision of all that a provider summary shows except usage, if the revision
     # is odd. Before that column, because MariaDB assigns in this order.
     sa.Column("definition_revision", sa.BigInteger, nullable=False, server_default="0"),
     # Advances whenever anything that a provider summary shows changes.
@@ -245,7 +245,7 @@ provider_states = sa.Table(
     sa.Column("project_id", sa.String(255)),
     sa.Column("user_id", sa.String(255)),
     sa.Column("set_at", sa.BigInteger, nullable=False),
-    # When the provider returns to service; NULL if somebody has to set that.
+    # When the provider returns to service by itself; NULL: never.
     sa.Column("until", sa.BigInteger),
     sa.Index(
         "placement_provider_states_resource_provider_id_idx", "resource_provider_id"

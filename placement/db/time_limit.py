@@ -1,6 +1,6 @@
 """A time limit for the statements of a reader, enforced by the database.
 
-The server ends a statement that takes longer, also if its client has gone. The limit
+The server ends a statement that takes longer, even if its client has gone. The limit
 is sent with the statements, in the same round trip, and ends with the statement or the
 transaction: the next user of a connection, also behind a pooler, has none.
 """
@@ -61,7 +61,7 @@ def limited(conn: sa.Connection, seconds: float) -> collections.abc.Iterator[Non
 
 
 def listen(engine: sa.Engine) -> None:
-    """Send limits on the connections of an engine."""
+    """Apply the limits of ``limited`` on the connections of an engine."""
     kind = engine.dialect.name
     if kind == "sqlite":
         event.listen(engine, "do_execute", _execute_sqlite)

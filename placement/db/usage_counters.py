@@ -157,7 +157,7 @@ def _has_limit(*conditions: sa.ColumnElement[bool]) -> sa.Exists:
 
 
 def miscounted() -> sa.Select[typing.Any]:
-    """Select the wrong counters, but those that ``recount_early`` is going to change.
+    """Select the wrong counters, except those that ``recount_early`` will correct.
 
     A row is (project, class_id, used, held), where ``held`` is what the project holds.
     """

@@ -111,7 +111,7 @@ class Load:
         return found
 
     def _large_memory(self, zone: Zone) -> Batch:
-        """Return databases in memory, which leave processors that nobody can use."""
+        """Return databases in memory, which leave processors without memory."""
         group = RequestGroup(
             {"VCPU": 8, "MEMORY_MB": 245_760, "DISK_GB": 500},
             (LARGE_MEMORY,),

@@ -146,7 +146,7 @@ def _exception(failure: BaseException) -> dict[str, str]:
 
 
 def _value(name: str, value: typing.Any) -> typing.Any:
-    # Only the exception is a dictionary, and its texts are done.
+    # Only the exception is a dictionary, and its texts are masked already.
     if isinstance(value, bool | int | float | dict):
         return value
     return _text(str(value), MESSAGE_MAX if name == "message" else TEXT_MAX)

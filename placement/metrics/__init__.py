@@ -18,7 +18,7 @@ _SECONDS = (
 )
 _COUNTS = (0, 1, 10, 100, 1000, 10_000, 100_000)
 
-# Methods that are shown by name; clients can send others without end.
+# Methods that are shown by name; clients can send any other.
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _OTHER_METHOD = "_OTHER"
 
@@ -78,7 +78,7 @@ CLAIM_RESULTS = (
 )
 CLAIMS = Counter(
     "placement_claims_total",
-    "Requests that change allocations, by what came of them.",
+    "Requests that change allocations, by their result.",
     ("operation", "result"),
     list(itertools.product(CLAIM_OPERATIONS, CLAIM_RESULTS)),
 )

@@ -1,4 +1,4 @@
-"""Count what came of requests that change allocations."""
+"""Count requests that change allocations, by their result."""
 
 import collections.abc
 import contextlib

@@ -14,7 +14,7 @@ _Labels = tuple[str, ...]
 
 
 class _State:
-    """What this process has counted; a forked process starts anew."""
+    """What this process has counted; a forked process starts with zeros."""
 
     def __init__(self) -> None:
         self.instruments: list[Instrument] = []

@@ -18,7 +18,7 @@ from placement.api import errors
 from placement.api.environ import CONTEXT
 from placement.api.errors import Document
 from placement.api.reply import JSON
-from placement.caller import NOBODY, Caller
+from placement.caller import ANONYMOUS, Caller
 from placement.conf import secret
 from placement.context import RequestContext
 from placement.middleware import console_session
@@ -106,7 +106,7 @@ def _identifying(
         if caller is None:
             if not _is_open(environ, open_paths):
                 return refuse(environ, start_response)
-            caller = NOBODY
+            caller = ANONYMOUS
         environ[CONTEXT] = RequestContext(service, caller)
         add_to_log(
             user_id=caller.user_id,

@@ -136,7 +136,7 @@ def _is_loopback(address: str) -> bool:
 def prepare(directory: pathlib.Path) -> None:
     """Create the directory of links if it is missing.
 
-    Raises OSError, also if others can access the directory.
+    Raises OSError if that fails, or if others can access the directory.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if directory.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):

@@ -266,7 +266,7 @@ def mark_gap(conn: sa.Connection) -> None:
 
 
 def sweep(context: "RequestContext") -> None:
-    """Give all changes a position, also if nobody reads, and delete old ones.
+    """Give all changes a position, even if no client reads, and delete old ones.
 
     Changes older than ``[changes] retention_hours`` are deleted, by the clock of the
     database. With the feed off, deletes what it has left behind. The amount of work is

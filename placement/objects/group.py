@@ -90,7 +90,7 @@ class Membership:
         return (root_id,) if self.domains is None else self.domains.get(root_id, ())
 
     def allows(self, root_id: int) -> bool:
-        """Another member may be on a host, as far as the policy is hard."""
+        """A hard policy allows another member on a host; a soft one allows any host."""
         domains = self.domains_of(root_id)
         if not domains:
             return False
@@ -102,7 +102,7 @@ class Membership:
         return max(counts) == max(self.counts.values())
 
     def distance(self, root_id: int) -> int:
-        """Return how much a host is against a soft policy; 0 is best."""
+        """Return how badly a soft policy rates a host; the lowest is the best."""
         counts = [self.counts[domain] for domain in self.domains_of(root_id)]
         if not self.request.policy.is_soft or not counts:
             return 0
@@ -118,7 +118,7 @@ class Membership:
 def read(conn: sa.Connection, request: GroupRequest) -> Membership:
     """Return the members of a group; none if it does not exist.
 
-    Raises GroupPolicyConflict if its members are there under another policy.
+    Raises GroupPolicyConflict if it has members under another policy.
     """
     row = conn.execute(
         _FIND, {"group_project": request.project_id, "group_name": request.name}

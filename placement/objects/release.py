@@ -1,7 +1,7 @@
 """Releases of consumers by operators, with a record of each.
 
-Each release is conditional on the generation of the consumer, so that nothing is
-released that has changed since somebody has looked at it.
+Each release is conditional on the generation of the consumer: a consumer that has
+changed since the operator read it is not released.
 """
 
 import collections.abc

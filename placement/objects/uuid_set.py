@@ -37,7 +37,7 @@ class UUIDSet:
             self._count += 1
 
     def discard(self, uuid: bytes) -> None:
-        """Remove a uuid if it is there."""
+        """Remove a uuid if the set has it."""
         bucket = self._buckets[hash(uuid) % _BUCKETS]
         start = _find(bucket, uuid)
         if start >= 0:

@@ -70,7 +70,7 @@ _WAITING = _Waiting()
 def list_changes() -> flask.Response:
     """List changes of providers and consumers, at most 1,000, in order.
 
-    ``position`` is where to continue, also if there is no change. A request may be
+    ``position`` is where to continue, even if there is no change. A request may be
     answered before its wait is over.
 
     Raises QueryInvalid, ChangesDisabled when the feed is off, and ChangesCompacted when

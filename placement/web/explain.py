@@ -1,4 +1,4 @@
-"""``/-/v1/explain``: why a request has no candidates, or so few, or none on a host."""
+"""``/-/v1/explain``: why a request has no candidates, or too few, or none on a host."""
 
 import typing
 
@@ -20,7 +20,7 @@ _OWN = ("version", "hosts", "provider")
 
 
 def _of_search(description: str, example: str | None = None) -> Parameter:
-    # How often it counts is a matter of the version.
+    # Which of the repeated values count depends on the version.
     return Parameter(description, example, is_repeatable=True)
 
 

@@ -113,8 +113,8 @@ def show_readiness() -> flask.Response:
 def show_healthcheck() -> flask.Response:
     """Show the checks of ``/readyz`` in the form of oslo.middleware.
 
-    A load balancer can be told to send no requests here by a file, see
-    ``disable_by_file_path``. HEAD answers 204 instead of 200.
+    The file of ``disable_by_file_path`` makes a load balancer send no requests here.
+    HEAD answers 204 instead of 200.
     """
     path = view.context().settings.healthcheck.disable_by_file_path
     if path and os.path.exists(path):

@@ -66,7 +66,7 @@ def list_holds() -> flask.Response:
 def confirm_hold(consumer_uuid: str) -> flask.Response:
     """Let a consumer keep what it holds.
 
-    Raises HoldNotFound, also if the hold has expired.
+    Raises HoldNotFound, also for a hold that has expired.
     """
     uuid = uuids.canonical_or_same(consumer_uuid)
     transaction.write(view.context(), lambda conn: hold.confirm(conn, uuid))
@@ -84,7 +84,7 @@ def confirm_hold(consumer_uuid: str) -> flask.Response:
 def extend_hold(consumer_uuid: str) -> flask.Response:
     """Let a hold expire a number of seconds from now.
 
-    Raises SchemaInvalid, and HoldNotFound, also if the hold has expired.
+    Raises SchemaInvalid, and HoldNotFound, also for a hold that has expired.
     """
     uuid = uuids.canonical_or_same(consumer_uuid)
     seconds = int(view.json_body()["seconds"])

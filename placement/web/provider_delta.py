@@ -34,7 +34,7 @@ _SHOWN = frozenset((*provider_delta.PARTS, documents.USAGES))
 def change_provider(uuid: str) -> flask.Response:
     """Add and remove traits, aggregates and inventories of one provider.
 
-    What is there already, or not there to be removed, is no error. The generation
+    Adding what exists and removing what does not exist are no errors. The generation
     advances if anything changes. Answers with the provider after the change.
 
     Raises SchemaInvalid, BadRequest for what is both added and removed, for an invalid

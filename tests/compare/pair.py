@@ -33,7 +33,7 @@ class Pair:
         return Exchange(request, peer, ours)
 
     def clear(self, world: World) -> None:
-        """Delete the data of an episode, also if the services disagree."""
+        """Delete the data of an episode, even if the services disagree."""
         cleared = [
             thread.submit(_clear, sender, world)
             for thread, sender in zip(self._threads, self._senders, strict=True)

@@ -1,6 +1,7 @@
 """Operations that pick, claim and hold, for the cloud of ``write_operations``.
 
-``SETUP`` adds a host that nobody else uses, and a consumer with a hold in a group.
+``SETUP`` adds a host that no other operation uses, and a consumer with a hold in a
+group.
 """
 
 import typing

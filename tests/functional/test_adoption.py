@@ -183,7 +183,7 @@ def sorted_throughout(value: typing.Any) -> typing.Any:
 def differences(ours: Read, theirs: Read) -> list[typing.Any]:
     """Return the requests with different responses, with ours and theirs.
 
-    Ignores server errors of theirs: usages by consumer type fail on PostgreSQL.
+    Ignores their server errors: usages by consumer type fail on PostgreSQL.
     """
     return [
         (request, answer, theirs[request])

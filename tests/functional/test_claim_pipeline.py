@@ -24,7 +24,7 @@ HOST, OTHER, NODE = write_operations.HOST, write_operations.OTHER, write_operati
 NEW, NEWER = write_operations.STRANGER, write_operations.NEW
 MISSING = write_operations.UNKNOWN
 
-# Of the drawn claims.
+# Of the random claims.
 SEEDS = range(60)
 
 
@@ -234,7 +234,9 @@ def test_a_class_whose_id_has_another_name_by_now_is_refused(place: Place) -> No
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_drawn_claims_have_the_effect_of_a_transaction(place: Place, seed: int) -> None:
+def test_random_claims_have_the_effect_of_a_transaction(
+    place: Place, seed: int
+) -> None:
     draw = random.Random(seed)
     consumers = draw.sample([NEW, NEWER, write_operations.EMPTY], draw.randint(1, 3))
     claims = [drawn(draw, consumer) for consumer in consumers]

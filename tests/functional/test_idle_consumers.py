@@ -16,7 +16,7 @@ from tests.functional import invariants
 from tests.servers import server
 
 PROVIDER = "a0b4d1c8-6a0e-4d0b-9c1e-0d4f6f1a7b01"
-CLAIMERS = 4
+CLIENTS = 4
 ROUNDS = 15
 
 Send = collections.abc.Callable[..., webob.Response]
@@ -165,16 +165,16 @@ def test_an_empty_claim_deletes_the_record(send: Send, engine, database_url) -> 
 def test_one_of_several_concurrent_claims_succeeds(
     send: Send, engine, database_url
 ) -> None:
-    with concurrent.futures.ThreadPoolExecutor(CLAIMERS) as pool:
+    with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
         for number in range(ROUNDS):
             idle = leave_idle(engine, number % 3)
-            together = threading.Barrier(CLAIMERS)
+            together = threading.Barrier(CLIENTS)
 
             def race(idle: str = idle, together: threading.Barrier = together) -> int:
                 together.wait()
                 return put(send, idle, None).status_int
 
-            racing = [pool.submit(race) for _ in range(CLAIMERS)]
+            racing = [pool.submit(race) for _ in range(CLIENTS)]
             statuses = collections.Counter(each.result() for each in racing)
-            assert statuses == {204: 1, 409: CLAIMERS - 1}
+            assert statuses == {204: 1, 409: CLIENTS - 1}
     assert invariants.violations(database_url) == []

@@ -1,4 +1,4 @@
-"""Limits: drawn requests against a model, and counters that have missed claims."""
+"""Limits: random requests against a model, and counters that have missed claims."""
 
 import collections
 import collections.abc
@@ -104,7 +104,7 @@ def send_claims(api: client.Client, model: Model, claims: Held, host: str) -> bo
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_drawn_claims_are_allowed_as_by_the_model(
+def test_random_claims_are_allowed_as_by_the_model(
     api: client.Client, database_url: str, seed: int
 ) -> None:
     draw = random.Random(seed)

@@ -2,7 +2,7 @@
 
 Requests are drawn from the OpenAPI document, valid ones and broken ones. By default
 a few for each operation at the newest version, the same ones each time.
-PLACEMENT_SCHEMATHESIS_CASES says how many to send in all instead, drawn anew, at
+PLACEMENT_SCHEMATHESIS_CASES says how many to send in all instead, which are random, at
 several versions.
 """
 

@@ -3,7 +3,7 @@
 Requests are drawn from the OpenAPI document of the extensions, valid ones and broken
 ones, and some of them name what a small cloud has. By default a few for each operation,
 the same ones each time. PLACEMENT_SCHEMATHESIS_CASES says how many to send in all
-instead, drawn anew.
+instead, with random requests.
 """
 
 import collections.abc

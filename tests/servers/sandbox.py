@@ -48,7 +48,7 @@ exec sleep infinity
 
 
 class Place(typing.NamedTuple):
-    """As whom, with which variables and in which directory a program runs."""
+    """The user, the environment and the directory that a program runs with."""
 
     user: int = 0
     environment: collections.abc.Mapping[str, str] = {}

@@ -20,7 +20,7 @@ NAME = "standby"
 USER = "service"
 DATABASE = "cloud"
 
-# COMMIT waits for the WAL flush, also if fsync is off.
+# COMMIT waits for the WAL flush, even if fsync is off.
 SETTINGS = {"synchronous_commit": "on", "hot_standby": "on"}
 
 _BYTES = 65536

@@ -125,7 +125,7 @@ def wrong_rows(conn: sa.Connection) -> list[str]:
         wrong.append(f"the limited project holds {units} with {consumers} consumers")
     late = conn.scalar(_OLDEST)
     if late is not None and late > LATE_SECONDS * 1_000_000:
-        wrong.append(f"a hold is there {late / 1e6:.1f} seconds after it has expired")
+        wrong.append(f"a hold exists {late / 1e6:.1f} seconds after it has expired")
     return wrong
 
 

@@ -17,7 +17,7 @@ from tests.stress.client_processes import Allocations, claim_body
 
 VERSION = "1.39"
 
-# Time limit of a response, also while the database is down.
+# Time limit of a response, even while the database is down.
 RESPONSE_SECONDS = 60
 
 PAUSE_AFTER_FAILURE_SECONDS = 0.05

@@ -103,7 +103,7 @@ class _Run:
                 self._wait_for_writes()
                 if number < workers:
                     self._kill_worker()
-                # Spread over the run, also while a new worker starts.
+                # Spread over the run, even while a new worker starts.
                 if (number + 1) * times // workers > number * times // workers:
                     self._kill_database()
             self._wait_for_writes()

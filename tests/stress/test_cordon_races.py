@@ -19,7 +19,7 @@ from tests.functional import invariants
 from tests.servers import databases, isolation_levels, server
 
 ROUNDS = int(os.environ.get("PLACEMENT_TEST_CORDON_ROUNDS", "25"))
-CLAIMERS = 4
+CLIENTS = 4
 CLAIMS = 4
 SECONDS = 60
 
@@ -116,7 +116,7 @@ class Start:
     """What the threads of one round wait for."""
 
     def __init__(self) -> None:
-        self.barrier = threading.Barrier(CLAIMERS + 1)
+        self.barrier = threading.Barrier(CLIENTS + 1)
         self.answered = threading.Semaphore(0)
 
 
@@ -147,15 +147,15 @@ def run(url: str, rounds: int) -> None:
 
 
 def run_round(race: Race, after: int) -> list[int]:
-    """Cordon the host while clients claim it, after so many answers.
+    """Cordon the host while clients claim it, when they have ``after`` answers.
 
     Returns the statuses of their claims.
     """
     race.set_state("in_service")
     start = Start()
-    with concurrent.futures.ThreadPoolExecutor(CLAIMERS + 1) as threads:
+    with concurrent.futures.ThreadPoolExecutor(CLIENTS + 1) as threads:
         cordoning = threads.submit(race.cordon, start, after)
-        claiming = [threads.submit(race.claim_some, start, n) for n in range(CLAIMERS)]
+        claiming = [threads.submit(race.claim_some, start, n) for n in range(CLIENTS)]
         later, used = cordoning.result(SECONDS)
         statuses = [status for each in claiming for status in each.result(SECONDS)]
     assert later == [409, 409]

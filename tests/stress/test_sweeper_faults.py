@@ -24,7 +24,7 @@ from tests.functional.write_operations import Write
 from tests.servers import databases, server
 from tests.stress import fault_injection
 
-# A sweep has many steps; one in so many numbers, unless all are wanted.
+# A sweep has many steps, of which one in this number fails, unless all are wanted.
 SKIPPED = 1 if fault_injection.STRIDE == 1 else 4
 
 OPTIONS = {"changes": {"enabled": "true"}}

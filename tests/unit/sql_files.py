@@ -1,6 +1,6 @@
 """The SQL that is sent, kept beside the tests and read in review.
 
-Run with PLACEMENT_UPDATE_SQL=1 to write the files anew after a wanted change.
+Run with PLACEMENT_UPDATE_SQL=1 to rewrite the files after an intended change.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Decisions follow the rules in force, also when they are cached."""
+"""Decisions follow the rules in force, even when they are cached."""
 
 import itertools
 import os

@@ -3,7 +3,7 @@
 import collections.abc
 import time
 
-# The number of steps between two looks at the clock.
+# Steps between two checks of the time.
 _STEPS_PER_LOOK = 256
 
 
@@ -33,6 +33,6 @@ class Deadline:
             raise TimeIsUpError
 
     def check(self) -> None:
-        """Look at the clock."""
+        """Check the time."""
         if self._clock() > self._end:
             self.is_up = True

@@ -28,7 +28,7 @@ class Options:
     ``is_empty_state``: count as if nothing was allocated. ``without`` are the uuids of
     roots whose trees are left out. ``by_traits`` are names of traits. ``hosts`` is the
     number of hosts to list; None: all that have the classes, traits and aggregates,
-    also if none fits now.
+    even if none fits now.
     """
 
     by_aggregate: bool = False

@@ -1,1 +1,1 @@
-"""Why a request has no candidates, or so few, or none on one host."""
+"""Why a request has no candidates, or too few, or none on one host."""

@@ -1,4 +1,4 @@
-"""Groups of hosts that a request cannot tell from each other.
+"""Groups of hosts that are equal for a request.
 
 A cloud of many hosts has few kinds of hosts, as far as one request is concerned. They
 are found by arrays, and one host of each group is explained for all of them.
@@ -20,7 +20,7 @@ _KEYS_MAX = 2**31
 
 
 class Alike(typing.NamedTuple):
-    """Hosts that a request cannot tell from each other, ascending by id."""
+    """Hosts that are equal for a request, ascending by id."""
 
     ids: Integers
     revisions: Integers

@@ -70,7 +70,7 @@ def of_rule(name: str) -> Change:
 
 
 class Changer:
-    """Applies changes to one plan. ``no_offer`` are the classes that nobody offers."""
+    """Applies changes to one plan. ``no_offer`` are classes without an inventory."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class Changer:
         self._in_subtree = {index for each in plan.subtrees for index in each}
 
     def is_allowed(self, changes: Changes) -> bool:
-        """What is left is a request, with resources, in every group that needs some.
+        """Every group that must have resources still asks for some after the changes.
 
         No class of a slot is changed twice.
         """
@@ -284,7 +284,7 @@ def _without(
     return tuple(value for at, value in enumerate(values) if at not in numbers)
 
 
-# What a group is without the condition.
+# By the name of a condition, the fields of a group without it.
 _EMPTY: dict[str, dict[str, typing.Any]] = {
     "in_tree": {"root_id": None},
     "state": {"any_state": True},

@@ -71,7 +71,7 @@ class _Document:
             for step, count in zip(
                 slot.steps, self._explanation.counts.slots[at], strict=True
             )
-            # Mostly all are.
+            # Usually all roots are in service.
             if step.condition.name != "state" or count.passing < self._survey.roots
         ]
         return body

@@ -88,7 +88,7 @@ def _explained(
     except (exception.PlacementError, sa.exc.SQLAlchemyError) as failure:
         return f": {failure}"
     except Exception:
-        # The answer is sent already; it has no other place to fail.
+        # The answer is sent already, so a failure can only be logged.
         LOG.exception(
             "No allocation candidates: not explained. Please report it with the "
             "traceback."

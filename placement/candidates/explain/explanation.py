@@ -36,7 +36,7 @@ if typing.TYPE_CHECKING:
 _PAGE = 10_000
 # Trees that are read again at once.
 _TREES = 2000
-# Steps between two looks at the clock.
+# Steps between two checks of the time.
 _STEPS_PER_LOOK = 256
 
 # The shortest limit of a statement; 0 would be none for some databases.
@@ -150,7 +150,7 @@ class _Explaining:
         hosts: int,
         provider: str | None,
     ) -> Explanation:
-        """Explain. ``unlock`` is called as soon as the arrays are used no more."""
+        """Explain. ``unlock`` is called as soon as the arrays are no longer used."""
         root_id = None if provider is None else self._find_root(provider)
         survey = self._survey
         try:

@@ -175,7 +175,7 @@ class Relaxer:
             of_smaller = {each: to for each, to in amounts.items() if each in smaller}
             members = self._noted_below(smaller)
             if members and self._count(smaller, of_smaller, members):
-                # It serves trees that were not known to need so little.
+                # It serves trees that were not known to need only these changes.
                 part = _vector(of_smaller)
                 self._note(smaller, part, members)
                 self._tried.discard((smaller, part))

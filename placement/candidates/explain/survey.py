@@ -311,7 +311,7 @@ class _Unseen:
         return bool(self.classes or self.traits or self._aggregates)
 
     def see(self, trees: list[Tree]) -> None:
-        """Forget what a provider of ``trees`` has."""
+        """Remove what a provider of ``trees`` has."""
         if not self.is_any:
             return
         for tree in trees:

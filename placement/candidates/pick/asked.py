@@ -95,7 +95,7 @@ class Asked:
         return solver, sharing, cloud.version
 
     def scan(self, place: int, count: int) -> None:
-        """Let the trees come by id, from a place."""
+        """Read the trees in the order of ids, from a place on."""
         self._pages = self._scan(place, count)
 
     def rank(self) -> None:

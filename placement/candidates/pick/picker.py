@@ -180,7 +180,7 @@ class _Picker:
         try:
             return self._try(wanted)
         except NothingFitsError as failure:
-            # Who comes first may take what only the last one could use.
+            # The first consumer may take what only the last one could use.
             largest_first = sorted(wanted, key=_size, reverse=True)
             orders = [wanted] if self._begins_domain else []
             if largest_first != list(wanted):

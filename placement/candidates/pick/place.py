@@ -29,7 +29,7 @@ from placement.objects.idempotency import Key
 if typing.TYPE_CHECKING:
     from placement.context import RequestContext
 
-# How long one request looks for candidates that nobody else takes first.
+# How long one request looks for candidates that other claims do not take first.
 _SECONDS_MAX = 30.0
 
 # What other clients can take before a claim reaches the database.

@@ -25,18 +25,18 @@ _ANY_TRAITS_FORM = "in:HW_CPU_X86_VMX,CUSTOM_MAGIC"
 
 
 class Wanted(typing.NamedTuple):
-    """What must be there, one of every set, and what must not be."""
+    """Required names, of which one per set is enough, and forbidden names."""
 
     required: tuple[frozenset[str], ...] = ()
     forbidden: frozenset[str] = frozenset()
 
     def and_(self, other: "Wanted") -> "Wanted":
-        """Return what asks for both."""
+        """Return the requirements of both."""
         return Wanted(self.required + other.required, self.forbidden | other.forbidden)
 
 
 def parse_resources(value: str) -> dict[str, int]:
-    """Read ``VCPU:2,MEMORY_MB:1024``; of a class given twice the last counts.
+    """Read ``VCPU:2,MEMORY_MB:1024``; the last amount of a repeated class counts.
 
     Raises BadRequest.
     """

@@ -1,4 +1,4 @@
-"""The short way for trees of one provider, a page at a time.
+"""A fast path for trees of one provider, a page at a time.
 
 If a tree has one provider, and no sharing provider serves it, that provider fills all
 slots or none. All conditions of the plan then become one list, which is evaluated for

@@ -11,7 +11,7 @@ from placement.candidates.model import Run
 # answer of that size takes some hundred megabytes.
 PROVIDERS_NAMED_MAX = 1_000_000
 
-# The number of steps between two looks at the clock.
+# Steps between two checks of the time.
 _STEPS_PER_LOOK = 256
 
 

@@ -48,7 +48,7 @@ class Solver:
     ) -> collections.abc.Iterator[Anchors]:
         """Yield the trees that can serve the request, with the placements in them.
 
-        ``note`` is told their number on each page, before the next one is taken.
+        ``note`` is called with their number on each page, before the next one is read.
         """
         for page in pages:
             arrays = page.arrays if isinstance(page, Page) else None

@@ -1,4 +1,4 @@
-"""What a worker keeps between searches.
+"""The cache of a worker.
 
 Trees are kept by root, and are used only as long as their members have the same ids
 and revisions, see ``source.trees``: dropping one costs time and changes no result.

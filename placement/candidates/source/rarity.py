@@ -16,7 +16,7 @@ _IDS_MAX = 8
 
 
 class NeedStats:
-    """Remembers for a minute which needs are common, and which are rare."""
+    """A cache, for a minute, of which needs are common and which are rare."""
 
     def __init__(self) -> None:
         self._rare: LRUCache[Need, tuple[bool, float]] = LRUCache(
@@ -39,7 +39,7 @@ class NeedStats:
         return None
 
     def note(self, need: Need, is_rare: bool) -> None:
-        """Remember what was found of ``need``."""
+        """Cache whether ``need`` is rare."""
         now = time.monotonic()
         if len(need.ids) <= _IDS_MAX:
             self._rare.add(need, (is_rare, now))

@@ -2,7 +2,7 @@
 
 There are five ways. Groups with ``in_tree`` name the tree. If few providers meet one
 of the needs, only their trees are read. Otherwise trees are read in the order of
-their roots; if most of them had to be read anew and few could serve the request, the
+their roots; if most of them had to be read again and few could serve the request, the
 database narrows the rest. A random order takes samples.
 """
 

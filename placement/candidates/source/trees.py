@@ -72,7 +72,7 @@ class Trees:
             missing = [at for at, tree in enumerate(trees) if tree is None]
             self.hit_count -= len(missing)
             self._read(missing, members, cached, trees)
-        # None is left no more.
+        # No None is left.
         return typing.cast("list[Tree]", trees)
 
     def _read(

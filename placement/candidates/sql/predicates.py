@@ -79,7 +79,7 @@ def own_groups(plan: Plan, shared: Shared) -> list[Group]:
 
 
 def own_aggregates(plan: Plan, shared: Shared) -> list[frozenset[int]]:
-    """The sets of aggregates that somebody in the anchor's tree is in one of."""
+    """Return sets of aggregates; the anchor's tree must have a member of each set."""
     groups = own_groups(plan, shared)
     return list(dict.fromkeys(ids for group in groups for ids in group.member_of))
 

@@ -8,7 +8,7 @@ from placement.candidates.model import Tree
 from placement.candidates.whatif import fit
 from placement.candidates.whatif.model import Shape
 
-# Trees that are remembered for each shape.
+# Maximum number of cached trees of each shape.
 _KEPT_MAX = 32
 
 

@@ -59,7 +59,7 @@ def read_consumer(send: Send, uuid: str) -> typing.Any:
 
 
 def read(send: Send, path: str) -> tuple[int, typing.Any]:
-    """Send a request until the database is there."""
+    """Repeat a request until the database is available."""
     deadline = time.monotonic() + SECONDS
     while True:
         status, found = send("GET", path, None)

@@ -67,7 +67,7 @@ def count_kept(context: typing.Any) -> int:
 
 
 def run_aside(context: typing.Any, text: str) -> None:
-    """Run a statement on the only connection, behind the back of the service."""
+    """Run a statement on the only connection, without the service."""
     with context.engine.connect() as conn:
         conn.execute(sa.text(text))
         conn.commit()

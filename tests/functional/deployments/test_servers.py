@@ -314,7 +314,7 @@ def test_a_server_that_stops_finishes_its_requests(
 def wait_for_end(pid: int) -> None:
     """Wait until a server has ended, and leave it to be reaped.
 
-    Some processes of uWSGI end only when the master has no more mercy.
+    Some processes of uWSGI end only after ``worker-reload-mercy``.
     """
     deadline = time.monotonic() + 2 * SECONDS
     while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:

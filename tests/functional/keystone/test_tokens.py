@@ -306,8 +306,8 @@ def test_a_session_without_a_reachable_endpoint_is_unreachable(
     if endpoint == "elsewhere":
         transport = SessionTransport(session, {"region_name": "nowhere"})
     else:
-        nobody = f"http://{ports.HOST}:{ports.free_port()}"
-        transport = SessionTransport(session, endpoint_override=nobody)
+        unreachable = f"http://{ports.HOST}:{ports.free_port()}"
+        transport = SessionTransport(session, endpoint_override=unreachable)
 
     with pytest.raises(client.Unreachable):
         client.Client(transport).get_providers()
@@ -327,8 +327,8 @@ def assert_unavailable(answer: webob.Response) -> None:
 def test_an_unreachable_keystone_makes_the_service_unavailable(
     configured: collections.abc.Callable[..., server.Application],
 ) -> None:
-    nobody = f"http://{ports.HOST}:{ports.free_port()}"
-    application = configured(auth_url=nobody)
+    unreachable = f"http://{ports.HOST}:{ports.free_port()}"
+    application = configured(auth_url=unreachable)
     started = time.monotonic()
 
     assert_unavailable(ask(application, "any"))

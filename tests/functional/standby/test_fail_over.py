@@ -25,7 +25,7 @@ from tests.stress.crash_clients import VERSION
 
 FAILOVERS = int(os.environ.get("PLACEMENT_TEST_FAILOVERS", "2"))
 
-# The units of a host that is contended.
+# The units of the host that all clients claim from.
 SCARCE = 10
 
 

@@ -60,7 +60,7 @@ def test_a_service_starts_without_its_standby(
             shared_pair.standby.start_again()
             wait_until_used(place, host, clock)
     finally:
-        # Also if the test has failed before.
+        # Even if the test has failed before.
         shared_pair.standby.stop()
         shared_pair.standby.start_again()
 
@@ -146,7 +146,7 @@ def test_a_standby_at_the_address_of_the_primary_is_unavailable(
 def test_without_the_privilege_for_positions_the_standby_is_not_used(
     place: Place, clock: Clock
 ) -> None:
-    """By default everybody has the privilege."""
+    """By default every role has the privilege."""
     host = add_host(place.api)
     wait_until_used(place, host, clock)
     run_on(place.pair.primary, "REVOKE ALL ON FUNCTION pg_control_system FROM PUBLIC")

@@ -234,7 +234,7 @@ def test_a_204_has_no_content_length(application):
 
 
 @pytest.mark.parametrize(
-    ("host", "told"),
+    ("host", "shown"),
     [
         ("placement_api:8778", "placement_api:8778"),
         ("[::1]:8778", "[::1]:8778"),
@@ -250,11 +250,11 @@ def test_a_204_has_no_content_length(application):
         ("", "localhost"),
     ],
 )
-def test_a_location_has_the_requested_host_if_it_is_valid(application, host, told):
+def test_a_location_has_the_requested_host_if_it_is_valid(application, host, shown):
     answer = send(application, "/traits/CUSTOM_HOST", "PUT", Host=host)
 
     assert answer.status_int in (201, 204)
-    assert answer.headers["Location"] == f"http://{told}/traits/CUSTOM_HOST"
+    assert answer.headers["Location"] == f"http://{shown}/traits/CUSTOM_HOST"
 
 
 @pytest.mark.parametrize(("version", "has_them"), [("1.14", False), ("1.15", True)])

@@ -60,7 +60,7 @@ def test_operation_ids_are_unique() -> None:
 
 
 def test_the_document_has_every_rule_with_its_default() -> None:
-    told = {
+    shown = {
         operation["x-placement-policy"]["rule"]: operation["x-placement-policy"][
             "default"
         ]
@@ -69,7 +69,7 @@ def test_the_document_has_every_rule_with_its_default() -> None:
         if "x-placement-policy" in operation
     }
 
-    assert told == {
+    assert shown == {
         rule.name: rule.check_str
         for rule in policies.list_rules()
         if rule.name.startswith("placement:")

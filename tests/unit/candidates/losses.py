@@ -1,4 +1,4 @@
-"""Losses of hosts on drawn worlds, and what trying every way finds of them."""
+"""Losses of hosts on random worlds, and what trying every way finds of them."""
 
 import itertools
 import random

@@ -1,4 +1,4 @@
-"""Counts of capacity are what trying every way finds, on drawn worlds."""
+"""Counts of capacity are what trying every way finds, on random worlds."""
 
 import hypothesis
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Explanations say what the model says, on drawn worlds."""
+"""Explanations say what the model says, on random worlds."""
 
 import dataclasses
 import itertools

@@ -1,4 +1,4 @@
-"""Picks are what comparing all candidates finds, on drawn worlds."""
+"""Picks are what comparing all candidates finds, on random worlds."""
 
 import collections
 import fractions

@@ -1,4 +1,4 @@
-"""A search finds what its definition says: examples, drawn worlds, order, cost."""
+"""A search finds what its definition says: examples, random worlds, order, cost."""
 
 import collections
 import itertools

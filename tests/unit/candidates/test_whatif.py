@@ -1,4 +1,4 @@
-"""What-if answers are what trying every way finds, on drawn worlds."""
+"""What-if answers are what trying every way finds, on random worlds."""
 
 import itertools
 import random

@@ -24,7 +24,7 @@ def changed(client):
     client.create_provider("host", HOST)
     client.replace_inventories(HOST, Inventories(0, {"VCPU": Inventory(total=4)}))
     client.delete_provider(HOST)
-    # Positions are assigned when somebody reads.
+    # Positions are assigned when a client reads.
     assert client.get_changes().position == 3
 
 

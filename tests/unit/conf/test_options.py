@@ -5,7 +5,7 @@ from oslo_config import cfg, generator
 
 from placement import conf
 
-NOBODY = "00000000-0000-0000-0000-000000000000"
+UNKNOWN = "00000000-0000-0000-0000-000000000000"
 
 DEFAULTS = {
     "placement_database": {
@@ -37,8 +37,8 @@ DEFAULTS = {
         "candidates_search_seconds_max": 30.0,
         "search_cache_megabytes": 64,
         "allocation_conflict_retry_count": 10,
-        "incomplete_consumer_project_id": NOBODY,
-        "incomplete_consumer_user_id": NOBODY,
+        "incomplete_consumer_project_id": UNKNOWN,
+        "incomplete_consumer_user_id": UNKNOWN,
     },
     "workarounds": {"optimize_for_wide_provider_trees": False},
     "cors": {

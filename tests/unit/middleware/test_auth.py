@@ -14,7 +14,7 @@ from placement.conf import find
 from placement.middleware import auth, request_id
 from tests.unit.middleware.applications import Recorder, api, ask, service
 
-NOBODY = (None, None, (), None, None)
+ANONYMOUS = (None, None, (), None, None)
 
 
 def facts(context):
@@ -119,7 +119,7 @@ def test_a_401_has_the_media_type_that_accept_prefers(
 def test_the_version_document_needs_no_token(noauth2, below, path):
     ask(noauth2, "/", environ={"PATH_INFO": path, "SCRIPT_NAME": "/placement"})
 
-    assert facts(below.environ[CONTEXT]) == NOBODY
+    assert facts(below.environ[CONTEXT]) == ANONYMOUS
 
 
 @pytest.mark.parametrize("path", ["//", "/traits", "/ "])
@@ -268,7 +268,7 @@ def test_health_needs_no_generated_token(below, tmp_path, path):
     settings = service(api=api("token", str(tmp_path / "token")))
     application = auth.wrap(below, settings, None, open_paths={path})
 
-    assert caller_of(application, below, path) == NOBODY
+    assert caller_of(application, below, path) == ANONYMOUS
     assert ask(application, f"{path}/").status_int == 401
     assert ask(application, "/traits").status_int == 401
 
@@ -362,13 +362,13 @@ def test_the_log_context_has_the_caller(below):
     """With Keystone, it also has the names, which common log formats use."""
     logged = []
 
-    def tell(environ, start_response):
+    def show(environ, start_response):
         logged.append(log_context.get_current())
         return below(environ, start_response)
 
-    by_name = request_id.wrap(auth.wrap(tell, service(api=api("noauth2")), None), None)
+    by_name = request_id.wrap(auth.wrap(show, service(api=api("noauth2")), None), None)
     by_keystone = request_id.wrap(
-        auth._identifying(tell, None, auth._by_keystone, auth._refuse), None
+        auth._identifying(show, None, auth._by_keystone, auth._refuse), None
     )
 
     ask(by_name, "/traits", X_Auth_Token="u:p", OpenStack_System_Scope="all")

@@ -64,7 +64,7 @@ def test_an_operation_of_a_blueprint_ignores_the_version(application, path):
 @pytest.mark.parametrize(
     "path", ["/-/v1/nothing", "/-/v1/providers/", "/-//v1/providers", "/-", "/-/"]
 )
-def test_an_unknown_path_of_the_extensions_has_a_code_of_theirs(application, path):
+def test_an_unknown_path_of_the_extensions_has_their_code(application, path):
     answer = ask(application, path, **HEADERS)
 
     assert answer.status_int == 404

@@ -17,7 +17,7 @@ def configuration(tmp_path):
 
 @pytest.fixture
 def application(configuration, monkeypatch):
-    # Each request checks anew.
+    # Each request runs the checks again.
     monkeypatch.setattr(readiness, "FRESH_SECONDS", -1)
     return deploy.loadapp(configuration)
 

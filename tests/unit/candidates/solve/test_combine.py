@@ -79,7 +79,7 @@ def plan_of(groups, isolates=False, subtrees=()):
 
 
 def named(plan, combination):
-    """Return what a combination takes of each provider, and who serves each group."""
+    """Return the amounts by provider, and the provider of each group."""
     taken, by_group = {}, {}
     for slot, one in zip(plan.slots, combination, strict=True):
         by_group.setdefault(slot.group.suffix, set()).add(one.id)

@@ -16,7 +16,7 @@ SEEDS = range(int(os.environ.get("PLACEMENT_WORLDS", "100")) * 3)
 
 
 def searches(shares):
-    """Yield searches in drawn worlds of hosts; with sharing providers or without."""
+    """Yield searches in random worlds of hosts; with sharing providers or without."""
     for seed in SEEDS:
         draw = worlds.Drawn(seed)
         providers = draw.hosts(random.Random(seed).randint(1, 8))

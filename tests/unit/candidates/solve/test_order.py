@@ -48,7 +48,7 @@ def placements(count, **kinds):
 
 
 def anchors(*counts, first_id=100, **kinds):
-    """Return trees of one provider with so many candidates each."""
+    """Return trees of one provider with these numbers of candidates."""
     return Anchors(
         [tree(first_id + number) for number in range(len(counts))],
         [placements(count, **kinds) for count in counts],

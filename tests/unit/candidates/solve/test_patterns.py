@@ -17,7 +17,7 @@ PLACEMENTS_MAX = 300
 
 
 def drawn(seed):
-    """Return a search in a drawn world with many trees of few shapes."""
+    """Return a search in a random world with many trees of few shapes."""
     draw = worlds.Drawn(seed)
     providers = draw.alike_trees(random.Random(seed).randint(2, 12))
     return trees.drawn(draw, providers, one_per_tree=seed % 4 == 0)

@@ -112,7 +112,7 @@ class Search:
 
 
 def drawn(draw, providers, one_per_tree=False):
-    """Return a search for a drawn question that most often has an answer."""
+    """Return a search for a random question that most often has an answer."""
     for _ in range(20):
         search = Search(providers, worlds.query_of(draw.question()), one_per_tree)
         if search.plan is None:
