@@ -287,7 +287,7 @@ def test_ten_thousand_uuids_are_found(
     assert found["providers"][1]["traits"] == ["COMPUTE_NODE", "HW_NUMA_ROOT"]
 
 
-def test_providers_that_are_far_apart_are_read_alone(
+def test_providers_with_distant_ids_are_read_one_by_one(
     application: server.Application, api: client.Client
 ) -> None:
     hosts = add_hosts(api, *(f"host-{number}" for number in range(12)))

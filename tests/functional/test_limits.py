@@ -104,7 +104,7 @@ def send_claims(api: client.Client, model: Model, claims: Held, host: str) -> bo
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_random_claims_are_allowed_as_by_the_model(
+def test_random_claims_are_allowed_exactly_if_the_model_allows_them(
     api: client.Client, database_url: str, seed: int
 ) -> None:
     draw = random.Random(seed)

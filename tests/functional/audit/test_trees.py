@@ -15,7 +15,7 @@ Links = dict[int, int | None]
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_parents_and_roots_are_judged_as_by_walking_up(
+def test_findings_about_parents_and_roots_equal_those_of_a_walk_up_the_tree(
     engine: sa.Engine, seed: int
 ) -> None:
     """Parents may form cycles or be missing, and roots may be any provider."""

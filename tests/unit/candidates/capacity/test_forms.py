@@ -30,7 +30,7 @@ def equal_by_trying(slot_count, served, most):
 
 
 @pytest.mark.parametrize("slot_count", [1, 2, 3])
-def test_equal_slots_are_counted_as_by_trying_every_way(slot_count):
+def test_the_count_of_equal_slots_equals_that_of_trying_every_way(slot_count):
     for served in itertools.product(range(5), repeat=3):
         for most in itertools.product((1, 2), repeat=3):
             form = Equal(((0, 1),), slot_count, dict(enumerate(most)))

@@ -321,7 +321,7 @@ def test_a_limit_beyond_all_numbers_is_a_limit():
         ),
     ],
 )
-def test_a_hostile_query_is_told_the_limit(query, most):
+def test_the_message_for_a_hostile_query_has_the_limit(query, most):
     with pytest.raises(exception.QueryBadValue) as refused:
         parse(query)
 
