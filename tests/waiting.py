@@ -1,6 +1,7 @@
 """Wait for a condition."""
 
 import collections.abc
+import os
 import time
 
 SECONDS = 60
@@ -21,3 +22,9 @@ def until(
         if time.monotonic() > deadline:
             raise RuntimeError(f"after {seconds} seconds: {state()}")
         time.sleep(PAUSE_SECONDS)
+
+
+def until_ended(pid: int) -> None:
+    """Wait until a child of this process has ended, and leave it to be reaped."""
+    options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    until(lambda: os.waitid(os.P_PID, pid, options))

@@ -5,9 +5,6 @@ import collections.abc
 import contextlib
 import itertools
 import os
-import threading
-import time
-import typing
 import uuid
 
 import pytest
@@ -19,16 +16,15 @@ from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
 from placement.db import readiness
 from tests.functional import invariants
-from tests.functional.connection import Connection
 from tests.servers import accounts, databases, galera, haproxy, mariadb, server
 from tests.servers.plugin import skip_missing
 from tests.stress import (
-    client_processes,
     contended_claims,
     contention,
     last_unit,
     placing,
     placing_races,
+    sequential_claims,
     steady_claims,
     test_tree_races,
 )
@@ -275,51 +271,6 @@ def _ensures(api: client.Client, name: str) -> collections.abc.Callable[[], bool
     return lambda: api.ensure_trait(name)
 
 
-class Load:
-    """Sequential claims for one host until the block ends."""
-
-    def __init__(self, url: str, host: str) -> None:
-        self._url = url
-        self._host = host
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        # Consumers of acknowledged claims, and the number of responses by status.
-        self.consumers: list[str] = []
-        self.statuses: collections.Counter[int] = collections.Counter()
-
-    def __enter__(self) -> typing.Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(SECONDS)
-
-    def wait_for_more(self) -> None:
-        """Wait until ten more claims were acknowledged."""
-        wanted = len(self.consumers) + 10
-        deadline = time.monotonic() + SECONDS
-        while len(self.consumers) < wanted:
-            assert time.monotonic() < deadline, self.statuses
-            time.sleep(0.02)
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            consumer = str(uuid.uuid4())
-            body = {
-                "allocations": {self._host: {"resources": {"VCPU": 1}}},
-                "consumer_generation": None,
-                "consumer_type": "INSTANCE",
-                "project_id": client_processes.PROJECT,
-                "user_id": client_processes.USER,
-            }
-            with Connection(self._url, client_processes.VERSION, SECONDS) as api:
-                answer = api.send("PUT", f"/allocations/{consumer}", body)
-            self.statuses[answer.status] += 1
-            if answer.status == 204:
-                self.consumers.append(consumer)
-
-
 def test_a_crashed_node_loses_nothing_and_rejoins(
     cluster: galera.Cluster, urls: list[str], proxy: haproxy.Proxy
 ) -> None:
@@ -338,7 +289,7 @@ def test_a_crashed_node_loses_nothing_and_rejoins(
         contextlib.ExitStack() as stack,
     ):
         loads = [
-            stack.enter_context(Load(service, host))
+            stack.enter_context(sequential_claims.Claims(service, host))
             for service, host in zip(services, hosts, strict=True)
         ]
         for load in (*loads, through_proxy):
@@ -354,7 +305,8 @@ def test_a_crashed_node_loses_nothing_and_rejoins(
     for load in loads[:2]:
         assert set(load.statuses) == {204}
     assert set(loads[2].statuses) == {204, 503}
-    acknowledged = {consumer for load in loads for consumer in load.consumers}
+    assert not any(load.violations for load in loads)
+    acknowledged = {consumer for load in loads for consumer in load.acknowledged}
     found = [consumers_in(url) for url in urls]
     assert found[0] >= acknowledged
     assert found == [found[0]] * galera.NODES

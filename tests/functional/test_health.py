@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from placement.client import location
+from tests import waiting
 from tests.servers import (
     accounts,
     databases,
@@ -111,10 +112,7 @@ def seconds_until(url: str, status: int) -> float:
 
 
 def wait_for(statuses: list[int], status: int) -> None:
-    deadline = time.monotonic() + SECONDS
-    while status not in statuses[-20:]:
-        assert time.monotonic() < deadline, statuses[-20:]
-        time.sleep(0.02)
+    waiting.until(lambda: status in statuses[-20:], lambda: statuses[-20:])
 
 
 def test_readiness_follows_a_database_that_dies_under_load(
@@ -169,14 +167,6 @@ def unfinished(url: str, token: str) -> collections.abc.Iterator[socket.socket]:
         yield connection
 
 
-def wait_for_end(pid: int) -> None:
-    """Wait until a child of this process has ended, and leave it to be reaped."""
-    deadline = time.monotonic() + SECONDS
-    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_a_server_that_stops_is_not_ready_while_it_finishes_requests(
     tmp_path: pathlib.Path,
 ) -> None:
@@ -203,4 +193,4 @@ def test_a_server_that_stops_is_not_ready_while_it_finishes_requests(
             response = http.client.HTTPResponse(connection)
             response.begin()
             assert response.status == 200
-        wait_for_end(pid)
+        waiting.until_ended(pid)

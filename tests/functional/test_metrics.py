@@ -6,7 +6,6 @@ import itertools
 import os
 import pathlib
 import signal
-import time
 import uuid
 
 import httpx
@@ -14,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from placement.client import location
+from tests import waiting
 from tests.servers import ports, programs, server
 from tests.unit.test_metrics import value
 
@@ -137,10 +137,7 @@ def test_a_worker_that_is_replaced_loses_no_counts(service: Service) -> None:
 
     for worker in killed:
         os.kill(worker, signal.SIGKILL)
-    deadline = time.monotonic() + SECONDS
-    while len(set(service.workers()) - set(killed)) < WORKERS:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    waiting.until(lambda: len(set(service.workers()) - set(killed)) == WORKERS)
 
     for _ in range(10):
         assert service.send("GET", path).status_code == 204

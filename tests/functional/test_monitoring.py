@@ -1,12 +1,12 @@
 """Alert rules and the dashboard name existing metrics, which Prometheus scrapes."""
 
 import collections.abc
+import functools
 import json
 import pathlib
 import re
 import shutil
 import subprocess
-import time
 import typing
 
 import httpx
@@ -16,6 +16,7 @@ import yaml
 from placement import metrics
 from placement.metrics.instrument import Histogram
 from placement.web import provider_metrics
+from tests import waiting
 from tests.servers import ports, server
 from tests.servers.plugin import skip_missing
 
@@ -23,7 +24,6 @@ DEPLOY = pathlib.Path(__file__).parents[2] / "deploy"
 ALERTS = DEPLOY / "alerts.yaml"
 DASHBOARD = DEPLOY / "dashboard.json"
 PAGE = DEPLOY.with_name("docs") / "monitoring.md"
-SECONDS = 30
 # Where labels are named.
 _LABELS = re.compile(r"\{[^}]*\}|(?:by|on) \([^)]*\)")
 _NAME = re.compile(r"\b[a-z_]+(?:_[a-z_]+)+\b|\bup\b")
@@ -163,12 +163,12 @@ def test_prometheus_scrapes_a_running_server(prometheus: str) -> None:
     ]
 
     for query in wanted:
-        deadline = time.monotonic() + SECONDS
-        found: list[object] = []
-        while not found:
-            assert time.monotonic() < deadline, query
-            answer = httpx.get(f"{prometheus}/api/v1/query", params={"query": query})
-            found = answer.json()["data"]["result"]
-            time.sleep(0.05)
-    up = httpx.get(f"{prometheus}/api/v1/query", params={"query": "up"}).json()
-    assert {each["value"][1] for each in up["data"]["result"]} == {"1"}
+        waiting.until(functools.partial(results, prometheus, query), lambda: wanted)
+    assert {each["value"][1] for each in results(prometheus, "up")} == {"1"}
+
+
+def results(prometheus: str, query: str) -> list[typing.Any]:
+    """Return what Prometheus has of a query; empty before the first scrape."""
+    answer = httpx.get(f"{prometheus}/api/v1/query", params={"query": query})
+    found: list[typing.Any] = answer.json()["data"]["result"]
+    return found

@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 import webob
 
+from tests import waiting
 from tests.servers import databases, server
 
 SECONDS = 1
@@ -110,13 +111,13 @@ def test_the_statement_of_a_killed_worker_ends(
 
         asking = threading.Thread(target=give_up, args=(running.url + SEARCHES[0],))
         asking.start()
-        wait_until(lambda: len(busy()) > 0)
+        waiting.until(lambda: len(busy()) > 0)
         of_worker = busy()
         for worker in children(running.pid):
             os.kill(worker, signal.SIGKILL)
         asking.join()
         # A new worker waits for the lock, too: it reads the usage at its start.
-        wait_until(lambda: not of_worker & busy())
+        waiting.until(lambda: not of_worker & busy())
     engine.dispose()
 
 
@@ -129,10 +130,3 @@ def give_up(url: str) -> None:
 def children(pid: int) -> list[int]:
     path = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
     return [int(child) for child in path.read_text().split()]
-
-
-def wait_until(condition: collections.abc.Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

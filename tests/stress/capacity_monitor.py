@@ -1,10 +1,11 @@
 """Check inside the database, during claims, that no commit exceeds a capacity."""
 
 import collections.abc
-import threading
 import typing
 
 import sqlalchemy as sa
+
+from tests.stress import background
 
 # Computed independently of the service: in tenths, as whole numbers.
 _RAISED_ABOVE_CAPACITY = """
@@ -99,7 +100,7 @@ _INVENTORIES = sa.text("""
 """)
 
 
-class Monitor(threading.Thread):
+class Monitor(background.Repeated):
     """Checks snapshots of several nodes in turn, until it is stopped.
 
     In each, ``used`` equals the sum of the allocations, and exceeds the capacity only
@@ -112,36 +113,20 @@ class Monitor(threading.Thread):
         lowered: collections.abc.Collection[str],
         pause_seconds: float = 0.1,
     ) -> None:
-        super().__init__(daemon=True)
+        super().__init__()
         self._databases = databases
         self._lowered = lowered
-        self._pause_seconds = pause_seconds
-        self._stopped = threading.Event()
+        self.pause_seconds = pause_seconds
         self.snapshots = 0
         # Snapshots in which the usage of a lowered provider exceeded its capacity.
         self.overcommitted = 0
         # Ids of inventories that were full in a snapshot.
         self.full: set[int] = set()
-        self.violations: list[str] = []
 
-    def __enter__(self) -> typing.Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self.join()
-
-    def run(self) -> None:
-        try:
-            while not self._stopped.wait(self._pause_seconds):
-                database = self._databases[self.snapshots % len(self._databases)]
-                with database.connect() as conn:
-                    self._check(
-                        [InventoryState(*row) for row in conn.execute(_INVENTORIES)]
-                    )
-        except Exception as failure:
-            self.violations.append(f"the monitor ended with {failure!r}")
+    def step(self) -> None:
+        database = self._databases[self.snapshots % len(self._databases)]
+        with database.connect() as conn:
+            self._check([InventoryState(*row) for row in conn.execute(_INVENTORIES)])
 
     def _check(self, inventories: list[InventoryState]) -> None:
         self.snapshots += 1

@@ -207,6 +207,13 @@ def started(
         processes.stop()
 
 
+def shared(
+    services: collections.abc.Sequence[Service], clients: int
+) -> contextlib.AbstractContextManager[ClientProcesses]:
+    """Run one process per service, with at least ``clients`` clients in all of them."""
+    return started(services, -(-clients // len(services)))
+
+
 class _Process:
     """One client process, as its parent sees it."""
 

@@ -301,9 +301,7 @@ def run(
         databases = [engines.create_engine(DatabaseSettings(url)) for url in urls]
         for each in databases:
             stack.callback(each.dispose)
-        processes = stack.enter_context(
-            client_processes.started(services, -(-CLIENTS // len(services)))
-        )
+        processes = stack.enter_context(client_processes.shared(services, CLIENTS))
         processes.run([_create_providers])
         capacity_monitor.install_triggers(databases[0])
         clients = [

@@ -12,7 +12,6 @@ import contextlib
 import dataclasses
 import signal
 import sys
-import threading
 import time
 import types
 import typing
@@ -25,7 +24,7 @@ from placement.db import engine as engines
 from placement.db import revision, tables
 from tests.functional import invariants
 from tests.functional.db import contexts
-from tests.stress import capacity_monitor, client_processes, contention
+from tests.stress import background, capacity_monitor, client_processes, contention
 from tests.stress.client_processes import Send
 from tests.stress.holding_clients import GROUPS, HOSTS, LIMITS, UNITS, Client, Report
 
@@ -38,39 +37,27 @@ EXPIRY_SECONDS = 0.3
 LATE_SECONDS = 10 * SWEEP_SECONDS
 
 
-class Watcher(threading.Thread):
+class Watcher(background.Repeated):
     """Sweeps, makes holds expire, and checks groups, limits and late holds."""
 
+    pause_seconds = EXPIRY_SECONDS
+
     def __init__(self, context: typing.Any) -> None:
-        super().__init__(daemon=True)
+        super().__init__()
         self._database: sa.Engine = context.engine
-        self._stopped = threading.Event()
         self._context = context
+        self._swept = time.monotonic()
         self.expired = 0
         self.snapshots = 0
-        self.violations: list[str] = []
 
-    def __enter__(self) -> typing.Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self.join()
-
-    def run(self) -> None:
-        swept = time.monotonic()
-        try:
-            while not self._stopped.wait(EXPIRY_SECONDS):
-                self._expire()
-                with self._database.connect() as conn:
-                    self.violations += wrong_rows(conn)
-                self.snapshots += 1
-                if time.monotonic() - swept > SWEEP_SECONDS:
-                    sweeper.sweep(self._context)
-                    swept = time.monotonic()
-        except Exception as failure:
-            self.violations.append(f"the watcher ended with {failure!r}")
+    def step(self) -> None:
+        self._expire()
+        with self._database.connect() as conn:
+            self.violations += wrong_rows(conn)
+        self.snapshots += 1
+        if time.monotonic() - self._swept > SWEEP_SECONDS:
+            sweeper.sweep(self._context)
+            self._swept = time.monotonic()
 
     def _expire(self) -> None:
         """Let every third hold expire within the next moments."""
@@ -156,9 +143,7 @@ def run(
         context = stack.enter_context(contexts.context(url))
         context.settings.changes = types.SimpleNamespace(enabled=False)
         database = context.engine
-        processes = stack.enter_context(
-            client_processes.started(services, -(-CLIENTS // len(services)))
-        )
+        processes = stack.enter_context(client_processes.shared(services, CLIENTS))
         processes.run([_create])
         capacity_monitor.install_triggers(database)
         monitor = capacity_monitor.Monitor([database], [])

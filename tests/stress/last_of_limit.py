@@ -9,16 +9,14 @@ import collections.abc
 import dataclasses
 import functools
 import random
-import sys
 import time
 import typing
 import uuid
 
-import click
 import sqlalchemy as sa
 
 from tests.functional import invariants
-from tests.stress import client_processes, contention
+from tests.stress import client_processes, race_command
 from tests.stress.client_processes import ClientProcesses, Send
 from tests.stress.last_unit import CLIENTS_MAX, CLIENTS_MIN, LEAD_SECONDS, LOST, WON
 
@@ -55,6 +53,11 @@ class Figures:
         default_factory=collections.Counter
     )
     violations: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def summary(self) -> str:
+        winners = dict(self.winners)
+        return f"{self.rounds} rounds by winners: {winners}, {self.claims} claims"
 
 
 class Race:
@@ -156,29 +159,16 @@ def run(
     Raises RuntimeError if a service refuses a request that is not a claim.
     """
     figures = Figures()
-    per_process = -(-CLIENTS_MAX // len(services))
-    with client_processes.started(services, per_process) as clients:
+    with client_processes.shared(services, CLIENTS_MAX) as clients:
         race = Race(clients, url, seed)
         with client_processes.measured(clients, figures):
             race.run(rounds, figures)
     return figures
 
 
-@click.command()
-@click.option("--database", "kind", type=click.Choice(contention.KINDS), required=True)
-@click.option("--rounds", default=10_000, show_default=True)
-@click.option("--seed", default=1, show_default=True)
-def main(kind: str, rounds: int, seed: int) -> None:
-    """Send 2 to 16 concurrent claims for the last unit of a limit."""
-    with contention.database(kind) as urls:
-        figures = run(contention.in_process_services(urls), urls[0], rounds, seed)
-    print(
-        f"{kind}, seed {seed}: {figures.rounds} rounds, {figures.claims} claims in "
-        f"{figures.seconds:.0f} seconds; rounds by winners: {dict(figures.winners)}; "
-        f"{figures.conflicts} transactions retried"
-    )
-    print("\n".join(figures.violations) or "no violations")
-    sys.exit(bool(figures.violations))
+main = race_command.of(
+    run, "Send 2 to 16 concurrent claims for the last unit of a limit."
+)
 
 
 if __name__ == "__main__":

@@ -340,9 +340,8 @@ def run(
     Raises RuntimeError if a service refuses a request that is not a claim.
     """
     figures = Figures()
-    per_process = -(-CLIENTS_MAX // len(services))
     with (
-        client_processes.started(services, per_process) as clients,
+        client_processes.shared(services, CLIENTS_MAX) as clients,
         contextlib.closing(Race(clients, urls, seed)) as race,
         client_processes.measured(clients, figures),
     ):

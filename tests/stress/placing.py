@@ -53,8 +53,7 @@ def run(
 ) -> collections.abc.Iterator[Figures]:
     """Run races of each kind on a new database, and yield their counts."""
     database = engines.create_engine(DatabaseSettings(url))
-    per_process = -(-placing_races.CLIENTS_MAX // len(services))
-    with client_processes.started(services, per_process) as clients:
+    with client_processes.shared(services, placing_races.CLIENTS_MAX) as clients:
         clients.run([placing_races.offer])
         for kind in kinds:
             figures = Figures(kind)

@@ -11,15 +11,12 @@ import dataclasses
 import functools
 import json
 import random
-import sys
 import time
 import typing
 import uuid
 
-import click
-
 from tests.functional import invariants
-from tests.stress import client_processes, contention
+from tests.stress import client_processes, race_command
 from tests.stress.client_processes import Allocations, ClientProcesses, Send
 from tests.stress.last_unit import LEAD_SECONDS
 
@@ -66,6 +63,10 @@ class Figures:
         default_factory=collections.Counter
     )
     violations: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def summary(self) -> str:
+        return f"{self.rounds} rounds: {dict(self.outcomes)}"
 
 
 class Race:
@@ -227,28 +228,14 @@ def run(
     Raises RuntimeError if a service answers with anything unexpected.
     """
     figures = Figures()
-    per_process = -(-CLIENTS_MAX // len(services))
-    with client_processes.started(services, per_process) as clients:
+    with client_processes.shared(services, CLIENTS_MAX) as clients:
         race = Race(clients, url, seed)
         with client_processes.measured(clients, figures):
             race.run(rounds, figures)
     return figures
 
 
-@click.command()
-@click.option("--database", "kind", type=click.Choice(contention.KINDS), required=True)
-@click.option("--rounds", default=10_000, show_default=True)
-@click.option("--seed", default=1, show_default=True)
-def main(kind: str, rounds: int, seed: int) -> None:
-    """Release consumers while other clients change them."""
-    with contention.database(kind) as urls:
-        figures = run(contention.in_process_services(urls), urls[0], rounds, seed)
-    print(
-        f"{kind}, seed {seed}: {figures.rounds} rounds in {figures.seconds:.0f} "
-        f"seconds: {dict(figures.outcomes)}; {figures.conflicts} transactions retried"
-    )
-    print("\n".join(figures.violations) or "no violations")
-    sys.exit(bool(figures.violations))
+main = race_command.of(run, "Release consumers while other clients change them.")
 
 
 if __name__ == "__main__":

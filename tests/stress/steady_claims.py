@@ -2,6 +2,7 @@
 
 import collections
 import json
+import operator
 import threading
 import time
 import typing
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 
 from placement import client
 from placement.db import tables
+from tests import waiting
 from tests.servers import server
 from tests.stress import client_processes
 
@@ -68,24 +70,17 @@ class Claims:
     def wait_for_more(self) -> None:
         """Wait until every client has made more claims that succeeded.
 
-        Raises RuntimeError after a long time.
+        Raises RuntimeError after a minute.
         """
         wanted = [each + _MORE for each in self._successes]
-        deadline = time.monotonic() + SECONDS
-        while any(
-            now < then for now, then in zip(self._successes, wanted, strict=True)
-        ):
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"standstill: {self.statuses} {self.failures}")
-            time.sleep(0.01)
+        waiting.until(
+            lambda: all(map(operator.ge, self._successes, wanted)),
+            lambda: f"standstill: {self.statuses} {self.failures}",
+        )
 
     def wait_for_failure(self) -> None:
-        """Wait until a response is not 204. Raises RuntimeError after a long time."""
-        deadline = time.monotonic() + SECONDS
-        while not self.failures:
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"no failure: {self.statuses}")
-            time.sleep(0.01)
+        """Wait until a response is not 204. Raises RuntimeError after a minute."""
+        waiting.until(lambda: self.failures, lambda: f"no failure: {self.statuses}")
 
     def violations(self, url: str) -> list[str]:
         """Compare with the allocations in the database, after the block.

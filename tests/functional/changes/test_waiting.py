@@ -15,6 +15,7 @@ import webob
 from placement import metrics
 from placement.metrics import instrument
 from placement.web import changes, shutdown, threads
+from tests import waiting
 from tests.functional.connection import Connection
 from tests.servers import server
 
@@ -76,16 +77,9 @@ def create_provider(application: server.Application) -> str:
     return name
 
 
-def wait_until(condition: collections.abc.Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_a_change_ends_the_wait(application: server.Application) -> None:
     reader = Reader(application, 0)
-    wait_until(lambda: changes._WAITING.count == 1)
+    waiting.until(lambda: changes._WAITING.count == 1)
 
     provider = create_provider(application)
 
@@ -136,7 +130,7 @@ def test_a_server_that_stops_ends_all_waits(
 ) -> None:
     monkeypatch.setattr(changes, "PAUSE_SECONDS", SECONDS)
     reader = Reader(application, 0)
-    wait_until(lambda: changes._WAITING.count == 1)
+    waiting.until(lambda: changes._WAITING.count == 1)
     begun = time.monotonic()
     shutdown.draining.set()
     try:
@@ -157,7 +151,7 @@ def test_at_most_half_of_the_threads_wait(
 ) -> None:
     monkeypatch.setattr(threads, "count", count)
     readers = [Reader(application, 0) for _ in range(most)]
-    wait_until(lambda: changes._WAITING.count == most)
+    waiting.until(lambda: changes._WAITING.count == most)
 
     last = Reader(application, 0)
 
@@ -197,7 +191,7 @@ def test_a_worker_serves_others_while_requests_wait_and_stops_at_once(
             reader.start()
         with Connection(service.url, VERSION) as api:
             # Four of them did not wait.
-            wait_until(lambda: len(pages) == 4)
+            waiting.until(lambda: len(pages) == 4)
             body = {"name": "one", "uuid": str(uuid.uuid4())}
             assert api.send("POST", "/resource_providers", body).status == 200
         begun = time.monotonic()

@@ -10,12 +10,12 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 import sqlalchemy as sa
 
 from placement.db import adoption, migrations, reconcile, tables
+from tests import waiting
 from tests.functional import invariants
 from tests.functional.db import worlds
 from tests.servers import configuration, programs, server, sessions
@@ -346,7 +346,4 @@ def held(engine: sa.Engine, provider_id: int):
 
 
 def wait_until_counted(engine: sa.Engine, wanted: int) -> None:
-    deadline = time.monotonic() + SECONDS
-    while counted(engine) < wanted:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    waiting.until(lambda: counted(engine) >= wanted)

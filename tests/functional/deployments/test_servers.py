@@ -7,7 +7,6 @@ import os
 import pathlib
 import re
 import signal
-import time
 import typing
 import uuid
 
@@ -17,6 +16,7 @@ import sqlalchemy as sa
 import yaml
 
 from placement import client
+from tests import waiting
 from tests.functional.deployments import conftest
 from tests.functional.deployments.conftest import DEPLOY, UNITS, Machine
 from tests.servers import databases, sandbox, sessions
@@ -59,7 +59,7 @@ def test_the_image_runs_without_a_configuration(
         with pytest.raises(RuntimeError, match="Read-only file system"):
             machine.sandbox.run("touch", "/opt/placement/bin/placement")
         os.kill(pid, signal.SIGTERM)
-        wait_for_end(pid)
+        waiting.until_ended(pid)
     with pytest.raises(RuntimeError, match="No server found"):
         machine.sandbox.run(*image.healthcheck, place=image.place)
 
@@ -308,23 +308,10 @@ def test_a_server_that_stops_finishes_its_requests(
         # The lock is released.
         assert created.result(SECONDS).status_code == 200
     engine.dispose()
-    wait_for_end(deployment.pid)
-
-
-def wait_for_end(pid: int) -> None:
-    """Wait until a server has ended, and leave it to be reaped.
-
-    Some processes of uWSGI end only after ``worker-reload-mercy``.
-    """
-    deadline = time.monotonic() + 2 * SECONDS
-    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    # Some processes of uWSGI end only after ``worker-reload-mercy``.
+    waiting.until_ended(deployment.pid)
 
 
 def wait_for_line(url: str, line: str) -> None:
     """Probe until the response has a line; a check may fail on a busy machine."""
-    deadline = time.monotonic() + SECONDS
-    while line not in (found := HTTP.get(url).text).splitlines():
-        assert time.monotonic() < deadline, found
-        time.sleep(0.05)
+    waiting.until(lambda: line in HTTP.get(url).text.splitlines(), lambda: line)

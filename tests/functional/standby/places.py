@@ -17,6 +17,7 @@ from placement import client
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
 from placement.db import replica
+from tests import waiting
 from tests.servers import accounts, databases, postgresql, server, standby
 from tests.servers.plugin import skip_missing
 
@@ -165,15 +166,14 @@ class Clock:
 
 def wait_until_used(place: Place, host: str, clock: Clock) -> None:
     """Wait until the standby is read. Raises RuntimeError after a minute."""
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
+
+    def is_used() -> bool:
         clock.end_pause()
         with counted(place) as counts:
             place.api.get_provider(host)
-        if counts["standby"] > 1:
-            return
-        time.sleep(0.05)
-    raise RuntimeError("the standby is not used")
+        return counts["standby"] > 1
+
+    waiting.until(is_used)
 
 
 @contextlib.contextmanager

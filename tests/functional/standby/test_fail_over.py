@@ -1,9 +1,6 @@
 """Fail-overs to the standby lose no acknowledged write."""
 
-import collections
 import os
-import threading
-import typing
 import uuid
 
 import pytest
@@ -13,15 +10,11 @@ from placement import client
 from tests.functional import invariants
 from tests.functional.connection import Connection
 from tests.functional.standby.places import (
-    PROJECT,
-    SECONDS,
-    USER,
     options,
     running_pair,
 )
 from tests.servers import server, standby
-from tests.stress import crashes
-from tests.stress.crash_clients import VERSION
+from tests.stress import crashes, sequential_claims
 
 FAILOVERS = int(os.environ.get("PLACEMENT_TEST_FAILOVERS", "2"))
 
@@ -50,46 +43,18 @@ class FailsOver:
         self._pair.promote()
 
 
-class Claims:
-    """Claims for one unit of a host, and a release whenever the host is full.
+class Claims(sequential_claims.Claims):
+    """Claims for units of a small host, with a release whenever it is full.
 
     ``acknowledged`` has the consumers of acknowledged claims without a release.
     """
 
-    def __init__(self, url: str, host: str) -> None:
-        self._url = url
-        self._host = host
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self.acknowledged: set[str] = set()
-        self.statuses: collections.Counter[int] = collections.Counter()
+    pause_seconds = 0.02
 
-    def __enter__(self) -> typing.Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(SECONDS)
-
-    def _run(self) -> None:
-        while not self._stop.wait(0.02):
-            consumer = str(uuid.uuid4())
-            body = {
-                "allocations": {self._host: {"resources": {"VCPU": 1}}},
-                "consumer_generation": None,
-                "consumer_type": "INSTANCE",
-                "project_id": PROJECT,
-                "user_id": USER,
-            }
-            with Connection(self._url, VERSION, SECONDS) as api:
-                status = api.send("PUT", f"/allocations/{consumer}", body).status
-                if status == 409 and self.acknowledged:
-                    # The release may fail: nothing is asserted about its consumer.
-                    api.send("DELETE", f"/allocations/{self.acknowledged.pop()}")
-            self.statuses[status] += 1
-            if status == 204:
-                self.acknowledged.add(consumer)
+    def make_room(self, api: Connection) -> None:
+        if self.acknowledged:
+            # The release may fail: nothing is asserted about its consumer.
+            api.send("DELETE", f"/allocations/{self.acknowledged.pop()}")
 
 
 @pytest.mark.cluster
@@ -122,6 +87,8 @@ def test_a_fail_over_loses_no_acknowledged_write(
                 preload=True,
                 options=options(pair),
             )
+        assert not one.violations
+        assert not other.violations
         acknowledged = one.acknowledged | other.acknowledged
         statuses = one.statuses + other.statuses
         found = consumers_of(pair, host)

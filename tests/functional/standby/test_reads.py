@@ -2,13 +2,13 @@
 
 import contextlib
 import threading
-import time
 import uuid
 
 import sqlalchemy as sa
 
 from placement import client
 from placement.db import replica, transaction
+from tests import waiting
 from tests.functional.standby.places import (
     AGGREGATE,
     OFFER,
@@ -199,16 +199,13 @@ def test_one_reader_waits_for_a_standby_that_does_not_answer(
     address, host = place.pair.reading, add_host(place.api)
     address.point_at(None)
     try:
-        waiting = threading.Thread(target=place.api.get_provider, args=(host,))
-        waiting.start()
-        deadline = time.monotonic() + SECONDS
-        while not address.has_connections:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        reader = threading.Thread(target=place.api.get_provider, args=(host,))
+        reader.start()
+        waiting.until(lambda: address.has_connections)
         with counted(place) as counts:
             for _ in range(TIMES):
                 assert place.api.get_provider(host).name == host
-        waiting.join(SECONDS)
+        reader.join(SECONDS)
         with counted(place) as counts_later:
             for _ in range(TIMES):
                 place.api.get_provider(host)
