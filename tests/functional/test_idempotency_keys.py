@@ -16,7 +16,7 @@ from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
 from placement.db import lock_limit, sqlite, tables
 from placement.objects import idempotency
-from tests.functional import invariants, write_operations
+from tests.functional import invariants, sending, write_operations
 from tests.servers import databases, server, sessions
 
 SECONDS = 60
@@ -32,16 +32,13 @@ def place(application: server.Application, consumer: str) -> webob.Response:
         "user_id": "u",
         "query": "resources=VCPU:1",
     }
-    headers = {
-        "x-auth-token": "admin",
-        "x-roles": "admin,service",
-        "idempotency-key": KEY,
-        "accept": "application/json",
-    }
-    request = webob.Request.blank("/-/v1/claims", method="POST", headers=headers)
-    request.content_type = "application/json"
-    request.json_body = {"claims": [claim]}
-    return request.get_response(application)
+    return sending.send(
+        application,
+        "POST",
+        "/-/v1/claims",
+        {"claims": [claim]},
+        headers={"idempotency-key": KEY},
+    )
 
 
 class First(typing.NamedTuple):

@@ -3,6 +3,7 @@
 import collections
 import collections.abc
 import concurrent.futures
+import functools
 import threading
 import typing
 import uuid
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 import webob
 
 from placement.db import tables
-from tests.functional import invariants
+from tests.functional import invariants, sending
 from tests.servers import server
 
 PROVIDER = "a0b4d1c8-6a0e-4d0b-9c1e-0d4f6f1a7b01"
@@ -25,19 +26,7 @@ Body = dict[str, typing.Any]
 
 @pytest.fixture
 def send(application: server.Application) -> Send:
-    def send(method: str, path: str, body: object = None, version: str = "1.39"):
-        headers = {
-            "X-Auth-Token": "admin",
-            "X-Roles": "admin,service",
-            "Accept": "application/json",
-            "OpenStack-API-Version": f"placement {version}",
-        }
-        request = webob.Request.blank(path, method=method, headers=headers)
-        if body is not None:
-            request.content_type = "application/json"
-            request.json = body
-        return request.get_response(application)
-
+    send = functools.partial(sending.send, application)
     made = send(
         "POST", "/resource_providers", {"uuid": PROVIDER, "name": "host"}, "1.0"
     )

@@ -17,7 +17,7 @@ import psycopg2
 import pytest
 import webob
 
-from tests.functional import contents, write_operations
+from tests.functional import contents, sending, write_operations
 from tests.servers import accounts, databases, mariadb, postgresql, server
 from tests.servers.plugin import skip_missing
 
@@ -169,13 +169,7 @@ class Service:
         self, request: str, body: object = None, version: str = "latest"
     ) -> webob.Response:
         method, path = request.split()
-        made = webob.Request.blank(path, method=method)
-        made.headers["x-auth-token"] = "admin"
-        made.headers["openstack-api-version"] = f"placement {version}"
-        if body is not None:
-            made.content_type = "application/json"
-            made.json = body
-        return made.get_response(self._application)
+        return sending.send(self._application, method, path, body, version)
 
     def do(self, request: str, body: object = None, version: str = "latest") -> None:
         answer = self.send(request, body, version)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 import webob
 
 from placement.db import tables
+from tests.functional import sending
 from tests.servers import server
 
 ROOT, MIDDLE, LEAF = (f"a0b4d1c8-6a0e-4d0b-9c1e-0d4f6f1a7b0{n}" for n in (1, 2, 3))
@@ -46,17 +47,7 @@ class Service:
     def send(
         self, method: str, path: str, body: object = None, version: str = "1.39"
     ) -> webob.Response:
-        headers = {
-            "X-Auth-Token": "admin",
-            "X-Roles": "admin,service",
-            "Accept": "application/json",
-            "OpenStack-API-Version": f"placement {version}",
-        }
-        request = webob.Request.blank(path, method=method, headers=headers)
-        if body is not None:
-            request.content_type = "application/json"
-            request.json = body
-        answer = request.get_response(self._application)
+        answer = sending.send(self._application, method, path, body, version)
         assert answer.status_int < 300, answer.text
         return answer
 

@@ -2,15 +2,14 @@
 
 import collections.abc
 import concurrent.futures
-import json
 import pathlib
 import re
 import typing
 
 import pytest
 import sqlalchemy as sa
-import webob
 
+from tests.functional import sending
 from tests.servers import databases, server
 
 DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "logs.md"
@@ -49,19 +48,8 @@ class Place:
 
     def send(self, method: str, path: str, body: typing.Any = None, **more: str) -> int:
         """Send a request with ``more`` headers; return its status."""
-        request = webob.Request.blank(
-            path,
-            method=method,
-            headers={
-                "x-auth-token": "admin",
-                "openstack-api-version": "placement 1.39",
-                **more,
-            },
-        )
-        if body is not None:
-            request.body = json.dumps(body).encode()
-            request.content_type = "application/json"
-        return typing.cast(int, request.get_response(self._application).status_int)
+        answer = sending.send(self._application, method, path, body, headers=more)
+        return typing.cast(int, answer.status_int)
 
     def claim(
         self, provider: str, units: int, consumer: str = CONSUMER, project: str = "one"

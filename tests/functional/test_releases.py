@@ -6,7 +6,6 @@ import uuid
 
 import pytest
 import sqlalchemy as sa
-import webob
 
 from placement import client, sweeper
 from placement.conf.settings import ConsumersSettings
@@ -14,28 +13,13 @@ from placement.db import tables
 from placement.objects import release
 from tests.functional import contents, statements, write_operations
 from tests.functional.db import contexts
+from tests.functional.sending import send
 from tests.functional.write_operations import HOLDER, SECOND
 from tests.servers import server
 
 _PATH = "/-/v1/consumers:release"
-_HEADERS = {
-    "x-auth-token": "admin",
-    "x-roles": "admin,service",
-    "accept": "application/json",
-    "openstack-api-version": "placement 1.39",
-}
 
 Document = dict[str, typing.Any]
-
-
-def send(
-    application: server.Application, method: str, path: str, body: object = None
-) -> webob.Response:
-    request = webob.Request.blank(path, method=method, headers=_HEADERS)
-    if body is not None:
-        request.content_type = "application/json"
-        request.json_body = body
-    return request.get_response(application)
 
 
 def release_all(

@@ -9,7 +9,7 @@ import typing
 
 import webob
 
-from tests.functional import contents
+from tests.functional import contents, sending
 from tests.servers import server
 
 LATEST = "1.39"
@@ -477,22 +477,10 @@ WRITES: tuple[Write, ...] = (
 
 
 def send(application: server.Application, write: Write) -> webob.Response:
-    request = webob.Request.blank(
-        write.path,
-        method=write.method,
-        headers={
-            "x-auth-token": "admin",
-            "x-roles": "admin,service",
-            "accept": "application/json",
-            "openstack-api-version": f"placement {write.version}",
-        },
+    headers = {"idempotency-key": write.key} if write.key else {}
+    return sending.send(
+        application, write.method, write.path, write.body, write.version, headers
     )
-    if write.key:
-        request.headers["idempotency-key"] = write.key
-    if write.body is not None:
-        request.content_type = "application/json"
-        request.json_body = write.body
-    return request.get_response(application)
 
 
 def set_up(

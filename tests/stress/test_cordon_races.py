@@ -16,6 +16,7 @@ from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
 from placement.db import tables
 from tests.functional import invariants
+from tests.functional.sending import send
 from tests.servers import databases, isolation_levels, server
 
 ROUNDS = int(os.environ.get("PLACEMENT_TEST_CORDON_ROUNDS", "25"))
@@ -24,22 +25,6 @@ CLAIMS = 4
 SECONDS = 60
 
 _OWNER = {"project_id": "p", "user_id": "u", "consumer_type": "INSTANCE"}
-
-
-def send(
-    application: server.Application, method: str, path: str, body: object = None
-) -> webob.Response:
-    headers = {
-        "x-auth-token": "admin",
-        "x-roles": "admin,service",
-        "openstack-api-version": "placement 1.39",
-        "accept": "application/json",
-    }
-    request = webob.Request.blank(path, method=method, headers=headers)
-    if body is not None:
-        request.content_type = "application/json"
-        request.json_body = body
-    return request.get_response(application)
 
 
 class Race:

@@ -8,19 +8,12 @@ import uuid
 import webob
 
 from placement import client
-from tests.functional import invariants
+from tests.functional import invariants, sending
 from tests.servers import server
 
 ROUNDS = int(os.environ.get("PLACEMENT_TEST_DELTA_ROUNDS", "3"))
 CLIENTS = 16
 SECONDS = 60
-
-HEADERS = {
-    "x-auth-token": "admin",
-    "x-roles": "admin,service",
-    "openstack-api-version": "placement 1.39",
-    "accept": "application/json",
-}
 
 
 class Owner:
@@ -38,11 +31,7 @@ class Owner:
         self.send("PUT", f"/resource_classes/{self.resource_class}")
 
     def send(self, method: str, path: str, body: object = None) -> webob.Response:
-        request = webob.Request.blank(path, method=method, headers=HEADERS)
-        if body is not None:
-            request.content_type = "application/json"
-            request.json_body = body
-        return request.get_response(self._application)
+        return sending.send(self._application, method, path, body)
 
     def change(self, host: str, shared: str, rounds: int) -> None:
         """Add and remove its own several times, and leave them in place.

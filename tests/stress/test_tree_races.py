@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 import webob
 
-from tests.functional import invariants
+from tests.functional import invariants, sending
 from tests.servers import server
 
 ROUNDS = int(os.environ.get("PLACEMENT_TEST_TREE_RACE_ROUNDS", "25"))
@@ -28,20 +28,7 @@ class Service:
         self._application = application
 
     def send(self, method: str, path: str, body: object = None) -> webob.Response:
-        request = webob.Request.blank(
-            path,
-            method=method,
-            headers={
-                "x-auth-token": "admin",
-                "x-roles": "admin,service",
-                "accept": "application/json",
-                "openstack-api-version": "placement latest",
-            },
-        )
-        if body is not None:
-            request.content_type = "application/json"
-            request.json_body = body
-        return request.get_response(self._application)
+        return sending.send(self._application, method, path, body)
 
     def send_concurrently(self, *requests: Request) -> tuple[int, ...]:
         """Send each request from its own thread; return the statuses in order."""

@@ -16,6 +16,7 @@ from placement import metrics
 from placement.metrics import instrument
 from placement.web import changes, shutdown, threads
 from tests import waiting
+from tests.functional import sending
 from tests.functional.connection import Connection
 from tests.servers import server
 
@@ -33,20 +34,8 @@ def application(database_url: str) -> collections.abc.Iterator[server.Applicatio
 def send(
     application: server.Application, method: str, path: str, body: object = None
 ) -> typing.Any:
-    request = webob.Request.blank(
-        path,
-        method=method,
-        environ={"wsgi.multithread": True},
-        headers={
-            "x-auth-token": "admin",
-            "accept": "application/json",
-            "openstack-api-version": f"placement {VERSION}",
-        },
-    )
-    if body is not None:
-        request.content_type = "application/json"
-        request.json_body = body
-    answer = request.get_response(application)
+    environ = {"wsgi.multithread": True}
+    answer = sending.send(application, method, path, body, VERSION, environ=environ)
     assert answer.status_int == 200, answer.text
     return answer.json
 

@@ -5,15 +5,9 @@ import uuid
 import pytest
 
 from placement import client as api
-from placement.client import Bounds, Client, Inventories, Inventory, WSGITransport
-from tests.unit import in_process
+from placement.client import Bounds, Inventories, Inventory
 
 AGGREGATE = str(uuid.UUID(int=7))
-
-
-@pytest.fixture
-def client(tmp_path):
-    return Client(WSGITransport(in_process.application(tmp_path)))
 
 
 @pytest.fixture

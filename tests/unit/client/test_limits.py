@@ -3,13 +3,7 @@
 import pytest
 
 from placement import client as api
-from placement.client import Client, Inventories, Inventory, WSGITransport
-from tests.unit import in_process
-
-
-@pytest.fixture
-def client(tmp_path):
-    return Client(WSGITransport(in_process.application(tmp_path)))
+from placement.client import Inventories, Inventory
 
 
 def claim(client, host, consumer, units):

@@ -6,19 +6,13 @@ import uuid
 import pytest
 
 from placement import client as api
-from placement.client import Client, Inventories, Inventory, Retry, WSGITransport
-from tests.unit import in_process
+from placement.client import Client, Inventories, Inventory, Retry
 from tests.unit.client.scripted import HANG_UP, NO_CONTENT, ScriptedServer
 
 PLACED = (
     b'{"claims":[{"consumer_uuid":"00000000-0000-0000-0000-000000000001",'
     b'"allocations":{},"mappings":{},"generation":1}]}'
 )
-
-
-@pytest.fixture
-def client(tmp_path):
-    return Client(WSGITransport(in_process.application(tmp_path)))
 
 
 @pytest.fixture

@@ -5,15 +5,9 @@ import uuid
 import pytest
 
 from placement import client as api
-from placement.client import Client, Inventory, TreeProvider, WSGITransport
-from tests.unit import in_process
+from placement.client import Inventory, TreeProvider
 
 RACK, ROW = (uuid.UUID(int=number) for number in (1, 2))
-
-
-@pytest.fixture
-def client(tmp_path):
-    return Client(WSGITransport(in_process.application(tmp_path)))
 
 
 def test_a_provider_is_changed_and_returned(client):

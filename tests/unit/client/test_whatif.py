@@ -5,16 +5,10 @@ import uuid
 import pytest
 
 from placement import client as api
-from placement.client import Client, Inventories, Inventory, WSGITransport
-from tests.unit import in_process
+from placement.client import Inventories, Inventory
 
 CONSUMER = str(uuid.UUID(int=1))
 AGGREGATE = str(uuid.UUID(int=7))
-
-
-@pytest.fixture
-def client(tmp_path):
-    return Client(WSGITransport(in_process.application(tmp_path)))
 
 
 @pytest.fixture

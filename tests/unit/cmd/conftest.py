@@ -9,6 +9,7 @@ from placement.client import Client, Inventories, Inventory, WSGITransport
 from placement.cmd.connection import Connection
 from placement.cmd.placement import placement
 from tests.unit import in_process
+from tests.unit.cmd import operators
 
 
 class Hosts(typing.NamedTuple):
@@ -49,6 +50,20 @@ def bare_command(tmp_path, monkeypatch):
     # A server sets a variable for its workers.
     with mock.patch.dict(os.environ):
         yield run
+
+
+@pytest.fixture
+def operator_machine(tmp_path, monkeypatch):
+    """Use a home directory without a placement.conf, and restore logging afterwards."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    with operators.restored_logging():
+        yield
+
+
+@pytest.fixture
+def database(tmp_path):
+    """A database for the operator commands, without tables."""
+    return operators.Database(tmp_path)
 
 
 @pytest.fixture

@@ -6,22 +6,10 @@ import json
 import pytest
 
 from placement.cmd import manage
-from tests.unit.cmd import operators
+
+pytestmark = pytest.mark.usefixtures("operator_machine")
 
 HEAD = "a082b8bb98d0"
-
-
-@pytest.fixture(autouse=True)
-def _machine(tmp_path, monkeypatch):
-    """Use a home directory without a placement.conf, and restore logging afterwards."""
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    with operators.restored_logging():
-        yield
-
-
-@pytest.fixture
-def database(tmp_path):
-    return operators.Database(tmp_path)
 
 
 @pytest.fixture

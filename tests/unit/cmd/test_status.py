@@ -3,7 +3,8 @@
 import pytest
 
 from placement.cmd import manage, status
-from tests.unit.cmd import operators
+
+pytestmark = pytest.mark.usefixtures("operator_machine")
 
 OK = """\
 +-------------------------------------------+
@@ -22,19 +23,6 @@ OK = """\
 | Details: None                             |
 +-------------------------------------------+
 """
-
-
-@pytest.fixture(autouse=True)
-def _machine(tmp_path, monkeypatch):
-    """Use a home directory without a placement.conf, and restore logging afterwards."""
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    with operators.restored_logging():
-        yield
-
-
-@pytest.fixture
-def database(tmp_path):
-    return operators.Database(tmp_path)
 
 
 @pytest.fixture
