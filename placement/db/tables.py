@@ -3,7 +3,7 @@
 Names, columns, indexes and constraints are those of OpenStack's Placement. Columns of
 our own have server defaults or can be NULL, so that a service that does not know them
 can write. The names of our own tables begin with ``placement_`` (but
-``placement_aggregates`` is none of them).
+``placement_aggregates`` is not ours).
 
 Times of our own tables are microseconds since 1970, by the clock of the database.
 """

@@ -28,7 +28,7 @@ _SECRETS = (
         re.compile(rf"\b({_HEADER}):[^\S\n]{{0,4}}[^\s\"'][^\n\"']*", re.I),
         r"\1: " + MASK,
     ),
-    # A parameter of a query string or of a connection. The tokens of pages are none.
+    # A parameter of a query string or of a connection. Page tokens are not secret.
     (
         re.compile(rf"\b(?!page_token)({_NAME}=)[^\s&;,\"'\\]+", re.I),
         r"\1" + MASK,

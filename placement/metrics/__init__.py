@@ -1,4 +1,4 @@
-"""The metrics of the service, right across the workers of a server.
+"""The metrics of the service, summed over the workers of a server.
 
 Workers share them in the directory that PROMETHEUS_MULTIPROC_DIR names. Without it, a
 process shows its own metrics only.

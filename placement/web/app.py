@@ -153,7 +153,7 @@ class Application(flask.Flask):
         return super().handle_exception(e)
 
     def operations(self) -> "list[Operation]":
-        """Return the operations of all blueprints; pages of the console are none."""
+        """Return the operations of all blueprints, without the pages of the console."""
         rules = self.url_map.iter_rules()
         views = (self.view_functions[rule.endpoint] for rule in rules)
         return [row for row in map(view.find_row, views) if row is not None]

@@ -57,7 +57,7 @@ def read_page(
     last_id, left = after_id, size
     while True:
         count = min(left, per_chunk)
-        # One more, to see whether there are more.
+        # One more than wanted shows whether there are more.
         found = read_some(last_id, count + 1)
         is_end = len(found) <= count
         del found[count:]

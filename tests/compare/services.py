@@ -15,7 +15,7 @@ PEER_VARIABLE = "PLACEMENT_PEER_VENV"
 OPTIONS = {"oslo_policy": {"enforce_new_defaults": "false"}}
 THREADS = 4
 
-# Kinds of database whose copies these make.
+# The kinds of database that the compared services run on.
 KINDS = (databases.SQLITE, databases.POSTGRESQL)
 
 

@@ -163,7 +163,7 @@ def test_an_acknowledged_write_is_read_from_the_other_nodes(
             write_backlog(cluster.nodes[0], database, number)
             writer.create_provider(name, name)
             assert others[0].get_provider(name).generation == 0
-            # Reads in a write transaction are as new.
+            # Reads in a write transaction are just as recent.
             stored = client.Inventories(0, {"VCPU": client.Inventory(total=1)})
             others[1].replace_inventories(name, stored)
 

@@ -1,4 +1,4 @@
-"""Metrics of a running server: right across its workers, also after one has died."""
+"""Metrics of a running server are sums over its workers, even after one has died."""
 
 import collections.abc
 import concurrent.futures

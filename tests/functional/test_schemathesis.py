@@ -67,7 +67,7 @@ def cases(
     draw: st.DrawFn, operation: schemathesis.APIOperation, version: Version
 ) -> schemathesis.Case:
     """Draw a request for an operation, valid or not."""
-    # The document is of one version; what others answer is not in it.
+    # The document describes one version, without the responses of others.
     headers = {"OpenStack-API-Version": f"placement {version}"}
     valid = operation.as_strategy(GenerationMode.POSITIVE, headers=headers)
     broken = operation.as_strategy(GenerationMode.NEGATIVE, headers=headers)

@@ -1,4 +1,4 @@
-"""Databases that can be killed and come back."""
+"""Databases that can be killed and started again."""
 
 import collections.abc
 import contextlib

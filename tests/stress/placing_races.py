@@ -293,7 +293,7 @@ class Expiry(LimitOfTwo):
 
 
 class Confirm(Expiry):
-    """A hold is confirmed when it expires."""
+    """A hold is confirmed at the moment when it expires."""
 
     actions = ("confirm",)
 

@@ -113,5 +113,5 @@ class Claims:
             self.failures[error["detail"]] += 1
             if error["detail"].endswith(_UNCHANGED):
                 self._unchanged.append(consumer)
-            # Leave the processor to the server that comes back.
+            # Leave the processor to the server that starts again.
             self._stop.wait(0.05)

@@ -1,4 +1,4 @@
-"""Count over all trees which conditions of a request they pass."""
+"""Count how many trees pass each condition of a request."""
 
 import collections
 import collections.abc

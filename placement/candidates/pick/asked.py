@@ -25,7 +25,7 @@ from placement.candidates.sql.reader import Reader
 from placement.objects.claim_request import Amount
 from placement.objects.group import Membership
 
-# Trees of the first page, of which the first that has room is taken.
+# The number of trees on the first page; the first one with room is taken.
 PAGE_MIN = 4
 
 # Candidates of one tree among which PACK, SPREAD and weights choose.

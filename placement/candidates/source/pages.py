@@ -48,9 +48,9 @@ class KnownPage:
         changes: Changes,
         read: collections.abc.Callable[[list[Row]], list[Tree]],
     ) -> "KnownPage | None":
-        """Return the page after changes, whose trees ``read`` reads.
+        """Return the page with changes applied; ``read`` reads the changed trees.
 
-        None: the rows that it has, with these changes, are not those of the read.
+        None: the result would not have the same rows as the database.
         """
         changed: dict[int, Row] = {}
         rest = {row[1]: row for row in self.rest}

@@ -89,9 +89,9 @@ class Planner:
         return None
 
     def reserve(self, shape: Shape, count: int, lost_count: int, cloud: Cloud) -> bool:
-        """Take places from ``cloud``, ``count`` of which are left in any other trees.
+        """Take places from ``cloud`` until losing trees leaves ``count`` of them.
 
-        Other trees: all but any ``lost_count``.
+        Any ``lost_count`` trees may be lost. Return whether there are enough places.
         """
         trees = list(self._targets.options(shape))
         taken = rounds = 0

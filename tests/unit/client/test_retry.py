@@ -18,7 +18,7 @@ OK = Response(200, {}, b'{"traits": []}')
 NOT_NOW = answer(503, "The database cannot be reached. Nothing was changed.")
 KEY_IN_PROGRESS = answer(409, "In progress.", "placement.ext.key_in_progress")
 UNKNOWN = answer(
-    503, "It was being committed; whether it was is not known. Read again."
+    503, "It was being committed; it is not known whether it was. Read again."
 )
 RACE = answer(
     409,
