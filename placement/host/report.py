@@ -17,7 +17,7 @@ from placement.host.updates import (
     WantedProvider,
 )
 
-# What is compared with the wanted state.
+# The details that are compared with the wanted state.
 _DETAILS = ("inventories", "traits")
 
 # Attempts of a step if other writers change the same provider.

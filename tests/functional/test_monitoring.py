@@ -24,7 +24,7 @@ DEPLOY = pathlib.Path(__file__).parents[2] / "deploy"
 ALERTS = DEPLOY / "alerts.yaml"
 DASHBOARD = DEPLOY / "dashboard.json"
 PAGE = DEPLOY.with_name("docs") / "monitoring.md"
-# Where labels are named.
+# The parts of an expression that name labels.
 _LABELS = re.compile(r"\{[^}]*\}|(?:by|on) \([^)]*\)")
 _NAME = re.compile(r"\b[a-z_]+(?:_[a-z_]+)+\b|\bup\b")
 _FUNCTIONS = {"histogram_quantile"}
