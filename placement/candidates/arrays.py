@@ -113,3 +113,9 @@ class Page(list[Tree]):
     """Trees. ``arrays`` has a row for each, if it was worth making them."""
 
     arrays: FlatArrays | None = None
+
+    @property
+    def provider_count(self) -> int:
+        if self.arrays is not None:
+            return len(self)
+        return sum([len(tree.uuids) for tree in self])

@@ -14,7 +14,7 @@ class LRUCache(typing.Generic[_Key, _Value]):
     since then is dropped. That needs no lock, and no bookkeeping for a value that is
     found in the new generation. All values together are no larger than ``size_max``
     and the last value of each generation. ``dropped`` is called after values were
-    dropped.
+    dropped, and may add some again.
     """
 
     def __init__(
@@ -64,6 +64,10 @@ class LRUCache(typing.Generic[_Key, _Value]):
         removed = self._new.pop(key, None)
         if removed is not None:
             self._size -= self._size_of(removed)
+
+    def values(self) -> list[_Value]:
+        """Return all values, which does not count as a use."""
+        return [*self._new.values(), *self._old.values()]
 
     def clear(self) -> None:
         """Remove all values."""

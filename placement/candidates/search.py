@@ -3,6 +3,7 @@
 import collections.abc
 import contextlib
 import itertools
+import operator
 import random
 import time
 import typing
@@ -199,7 +200,7 @@ class _Search:
         )
         pages = self._budget.outside(source.pages(self._chance))
         runs = self._take(solver.anchors(pages, source.note), sharing)
-        self._note(reader, source.unmet, trees.read_count)
+        self._note(reader, source.unmet, trees.changed_count)
         if trees.hit_count:
             metrics.SEARCH_CACHE.inc(metrics.HIT, by=trees.hit_count)
         if trees.read_count:
@@ -232,10 +233,10 @@ class _Search:
             return Prefetch(tuple(values), page)
         return Prefetch(tuple(values), page, known.newest, is_known=known.is_flat)
 
-    def _note(self, reader: Reader, unmet: Read | None, read_count: int) -> None:
+    def _note(self, reader: Reader, unmet: Read | None, changed_count: int) -> None:
         """Cache what a similar search should prefetch.
 
-        ``read_count`` is the number of trees that had changed.
+        ``changed_count`` is the number of trees that had changed.
         """
         cache, page = self._cache, reader.first_page
         if unmet is not None and not unmet.is_large:
@@ -244,7 +245,7 @@ class _Search:
             cache.unmet.remove(self._unmet_key)
         if page is None or page.is_large:
             return
-        are_few = read_count <= _DETAILS_MAX
+        are_few = changed_count <= _DETAILS_MAX
         hint = page, are_few and not reader.has_read_more
         cache.first_pages.add(self._key, hint)
         if not are_few:
@@ -273,6 +274,9 @@ class _Search:
         return taken
 
 
+_PROVIDERS = operator.attrgetter("providers")
+
+
 def _summarized_trees(
     runs: list[Run], sharing_trees: list[Tree], sharing: Sharing
 ) -> collections.abc.Iterator[ProviderSnapshot]:
@@ -295,7 +299,7 @@ def _summarized_trees(
                 else:
                     shared = of_sharing[sharing.providers[at - count].root_id]
                     found.setdefault(shared.root.id, shared)
-    return itertools.chain.from_iterable(tree.providers for tree in found.values())
+    return itertools.chain.from_iterable(map(_PROVIDERS, found.values()))
 
 
 def _summarized_providers(

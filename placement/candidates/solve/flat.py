@@ -10,6 +10,7 @@ own provider can fill, and from its aggregates. For these trees ``feasibility`` 
 import bisect
 import collections.abc
 import dataclasses
+import operator
 
 import numpy as np
 
@@ -89,7 +90,9 @@ class FlatConditions:
         if not self.is_possible:
             return []
         if arrays is not None and not self.root_ids and self.plan.total:
-            able = arrays.able(self.admits, self.plan.total)
+            # Many searches have no filters, and pages have hundreds of definitions.
+            admits = self.admits if self._has_filters else _is_in_service
+            able = arrays.able(admits, self.plan.total)
             if not able.all():
                 trees = [trees[row] for row in np.flatnonzero(able).tolist()]
             return trees if arrays.is_regular.all() else self._with_units(trees)
@@ -123,6 +126,17 @@ class FlatConditions:
         return [
             tree for tree in trees if tree.root.is_regular or self._meets_units(tree)
         ]
+
+    @property
+    def _has_filters(self) -> bool:
+        """The request asks for traits or aggregates, or excludes some."""
+        return bool(
+            self.all_of
+            or self.none_of
+            or self.any_of
+            or self.member_of
+            or self.not_member_of
+        )
 
     def admits(self, host: Definition) -> bool:
         """Return whether a host may serve the request, whatever room it has.
@@ -236,6 +250,9 @@ class SharedFlat:
             and infeasible_reason(slot, tree.root, rules) is None
             for tree in trees
         ]
+
+
+_is_in_service = operator.attrgetter("is_in_service")
 
 
 def _is_simple(slot: Slot) -> bool:

@@ -5,6 +5,7 @@ and revisions, see ``source.trees``: dropping one costs time and changes no resu
 The rest are small hints for the order of reads.
 """
 
+import itertools
 import sys
 
 from placement.candidates.lru import LRUCache
@@ -25,6 +26,9 @@ _HINTS_MAX = 1000
 # One part in this many is for arrays, and one for pages.
 _ARRAYS_PART = _PAGES_PART = 8
 
+# Of the bytes for trees, one part in this many is for those that only pages refer to.
+_ONLY_ON_PAGES_PART = 4
+
 
 class TreeCache:
     """The cached trees, by the id of the root; ``size_max``, for all, is in bytes."""
@@ -37,11 +41,10 @@ class TreeCache:
         self.pages: LRUCache[Read, KnownPage] = LRUCache(
             pages_size_max, lambda known: known.size
         )
-        # Pages refer to trees, so they are dropped with the trees that are not used.
+        trees_size_max = size_max - self.arrays_size_max - pages_size_max
+        self._only_on_pages_size_max = trees_size_max // _ONLY_ON_PAGES_PART
         self.trees: LRUCache[int, Tree] = LRUCache(
-            size_max - self.arrays_size_max - pages_size_max,
-            size_of,
-            self.pages.clear,
+            trees_size_max, size_of, self._keep_trees_of_pages
         )
         self.bits = TraitBits()
         self.batches = Batches()
@@ -58,6 +61,25 @@ class TreeCache:
         self.tree_size: int | None = None
         # The id of the trait of sharing providers, as it was read last.
         self.sharing_trait_id: int | None = None
+
+    def _keep_trees_of_pages(self) -> None:
+        """Keep the dropped trees that pages refer to; drop the pages if these are many.
+
+        A search that knows its page does not look up the trees that are on it.
+        """
+        cached = dict.fromkeys(self.trees.values())
+        on_pages = dict.fromkeys(
+            itertools.chain.from_iterable(known.page for known in self.pages.values())
+        )
+        only_on_pages = [tree for tree in on_pages if tree not in cached]
+        if sum(map(size_of, only_on_pages)) > self._only_on_pages_size_max:
+            self.pages.clear()
+            return
+        # Some have changed since: of these, the cache has a newer tree.
+        root_ids = {tree.root.id for tree in cached}
+        for tree in only_on_pages:
+            if tree.root.id not in root_ids:
+                self.trees.add(tree.root.id, tree)
 
 
 def size_of(tree: Tree) -> int:

@@ -204,8 +204,7 @@ class Scan:
             trees, is_last = self._trees.next_page(root_id, size)
             read_count = self._trees.read_count - read_before
             if trees:
-                provider_count = sum([len(tree.uuids) for tree in trees])
-                self._cache.tree_size = -(-provider_count // len(trees))
+                self._cache.tree_size = -(-trees.provider_count // len(trees))
             yield trees
             if is_last:
                 return

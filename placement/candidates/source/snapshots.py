@@ -110,6 +110,8 @@ class SnapshotReader:
         class_names = self._class_names(class_ids)
         for id_, usage in used.items():
             before = known[id_]
+            # The same classes are shown as before.
+            shows_custom = before.names_revision is not None
             offers = {
                 class_id: offer.with_used(units)
                 for (class_id, offer), units in zip(
@@ -122,7 +124,7 @@ class SnapshotReader:
                     usage.revision,
                     offers,
                     _resources_json(before.uuid, offers, class_names),
-                    self._names_revision_of(offers, class_names),
+                    self._names_revision() if shows_custom else None,
                 ),
             )
 

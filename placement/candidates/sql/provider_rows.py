@@ -124,7 +124,7 @@ def is_usage(details: str) -> bool:
 
 def parse_usage(member: Row, details: str) -> Usage:
     """Return the usage of a provider from its (root id, id, revision) and details."""
-    definition_revision, *used = map(int, details[1:-1].split(","))
+    definition_revision, *used = orjson.loads(f"[{details[1:-1]}]")
     return Usage(member[2], definition_revision, used)
 
 

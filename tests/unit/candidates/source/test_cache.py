@@ -6,11 +6,14 @@ import random
 import tracemalloc
 
 import pytest
+import sqlalchemy as sa
 
 from placement.candidates import search
+from placement.candidates.arrays import Page
 from placement.candidates.model import Tree
-from placement.candidates.source import cache
+from placement.candidates.source import cache, pages
 from placement.candidates.source.cache import TreeCache
+from placement.candidates.sql.reader import Read
 from placement.objects.inventory import Inventory as StoredInventory
 from tests.unit.candidates import worlds
 from tests.unit.candidates.model import Inventory, Provider
@@ -20,8 +23,7 @@ from tests.unit.candidates.worlds import flat_cloud
 
 def size_of_all(kept):
     """Return the size of all trees that a cache holds."""
-    trees = [*kept.trees._new.values(), *kept.trees._old.values()]
-    return sum(map(cache.size_of, trees))
+    return sum(map(cache.size_of, kept.trees.values()))
 
 
 def tree_of(root_id, children=0, classes=3):
@@ -117,8 +119,8 @@ def test_hints_do_not_grow_with_queries(engine):
 
     for hints in (kept.first_pages, kept.batches._batches):
         assert len(hints._new) + len(hints._old) <= 1002
-    known = [*kept.pages._new.values(), *kept.pages._old.values()]
-    assert sum(each.size for each in known) < kept.trees._generation_max
+    size = sum(known.size for known in kept.pages.values())
+    assert size < kept.trees._generation_max
 
 
 def test_processes_have_a_cache_of_the_configured_size(engine):
@@ -131,15 +133,46 @@ def test_processes_have_a_cache_of_the_configured_size(engine):
     assert kept.trees._generation_max == 3 * 2**20 * 6 // 8 // 2
 
 
-def test_pages_are_dropped_with_the_trees_that_they_refer_to(engine):
-    worlds.store(engine, flat_cloud(30))
-    context = worlds.context_of(engine)
-    kept = search.cache_of(context)
-    worlds.ask(context, "resources=VCPU:1&limit=5")
-    assert len(kept.pages._new) == 1
+def known_page(kept, count):
+    """Cache the page of the trees 1 to ``count``; return it."""
+    page = Page(tree_of(root_id, classes=1) for root_id in range(1, count + 1))
+    rows = [tree.members[0] for tree in page]
+    kept.pages.add(Read.of(sa.select(1)), pages.known(rows, page, newest=1))
+    for tree in page:
+        kept.trees.add(tree.root.id, tree)
+    return page
 
-    kept.trees._generation_max = 1
-    for root_id in range(30, 33):
-        kept.trees.add(root_id, kept.trees.find(1))
 
-    assert len(kept.pages._new) == 0
+def use_others(kept, *used):
+    """Use ``used`` and so many other trees that all unused ones are dropped."""
+    for root_id in range(1000, 1200):
+        kept.trees.add(root_id, tree_of(root_id))
+        kept.trees.find_all(used)
+
+
+def test_trees_that_pages_refer_to_are_not_dropped():
+    kept = TreeCache(200_000)
+    page = known_page(kept, 5)
+    dropped = tree_of(6)
+    kept.trees.add(6, dropped)
+    changed = tree_of(5)
+    kept.trees.add(5, changed)
+
+    use_others(kept, 5)
+
+    assert len(kept.pages.values()) == 1
+    assert kept.trees.find(6) is None
+    assert [kept.trees.find(tree.root.id) for tree in page[:-1]] == page[:-1]
+    # The page has an older one.
+    assert kept.trees.find(5) is changed
+    assert size_of_all(kept) <= 200_000
+
+
+def test_pages_are_dropped_if_they_alone_refer_to_many_trees():
+    kept = TreeCache(200_000)
+    known_page(kept, 40)
+
+    use_others(kept)
+
+    assert not kept.pages.values()
+    assert kept.trees.find(1) is None
