@@ -50,9 +50,6 @@ if typing.TYPE_CHECKING:
 _CACHE = "placement.candidates"
 HOSTS = "placement.candidates.hosts"
 
-# With more changed trees than this, a separate read is cheaper than prefetched details.
-_DETAILS_MAX = 500
-
 # The number of groups of a request that its prefetch key includes.
 _GROUPS_KEPT_MAX = 8
 
@@ -200,7 +197,7 @@ class _Search:
         )
         pages = self._budget.outside(source.pages(self._chance))
         runs = self._take(solver.anchors(pages, source.note), sharing)
-        self._note(reader, source.unmet, trees.changed_count)
+        self._note(reader, source.unmet)
         if trees.hit_count:
             metrics.SEARCH_CACHE.inc(metrics.HIT, by=trees.hit_count)
         if trees.read_count:
@@ -233,23 +230,15 @@ class _Search:
             return Prefetch(tuple(values), page)
         return Prefetch(tuple(values), page, known.newest, is_known=known.is_flat)
 
-    def _note(self, reader: Reader, unmet: Read | None, changed_count: int) -> None:
-        """Cache what a similar search should prefetch.
-
-        ``changed_count`` is the number of trees that had changed.
-        """
+    def _note(self, reader: Reader, unmet: Read | None) -> None:
+        """Cache what a similar search should prefetch."""
         cache, page = self._cache, reader.first_page
         if unmet is not None and not unmet.is_large:
             cache.unmet.add(self._unmet_key, unmet)
         elif self._unmet is not None:
             cache.unmet.remove(self._unmet_key)
-        if page is None or page.is_large:
-            return
-        are_few = changed_count <= _DETAILS_MAX
-        hint = page, are_few and not reader.has_read_more
-        cache.first_pages.add(self._key, hint)
-        if not are_few:
-            cache.pages.remove(page)
+        if page is not None and not page.is_large:
+            cache.first_pages.add(self._key, (page, not reader.has_read_more))
 
     @traced("candidates.solve")
     def _take(

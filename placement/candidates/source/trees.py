@@ -36,9 +36,8 @@ class Trees:
         self._reader = reader
         self._snapshots = snapshots
         self._cache = cache
-        # Trees from the cache, those that were read, and those of the latter that were
-        # in the cache and had changed.
-        self.hit_count = self.read_count = self.changed_count = 0
+        # Trees from the cache, and those that were read.
+        self.hit_count = self.read_count = 0
 
     @traced("candidates.read")
     def of(self, found: collections.abc.Sequence[Row]) -> list[Tree]:
@@ -90,7 +89,6 @@ class Trees:
             changed += members[at]
             before = cached[at]
             if before is not None:
-                self.changed_count += 1
                 known.update({one.id: one for one in before.providers})
         snapshots = self._snapshots.read(changed, known)
         for at in missing:

@@ -58,9 +58,10 @@ def context(engine):
     return made
 
 
-def test_of_a_known_page_only_changed_rows_are_read(engine, context):
-    used = "UPDATE inventories SET used = 1 WHERE resource_provider_id = 30"
-    worlds.change(engine, used, ids=[30], only_usage=True)
+@pytest.mark.parametrize("changed", [1, 30])
+def test_of_a_known_page_only_changed_rows_are_read(engine, context, changed):
+    used = f"UPDATE inventories SET used = 1 WHERE resource_provider_id <= {changed}"
+    worlds.change(engine, used, ids=[*range(1, changed + 1)], only_usage=True)
 
     with statements.recorded() as sent:
         found = worlds.ask(context, QUERY)
@@ -68,30 +69,6 @@ def test_of_a_known_page_only_changed_rows_are_read(engine, context):
     assert len(sent) == 1
     assert "WITH page AS" in sent[0]
     assert found == worlds.ask(worlds.context_of(engine), QUERY)
-
-
-def test_a_page_is_known_after_many_trees_were_read_the_first_time(engine, monkeypatch):
-    monkeypatch.setattr(search, "_DETAILS_MAX", 10)
-    worlds.store(engine, worlds.flat_cloud(30))
-    context = worlds.context_of(engine)
-    worlds.ask(context, QUERY)
-    (known,) = known_pages(context)
-    assert len(known.page) == 30
-
-
-@pytest.mark.parametrize(("changed", "is_known"), [(10, True), (11, False)])
-def test_a_page_of_which_much_has_changed_is_read_anew(
-    engine, context, monkeypatch, changed, is_known
-):
-    monkeypatch.setattr(search, "_DETAILS_MAX", 10)
-    ids = [*range(1, changed + 1)]
-    used = f"UPDATE inventories SET used = 1 WHERE resource_provider_id <= {changed}"
-    worlds.change(engine, used, ids=ids, only_usage=True)
-
-    found = worlds.ask(context, QUERY)
-
-    assert found == worlds.ask(worlds.context_of(engine), QUERY)
-    assert bool(known_pages(context)) is is_known
 
 
 @pytest.mark.parametrize(
