@@ -58,10 +58,9 @@ def context(engine):
     return made
 
 
-@pytest.mark.parametrize("changed", [1, 30])
-def test_of_a_known_page_only_changed_rows_are_read(engine, context, changed):
-    used = f"UPDATE inventories SET used = 1 WHERE resource_provider_id <= {changed}"
-    worlds.change(engine, used, ids=[*range(1, changed + 1)], only_usage=True)
+def test_of_a_known_page_only_changed_rows_are_read(engine, context):
+    used = "UPDATE inventories SET used = 1 WHERE resource_provider_id = 30"
+    worlds.change(engine, used, ids=[30], only_usage=True)
 
     with statements.recorded() as sent:
         found = worlds.ask(context, QUERY)
