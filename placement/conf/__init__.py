@@ -45,11 +45,19 @@ def register_opts(config: cfg.ConfigOpts) -> None:
     policy_options.set_defaults(config, policy_file="policy.yaml")
 
 
-def list_opts() -> list[tuple[str | cfg.OptGroup, list[cfg.Opt]]]:
-    """Return our options by group, for oslo-config-generator."""
+_Listed = list[tuple[str | cfg.OptGroup, list[cfg.Opt]]]
+
+
+def list_opts() -> _Listed:
+    """Return our options by group, for oslo-config-generator, which may change them."""
+    return [(group, copy.deepcopy(options)) for group, options in declared()]
+
+
+def declared() -> _Listed:
+    """Return our options by group. They must not be changed."""
     return [
-        ("DEFAULT", copy.deepcopy(paths.OPTIONS + log.OPTIONS)),
-        *((module.GROUP, copy.deepcopy(module.OPTIONS)) for module in _GROUPS),
+        ("DEFAULT", paths.OPTIONS + log.OPTIONS),
+        *((module.GROUP, module.OPTIONS) for module in _GROUPS),
     ]
 
 

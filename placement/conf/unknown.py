@@ -46,7 +46,7 @@ def _without_effect(
 
 def _known(config: cfg.ConfigOpts) -> dict[str, set[str]]:
     """Return all options of [DEFAULT] and our groups, including deprecated names."""
-    listed = [(str(group), opts) for group, opts in conf.list_opts()]
+    listed = [(str(group), opts) for group, opts in conf.declared()]
     listed += [("DEFAULT", opts) for _, opts in log_options.list_opts()]
     known: dict[str, set[str]] = {"DEFAULT": {_dest(name) for name in config}}
     for group, opts in listed:

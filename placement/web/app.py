@@ -102,6 +102,20 @@ class _Rule(routing.Rule):
         super().__init__(*args, **options)
         self.methods = set(options["methods"])
 
+    def _compile_builder(
+        self, append_unknown: bool = True
+    ) -> collections.abc.Callable[..., tuple[str, str]]:
+        """Compile a function that builds URLs only when it is called.
+
+        Nothing here builds URLs, and compiling takes a third of the start.
+        """
+        compile_builder = super()._compile_builder
+
+        def build(rule: routing.Rule, **values: typing.Any) -> tuple[str, str]:
+            return compile_builder(append_unknown)(rule, **values)
+
+        return build
+
 
 class _UrlMap(routing.Map):
     """A map that does not redirect to a path without empty segments."""

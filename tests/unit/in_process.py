@@ -1,8 +1,11 @@
 """A whole service inside the test process, on a database of its own."""
 
 import contextlib
+import functools
 import pathlib
 import socketserver
+import sqlite3
+import tempfile
 import threading
 import typing
 import wsgiref.simple_server
@@ -14,16 +17,35 @@ import placement.conf
 from placement import deploy
 
 
-def configuration(directory: pathlib.Path) -> cfg.ConfigOpts:
-    """Return a configuration for a new SQLite database; tokens name the caller."""
+def configuration(
+    directory: pathlib.Path, *, is_migrated: bool = True
+) -> cfg.ConfigOpts:
+    """Return a configuration for a SQLite database; tokens name the caller.
+
+    The database is ``placement.db`` in the directory. If it does not exist, it is
+    created with the schema and the standard names, or, with ``is_migrated`` false, by
+    the start of the service.
+    """
+    path = directory / "placement.db"
     conf = cfg.ConfigOpts()
     placement.conf.register_opts(conf)
     conf([], project="placement", default_config_files=[], default_config_dirs=[])
-    url = f"sqlite:///{directory / 'placement.db'}"
-    conf.set_override("connection", url, group="placement_database")
-    conf.set_override("sync_on_startup", True, group="placement_database")
+    conf.set_override("connection", f"sqlite:///{path}", group="placement_database")
+    conf.set_override("sync_on_startup", not is_migrated, group="placement_database")
     conf.set_override("auth_strategy", "noauth2", group="api")
+    if is_migrated and not path.exists():
+        path.write_bytes(_migrated())
     return conf
+
+
+@functools.cache
+def _migrated() -> bytes:
+    """Return the content of a new migrated database; to copy it is faster."""
+    with tempfile.TemporaryDirectory(prefix="placement-template-") as made:
+        directory = pathlib.Path(made)
+        deploy.loadapp(configuration(directory, is_migrated=False))
+        with contextlib.closing(sqlite3.connect(directory / "placement.db")) as conn:
+            return conn.serialize()
 
 
 def application(directory: pathlib.Path) -> typing.Any:

@@ -12,7 +12,7 @@ from tests.unit.middleware.applications import ask
 
 @pytest.fixture
 def config(tmp_path):
-    return in_process.configuration(tmp_path)
+    return in_process.configuration(tmp_path, is_migrated=False)
 
 
 def database(config, **options):
