@@ -82,7 +82,10 @@ ensure_installed() {
     fi
     say "Installing Placement$1 and its dependencies into $venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --editable "$checkout$1"
+        --no-compile --editable "$checkout$1"
+    # pip would compile the files one after the other. Packages may have templates that
+    # do not compile.
+    "$venv/bin/python" -m compileall -qq -j 0 "$venv"/lib/python*/site-packages || :
     printf '%s\n' "$wanted" >>"$stamp"
 }
 

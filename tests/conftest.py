@@ -4,6 +4,7 @@ Also exclude what has been loaded from garbage collections.
 """
 
 import gc
+import os
 import signal
 
 import pytest
@@ -14,6 +15,16 @@ pytest_plugins = ("tests.servers.plugin",)
 def pytest_configure(config: pytest.Config) -> None:
     # Fixtures that start servers are then finalized, as they are after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return the number of workers for ``--numprocesses auto``.
+
+    There is one more than there are processors, because tests wait for the servers
+    that they start.
+    """
+    return len(os.sched_getaffinity(0)) + 1
 
 
 def pytest_collection_finish() -> None:

@@ -143,7 +143,9 @@ def test_a_follower_copies_everything_through_kills(
     ):
         one = follower.Follower(send, 0, {})
         kills = 0 if kind == databases.SQLITE else 1
-        figures = crashes.run_on(database, 3, kills, seed=1, options=follower.OPTIONS)
+        figures = crashes.run_on(
+            database, 2, kills, seed=1, preload=True, options=follower.OPTIONS
+        )
         one.stop()
         wanted = follower.stored(database.url, send)
 

@@ -11,7 +11,7 @@ from tests.unit.candidates import worlds
 from tests.unit.candidates.model import SHARING, Inventory, Model, Provider
 from tests.unit.candidates.solve.trees import Search
 
-SEEDS = range(int(os.environ.get("PLACEMENT_WORLDS", "100")) * 3)
+SEEDS = range(int(os.environ.get("PLACEMENT_WORLDS", "50")) * 3)
 
 
 def able(search, tree):

@@ -12,7 +12,7 @@ from tests.unit.candidates.model import Group, Inventory, Provider, Question
 from tests.unit.candidates.solve import trees
 from tests.unit.candidates.solve.trees import Search, all_of
 
-SEEDS = range(int(os.environ.get("PLACEMENT_WORLDS", "100")) * 3)
+SEEDS = range(int(os.environ.get("PLACEMENT_WORLDS", "50")) * 3)
 
 
 def searches(shares):
