@@ -1,6 +1,7 @@
 """Imports point one way and have no circles, and every module is imported."""
 
 import ast
+import functools
 import graphlib
 import pathlib
 import tomllib
@@ -76,11 +77,17 @@ def modules():
     for path in ROOT.rglob("*.py"):
         parts = path.relative_to(ROOT.parent).with_suffix("").parts
         parts = parts[:-1] if parts[-1] == "__init__" else parts
-        found[".".join(parts)] = ast.parse(path.read_text())
+        found[".".join(parts)] = path
     return found
 
 
 MODULES = modules()
+
+
+@functools.cache
+def parsed(module):
+    """Return the syntax tree of a module; parsing all of them takes a second."""
+    return ast.parse(MODULES[module].read_text())
 
 
 def imported(tree, is_for_types_too):
@@ -132,7 +139,7 @@ def is_allowed(importer, target):
 @pytest.mark.parametrize("module", sorted(MODULES.keys() - {"placement"}))
 def test_a_module_imports_only_from_its_layer_and_below(module):
     assert package_of(module) is not None, "add the new package to LAYERS"
-    targets = set(imported(MODULES[module], is_for_types_too=True))
+    targets = set(imported(parsed(module), is_for_types_too=True))
 
     assert {name for name in targets if not is_allowed(module, name)} == set()
 
@@ -164,8 +171,8 @@ def test_these_imports_are_allowed_and_these_are_not(importer, target, allowed):
 
 def test_imports_have_no_circles():
     imports = {
-        module: set(imported(tree, is_for_types_too=True)) & MODULES.keys() - {module}
-        for module, tree in MODULES.items()
+        module: set(imported(parsed(module), True)) & MODULES.keys() - {module}
+        for module in MODULES
     }
 
     # Raises CycleError with the modules of a circle.
@@ -196,7 +203,7 @@ def test_the_parts_of_the_search_import_in_one_direction(part):
     modules = [name for name in MODULES if belongs(name, f"{package}.{part}")]
     assert modules
     for module in modules:
-        targets = set(imported(MODULES[module], is_for_types_too=True))
+        targets = set(imported(parsed(module), is_for_types_too=True))
         parts = {
             target.removeprefix(f"{package}.").partition(".")[0]
             for target in targets
@@ -207,7 +214,7 @@ def test_the_parts_of_the_search_import_in_one_direction(part):
 
 def test_blueprints_do_not_import_handlers():
     of_web = [name for name in MODULES if belongs(name, "placement.web")]
-    targets = {target for name in of_web for target in imported(MODULES[name], False)}
+    targets = {target for name in of_web for target in imported(parsed(name), False)}
 
     assert of_web
     assert not {name for name in targets if belongs(name, "placement.handlers")}
@@ -243,7 +250,8 @@ def entries():
 
 def test_every_module_is_imported_by_another():
     wanted = entries()
-    for module, tree in MODULES.items():
+    for module in MODULES:
+        tree = parsed(module)
         wanted |= set(imported(tree, is_for_types_too=True)) - {module}
         wanted |= set(named_to_be_loaded(tree))
     # Importing a module also imports its packages.

@@ -1,5 +1,6 @@
 """The rows of the operations are consistent, and have a rule, a story and a page."""
 
+import functools
 import importlib
 import pathlib
 import pkgutil
@@ -113,12 +114,11 @@ def requests_of(story):
         yield method, url.partition("?")[0]
 
 
+@functools.cache
 def requested():
+    """Return the requests of all stories, which take long to parse."""
     stories = [yaml.safe_load(path.read_text()) for path in STORIES.glob("*.yaml")]
     return {request for story in stories for request in requests_of(story)}
-
-
-REQUESTED = requested()
 
 
 @each_operation()
@@ -127,7 +127,7 @@ def test_an_operation_has_a_story(operation):
 
     assert any(
         each == operation.method and pattern.fullmatch(url) is not None
-        for each, url in REQUESTED
+        for each, url in requested()
     )
 
 

@@ -39,6 +39,15 @@ def test_the_application_is_a_flask_application(application):
     assert isinstance(application, flask.Flask)
 
 
+def test_extensions_of_the_application_can_build_urls(application):
+    endpoints = {rule.rule: rule.endpoint for rule in application.url_map.iter_rules()}
+
+    with application.test_request_context():
+        built = flask.url_for(endpoints["/-/v1/providers/<uuid>"], uuid="a b", q=1)
+
+    assert built == "/-/v1/providers/a%20b?q=1"
+
+
 @pytest.mark.parametrize("path", ["/", "", "/traits", "/nothing", "//-/v1/providers"])
 def test_a_request_for_the_api_does_not_pass_through_flask(
     application, monkeypatch, path
