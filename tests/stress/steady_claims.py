@@ -21,6 +21,10 @@ SECONDS = 60
 # How many claims of each client ``wait_for_more`` waits for.
 _MORE = 5
 
+# After each claim, so that servers that start meanwhile get the processor.
+_PAUSE_SECONDS = 0.02
+_PAUSE_AFTER_FAILURE_SECONDS = 0.05
+
 _UNCHANGED = "Nothing was changed."
 _UNITS = 1_000_000
 
@@ -108,10 +112,10 @@ class Claims:
             if answer.status == 204:
                 self._acknowledged.append(consumer)
                 self._successes[number] += 1
+                self._stop.wait(_PAUSE_SECONDS)
                 continue
             (error,) = json.loads(answer.body)["errors"]
             self.failures[error["detail"]] += 1
             if error["detail"].endswith(_UNCHANGED):
                 self._unchanged.append(consumer)
-            # Leave the processor to the server that starts again.
-            self._stop.wait(0.05)
+            self._stop.wait(_PAUSE_AFTER_FAILURE_SECONDS)
