@@ -7,6 +7,7 @@ several versions.
 """
 
 import collections.abc
+import functools
 import math
 import os
 import typing
@@ -62,6 +63,20 @@ def service(
         yield application
 
 
+@pytest.fixture(scope="module")
+def documents(
+    service: server.Application,
+) -> collections.abc.Callable[[Version], schemathesis.BaseSchema]:
+    """A function that reads the document of a version from the service, once."""
+
+    def read(version: Version) -> schemathesis.BaseSchema:
+        return schemathesis.openapi.from_wsgi(
+            f"/openapi.json?version={version}", service, headers=HEADERS
+        )
+
+    return functools.cache(read)
+
+
 @st.composite
 def cases(
     draw: st.DrawFn, operation: schemathesis.APIOperation, version: Version
@@ -76,12 +91,12 @@ def cases(
 
 @pytest.mark.parametrize(("operation", "version"), OPERATIONS)
 def test_every_response_is_documented(
-    operation: Operation, version: Version, service: server.Application
+    operation: Operation,
+    version: Version,
+    service: server.Application,
+    documents: collections.abc.Callable[[Version], schemathesis.BaseSchema],
 ) -> None:
-    schema = schemathesis.openapi.from_wsgi(
-        f"/openapi.json?version={version}", service, headers=HEADERS
-    )
-    described = schema[operation.path][operation.method]
+    described = documents(version)[operation.path][operation.method]
 
     @hypothesis.given(cases(described, version), st.booleans(), st.booleans())
     @hypothesis.settings(

@@ -58,6 +58,13 @@ def service(
         yield application
 
 
+@pytest.fixture(scope="module")
+def document(service: server.Application) -> schemathesis.BaseSchema:
+    return schemathesis.openapi.from_wsgi(
+        "/-/v1/openapi.json", service, headers=HEADERS
+    )
+
+
 @st.composite
 def cases(draw: st.DrawFn, operation: schemathesis.APIOperation) -> schemathesis.Case:
     """Draw a request for an operation, valid or not, in any or no format."""
@@ -72,12 +79,9 @@ def cases(draw: st.DrawFn, operation: schemathesis.APIOperation) -> schemathesis
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_response_of_an_extension_is_documented(
-    operation: Operation, service: server.Application
+    operation: Operation, document: schemathesis.BaseSchema
 ) -> None:
-    schema = schemathesis.openapi.from_wsgi(
-        "/-/v1/openapi.json", service, headers=HEADERS
-    )
-    described = schema[operation.path][operation.method]
+    described = document[operation.path][operation.method]
 
     @hypothesis.given(cases(described))
     @hypothesis.settings(
