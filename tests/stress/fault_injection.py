@@ -32,8 +32,9 @@ _NUMBER = "placement_faults_of"
 _Native = typing.Any
 _Run = collections.abc.Callable[[], object]
 
-# Every n-th step fails, starting at a different step for each fault. 1 takes long.
-STRIDE = int(os.environ.get("PLACEMENT_TEST_FAULTS_EVERY", "10"))
+# Every n-th step fails, starting at a different step for each fault and write. 1 takes
+# long.
+STRIDE = int(os.environ.get("PLACEMENT_TEST_FAULTS_EVERY", "16"))
 
 # A lasting fault has the same effect from any step on.
 _STRIDE_OF_LASTING = max(5, STRIDE)
@@ -74,20 +75,32 @@ class Fault(typing.NamedTuple):
     """A fault of a step; ``inject`` gets the connection and the function of the step.
 
     ``outcomes`` has the steps that can have the fault. If it ``lasts``, all later steps
-    have it too.
+    have it too. ``variant`` is its number among errors that mean the same, and how many
+    there are.
     """
 
     name: str
     inject: _Inject
     outcomes: dict[Step, Outcome]
     lasts: bool = False
+    variant: tuple[int, int] = (0, 1)
 
-    def numbers(self) -> collections.abc.Iterator[int]:
-        """Yield the numbers of the steps to inject it at, without end."""
+    def is_for(self, write: str) -> bool:
+        """Whether ``write`` is sent with it: one of the errors that mean the same.
+
+        Other writes get the others. With a stride of 1, each gets all.
+        """
+        number, count = self.variant
+        # Without the last bits, every error is used by both kinds of writes.
+        drawn = zlib.crc32(write.encode()) >> 8
+        return STRIDE == 1 or drawn % count == number
+
+    def numbers(self, write: str) -> collections.abc.Iterator[int]:
+        """Yield the numbers of the steps of ``write`` to inject it at, without end."""
         if Step.STATEMENT not in self.outcomes:
             return itertools.count(1)
         stride = _STRIDE_OF_LASTING if self.lasts else STRIDE
-        start = 1 + zlib.crc32(self.name.encode()) % stride
+        start = 1 + zlib.crc32(f"{self.name}, {write}".encode()) % stride
         # A request may have a single step.
         first = [1] if start > 1 else []
         return itertools.chain(first, itertools.count(start, stride))
@@ -329,19 +342,22 @@ _MAY_FAIL = (Step.STATEMENT, Step.WHOLE, Step.COMMIT)
 
 def _refusals(
     database: _Database,
-    codes: collections.abc.Iterable[int | str],
+    codes: collections.abc.Sequence[int | str],
     once: Outcome,
     always: Outcome,
 ) -> collections.abc.Iterator[Fault]:
-    for code in codes:
+    for number, code in enumerate(codes):
         inject = functools.partial(database.refuse, code)
-        yield Fault(str(code), inject, dict.fromkeys(_MAY_FAIL, once))
+        variant = number, len(codes)
+        once_in = dict.fromkeys(_MAY_FAIL, once)
+        yield Fault(str(code), inject, once_in, variant=variant)
         if always is not once:
             yield Fault(
                 f"{code} for good",
                 inject,
                 dict.fromkeys(_MAY_FAIL, always),
                 lasts=True,
+                variant=variant,
             )
 
 
