@@ -21,6 +21,9 @@ class Claims(background.Repeated):
     number of responses by status.
     """
 
+    # So that servers that start meanwhile get the processor.
+    pause_seconds = 0.02
+
     def __init__(self, url: str, host: str) -> None:
         super().__init__()
         self._url = url
