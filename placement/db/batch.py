@@ -60,14 +60,20 @@ def run_one(
     return run(conn, [Step(statement, parameters)])
 
 
-def required(*conditions: sa.ColumnElement[bool]) -> sa.Select[tuple[int]]:
+def required(
+    *conditions: sa.ColumnElement[bool],
+    result: sa.ColumnElement[typing.Any] | None = None,
+) -> sa.Select[tuple[int]]:
     """Return a statement that fails unless all conditions are met.
+
+    It selects 1, or ``result``, an integer.
 
     It rolls back the transaction of ``run_transaction`` that contains it. The server
     logs the failure, so its text is written for the reader of that log.
     """
     # The planner evaluates a cast of a constant, but not one of this expression.
-    number = sa.case((sa.and_(*conditions), _ONE), else_=_NO_NUMBER)
+    met = _ONE if result is None else sa.cast(result, sa.Text)
+    number = sa.case((sa.and_(*conditions), met), else_=_NO_NUMBER)
     return sa.select(sa.cast(number, sa.Integer))
 
 

@@ -101,28 +101,58 @@ def write_pipelined(
     Raises what ``write`` raises.
     """
     refused: set[str] = context.service.kept.setdefault(_REFUSED, set())
-    is_tried = not refused.isdisjoint(keys)
-    rows: list[Row] | None = None
+    pipeline = _Pipeline(plan) if refused.isdisjoint(keys) else None
 
     def turn(conn: sa.Connection) -> _Result:
-        nonlocal is_tried, rows
-        if not is_tried and prepared.find(conn) is not None:
-            with postgresql.autocommit(conn):
-                postgresql.ping(conn)
-                is_tried = True
-                steps = plan(conn)
-                if steps is not None:
-                    rows = _try_pipeline(conn, steps)
-                    if rows is None:
-                        _add_refused(refused, keys)
-        # ``rows`` survive a retry that follows a failure to release the connection.
-        if rows is not None:
-            return read_result(rows)
+        if pipeline is not None:
+            rows = pipeline.send(conn)
+            if rows is not None:
+                return read_result(rows)
+            if pipeline.is_refused:
+                _add_refused(refused, keys)
         result = _write_once(conn, work)
         refused.difference_update(keys)
         return result
 
     return _run(context.engine, metrics.WRITE, turn, _attempts(context))
+
+
+def try_pipelined(context: "RequestContext", plan: _Plan) -> list[Row] | None:
+    """Send the steps of ``plan`` as ``write_pipelined`` does; return the last rows.
+
+    None: nothing was changed. There are no steps, the database cannot run them in one
+    round trip, or they were refused or have lost a race.
+
+    Raises what ``write`` raises.
+    """
+    pipeline = _Pipeline(plan)
+    return _run(context.engine, metrics.WRITE, pipeline.send, _attempts(context))
+
+
+class _Pipeline:
+    """The steps of a transaction, which are sent at most once.
+
+    ``is_refused``: a condition of them was not met.
+    """
+
+    def __init__(self, plan: _Plan) -> None:
+        self._plan = plan
+        self._is_tried = False
+        self._rows: list[Row] | None = None
+        self.is_refused = False
+
+    def send(self, conn: sa.Connection) -> list[Row] | None:
+        """Send the steps if they were not sent yet; return the rows of the last one."""
+        if not self._is_tried and prepared.find(conn) is not None:
+            with postgresql.autocommit(conn):
+                postgresql.ping(conn)
+                self._is_tried = True
+                steps = self._plan(conn)
+                if steps is not None:
+                    self._rows = _try_pipeline(conn, steps)
+                    self.is_refused = self._rows is None
+        # The rows survive a retry that follows a failure to release the connection.
+        return self._rows
 
 
 def _add_refused(refused: set[str], keys: collections.abc.Collection[str]) -> None:

@@ -30,7 +30,7 @@ from placement.objects import (
     resource_provider,
 )
 from placement.objects.claim_pipeline import KnownLimits
-from placement.objects.claim_request import Claim
+from placement.objects.claim_request import Claim, Seen
 from placement.objects.group import GroupRequest, Membership
 from placement.objects.idempotency import Key
 
@@ -202,6 +202,26 @@ def place(
         )
     owners.add(claims)
     return found
+
+
+def place_seen(context: "RequestContext", claim: Claim, seen: Seen) -> int | None:
+    """Write the claim of a new consumer on the last host of ``seen``.
+
+    Returns the host's generation, as this advances it. None: nothing was changed,
+    because what was seen is out of date, or for any reason for which ``place`` fails
+    or takes more than one round trip.
+
+    Raises what ``transaction.write`` raises.
+    """
+    limits = _known_limits(context)
+    owners = context.service.kept.setdefault(_OWNERS, claim_pipeline.KnownOwners())
+    rows = transaction.try_pipelined(
+        context,
+        lambda conn: claim_pipeline.plan_seen(
+            owners, claim, seen, limits, change.is_on(conn)
+        ),
+    )
+    return None if rows is None else rows[0][0]
 
 
 def _place(

@@ -19,7 +19,7 @@ from placement import exception, extension_exception
 from placement.db import names, predicates, tables
 from placement.db.batch import Step
 from placement.objects import claim_statements, limit_statements
-from placement.objects.claim_request import Amount, Claim
+from placement.objects.claim_request import Amount, Claim, Seen
 from placement.objects.consumer import UNCHECKED, Owner
 
 # Claims with more amounts are rare, and would run with plans made for short lists.
@@ -153,6 +153,35 @@ def plan_new(
     return [*steps, Step(claim_statements.GENERATIONS, {"providers": uuids})]
 
 
+def plan_seen(
+    known_owners: KnownOwners,
+    claim: Claim,
+    seen: Seen,
+    known_limits: KnownLimits,
+    is_recorded: bool,
+) -> list[Step] | None:
+    """Return the steps that write the claim of a new consumer on the last of ``seen``.
+
+    They fail if that is out of date. The last step returns the host's generation.
+
+    None for the reasons of ``plan_claims``, and if some project has a limit.
+    """
+    if known_limits.exist or not known_owners.has_all([claim]):
+        return None
+    values: dict[str, typing.Any] = {
+        **seen._asdict(),
+        **_consumers([claim]),
+        "now": tables.utcnow(),
+        "consumer": claim.consumer,
+        "host_id": seen.ids[-1],
+        "definition": seen.revisions[-1],
+        "units": [each.units for each in claim.amounts],
+        "amount_count": len(claim.amounts),
+    }
+    record = [Step(claim_statements.RECORD, values)] if is_recorded else []
+    return [*record, Step(claim_statements.PLACE, values)]
+
+
 def _added(
     claims: collections.abc.Sequence[Claim],
     amounts: collections.abc.Sequence[tuple[str, Amount]],
@@ -161,16 +190,23 @@ def _added(
     """Return the consumers and their amounts as parameters of ``ADD``."""
     ordered = sorted(claims, key=lambda claim: claim.consumer)
     return {
-        "consumers": [claim.consumer for claim in ordered],
-        "projects": [claim.owner.project_id for claim in ordered],
-        "users": [claim.owner.user_id for claim in ordered],
-        "types": [claim.owner.consumer_type for claim in ordered],
+        **_consumers(ordered),
         "consumer_count": len(ordered),
         "holders": [consumer for consumer, _ in amounts],
         "providers": [each.provider_uuid for _, each in amounts],
         "classes": [classes[each.resource_class] for _, each in amounts],
         "units": [each.units for _, each in amounts],
         "amount_count": len(amounts),
+    }
+
+
+def _consumers(claims: collections.abc.Sequence[Claim]) -> dict[str, list[str | None]]:
+    """Return the consumers and the names of their owners as parameters."""
+    return {
+        "consumers": [claim.consumer for claim in claims],
+        "projects": [claim.owner.project_id for claim in claims],
+        "users": [claim.owner.user_id for claim in claims],
+        "types": [claim.owner.consumer_type for claim in claims],
     }
 
 

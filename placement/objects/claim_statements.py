@@ -23,6 +23,7 @@ _consumers = tables.consumers
 _inventories = tables.inventories
 _projects = tables.projects
 _providers = tables.resource_providers
+_numbered = _providers.alias("numbered")
 _types = tables.consumer_types
 _users = tables.users
 
@@ -95,7 +96,7 @@ def _add_consumers() -> sa.CTE:
 def _add_allocations() -> sa.CTE:
     """Insert allocations for ``amounts``: units of a provider and class."""
     amounts = _rows("amounts", holders=_TEXT, providers=_TEXT, classes=_INT, units=_INT)
-    with_provider = (
+    return _insert_allocations(
         sa.select(
             _NOW,
             _providers.c.id,
@@ -106,6 +107,10 @@ def _add_allocations() -> sa.CTE:
         .select_from(amounts)
         .join(_providers, _providers.c.uuid == amounts.c.providers)
     )
+
+
+def _insert_allocations(wanted: sa.Select[typing.Any]) -> sa.CTE:
+    """Insert allocations: created at, provider id, class id, consumer and units."""
     columns = _allocations.c
     return (
         sa.insert(_allocations)
@@ -117,11 +122,24 @@ def _add_allocations() -> sa.CTE:
                 columns.consumer_id,
                 columns.used,
             ],
-            with_provider,
+            wanted,
             include_defaults=False,
         )
         .returning(columns.id)
         .cte("allocations_added")
+    )
+
+
+def _advance(condition: sa.ColumnElement[bool]) -> sa.Update:
+    """Advance the generations of providers, and their revisions."""
+    return (
+        sa.update(_providers)
+        .where(condition)
+        .values(
+            generation=sa.func.coalesce(_providers.c.generation, 0) + 1,
+            updated_at=_NOW,
+            **revision.usage_changed(_providers),
+        )
     )
 
 
@@ -138,25 +156,38 @@ def _reserve() -> sa.Select[typing.Any]:
     wanted = _rows(
         "wanted", providers=_TEXT, classes=_INT, changes=sa.BigInteger(), sizes=_INT
     )
-    reserved = (
+    reserved = _reserved(
+        wanted.c.sizes,
+        wanted.c.changes,
+        _providers.c.uuid == wanted.c.providers,
+        _inventories.c.resource_provider_id == _providers.c.id,
+        _inventories.c.resource_class_id == wanted.c.classes,
+        predicates.is_in_service(_providers),
+    )
+    return required(_count(reserved) == sa.bindparam("change_count", type_=_INT))
+
+
+def _reserved(
+    size: sa.ColumnElement[int],
+    change: sa.ColumnElement[int],
+    *conditions: sa.ColumnElement[bool],
+) -> sa.CTE:
+    """Add a change to ``used`` of inventories that have room for it."""
+    return (
         sa.update(_inventories)
         .where(
-            _providers.c.uuid == wanted.c.providers,
-            _inventories.c.resource_provider_id == _providers.c.id,
-            _inventories.c.resource_class_id == wanted.c.classes,
-            predicates.allows_amount(_inventories, wanted.c.sizes),
-            predicates.has_room(_inventories, wanted.c.changes),
-            predicates.is_in_service(_providers),
+            *conditions,
+            predicates.allows_amount(_inventories, size),
+            predicates.has_room(_inventories, change),
         )
         .values(
-            used=_inventories.c.used + wanted.c.changes,
+            used=_inventories.c.used + change,
             # What is used is not part of the inventory whose change clients see.
             updated_at=_inventories.c.updated_at,
         )
         .returning(_inventories.c.id)
         .cte("reserved")
     )
-    return required(_count(reserved) == sa.bindparam("change_count", type_=_INT))
 
 
 def _require_names() -> sa.Select[typing.Any]:
@@ -184,24 +215,105 @@ def _record() -> sa.Insert:
     )
 
 
+def _place() -> sa.Select[typing.Any]:
+    """Claim a host for a new consumer, if it is still the first one that fits.
+
+    Does what ADD, ADVANCE and RESERVE do, for one consumer and one host, known by its
+    id. It is the last one of ``Seen``; the other conditions are those. Requires that no
+    project has limits. Selects the generation of the host.
+
+    The database checks the definition of the host again once it has locked it, so
+    nothing that a search looks at has changed when the claim is written.
+
+    wanted: the units of a class
+    advanced: the host
+    """
+    wanted = _rows("wanted", classes=_INT, units=_INT)
+    host_id = sa.bindparam("host_id", type_=_INT)
+    consumer = sa.cast(sa.bindparam("consumer"), _TEXT)
+    added = _insert_allocations(
+        sa.select(_NOW, host_id, wanted.c.classes, consumer, wanted.c.units)
+    )
+    is_same = revision.of_definition(_providers) == sa.bindparam(
+        "definition", type_=sa.BigInteger
+    )
+    is_host = sa.and_(
+        _providers.c.id == host_id, is_same, predicates.is_in_service(_providers)
+    )
+    advanced = _advance(is_host).returning(_providers.c.generation).cte("advanced")
+    reserved = _reserved(
+        wanted.c.units,
+        wanted.c.units,
+        _inventories.c.resource_provider_id == host_id,
+        _inventories.c.resource_class_id == wanted.c.classes,
+    )
+    amount_count = sa.bindparam("amount_count", type_=_INT)
+    return required(
+        _count(_add_consumers()) == 1,
+        _count(added) == amount_count,
+        sa.not_(has_allocations(_allocations.c.consumer_id == consumer)),
+        limit_statements.require(False),
+        *_is_as_seen(),
+        # In the order of locks.
+        _count(advanced) == 1,
+        _count(reserved) == amount_count,
+        result=sa.select(advanced.c.generation).scalar_subquery(),
+    )
+
+
+def _is_as_seen() -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions that what was ``Seen`` is still so.
+
+    found: the ids and the revisions of the providers that are where those were seen
+    """
+    first = sa.bindparam("place", type_=sa.BigInteger) % sa.func.max(_numbered.c.id)
+    root_id = _providers.c.root_provider_id
+    is_full = _providers.c.id == sa.any_(_array("full", _INT))
+    number = sa.case(
+        (is_full, _providers.c.revision), else_=revision.of_definition(_providers)
+    )
+    found = (
+        sa.select(
+            *(
+                sa.func.array_agg(
+                    postgresql.aggregate_order_by(column, _providers.c.id)
+                ).label(name)
+                for name, column in (("ids", _providers.c.id), ("revisions", number))
+            )
+        )
+        .where(
+            root_id > sa.select(first).scalar_subquery(),
+            root_id <= sa.bindparam("host_id", type_=_INT),
+        )
+        .subquery("found")
+    )
+    are_same = sa.exists().where(
+        found.c.ids == _array("ids", _INT),
+        found.c.revisions == _array("revisions", sa.BigInteger()),
+    )
+    traits = tables.resource_provider_traits
+    is_shared = sa.exists().where(
+        traits.c.trait_id == sa.bindparam("sharing_trait_id", type_=_INT)
+    )
+    names_revision = sa.bindparam("names_revision", type_=sa.BigInteger)
+    return (
+        are_same,
+        names.REVISION.scalar_subquery() == names_revision,
+        sa.not_(is_shared),
+    )
+
+
 ADD = _add(has_limits=False)
 ADD_LIMITED = _add(has_limits=True)
 RECORD = _record()
+PLACE = _place()
 LOCK = (
     sa.select(_providers.c.id)
     .where(_is_named())
     .order_by(_providers.c.id)
     .with_for_update()
 )
-ADVANCE = (
-    sa.update(_providers)
-    .where(_is_named())
-    .values(
-        generation=sa.func.coalesce(_providers.c.generation, 0) + 1,
-        updated_at=_NOW,
-        **revision.usage_changed(_providers),
-    )
-)
+ADVANCE = _advance(_is_named())
 RESERVE = _reserve()
 GENERATIONS = sa.select(_providers.c.uuid, _providers.c.generation).where(_is_named())
 REQUIRE_NAMES = _require_names()

@@ -15,6 +15,7 @@ from placement.candidates.pick.ranking import Rank, Ranking
 from placement.candidates.query.plan import Plan
 from placement.candidates.query.resolve import Ids
 from placement.candidates.solve.feasibility import Sharing
+from placement.candidates.solve.flat import FlatConditions
 from placement.candidates.solve.limits import Budget
 from placement.candidates.solve.solver import Solver
 from placement.candidates.source.cache import TreeCache
@@ -45,6 +46,8 @@ class Picking(typing.Protocol):
     weights: list[tuple[int, float]]
     # None: not every tree is one provider, or there are too many.
     hosts: Hosts | None
+    # Trees of the first page, at least.
+    page_min: int
 
     def tree_in(self, row: int) -> Tree:
         """Return the tree of a row of ``hosts``."""
@@ -94,6 +97,11 @@ class Asked:
         )
         return solver, sharing, cloud.version
 
+    @property
+    def flat(self) -> FlatConditions | None:
+        """The conditions on trees of one provider, if no other one may serve them."""
+        return self._solver.flat
+
     def scan(self, place: int, count: int) -> None:
         """Read the trees in the order of ids, from a place on."""
         self._pages = self._scan(place, count)
@@ -139,7 +147,7 @@ class Asked:
             picker.trees,
             picker.cache,
             count,
-            PAGE_MIN,
+            picker.page_min,
         )
         pages = picker.budget.outside(source.pages(place=place))
         for anchors in self._solver.anchors(pages, source.note):

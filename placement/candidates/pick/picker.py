@@ -8,12 +8,12 @@ import collections
 import collections.abc
 import contextlib
 import typing
-import zlib
 
 import sqlalchemy as sa
 
 from placement import exception, extension_exception
 from placement.candidates.model import Members, Tree
+from placement.candidates.pick import known
 from placement.candidates.pick.asked import PAGE_MIN, Asked
 from placement.candidates.pick.cloud import Cloud
 from placement.candidates.pick.model import Picked, Preferences, Wanted
@@ -22,6 +22,7 @@ from placement.candidates.query import resolve
 from placement.candidates.search import cache_of, hosts_of
 from placement.candidates.solve.limits import Budget
 from placement.candidates.source import scan
+from placement.candidates.source.cache import TreeCache
 from placement.candidates.source.hosts import Hosts
 from placement.candidates.source.snapshots import SnapshotReader
 from placement.candidates.source.trees import Trees, page_from
@@ -44,6 +45,9 @@ _providers = tables.resource_providers
 
 # Providers that have changed within this time come with their details.
 _DETAILS_MICROSECONDS = 60_000_000
+
+# Trees of the first page where no host is known yet.
+_UNKNOWN_PAGE_MIN = 64
 
 # Roots that were refused, by id, with the members that they had then.
 Refused = dict[int, Members]
@@ -85,23 +89,46 @@ def _pick(
     preferences: Preferences,
     refused: Refused,
 ) -> list[Picked]:
-    prefetch = _prefetch(context, wanted, preferences)
-    if prefetch is not None and has_fast_batches(conn):
+    page_min = PAGE_MIN
+    if has_fast_batches(conn):
+        page_min = _page_min(cache_of(context), wanted, preferences)
+        prefetch = _prefetch(context, wanted, preferences, page_min)
+        batches = cache_of(context).batches
+    else:
+        prefetch = batches = None
+
+    def pick_by(reader: Reader) -> list[Picked]:
+        return _Picker(reader, context, preferences, refused, page_min).run(wanted)
+
+    if prefetch is not None:
         with (
             postgresql.autocommit(conn) as is_autocommit,
             contextlib.suppress(SnapshotRequiredError),
         ):
             if is_autocommit:
-                batches = cache_of(context).batches
-                reader = Reader(conn, prefetch, batches, only_batch=True)
-                return _Picker(reader, context, preferences, refused).run(wanted)
-    return _Picker(Reader(conn), context, preferences, refused).run(wanted)
+                return pick_by(Reader(conn, prefetch, batches, only_batch=True))
+    return pick_by(Reader(conn, prefetch, batches))
+
+
+def _page_min(
+    cache: TreeCache,
+    wanted: collections.abc.Sequence[Wanted],
+    preferences: Preferences,
+) -> int:
+    """Return the number of trees to read; more if that helps to know all hosts soon."""
+    is_new = (
+        cache.tree_size == 1
+        and known.is_possible(wanted, preferences)
+        and not cache.known.has(known.place_of(wanted[0]))
+    )
+    return _UNKNOWN_PAGE_MIN if is_new else PAGE_MIN
 
 
 def _prefetch(
     context: "RequestContext",
     wanted: collections.abc.Sequence[Wanted],
     preferences: Preferences,
+    page_min: int,
 ) -> Prefetch | None:
     """Return what a pick reads if the first page is enough; None: it is probably not.
 
@@ -121,18 +148,13 @@ def _prefetch(
         return hosts_of(context).prefetch(values)
     if cache.tree_size is None:
         return None
-    values.append(statements.any_nested())
-    page = scan.first_page(len(wanted), cache.tree_size, PAGE_MIN)
+    values += [statements.any_nested(), statements.greatest_id()]
+    page = scan.first_page(len(wanted), cache.tree_size, page_min)
     return Prefetch(
         tuple(values),
-        page_from(_place(wanted[0]), page.provider_count),
+        page_from(known.place_of(wanted[0]), page.provider_count),
         max(0, cache.newest_picked - _DETAILS_MICROSECONDS),
     )
-
-
-def _place(wanted: Wanted) -> int:
-    """Return the place at which the hosts of a consumer begin; never 0."""
-    return zlib.crc32(wanted.consumer.encode()) | 1
 
 
 class _Picker:
@@ -144,7 +166,10 @@ class _Picker:
         context: "RequestContext",
         preferences: Preferences,
         refused: Refused,
+        page_min: int,
     ) -> None:
+        self.page_min = page_min
+        self._context = context
         self._names = context.names
         self.preferences = preferences
         self.refused = refused
@@ -257,8 +282,38 @@ class _Picker:
         if self.preferences.is_ranked:
             asked.rank()
         else:
-            asked.scan(_place(wanted), count)
+            asked.scan(known.place_of(wanted), count)
+        self._note_request(wanted, asked, ids)
         return asked
+
+    def _note_request(self, wanted: Wanted, asked: Asked, ids: resolve.Ids) -> None:
+        """Keep what a host for the same request can be picked by without reading."""
+        conditions = asked.flat
+        if (
+            conditions is None
+            or not conditions.is_possible
+            or not conditions.plan.total
+        ):
+            return
+        # Nothing shows that the ids of aggregates and providers have stayed the same.
+        if resolve.has_uuids(wanted.request.groups):
+            return
+        sharing_trait_id = self.cache.sharing_trait_id
+        if sharing_trait_id is not None:
+            sharing = statements.any_sharing(sharing_trait_id)
+            if self.reader.value(sharing) is not None:
+                return
+        known.note_request(
+            self._context,
+            wanted,
+            known.KnownRequest(
+                conditions,
+                tuple(statements.needs(conditions.plan, {})),
+                {id_: name for name, id_ in ids.resource_classes.items()},
+                self.reader.names_revision(),
+                sharing_trait_id,
+            ),
+        )
 
     def tree_in(self, row: int) -> Tree:
         """Return the tree of a row of ``hosts``."""

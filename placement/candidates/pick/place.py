@@ -15,9 +15,10 @@ import sqlalchemy as sa
 
 from placement import exception, extension_exception
 from placement.candidates.explain import document, explanation
-from placement.candidates.pick import picker
+from placement.candidates.pick import known, picker
 from placement.candidates.pick.model import Picked, Preferences, Wanted
 from placement.candidates.pick.picker import NothingFitsError, Refused
+from placement.candidates.search import cache_of
 from placement.db import tables, transaction
 from placement.objects import claim, hold, idempotency
 from placement.objects.claim import Extras, Generations
@@ -72,7 +73,7 @@ def place(context: "RequestContext", request: PlaceRequest) -> bytes:
     NothingFitsError, and what ``claim.place`` raises except StoredAnswer and a lost
     race.
     """
-    answer = _stored(context, request)
+    answer = _stored(context, request) or _claim_known(context, request)
     if answer is not None:
         return answer
     end = time.monotonic() + _SECONDS_MAX
@@ -106,6 +107,31 @@ def place(context: "RequestContext", request: PlaceRequest) -> bytes:
             if time.monotonic() > end:
                 raise _taken() from lost
             refused |= {each.root_id: each.members for each in picked}
+
+
+def _claim_known(context: "RequestContext", request: PlaceRequest) -> bytes | None:
+    """Claim a host that is known from earlier requests; return the encoded answer.
+
+    None: nothing was changed, and only reading can tell whether anything fits.
+    """
+    if (
+        request.key is not None
+        or request.hold_seconds is not None
+        or not known.is_possible(request.wanted, request.preferences)
+    ):
+        return None
+    hosts = cache_of(context).known
+    pick = None if hosts.is_paused() else known.pick(context, request.wanted[0])
+    if pick is None:
+        return None
+    picked = pick.picked
+    wanted = Claim(picked.consumer, picked.amounts, request.owners[0], None)
+    generation = claim.place_seen(context, wanted, pick.seen)
+    hosts.note_outcome(is_refused=generation is None)
+    if generation is None:
+        return None
+    hosts.note_taken(picked.members, picked.amounts)
+    return request.answer([picked], {picked.amounts[0].provider_uuid: generation})
 
 
 def _stored(context: "RequestContext", request: PlaceRequest) -> bytes | None:
@@ -169,7 +195,11 @@ def _claim(
     extras = None
     if group is not None or request.key is not None or request.hold_seconds is not None:
         extras = Extras(request.key, group, check, request.hold_seconds, answer)
-    return answer(claim.place(context, claims, extras))
+    generations = claim.place(context, claims, extras)
+    for each in picked:
+        if len(each.members) == 1:
+            cache_of(context).known.note_taken(each.members, each.amounts)
+    return answer(generations)
 
 
 def _require_expired(

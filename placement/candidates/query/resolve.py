@@ -96,6 +96,12 @@ def prefetchable(groups: collections.abc.Sequence[RequestGroup]) -> list[Read]:
     ]
 
 
+def has_uuids(groups: collections.abc.Iterable[RequestGroup]) -> bool:
+    """Return whether ``groups`` name any aggregate or provider."""
+    groups = list(groups)
+    return bool(_aggregate_uuids(groups) or _tree_uuids(groups))
+
+
 def _aggregate_uuids(groups: collections.abc.Iterable[RequestGroup]) -> set[str]:
     uuids: set[str] = set()
     for group in groups:

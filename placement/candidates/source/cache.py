@@ -10,6 +10,7 @@ import sys
 
 from placement.candidates.lru import LRUCache
 from placement.candidates.model import ProviderSnapshot, Tree
+from placement.candidates.source.known_hosts import KnownHosts
 from placement.candidates.source.pages import KnownPage
 from placement.candidates.source.rarity import NeedStats
 from placement.candidates.sql.reader import Batches, Read
@@ -49,6 +50,7 @@ class TreeCache:
         self.bits = TraitBits()
         self.batches = Batches()
         self.needs = NeedStats()
+        self.known = KnownHosts()
         # The page that similar searches read first, and whether it was enough.
         self.first_pages: LRUCache[object, tuple[Read, bool]] = LRUCache(
             _HINTS_MAX, lambda hint: 1

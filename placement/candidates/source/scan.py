@@ -122,7 +122,11 @@ class Scan:
     def _from(self, place: int) -> Pages:
         """Yield trees from a place on, in their order, and then those before it."""
         found, is_last = self._trees.from_place(place, self._page.provider_count)
-        yield self._trees.of(found)
+        trees = self._trees.of(found)
+        greatest_id = self._reader.prefetched(statements.greatest_id())
+        if greatest_id is not None:
+            self._cache.known.note_page(place, greatest_id, trees)
+        yield trees
         if not is_last:
             yield from self._in_order(found[-1][0])
         for page in self._in_order(0):

@@ -283,6 +283,10 @@ class Reader:
             self._values[read] = found[0][0] if found else None
         return self._values[read]
 
+    def prefetched(self, read: Read) -> int | None:
+        """Return what ``value`` does if that was prefetched, or else None."""
+        return self._values.get(read)
+
     def names_revision(self) -> int:
         """Return the revision of names, see ``db.names``."""
         return self.value(NAMES_REVISION) or 0

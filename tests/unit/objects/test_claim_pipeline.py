@@ -7,7 +7,7 @@ import pytest
 from placement import extension_exception
 from placement.db import names
 from placement.objects import claim_pipeline
-from placement.objects.claim_request import Amount, Claim
+from placement.objects.claim_request import Amount, Claim, Seen
 from placement.objects.consumer import UNCHECKED, Owner
 from tests.unit import sql_files
 
@@ -71,6 +71,30 @@ def test_the_statements_of_a_claim_with_limits(name: str, place: int, limits) ->
 def test_the_statements_of_a_release_with_limits(name: str, place: int, limits) -> None:
     steps = claim_pipeline.plan_release("consumer", limits)
     assert_sql(steps, place, f"release_{name}")
+
+
+def test_the_statement_of_a_claim_of_a_known_host() -> None:
+    known = claim_pipeline.KnownOwners()
+    known.add([claim(*TWO)])
+    seen = Seen(5, [2, 3], [20, 30], [2], [0], 7, None)
+
+    steps = claim_pipeline.plan_seen(
+        known, claim(TWO[0]), seen, claim_pipeline.KnownLimits(), is_recorded=False
+    )
+
+    assert len(steps) == 1
+    assert_sql(steps, 0, "claim_place")
+
+
+def test_a_known_host_is_not_claimed_by_a_new_owner_or_beside_limits(limits) -> None:
+    seen = Seen(5, [3], [30], [], [0], 7, None)
+    known = claim_pipeline.KnownOwners()
+    none = claim_pipeline.KnownLimits()
+
+    assert claim_pipeline.plan_seen(known, claim(TWO[0]), seen, none, False) is None
+    known.add([claim(*TWO)])
+    assert claim_pipeline.plan_seen(known, claim(TWO[0]), seen, none, False)
+    assert claim_pipeline.plan_seen(known, claim(TWO[0]), seen, limits, False) is None
 
 
 def test_usage_is_summed_by_project_in_the_order_of_locks(limits) -> None:
