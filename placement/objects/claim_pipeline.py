@@ -170,15 +170,19 @@ def plan_seen(
         return None
     values: dict[str, typing.Any] = {
         **seen._asdict(),
-        **_consumers([claim]),
         "now": tables.utcnow(),
         "consumer": claim.consumer,
+        "project": claim.owner.project_id,
+        "user": claim.owner.user_id,
+        "type": claim.owner.consumer_type,
+        "host_count": len(seen.ids),
         "host_id": seen.ids[-1],
         "definition": seen.revisions[-1],
         "units": [each.units for each in claim.amounts],
         "amount_count": len(claim.amounts),
     }
-    record = [Step(claim_statements.RECORD, values)] if is_recorded else []
+    changed = {"consumers": [claim.consumer]}
+    record = [Step(claim_statements.RECORD, changed)] if is_recorded else []
     return [*record, Step(claim_statements.PLACE, values)]
 
 
@@ -190,23 +194,16 @@ def _added(
     """Return the consumers and their amounts as parameters of ``ADD``."""
     ordered = sorted(claims, key=lambda claim: claim.consumer)
     return {
-        **_consumers(ordered),
+        "consumers": [claim.consumer for claim in ordered],
+        "projects": [claim.owner.project_id for claim in ordered],
+        "users": [claim.owner.user_id for claim in ordered],
+        "types": [claim.owner.consumer_type for claim in ordered],
         "consumer_count": len(ordered),
         "holders": [consumer for consumer, _ in amounts],
         "providers": [each.provider_uuid for _, each in amounts],
         "classes": [classes[each.resource_class] for _, each in amounts],
         "units": [each.units for _, each in amounts],
         "amount_count": len(amounts),
-    }
-
-
-def _consumers(claims: collections.abc.Sequence[Claim]) -> dict[str, list[str | None]]:
-    """Return the consumers and the names of their owners as parameters."""
-    return {
-        "consumers": [claim.consumer for claim in claims],
-        "projects": [claim.owner.project_id for claim in claims],
-        "users": [claim.owner.user_id for claim in claims],
-        "types": [claim.owner.consumer_type for claim in claims],
     }
 
 

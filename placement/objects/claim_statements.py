@@ -44,18 +44,23 @@ def _add(has_limits: bool) -> sa.Select[typing.Any]:
     is_holder = has_allocations(
         _allocations.c.consumer_id == sa.any_(_array("consumers", _TEXT))
     )
+    wanted = _rows("wanted", consumers=_TEXT, projects=_TEXT, users=_TEXT, types=_TEXT)
+    # The order in which ``claim_transaction`` inserts them.
+    ordered = _with_owner(wanted).order_by(sa.collate(wanted.c.consumers, "C"))
     return required(
-        _count(_add_consumers()) == sa.bindparam("consumer_count", type_=_INT),
+        _count(_add_consumers(ordered)) == sa.bindparam("consumer_count", type_=_INT),
         _count(_add_allocations()) == sa.bindparam("amount_count", type_=_INT),
         sa.not_(is_holder),
         limit_statements.require(has_limits),
     )
 
 
-def _add_consumers() -> sa.CTE:
-    """Insert records for ``wanted``: consumers, with the names of their owners."""
-    wanted = _rows("wanted", consumers=_TEXT, projects=_TEXT, users=_TEXT, types=_TEXT)
-    with_owner = (
+def _with_owner(wanted: sa.FromClause) -> sa.Select[typing.Any]:
+    """Select the columns of records for ``wanted``.
+
+    wanted: a consumer, with the names of its project, user and type
+    """
+    return (
         sa.select(
             _NOW,
             wanted.c.consumers,
@@ -69,9 +74,11 @@ def _add_consumers() -> sa.CTE:
         .join(_users, _users.c.external_id == wanted.c.users)
         .outerjoin(_types, _types.c.name == wanted.c.types)
         .where(sa.or_(wanted.c.types.is_(None), _types.c.id.is_not(None)))
-        # The order in which ``claim_transaction`` inserts them.
-        .order_by(sa.collate(wanted.c.consumers, "C"))
     )
+
+
+def _add_consumers(with_owner: sa.Select[typing.Any]) -> sa.CTE:
+    """Insert records of consumers; none for one that has a record."""
     columns = _consumers.c
     return (
         postgresql.insert(_consumers)
@@ -248,8 +255,15 @@ def _place() -> sa.Select[typing.Any]:
         _inventories.c.resource_class_id == wanted.c.classes,
     )
     amount_count = sa.bindparam("amount_count", type_=_INT)
+    owned = sa.select(
+        consumer.label("consumers"),
+        *(
+            sa.cast(sa.bindparam(name), _TEXT).label(f"{name}s")
+            for name in ("project", "user", "type")
+        ),
+    ).subquery("wanted")
     return required(
-        _count(_add_consumers()) == 1,
+        _count(_add_consumers(_with_owner(owned))) == 1,
         _count(added) == amount_count,
         sa.not_(has_allocations(_allocations.c.consumer_id == consumer)),
         limit_statements.require(False),
@@ -264,7 +278,8 @@ def _place() -> sa.Select[typing.Any]:
 def _is_as_seen() -> tuple[sa.ColumnElement[bool], ...]:
     """Return the conditions that what was ``Seen`` is still so.
 
-    found: the ids and the revisions of the providers that are where those were seen
+    found: the number of providers that are where those were seen, and how many of them
+        are as they were seen
     """
     first = sa.bindparam("place", type_=sa.BigInteger) % sa.func.max(_numbered.c.id)
     root_id = _providers.c.root_provider_id
@@ -272,14 +287,13 @@ def _is_as_seen() -> tuple[sa.ColumnElement[bool], ...]:
     number = sa.case(
         (is_full, _providers.c.revision), else_=revision.of_definition(_providers)
     )
+    position = sa.func.array_position(_array("ids", _INT), _providers.c.id)
+    revisions = sa.sql.elements.Grouping(_array("revisions", sa.BigInteger()))
+    seen_number = sa.type_coerce(revisions, postgresql.ARRAY(sa.BigInteger))[position]
     found = (
         sa.select(
-            *(
-                sa.func.array_agg(
-                    postgresql.aggregate_order_by(column, _providers.c.id)
-                ).label(name)
-                for name, column in (("ids", _providers.c.id), ("revisions", number))
-            )
+            sa.func.count().label("all"),
+            sa.func.count().filter(number == seen_number).label("same"),
         )
         .where(
             root_id > sa.select(first).scalar_subquery(),
@@ -287,10 +301,10 @@ def _is_as_seen() -> tuple[sa.ColumnElement[bool], ...]:
         )
         .subquery("found")
     )
-    are_same = sa.exists().where(
-        found.c.ids == _array("ids", _INT),
-        found.c.revisions == _array("revisions", sa.BigInteger()),
-    )
+    host_count = sa.bindparam("host_count", type_=_INT)
+    are_same = sa.select(
+        sa.and_(found.c.all == host_count, found.c.same == host_count)
+    ).scalar_subquery()
     traits = tables.resource_provider_traits
     is_shared = sa.exists().where(
         traits.c.trait_id == sa.bindparam("sharing_trait_id", type_=_INT)

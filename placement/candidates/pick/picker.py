@@ -100,7 +100,8 @@ def _pick(
     def pick_by(reader: Reader) -> list[Picked]:
         return _Picker(reader, context, preferences, refused, page_min).run(wanted)
 
-    if prefetch is not None:
+    # Pages of unknown hosts take more than a batch.
+    if prefetch is not None and page_min == PAGE_MIN:
         with (
             postgresql.autocommit(conn) as is_autocommit,
             contextlib.suppress(SnapshotRequiredError),
