@@ -19,7 +19,7 @@ from placement.candidates.source.known_hosts import KnownHosts
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
 from placement.db import revision, tables
-from placement.objects import claim
+from placement.objects import change, claim
 from tests.functional import contents, invariants, statements
 from tests.servers import databases, server, sessions
 
@@ -278,6 +278,23 @@ def test_own_claims_fill_a_host_without_a_refusal(
     assert not any(outcomes)
     # The process counts what it has claimed, and not what was released.
     assert len(outcomes) == UNITS - 1
+
+
+def test_a_claim_is_recorded_for_the_feed_in_the_same_round_trip(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change, "is_on", lambda _: True)
+    consumer = consumer_of(HOST)
+
+    with statements.recorded() as sent:
+        assert placed(place.knowing, consumer) == HOST
+
+    assert len(sent) == 1
+    engine = engines.create_engine(DatabaseSettings(place.url))
+    with engine.connect() as conn:
+        found = conn.scalars(sa.select(tables.changes.c.consumer_uuid)).all()
+    engine.dispose()
+    assert found == [consumer]
 
 
 def test_an_existing_consumer_is_refused(place: Place) -> None:

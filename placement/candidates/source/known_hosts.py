@@ -49,6 +49,9 @@ class KnownHosts:
         with self._lock:
             low = bisect.bisect_left(self._ids, first)
             high = bisect.bisect_right(self._ids, ids[-1])
+            for gone in set(self._ids[low:high]).difference(ids):
+                self._free_from.pop(gone, None)
+                self._taken.pop(gone, None)
             self._ids[low:high] = ids
             free_from = min(first, self._free_from.get(ids[0], first))
             for id_ in ids:
