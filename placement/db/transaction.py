@@ -13,16 +13,15 @@ import sqlalchemy as sa
 
 from placement import exception, metrics
 from placement.db import (
-    batch,
     conflicts,
     engine,
     postgresql,
-    prepared,
     sqlite,
     time_limit,
 )
 from placement.db.attempts import ATTEMPTS_WHEN_LOST, Attempts, ended_by_limit
-from placement.db.batch import Row, Step
+from placement.db.batch import Row
+from placement.db.pipeline import Pipeline, Plan, outcome_unknown
 from placement.tracing import points
 
 if typing.TYPE_CHECKING:
@@ -32,7 +31,6 @@ LOG = logging.getLogger(__name__)
 
 _Result = typing.TypeVar("_Result")
 _Work = collections.abc.Callable[[sa.Connection], _Result]
-_Plan = collections.abc.Callable[[sa.Connection], collections.abc.Sequence[Step] | None]
 
 _PAUSE_SECONDS_MAX = 0.5
 
@@ -79,7 +77,7 @@ def write(context: "RequestContext", work: _Work[_Result]) -> _Result:
 def write_pipelined(
     context: "RequestContext",
     keys: collections.abc.Collection[str],
-    plan: _Plan,
+    plan: Plan,
     work: _Work[_Result],
     read_result: collections.abc.Callable[[list[Row]], _Result],
 ) -> _Result:
@@ -101,7 +99,7 @@ def write_pipelined(
     Raises what ``write`` raises.
     """
     refused: set[str] = context.service.kept.setdefault(_REFUSED, set())
-    pipeline = _Pipeline(plan) if refused.isdisjoint(keys) else None
+    pipeline = Pipeline(plan) if refused.isdisjoint(keys) else None
 
     def turn(conn: sa.Connection) -> _Result:
         if pipeline is not None:
@@ -117,7 +115,7 @@ def write_pipelined(
     return _run(context.engine, metrics.WRITE, turn, _attempts(context))
 
 
-def try_pipelined(context: "RequestContext", plan: _Plan) -> list[Row] | None:
+def try_pipelined(context: "RequestContext", plan: Plan) -> list[Row] | None:
     """Send the steps of ``plan`` as ``write_pipelined`` does; return the last rows.
 
     None: nothing was changed. There are no steps, the database cannot run them in one
@@ -125,34 +123,8 @@ def try_pipelined(context: "RequestContext", plan: _Plan) -> list[Row] | None:
 
     Raises what ``write`` raises.
     """
-    pipeline = _Pipeline(plan)
+    pipeline = Pipeline(plan)
     return _run(context.engine, metrics.WRITE, pipeline.send, _attempts(context))
-
-
-class _Pipeline:
-    """The steps of a transaction, which are sent at most once.
-
-    ``is_refused``: a condition of them was not met.
-    """
-
-    def __init__(self, plan: _Plan) -> None:
-        self._plan = plan
-        self._is_tried = False
-        self._rows: list[Row] | None = None
-        self.is_refused = False
-
-    def send(self, conn: sa.Connection) -> list[Row] | None:
-        """Send the steps if they were not sent yet; return the rows of the last one."""
-        if not self._is_tried and prepared.find(conn) is not None:
-            with postgresql.autocommit(conn):
-                postgresql.ping(conn)
-                self._is_tried = True
-                steps = self._plan(conn)
-                if steps is not None:
-                    self._rows = _try_pipeline(conn, steps)
-                    self.is_refused = self._rows is None
-        # The rows survive a retry that follows a failure to release the connection.
-        return self._rows
 
 
 def _add_refused(refused: set[str], keys: collections.abc.Collection[str]) -> None:
@@ -322,17 +294,6 @@ def _write_once(conn: sa.Connection, work: _Work[_Result]) -> _Result:
     return result
 
 
-def _try_pipeline(
-    conn: sa.Connection, steps: collections.abc.Sequence[Step]
-) -> list[Row] | None:
-    try:
-        return batch.run_transaction(conn, steps)
-    except sa.exc.SQLAlchemyError as failure:
-        if conflicts.is_outcome_unknown(failure):
-            raise _outcome_unknown(failure) from failure
-        raise
-
-
 def _run(
     database: sa.Engine,
     operation: str,
@@ -399,21 +360,8 @@ def _commit(conn: sa.Connection) -> None:
             conn.rollback()
         finally:
             if is_lost:
-                raise _outcome_unknown(failure) from failure
+                raise outcome_unknown(failure) from failure
         raise
-
-
-def _outcome_unknown(failure: Exception) -> exception.Unavailable:
-    LOG.warning(
-        "The connection to the database was lost in COMMIT. The client got 503 and has "
-        "to read again; check the database and the network: %s",
-        failure,
-    )
-    metrics.GIVEN_UP.inc(metrics.WRITE, metrics.LOST)
-    return exception.Unavailable(
-        reason="The database connection was lost while the change was being "
-        "committed; it is not known whether it was. Read again before you repeat it."
-    )
 
 
 def _conflict() -> exception.ConcurrentUpdate:

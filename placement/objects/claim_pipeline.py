@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from placement import exception, extension_exception
 from placement.db import names, predicates, tables
 from placement.db.batch import Step
-from placement.objects import claim_statements, limit_statements
+from placement.objects import claim_statements, limit_statements, place_statement
 from placement.objects.claim_request import Amount, Claim, Seen
 from placement.objects.consumer import UNCHECKED, Owner
 
@@ -183,7 +183,7 @@ def plan_seen(
     }
     changed = {"consumers": [claim.consumer]}
     record = [Step(claim_statements.RECORD, changed)] if is_recorded else []
-    return [*record, Step(claim_statements.PLACE, values)]
+    return [*record, Step(place_statement.PLACE, values)]
 
 
 def _added(

@@ -23,13 +23,12 @@ _consumers = tables.consumers
 _inventories = tables.inventories
 _projects = tables.projects
 _providers = tables.resource_providers
-_numbered = _providers.alias("numbered")
 _types = tables.consumer_types
 _users = tables.users
 
 _TEXT = sa.Text()
 _INT = sa.Integer()
-_NOW = sa.cast(sa.bindparam("now"), sa.DateTime)
+NOW = sa.cast(sa.bindparam("now"), sa.DateTime)
 
 
 def _add(has_limits: bool) -> sa.Select[typing.Any]:
@@ -46,23 +45,23 @@ def _add(has_limits: bool) -> sa.Select[typing.Any]:
     )
     wanted = _rows("wanted", consumers=_TEXT, projects=_TEXT, users=_TEXT, types=_TEXT)
     # The order in which ``claim_transaction`` inserts them.
-    ordered = _with_owner(wanted).order_by(sa.collate(wanted.c.consumers, "C"))
+    ordered = with_owner(wanted).order_by(sa.collate(wanted.c.consumers, "C"))
     return required(
-        _count(_add_consumers(ordered)) == sa.bindparam("consumer_count", type_=_INT),
+        _count(add_consumers(ordered)) == sa.bindparam("consumer_count", type_=_INT),
         _count(_add_allocations()) == sa.bindparam("amount_count", type_=_INT),
         sa.not_(is_holder),
         limit_statements.require(has_limits),
     )
 
 
-def _with_owner(wanted: sa.FromClause) -> sa.Select[typing.Any]:
+def with_owner(wanted: sa.FromClause) -> sa.Select[typing.Any]:
     """Select the columns of records for ``wanted``.
 
     wanted: a consumer, with the names of its project, user and type
     """
     return (
         sa.select(
-            _NOW,
+            NOW,
             wanted.c.consumers,
             sa.literal_column("1"),
             _projects.c.id,
@@ -77,7 +76,7 @@ def _with_owner(wanted: sa.FromClause) -> sa.Select[typing.Any]:
     )
 
 
-def _add_consumers(with_owner: sa.Select[typing.Any]) -> sa.CTE:
+def add_consumers(with_owner: sa.Select[typing.Any]) -> sa.CTE:
     """Insert records of consumers; none for one that has a record."""
     columns = _consumers.c
     return (
@@ -103,9 +102,9 @@ def _add_consumers(with_owner: sa.Select[typing.Any]) -> sa.CTE:
 def _add_allocations() -> sa.CTE:
     """Insert allocations for ``amounts``: units of a provider and class."""
     amounts = _rows("amounts", holders=_TEXT, providers=_TEXT, classes=_INT, units=_INT)
-    return _insert_allocations(
+    return insert_allocations(
         sa.select(
-            _NOW,
+            NOW,
             _providers.c.id,
             amounts.c.classes,
             amounts.c.holders,
@@ -116,7 +115,7 @@ def _add_allocations() -> sa.CTE:
     )
 
 
-def _insert_allocations(wanted: sa.Select[typing.Any]) -> sa.CTE:
+def insert_allocations(wanted: sa.Select[typing.Any]) -> sa.CTE:
     """Insert allocations: created at, provider id, class id, consumer and units."""
     columns = _allocations.c
     return (
@@ -137,14 +136,14 @@ def _insert_allocations(wanted: sa.Select[typing.Any]) -> sa.CTE:
     )
 
 
-def _advance(condition: sa.ColumnElement[bool]) -> sa.Update:
+def advance(condition: sa.ColumnElement[bool]) -> sa.Update:
     """Advance the generations of providers, and their revisions."""
     return (
         sa.update(_providers)
         .where(condition)
         .values(
             generation=sa.func.coalesce(_providers.c.generation, 0) + 1,
-            updated_at=_NOW,
+            updated_at=NOW,
             **revision.usage_changed(_providers),
         )
     )
@@ -163,7 +162,7 @@ def _reserve() -> sa.Select[typing.Any]:
     wanted = _rows(
         "wanted", providers=_TEXT, classes=_INT, changes=sa.BigInteger(), sizes=_INT
     )
-    reserved = _reserved(
+    reserved = reserve_where(
         wanted.c.sizes,
         wanted.c.changes,
         _providers.c.uuid == wanted.c.providers,
@@ -174,7 +173,7 @@ def _reserve() -> sa.Select[typing.Any]:
     return required(_count(reserved) == sa.bindparam("change_count", type_=_INT))
 
 
-def _reserved(
+def reserve_where(
     size: sa.ColumnElement[int],
     change: sa.ColumnElement[int],
     *conditions: sa.ColumnElement[bool],
@@ -222,112 +221,16 @@ def _record() -> sa.Insert:
     )
 
 
-def _place() -> sa.Select[typing.Any]:
-    """Claim a host for a new consumer, if it is still the first one that fits.
-
-    Does what ADD, ADVANCE and RESERVE do, for one consumer and one host, known by its
-    id. It is the last one of ``Seen``; the other conditions are those. Requires that no
-    project has limits. Selects the generation of the host.
-
-    The database checks the definition of the host again once it has locked it, so
-    nothing that a search looks at has changed when the claim is written.
-
-    wanted: the units of a class
-    advanced: the host
-    """
-    wanted = _rows("wanted", classes=_INT, units=_INT)
-    host_id = sa.bindparam("host_id", type_=_INT)
-    consumer = sa.cast(sa.bindparam("consumer"), _TEXT)
-    added = _insert_allocations(
-        sa.select(_NOW, host_id, wanted.c.classes, consumer, wanted.c.units)
-    )
-    is_same = revision.of_definition(_providers) == sa.bindparam(
-        "definition", type_=sa.BigInteger
-    )
-    is_host = sa.and_(
-        _providers.c.id == host_id, is_same, predicates.is_in_service(_providers)
-    )
-    advanced = _advance(is_host).returning(_providers.c.generation).cte("advanced")
-    reserved = _reserved(
-        wanted.c.units,
-        wanted.c.units,
-        _inventories.c.resource_provider_id == host_id,
-        _inventories.c.resource_class_id == wanted.c.classes,
-    )
-    amount_count = sa.bindparam("amount_count", type_=_INT)
-    owned = sa.select(
-        consumer.label("consumers"),
-        *(
-            sa.cast(sa.bindparam(name), _TEXT).label(f"{name}s")
-            for name in ("project", "user", "type")
-        ),
-    ).subquery("wanted")
-    return required(
-        _count(_add_consumers(_with_owner(owned))) == 1,
-        _count(added) == amount_count,
-        sa.not_(has_allocations(_allocations.c.consumer_id == consumer)),
-        limit_statements.require(False),
-        *_is_as_seen(),
-        # In the order of locks.
-        _count(advanced) == 1,
-        _count(reserved) == amount_count,
-        result=sa.select(advanced.c.generation).scalar_subquery(),
-    )
-
-
-def _is_as_seen() -> tuple[sa.ColumnElement[bool], ...]:
-    """Return the conditions that what was ``Seen`` is still so.
-
-    found: the number of providers that are where those were seen, and how many of them
-        are as they were seen
-    """
-    first = sa.bindparam("place", type_=sa.BigInteger) % sa.func.max(_numbered.c.id)
-    root_id = _providers.c.root_provider_id
-    is_full = _providers.c.id == sa.any_(_array("full", _INT))
-    number = sa.case(
-        (is_full, _providers.c.revision), else_=revision.of_definition(_providers)
-    )
-    position = sa.func.array_position(_array("ids", _INT), _providers.c.id)
-    revisions = sa.sql.elements.Grouping(_array("revisions", sa.BigInteger()))
-    seen_number = sa.type_coerce(revisions, postgresql.ARRAY(sa.BigInteger))[position]
-    found = (
-        sa.select(
-            sa.func.count().label("all"),
-            sa.func.count().filter(number == seen_number).label("same"),
-        )
-        .where(
-            root_id > sa.select(first).scalar_subquery(),
-            root_id <= sa.bindparam("host_id", type_=_INT),
-        )
-        .subquery("found")
-    )
-    host_count = sa.bindparam("host_count", type_=_INT)
-    are_same = sa.select(
-        sa.and_(found.c.all == host_count, found.c.same == host_count)
-    ).scalar_subquery()
-    traits = tables.resource_provider_traits
-    is_shared = sa.exists().where(
-        traits.c.trait_id == sa.bindparam("sharing_trait_id", type_=_INT)
-    )
-    names_revision = sa.bindparam("names_revision", type_=sa.BigInteger)
-    return (
-        are_same,
-        names.REVISION.scalar_subquery() == names_revision,
-        sa.not_(is_shared),
-    )
-
-
 ADD = _add(has_limits=False)
 ADD_LIMITED = _add(has_limits=True)
 RECORD = _record()
-PLACE = _place()
 LOCK = (
     sa.select(_providers.c.id)
     .where(_is_named())
     .order_by(_providers.c.id)
     .with_for_update()
 )
-ADVANCE = _advance(_is_named())
+ADVANCE = advance(_is_named())
 RESERVE = _reserve()
 GENERATIONS = sa.select(_providers.c.uuid, _providers.c.generation).where(_is_named())
 REQUIRE_NAMES = _require_names()

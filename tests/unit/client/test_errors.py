@@ -10,7 +10,7 @@ import pytest
 
 from placement import exception, extension_exception
 from placement.client import errors
-from placement.db import transaction
+from placement.db import pipeline, transaction
 from placement.web import app
 
 API_REFERENCE = pathlib.Path(__file__).parents[3] / "api-ref" / "index.md"
@@ -201,7 +201,7 @@ def test_the_outcome_is_known_if_the_text_says_that_nothing_was_changed(text):
 @pytest.mark.parametrize(
     ("status", "text"),
     [
-        (503, str(transaction._outcome_unknown(Exception()))),
+        (503, str(pipeline.outcome_unknown(Exception()))),
         (503, ""),
         (502, ""),
         (500, "The server met an error that it did not expect."),
