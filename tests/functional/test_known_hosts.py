@@ -249,6 +249,18 @@ def test_a_provider_that_begins_to_share_comes_first_with_a_full_host(
     assert placed(place.knowing, consumer_of(HOST)) == pool
 
 
+def test_a_trait_that_does_not_exist_any_more_is_reported(place: Place) -> None:
+    query = f"resources=VCPU:1&required=!{OTHER_TRAIT}"
+    # The first request reads the names.
+    for _ in range(2):
+        assert placed(place.knowing, consumer_of(HOST), query) == HOST
+
+    place.other.delete_trait(OTHER_TRAIT)
+
+    with pytest.raises(client.BadRequest):
+        placed(place.knowing, consumer_of(HOST), query)
+
+
 def test_the_last_room_is_found_wherever_it_is(place: Place) -> None:
     for host in HOSTS:
         if host != HOSTS[1]:
