@@ -61,5 +61,5 @@ def outcome_unknown(failure: Exception) -> exception.Unavailable:
     metrics.GIVEN_UP.inc(metrics.WRITE, metrics.LOST)
     return exception.Unavailable(
         reason="The database connection was lost while the change was being "
-        "committed; whether it was is not known. Read again before you repeat it."
+        "committed; it is not known whether it was. Read again before you repeat it."
     )
