@@ -11,12 +11,12 @@ Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
 Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 Booleans = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
-# Unused definitions that are kept before arrays are made anew.
+# Unused definitions that are kept before arrays are built again.
 UNUSED_DEFINITIONS_MAX = 1000
 
 
 class Definition(typing.NamedTuple):
-    """What a host is besides its inventories; many hosts have the same."""
+    """State, traits and aggregates of a host; many hosts have the same."""
 
     is_in_service: bool
     traits: int
@@ -57,7 +57,7 @@ class FlatArrays:
 
     @property
     def has_many_unused(self) -> bool:
-        """Definitions that no tree has any more are so many that it costs time."""
+        """Whether many definitions are kept that no tree has any more."""
         return len(self._definitions) > len(self.definition_of) + UNUSED_DEFINITIONS_MAX
 
     def changed(self, trees: collections.abc.Mapping[int, Tree]) -> "FlatArrays":

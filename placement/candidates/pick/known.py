@@ -73,7 +73,7 @@ def note_request(
 
 def place_of(wanted: Wanted) -> int:
     """Return the place at which the hosts of a consumer begin; never 0."""
-    return zlib.crc32(wanted.consumer.encode()) | 1
+    return zlib.crc32(wanted.consumer.encode()) + 1
 
 
 def is_possible(wanted: typing.Sequence[Wanted], preferences: Preferences) -> bool:

@@ -1,4 +1,4 @@
-"""The rooms of all hosts as arrays, for what compares every host of a cloud.
+"""The free units and definitions of all hosts as arrays, to compare every host.
 
 A host is a tree of one provider. To build the arrays, all trees are read; later, only
 those that have changed. A checksum over the revisions of all providers, from the same
@@ -41,16 +41,16 @@ _UNUSED_OFFERS_MAX = 1000
 class _Offers:
     """The offers of one class, by row; zero where a host has none.
 
-    ``kind`` is the number of an offer in ``kinds``. ``is_regular``: no offer had a
-    ``min_unit`` or a ``step_size`` yet.
+    ``offer_number`` is the number of an offer in ``offer_numbers``. ``is_regular``: no
+    offer had a ``min_unit`` or a ``step_size`` yet.
     """
 
     def __init__(self, size: int) -> None:
         self.room: Integers = np.zeros(size, np.int64)
         self.used: Floats = np.zeros(size)
         self.capacity: Floats = np.zeros(size)
-        self.kind: Integers = np.zeros(size, np.int64)
-        self.kinds: dict[Offer | None, int] = {None: 0}
+        self.offer_number: Integers = np.zeros(size, np.int64)
+        self.offer_numbers: dict[Offer | None, int] = {None: 0}
         self.is_regular = True
 
     def set(self, row: int, offer: Offer | None, room: int) -> None:
@@ -58,30 +58,34 @@ class _Offers:
         self.room[row] = room
         self.used[row] = 0 if offer is None else offer.used
         self.capacity[row] = 0 if offer is None else offer.capacity
-        kind = self.kinds.get(offer)
-        if kind is None:
+        number = self.offer_numbers.get(offer)
+        if number is None:
             assert offer is not None
-            kind = self.kinds[offer] = len(self.kinds)
+            number = self.offer_numbers[offer] = len(self.offer_numbers)
             self.is_regular &= offer.min_unit <= 1 and offer.step_size == 1
-        self.kind[row] = kind
+        self.offer_number[row] = number
 
     def drop_unused(self) -> None:
-        """Drop the kinds that no host has any more, if they are many."""
-        if len(self.kinds) <= 2 * len(self.kind) + _UNUSED_OFFERS_MAX:
+        """Drop the offers that no host has any more, if there are many."""
+        if len(self.offer_numbers) <= 2 * len(self.offer_number) + _UNUSED_OFFERS_MAX:
             return
-        counts = np.bincount(self.kind, minlength=len(self.kinds))
+        counts = np.bincount(self.offer_number, minlength=len(self.offer_numbers))
         counts[0] += 1
         used = counts > 0
-        kept = [each for each, is_used in zip(self.kinds, used, strict=True) if is_used]
-        self.kind = (np.cumsum(used) - 1)[self.kind]
-        self.kinds = {each: number for number, each in enumerate(kept)}
+        kept = [
+            each
+            for each, is_used in zip(self.offer_numbers, used, strict=True)
+            if is_used
+        ]
+        self.offer_number = (np.cumsum(used) - 1)[self.offer_number]
+        self.offer_numbers = {each: number for number, each in enumerate(kept)}
 
 
 class Hosts:
     """Arrays with a row per host, ascending by id.
 
-    Whoever uses them holds ``lock`` from before the snapshot until it is done, so that
-    the arrays never go back to an older state. They take ``size_max`` bytes at most.
+    A caller holds ``lock`` from before its snapshot until it has used the arrays, so
+    that they never go back to an older state. They take ``size_max`` bytes at most.
     Clouds that need more, or have nested or sharing providers, have no arrays.
     """
 
@@ -185,7 +189,7 @@ class Hosts:
             offers.room = moved(offers.room)
             offers.used = moved(offers.used)
             offers.capacity = moved(offers.capacity)
-            offers.kind = moved(offers.kind)
+            offers.offer_number = moved(offers.offer_number)
 
     def _apply(
         self,
@@ -268,7 +272,7 @@ class Hosts:
         offers = self._offers.get(class_id)
         if offers is None:
             return np.zeros(len(self.ids), np.int64)
-        return _numbers(map(value, offers.kinds))[offers.kind]
+        return _numbers(map(value, offers.offer_numbers))[offers.offer_number]
 
     def is_regular(self, class_id: int) -> bool:
         """No host has a ``min_unit`` or a ``step_size`` for a class."""

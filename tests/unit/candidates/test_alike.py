@@ -143,13 +143,13 @@ def test_kinds_of_offers_that_no_host_has_are_dropped(engine):
     worlds.store(engine, hosts, revisions={"h": 1})
     explain(context, question)
     (offers,) = arrays._offers.values()
-    first = next(each for each in offers.kinds if each is not None)
+    first = next(each for each in offers.offer_numbers if each is not None)
     for used in range(2000):
         offers.set(0, first.with_used(used), 0)
     arrays.revisions[0] = 0
-    assert len(offers.kinds) > 2000
+    assert len(offers.offer_numbers) > 2000
 
     found = explain(context, question)
 
-    assert len(offers.kinds) == 2
+    assert len(offers.offer_numbers) == 2
     assert found == explain(without_arrays(engine), question)
