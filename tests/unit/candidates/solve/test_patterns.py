@@ -11,7 +11,7 @@ from tests.unit.candidates.model import Inventory, Provider
 from tests.unit.candidates.solve import trees
 from tests.unit.candidates.solve.trees import Search, all_of
 
-SEEDS = range(int(os.environ.get("PLACEMENT_WORLDS", "50")) * 3)
+SEEDS = range(int(os.environ.get("PLACEMENT_WORLDS", "100")) * 3)
 # More would take minutes to enumerate, for one world.
 PLACEMENTS_MAX = 300
 
