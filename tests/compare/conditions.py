@@ -268,6 +268,21 @@ def has_only_x_role(exchange: Exchange) -> bool:
     return "x-role" in names and "x-roles" not in names
 
 
+def names_generated_uuid(exchange: Exchange) -> bool:
+    """Return whether the messages differ in the uuid that each service generated."""
+    body = exchange.request.document()
+    peer, ours = (
+        [_CANONICAL.sub("", phrase) for phrase in wording.phrases(answer.detail)]
+        for answer in (exchange.peer, exchange.ours)
+    )
+    return (
+        exchange.request.operation == "POST /resource_providers"
+        and isinstance(body, dict)
+        and "uuid" not in body
+        and peer == ours
+    )
+
+
 def conflicts_on_name_and_uuid(exchange: Exchange) -> bool:
     words = re.compile("Conflicting resource provider (name|uuid): ")
     kinds = [words.search(answer.detail) for answer in (exchange.peer, exchange.ours)]

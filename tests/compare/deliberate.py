@@ -137,6 +137,11 @@ DELIBERATE: list[Deliberate] = [
         _BODY,
     ),
     Deliberate(
+        "unspecified: the uuid of a new provider without one",
+        conditions.names_generated_uuid,
+        _WORDING,
+    ),
+    Deliberate(
         "unspecified: which of several names an error lists, how often, and in which "
         "order",
         conditions.any_of(
