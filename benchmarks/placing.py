@@ -90,11 +90,10 @@ def against_any(
 def against_peer(stage: Stage, limits: Limits, timeout: float) -> list[rows.Row]:
     """Measure picks beside the peer's search (limit=1000) and claim alternately."""
     compared = [services.ours(), services.peer()]
-    workloads = dict(zip(compared, (_ANY, _SEARCHES), strict=True))
     with claims.running(stage, compared, _ANY.shape) as running:
         sides = [
             Side(each.name, each.pids, Clients(each.url, workload, timeout))
-            for each, workload in zip(running, workloads.values(), strict=True)
+            for each, workload in zip(running, (_ANY, _SEARCHES), strict=True)
         ]
         ours, peer = _take(sides, limits)
     return [
