@@ -85,11 +85,12 @@ class KnownHosts:
 
         ``members`` are those of the tree.
         """
-        taken = dict(self._taken_from(members))
-        for each in amounts:
-            name = each.resource_class
-            taken[name] = taken.get(name, 0) + each.units
-        self._taken[members[0][0]] = members, taken
+        with self._lock:
+            taken = dict(self._taken_from(members))
+            for each in amounts:
+                name = each.resource_class
+                taken[name] = taken.get(name, 0) + each.units
+            self._taken[members[0][0]] = members, taken
 
     def has_room(
         self, tree: Tree, amounts: Amounts, classes: collections.abc.Mapping[int, str]
