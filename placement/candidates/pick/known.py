@@ -24,19 +24,23 @@ if typing.TYPE_CHECKING:
 # The key of the requests in ``Service.kept``.
 _REQUESTS = "placement.candidates.pick.requests"
 
-# The number of requests that are kept, and the length of the query of each.
-_REQUESTS_MAX = 1000
+# The length of the query of a request that is kept.
 _QUERY_LENGTH_MAX = 1024
+
+# Measured: a request that is kept, at most, and what each character of its query adds.
+_REQUEST_BYTES = 3000
+_CHARACTER_BYTES = 25
 
 
 class KnownRequest(typing.NamedTuple):
     """A request that one provider can serve, as far as it depends on names only.
 
-    ``classes`` has the names of the requested classes by id. All ids were looked up at
-    ``names_revision``. No provider had the trait ``sharing_trait_id``; None: the trait
-    was not stored.
+    ``query_length`` is in characters. ``classes`` has the names of the requested
+    classes by id. All ids were looked up at ``names_revision``. No provider had the
+    trait ``sharing_trait_id``; None: the trait was not stored.
     """
 
+    query_length: int
     conditions: FlatConditions
     needs: tuple[Need, ...]
     classes: dict[int, str]
@@ -58,7 +62,7 @@ def requests_of(context: "RequestContext") -> Requests:
     """Return the requests that this process knows, by their query."""
     requests: Requests | None = context.service.kept.get(_REQUESTS)
     if requests is None:
-        requests = LRUCache(_REQUESTS_MAX, lambda request: 1)
+        requests = LRUCache(cache_of(context).requests_size_max, _size_of)
         requests = context.service.kept.setdefault(_REQUESTS, requests)
     return requests
 
@@ -67,8 +71,13 @@ def note_request(
     context: "RequestContext", wanted: Wanted, request: KnownRequest
 ) -> None:
     """Keep a request, unless its query is long."""
-    if sum(map(len, wanted.query)) <= _QUERY_LENGTH_MAX:
+    if request.query_length <= _QUERY_LENGTH_MAX:
         requests_of(context).add(wanted.query, request)
+
+
+def _size_of(request: KnownRequest) -> int:
+    """Return about how many bytes a request takes that is kept."""
+    return _REQUEST_BYTES + _CHARACTER_BYTES * request.query_length
 
 
 def place_of(wanted: Wanted) -> int:

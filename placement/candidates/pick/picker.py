@@ -308,6 +308,7 @@ class _Picker:
             self._context,
             wanted,
             known.KnownRequest(
+                sum(map(len, wanted.query)),
                 conditions,
                 tuple(statements.needs(conditions.plan, {})),
                 {id_: name for name, id_ in ids.resource_classes.items()},

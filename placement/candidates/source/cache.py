@@ -22,10 +22,14 @@ _SNAPSHOT_BYTES = 1100
 _OFFER_BYTES = 260
 _TREE_BYTES = 400
 
+# Measured: what ``KnownHosts`` has of a tree of one provider.
+_KNOWN_HOST_BYTES = 600
+
 _HINTS_MAX = 1000
 
-# One part in this many is for arrays, and one for pages.
+# One part in this many is for arrays, for pages, and for requests of picks.
 _ARRAYS_PART = _PAGES_PART = 8
+_REQUESTS_PART = 16
 
 # Of the bytes for trees, one part in this many is for those that only pages refer to.
 _ONLY_ON_PAGES_PART = 4
@@ -42,10 +46,14 @@ class TreeCache:
         self.pages: LRUCache[Read, KnownPage] = LRUCache(
             pages_size_max, lambda known: known.size
         )
-        trees_size_max = size_max - self.arrays_size_max - pages_size_max
+        # For ``pick.known``.
+        self.requests_size_max = size_max // _REQUESTS_PART
+        trees_size_max = (
+            size_max - self.arrays_size_max - pages_size_max - self.requests_size_max
+        )
         self._only_on_pages_size_max = trees_size_max // _ONLY_ON_PAGES_PART
         self.trees: LRUCache[int, Tree] = LRUCache(
-            trees_size_max, size_of, self._keep_trees_of_pages
+            trees_size_max, size_of, self._trees_dropped
         )
         self.bits = TraitBits()
         self.batches = Batches()
@@ -63,6 +71,10 @@ class TreeCache:
         self.tree_size: int | None = None
         # The id of the trait of sharing providers, as it was read last.
         self.sharing_trait_id: int | None = None
+
+    def _trees_dropped(self) -> None:
+        self._keep_trees_of_pages()
+        self.known.keep({tree.root.id for tree in self.trees.values()})
 
     def _keep_trees_of_pages(self) -> None:
         """Keep the dropped trees that pages refer to; drop the pages if these are many.
@@ -85,8 +97,9 @@ class TreeCache:
 
 
 def size_of(tree: Tree) -> int:
-    """Return about how many bytes a cached tree takes."""
-    return _TREE_BYTES + sum(map(_snapshot_size, tree.providers))
+    """Return about how many bytes a cached tree takes, with what is known of it."""
+    known = _KNOWN_HOST_BYTES if len(tree.providers) == 1 else 0
+    return _TREE_BYTES + known + sum(map(_snapshot_size, tree.providers))
 
 
 def _snapshot_size(snapshot: ProviderSnapshot) -> int:

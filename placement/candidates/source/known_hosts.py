@@ -4,7 +4,8 @@ A pick of any host looks here first, and reads nothing. What is known may be out
 date, so whoever picks a host sends a ``Seen`` with the claim, by which the database
 checks it.
 
-A host is a tree of one provider. Trees themselves are in the ``TreeCache``.
+A host is a tree of one provider. Trees themselves are in the ``TreeCache``, which
+forgets a host when it drops the tree.
 """
 
 import bisect
@@ -57,6 +58,15 @@ class KnownHosts:
             for id_ in ids:
                 self._free_from[id_] = free_from
                 free_from = id_ + 1
+
+    def keep(self, ids: collections.abc.Container[int]) -> None:
+        """Forget all hosts but those with these ids."""
+        with self._lock:
+            self._ids = [id_ for id_ in self._ids if id_ in ids]
+            # Something may be taken from a host that no page has shown.
+            for known in (self._free_from, self._taken):
+                for gone in [id_ for id_ in known if id_ not in ids]:
+                    del known[gone]
 
     def has(self, place: int) -> bool:
         """The host that follows a place is known."""

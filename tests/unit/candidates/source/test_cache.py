@@ -14,6 +14,7 @@ from placement.candidates.model import Tree
 from placement.candidates.source import cache, pages
 from placement.candidates.source.cache import TreeCache
 from placement.candidates.sql.reader import Read
+from placement.objects.claim_request import Amount
 from placement.objects.inventory import Inventory as StoredInventory
 from tests.unit.candidates import worlds
 from tests.unit.candidates.model import Inventory, Provider
@@ -53,6 +54,21 @@ def test_the_cache_keeps_to_its_bound(size_max):
         assert size_of_all(kept) <= size_max + 2 * largest
 
     assert size_of_all(kept) > size_max / 3
+
+
+def test_hosts_are_known_as_long_as_their_trees_are_cached():
+    kept = TreeCache(100_000)
+    for root_id in range(1, 1000):
+        tree = tree_of(root_id)
+        kept.trees.add(root_id, tree)
+        kept.known.note_page(root_id - 1, 1000, [tree])
+        kept.known.note_taken(tree.members, [Amount("uuid", "VCPU", 1)])
+
+        known = [id_ for id_ in range(1, root_id + 1) if kept.known.has(id_ - 1)]
+        assert known == sorted(each.root.id for each in kept.trees.values())
+
+    assert 10 < len(known) < 100
+    assert kept.known._taken.keys() == kept.known._free_from.keys() == set(known)
 
 
 def test_a_replaced_tree_counts_once():
@@ -129,8 +145,8 @@ def test_processes_have_a_cache_of_the_configured_size(engine):
     kept = search.cache_of(context)
 
     assert search.cache_of(context) is kept
-    # An eighth of it is for arrays, and one for pages.
-    assert kept.trees._generation_max == 3 * 2**20 * 6 // 8 // 2
+    # An eighth of it is for arrays, one for pages, and half of one for requests.
+    assert kept.trees._generation_max == 3 * 2**20 * 11 // 16 // 2
 
 
 def known_page(kept, count):

@@ -68,6 +68,20 @@ def test_what_was_taken_counts_until_the_tree_is_read_again() -> None:
     assert not hosts.has_room(before, ((0, 1),), CLASSES)
 
 
+def test_hosts_that_are_not_kept_are_forgotten() -> None:
+    hosts = noted((5, [7, 8, 9]))
+    of_page, of_none = tree(8), tree(50)
+    for each in (of_page, of_none):
+        hosts.note_taken(each.members, [Amount("uuid", "VCPU", 8)])
+
+    hosts.keep({7, 9})
+
+    assert list(hosts.after(5)) == [7]
+    assert list(hosts.after(8)) == [9]
+    for each in (of_page, of_none):
+        assert hosts.has_room(each, ((0, 8),), CLASSES)
+
+
 def test_refusals_in_a_row_let_more_and_more_requests_read_first() -> None:
     hosts = noted()
     pauses = []

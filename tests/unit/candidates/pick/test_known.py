@@ -1,0 +1,28 @@
+"""Requests that picks have read for are kept, up to a part of the cache."""
+
+from placement.candidates.pick import known, picker
+from placement.candidates.pick.model import Preferences, Wanted
+from placement.db import transaction
+from tests.unit.candidates import worlds
+from tests.unit.candidates.model import Group, Question
+
+
+def test_requests_keep_to_their_part_of_the_cache(engine):
+    worlds.store(engine, worlds.flat_cloud(2))
+    context = worlds.context_of(engine, search_cache_megabytes=1)
+    request = worlds.request_of(Question([Group("", {"VCPU": 1})]))
+    part = 2**20 // 16
+    for number in range(200):
+        # As if each were another flavor.
+        wanted = Wanted("consumer", (f"resources=VCPU:1&number={number}",), request)
+        transaction.read(
+            context,
+            lambda conn, wanted=wanted: picker.pick(
+                conn, context, [wanted], Preferences(), {}
+            ),
+        )
+        kept = known.requests_of(context)
+        assert kept.find(wanted.query) is not None
+        assert sum(map(known._size_of, kept.values())) <= part + 8000
+
+    assert 5 < len(kept.values()) < 50
