@@ -5,9 +5,18 @@ First the request, in names and uuids; then what is stored; then the candidates.
 
 import collections.abc
 import dataclasses
+import sys
 import typing
 
 from placement.objects.inventory import Offer
+
+# Measured: the objects of a snapshot, and of each class that it offers. Small
+# integers and the JSON of traits are shared with other snapshots.
+_SNAPSHOT_BYTES = 1100
+_OFFER_BYTES = 260
+_TREE_BYTES = 400
+# Measured: what ``source.known_hosts`` keeps of a tree of one provider.
+_KNOWN_HOST_BYTES = 600
 
 # Units by resource class id, ascending by id.
 Amounts = tuple[tuple[int, int], ...]
@@ -100,6 +109,17 @@ class ProviderSnapshot:
     traits_json: bytes
     place_json: bytes
 
+    @property
+    def size(self) -> int:
+        """About how many bytes the snapshot takes."""
+        return (
+            _SNAPSHOT_BYTES
+            + _OFFER_BYTES * len(self.offers)
+            + len(self.resources_json)
+            + len(self.place_json)
+            + sys.getsizeof(self.aggregates)
+        )
+
     def with_usage(
         self,
         revision: int,
@@ -149,6 +169,7 @@ class Tree:
     __slots__ = (
         "_aggregates",
         "_positions",
+        "_size",
         "has_sharing",
         "members",
         "names_revision",
@@ -180,6 +201,16 @@ class Tree:
         self.has_sharing = any(one.is_sharing for one in providers)
         self._aggregates: frozenset[int] | None = None
         self._positions: dict[int, tuple[int, ...]] | None = None
+        self._size: int | None = None
+
+    @property
+    def size(self) -> int:
+        """About how many bytes the tree takes, with what is known of it."""
+        if self._size is None:
+            known = _KNOWN_HOST_BYTES if len(self.providers) == 1 else 0
+            size_of_providers = sum([one.size for one in self.providers])
+            self._size = _TREE_BYTES + known + size_of_providers
+        return self._size
 
     @property
     def aggregates(self) -> frozenset[int]:

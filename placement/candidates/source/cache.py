@@ -6,33 +6,26 @@ The rest are small hints for the order of reads.
 """
 
 import itertools
-import sys
+import operator
 
 from placement.candidates.lru import LRUCache
-from placement.candidates.model import ProviderSnapshot, Tree
+from placement.candidates.model import Tree
 from placement.candidates.source.known_hosts import KnownHosts
 from placement.candidates.source.pages import KnownPage
 from placement.candidates.source.rarity import NeedStats
 from placement.candidates.sql.reader import Batches, Read
 from placement.candidates.trait_bits import TraitBits
 
-# Measured: the objects of a snapshot, and of each class that it offers. Small
-# integers and the JSON of traits are shared with other snapshots.
-_SNAPSHOT_BYTES = 1100
-_OFFER_BYTES = 260
-_TREE_BYTES = 400
-
-# Measured: what ``KnownHosts`` has of a tree of one provider.
-_KNOWN_HOST_BYTES = 600
-
 _HINTS_MAX = 1000
+
+_SIZE = operator.attrgetter("size")
 
 # One part in this many is for arrays, for pages, and for requests of picks.
 _ARRAYS_PART = _PAGES_PART = 8
 _REQUESTS_PART = 16
 
 # Of the bytes for trees, one part in this many is for those that only pages refer to.
-_ONLY_ON_PAGES_PART = 4
+_ONLY_ON_PAGES_PART = 8
 
 
 class TreeCache:
@@ -43,9 +36,7 @@ class TreeCache:
         self.arrays_size_max = size_max // _ARRAYS_PART
         pages_size_max = size_max // _PAGES_PART
         # What is known of the pages that searches read first.
-        self.pages: LRUCache[Read, KnownPage] = LRUCache(
-            pages_size_max, lambda known: known.size
-        )
+        self.pages: LRUCache[Read, KnownPage] = LRUCache(pages_size_max, _SIZE)
         # For ``pick.known``.
         self.requests_size_max = size_max // _REQUESTS_PART
         trees_size_max = (
@@ -53,7 +44,7 @@ class TreeCache:
         )
         self._only_on_pages_size_max = trees_size_max // _ONLY_ON_PAGES_PART
         self.trees: LRUCache[int, Tree] = LRUCache(
-            trees_size_max, size_of, self._trees_dropped
+            trees_size_max, _SIZE, self._trees_dropped
         )
         self.bits = TraitBits()
         self.batches = Batches()
@@ -86,7 +77,7 @@ class TreeCache:
             itertools.chain.from_iterable(known.page for known in self.pages.values())
         )
         only_on_pages = [tree for tree in on_pages if tree not in cached]
-        if sum(map(size_of, only_on_pages)) > self._only_on_pages_size_max:
+        if sum(map(_SIZE, only_on_pages)) > self._only_on_pages_size_max:
             self.pages.clear()
             return
         # Some have changed since: of these, the cache has a newer tree.
@@ -94,19 +85,3 @@ class TreeCache:
         for tree in only_on_pages:
             if tree.root.id not in root_ids:
                 self.trees.add(tree.root.id, tree)
-
-
-def size_of(tree: Tree) -> int:
-    """Return about how many bytes a cached tree takes, with what is known of it."""
-    known = _KNOWN_HOST_BYTES if len(tree.providers) == 1 else 0
-    return _TREE_BYTES + known + sum(map(_snapshot_size, tree.providers))
-
-
-def _snapshot_size(snapshot: ProviderSnapshot) -> int:
-    return (
-        _SNAPSHOT_BYTES
-        + _OFFER_BYTES * len(snapshot.offers)
-        + len(snapshot.resources_json)
-        + len(snapshot.place_json)
-        + sys.getsizeof(snapshot.aggregates)
-    )

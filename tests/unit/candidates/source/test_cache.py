@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from placement.candidates import search
 from placement.candidates.arrays import Page
 from placement.candidates.model import Tree
-from placement.candidates.source import cache, pages
+from placement.candidates.source import pages
 from placement.candidates.source.cache import TreeCache
 from placement.candidates.sql.reader import Read
 from placement.objects.claim_request import Amount
@@ -24,7 +24,7 @@ from tests.unit.candidates.worlds import flat_cloud
 
 def size_of_all(kept):
     """Return the size of all trees that a cache holds."""
-    return sum(map(cache.size_of, kept.trees.values()))
+    return sum(each.size for each in kept.trees.values())
 
 
 def tree_of(root_id, children=0, classes=3):
@@ -49,9 +49,9 @@ def test_the_cache_keeps_to_its_bound(size_max):
         kept.trees.add(tree.root.id, tree)
         for _ in range(2):
             kept.trees.find(100 * draw.randrange(number + 1))
-        largest = max(largest, cache.size_of(tree))
-        # One tree more in each generation.
-        assert size_of_all(kept) <= size_max + 2 * largest
+        largest = max(largest, tree.size)
+        # The last tree always stays.
+        assert size_of_all(kept) <= max(size_max, largest)
 
     assert size_of_all(kept) > size_max / 3
 
@@ -79,7 +79,7 @@ def test_a_replaced_tree_counts_once():
     kept.trees.add(2, tree_of(2))
 
     assert kept.trees.find(1) is tree
-    assert size_of_all(kept) <= 2 * cache.size_of(tree_of(1, children=2))
+    assert size_of_all(kept) <= 2 * tree_of(1, children=2).size
 
 
 def test_searches_in_a_cloud_that_does_not_fit_keep_to_the_bound(engine):
@@ -134,9 +134,9 @@ def test_hints_do_not_grow_with_queries(engine):
     kept = search.cache_of(context)
 
     for hints in (kept.first_pages, kept.batches._batches):
-        assert len(hints._new) + len(hints._old) <= 1002
+        assert len(hints.values()) <= 1000
     size = sum(known.size for known in kept.pages.values())
-    assert size < kept.trees._generation_max
+    assert size < kept.trees._size_max
 
 
 def test_processes_have_a_cache_of_the_configured_size(engine):
@@ -146,7 +146,7 @@ def test_processes_have_a_cache_of_the_configured_size(engine):
 
     assert search.cache_of(context) is kept
     # An eighth of it is for arrays, one for pages, and half of one for requests.
-    assert kept.trees._generation_max == 3 * 2**20 * 11 // 16 // 2
+    assert kept.trees._size_max == 3 * 2**20 * 11 // 16
 
 
 def known_page(kept, count):

@@ -116,7 +116,7 @@ def test_only_trees_that_meet_a_rare_need_are_read(engine, small_pages):
     cache = TreeCache(10_000_000)
 
     assert list(pages_of(engine, cloud, RARE, cache=cache)) == [[6, 51]]
-    assert len([*cache.trees._new, *cache.trees._old]) == 2
+    assert len(cache.trees.values()) == 2
 
 
 def test_a_need_that_no_provider_meets_reads_no_tree(engine):
