@@ -12,7 +12,6 @@ from placement.candidates.explain.explanation import Explanation, explain
 from placement.candidates.explain.summary import best_relaxation, summary
 from placement.candidates.explain.words import Words
 from placement.candidates.model import SearchRequest
-from placement.metrics import turns
 
 if typing.TYPE_CHECKING:
     from placement.context import RequestContext
@@ -25,9 +24,8 @@ _KEPT = "placement.candidates.empty"
 # The longest that one explanation may take.
 _SECONDS_MAX = 2.0
 
-# The shortest time between two lines, and the name of their turns.
+# The shortest time between two lines of a process.
 _SECONDS_BETWEEN = 1.0
-_TURNS = "empty-searches"
 
 # Explanations take at most one part in ``_PARTS_OF_TIME`` of the time of a process.
 # Searches that come together are explained until they have taken ``_CREDIT_SECONDS``.
@@ -40,10 +38,11 @@ class EmptySearches:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._lines = turns.Turns(_TURNS, _SECONDS_BETWEEN)
         # Seconds that explanations may take now, and when that was worked out.
         self._credit = _CREDIT_SECONDS
         self._at = time.monotonic()
+        # When the next line may be logged.
+        self._next_line = 0.0
 
     def explain(self, context: "RequestContext", request: SearchRequest) -> None:
         """Count ``request``, which finds nothing, by its cause, and log the reason.
@@ -68,7 +67,12 @@ class EmptySearches:
         return _cause_of(found)
 
     def _is_line_due(self) -> bool:
-        return LOG.isEnabledFor(logging.INFO) and self._lines.take()
+        """Return whether a line may be logged now; if so, the next one is later."""
+        now = time.monotonic()
+        if now < self._next_line or not LOG.isEnabledFor(logging.INFO):
+            return False
+        self._next_line = now + _SECONDS_BETWEEN
+        return True
 
     def _advance(self) -> float:
         """Add the credit since the last search, and return the time."""
