@@ -7,8 +7,8 @@ import typing
 
 import click
 
-from placement.client import Inventory, ProviderDetails
-from placement.cmd import naming
+from placement.client import Inventory
+from placement.cmd import naming, provider_documents
 from placement.cmd.connection import Connection, pass_connection
 
 _Command = typing.TypeVar("_Command", bound=collections.abc.Callable[..., typing.Any])
@@ -89,23 +89,9 @@ def change(
     uuid = naming.find_provider(client, host).uuid
     changed = client.change_provider(uuid, set_inventories=by_class, **names)
     if is_json:
-        click.echo(json.dumps(_document(changed), indent=2))
+        click.echo(json.dumps(provider_documents.document(changed), indent=2))
     else:
         provider = changed.provider
         click.echo(
             f"{provider.name} ({provider.uuid}) is at generation {provider.generation}."
         )
-
-
-def _document(changed: ProviderDetails) -> dict[str, typing.Any]:
-    provider = changed.provider
-    return {
-        "uuid": provider.uuid,
-        "name": provider.name,
-        "generation": provider.generation,
-        "traits": list(changed.traits),
-        "aggregates": list(changed.aggregates),
-        "inventories": {
-            name: each.to_document() for name, each in changed.inventories.items()
-        },
-    }

@@ -6,7 +6,7 @@ import typing
 import click
 
 from placement.client import ProviderDetails
-from placement.cmd import output, progress
+from placement.cmd import output, progress, provider_documents
 from placement.cmd.bars import bar
 from placement.cmd.connection import Connection, pass_connection
 
@@ -77,7 +77,9 @@ def providers(  # noqa: PLR0913 - one for each option
     _require_known([*classes, *([] if key in (_NAME, _FULLNESS) else [key])], found)
     found = _sorted(found, key, is_reverse)[:limit]
     if is_json:
-        click.echo(json.dumps([_document(each) for each in found], indent=2))
+        click.echo(
+            json.dumps([provider_documents.document(each) for each in found], indent=2)
+        )
     elif found:
         _print_lines(found, classes)
     else:
@@ -135,25 +137,3 @@ def _cell(details: ProviderDetails, name: str, is_ascii: bool) -> str:
         return ""
     used, capacity = details.used.get(name, 0), details.inventories[name].capacity
     return f"{bar(used, capacity, is_ascii, _BAR_CELLS)} {used} of {capacity}"
-
-
-def _document(details: ProviderDetails) -> dict[str, typing.Any]:
-    provider = details.provider
-    return {
-        "uuid": provider.uuid,
-        "name": provider.name,
-        "generation": provider.generation,
-        "parent_provider_uuid": provider.parent_uuid,
-        "root_provider_uuid": provider.root_uuid,
-        "state": details.state,
-        "inventories": {
-            name: {
-                **inventory.to_document(),
-                "capacity": inventory.capacity,
-                "used": details.used.get(name, 0),
-            }
-            for name, inventory in details.inventories.items()
-        },
-        "traits": list(details.traits),
-        "aggregates": list(details.aggregates),
-    }

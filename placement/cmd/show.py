@@ -7,7 +7,7 @@ import typing
 import click
 
 from placement.client import Client, Inventory, ProviderDetails
-from placement.cmd import output
+from placement.cmd import output, provider_documents
 from placement.cmd.bars import bar
 from placement.cmd.connection import Connection, pass_connection
 from placement.cmd.naming import find_provider
@@ -115,14 +115,7 @@ def _document(tree: Tree) -> dict[str, typing.Any]:
         "uuid": shown.provider.uuid,
         "name": shown.provider.name,
         "generation": shown.provider.generation,
-        "inventories": {
-            name: {
-                **inventory.to_document(),
-                "capacity": inventory.capacity,
-                "used": shown.used.get(name, 0),
-            }
-            for name, inventory in shown.inventories.items()
-        },
+        "inventories": provider_documents.inventories(shown),
         "traits": sorted(shown.traits),
         "children": [_document(child) for child in tree.children],
     }

@@ -40,7 +40,7 @@ def test_a_provider_is_changed_by_its_name(command, client, hosts):
     assert "VCPU" not in changed.inventories
 
 
-def test_json_shows_the_provider(command, client, hosts):
+def test_json_shows_the_provider_as_providers_does(command, client, hosts):
     client.change_provider(hosts.one, add_aggregates=[RACK, ROW])
 
     result = command("change", hosts.one, "--remove-aggregate", ROW, "--json")
@@ -50,6 +50,7 @@ def test_json_shows_the_provider(command, client, hosts):
     assert shown["traits"] == []
     assert shown["aggregates"] == [RACK]
     assert shown["inventories"]["VCPU"]["total"] == 1
+    assert shown in json.loads(command("providers", "--json").stdout)
 
 
 @pytest.mark.parametrize(
