@@ -1,5 +1,6 @@
 """Types and helpers that all values of the client use."""
 
+import dataclasses
 import typing
 import uuid
 from collections.abc import Iterable, Mapping
@@ -47,6 +48,12 @@ def set_fields(value: object, **fields: object) -> None:
     """Set the fields of a frozen value, in its ``__init__``."""
     for name, field in fields.items():
         object.__setattr__(value, name, field)
+
+
+def from_members(kind: type[_T], document: Document) -> _T:
+    """Return a dataclass with the members of the document that its fields name."""
+    fields = dataclasses.fields(kind)  # type: ignore[arg-type]  # a type variable cannot say that it is a dataclass
+    return kind(**{field.name: document[field.name] for field in fields})
 
 
 def by_text(by_uuid: ByUUID[_T]) -> Mapping[str, _T]:

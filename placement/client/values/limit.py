@@ -3,7 +3,7 @@
 import dataclasses
 import typing
 
-from placement.client.values.base import Document
+from placement.client.values.base import Document, from_members
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -19,11 +19,7 @@ class OwnLimits:
 
     @classmethod
     def from_document(cls, document: Document) -> typing.Self:
-        return cls(
-            document["project_id"],
-            dict(document["limits"]),
-            dict(document["usages"]),
-        )
+        return from_members(cls, document)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,9 +37,4 @@ class ProjectLimits:
 
     @classmethod
     def from_document(cls, document: Document) -> typing.Self:
-        return cls(
-            document["project_id"],
-            dict(document["limits"]),
-            dict(document["defaults"]),
-            dict(document["usages"]),
-        )
+        return from_members(cls, document)

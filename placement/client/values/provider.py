@@ -8,6 +8,7 @@ from placement.client.values.base import (
     AnyUUID,
     Document,
     Resources,
+    from_members,
     set_fields,
     several,
 )
@@ -54,9 +55,7 @@ class Inventory:
 
     @classmethod
     def from_document(cls, document: Document) -> typing.Self:
-        return cls(
-            **{field.name: document[field.name] for field in dataclasses.fields(cls)}
-        )
+        return from_members(cls, document)
 
     def to_document(self) -> Document:
         return dataclasses.asdict(self)
