@@ -255,5 +255,6 @@ def _no_candidate(
     cause, reason = found.cause, shown["summary"]
     if found.survey.fits:
         cause, reason = _barred(request.preferences)
+        shown["summary"] += f", but {reason}"
     failure = extension_exception.NoCandidate(wanted.consumer, reason, cause, shown)
     return failure, bool(found.survey.fits)
