@@ -118,7 +118,5 @@ def tagged(body: bytes) -> flask.Response:
     response = view.json(body)
     response.vary.add("Accept")
     response.cache_control.no_cache = True
-    response.set_etag(hashlib.sha256(body).hexdigest())
-    # Does nothing for POST.
-    response.make_conditional(flask.request)
+    view.tag(response, hashlib.sha256(body).hexdigest())
     return response

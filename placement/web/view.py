@@ -157,6 +157,19 @@ def json(body: typing.Any, status: int = 200) -> flask.Response:
     return flask.Response(encoded, status, mimetype=JSON)
 
 
+def tag(response: flask.Response, etag: str) -> None:
+    """Set the ETag; make the response to a read 304 if ``If-None-Match`` has it.
+
+    ``If-Match`` is ignored, as by the versioned API. With it, Werkzeug would answer
+    412 without an error document.
+    """
+    response.set_etag(etag)
+    environ = flask.request.environ.copy()
+    environ.pop("HTTP_IF_MATCH", None)
+    # Does nothing for POST.
+    response.make_conditional(environ)
+
+
 def no_content() -> flask.Response:
     """Return a response without a body."""
     response = flask.Response(status=204)

@@ -140,6 +140,5 @@ def _prepare() -> None:
 
 def _response(file: _File) -> flask.Response:
     response = flask.Response(file.body, mimetype=file.media_type, headers=_HEADERS)
-    response.set_etag(file.etag)
-    response.make_conditional(flask.request)
+    view.tag(response, file.etag)
     return response

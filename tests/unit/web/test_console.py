@@ -72,6 +72,7 @@ def test_pages_need_no_token_and_have_strict_headers(application):
     assert page.headers["Cache-Control"] == "no-cache"
     again = ask(application, "/console/", If_None_Match=page.headers["ETag"])
     assert again.status_int == 304
+    assert ask(application, "/console/", If_Match='"other"').status_int == 200
 
 
 def test_the_page_links_every_module_below_the_digest_of_all_files(application):
