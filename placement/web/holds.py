@@ -1,6 +1,5 @@
 """``/-/v1/holds``: claims that expire unless they are confirmed."""
 
-import datetime
 import typing
 
 import flask
@@ -12,7 +11,7 @@ from placement.db import transaction
 from placement.objects import hold
 from placement.policies import extension as extension_policy
 from placement.schemas import claims as schema
-from placement.web import page_token, view
+from placement.web import page_token, times, view
 
 blueprint = flask.Blueprint("holds", __name__)
 
@@ -96,10 +95,4 @@ def extend_hold(consumer_uuid: str) -> flask.Response:
 
 
 def _document(consumer: str, expires_at: int) -> dict[str, str]:
-    moment = datetime.datetime.fromtimestamp(
-        expires_at / hold.MICROSECONDS, datetime.UTC
-    )
-    return {
-        "consumer_uuid": consumer,
-        "expires_at": moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-    }
+    return {"consumer_uuid": consumer, "expires_at": times.render(expires_at)}
