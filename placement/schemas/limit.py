@@ -6,7 +6,6 @@ from placement.schemas.validation import Schemas
 # Programs that read numbers of JSON as doubles read no greater one exactly.
 UNITS_MAX = 2**53 - 1
 PAGE_SIZE = 1000
-PAGE_SIZE_MAX = 10_000
 
 # Limits of one project.
 LIMITS_MAX = 1000
@@ -30,7 +29,7 @@ LIST_QUERY = Schemas(
     {
         (1, 0): closed(
             {
-                "page_size": {"type": "string", "pattern": "^[1-9][0-9]*$"},
+                "page_size": {"type": "integer", "minimum": 1, "maximum": 10_000},
                 "page_token": _TEXT,
             },
             required=(),

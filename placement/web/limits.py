@@ -1,11 +1,9 @@
 """``/-/v1/limits``: how much projects may hold, and how much they hold."""
 
-import base64
-import binascii
 import dataclasses
+import typing
 
 import flask
-import orjson
 import sqlalchemy as sa
 
 from placement import exception, excerpt, extension_exception
@@ -15,11 +13,14 @@ from placement.objects import limit
 from placement.policies import extension as extension_policy
 from placement.schemas import checks
 from placement.schemas import limit as schema
-from placement.web import view
+from placement.web import page_token, view
 
 blueprint = flask.Blueprint("limits", __name__)
 
 _PROJECT_LENGTH_MAX = 255
+
+# No query but the list itself.
+_QUERY: list[typing.Any] = ["limits"]
 
 
 @view.operation(
@@ -27,7 +28,6 @@ _PROJECT_LENGTH_MAX = 255
     "GET /-/v1/limits",
     Answer(200, schema.LIST),
     rule=extension_policy.READ,
-    refuses=(400,),
     query=schema.LIST_QUERY,
     parameters={
         "page_size": Parameter("Projects per page, at most 10000; by default 1000."),
@@ -39,20 +39,21 @@ def list_limits() -> flask.Response:
 
     Beside the limits is what the projects hold of the limited classes.
 
-    Raises QueryInvalid, BadRequest for a `page_size` that is too large, and
-    PageTokenInvalid.
+    Raises QueryInvalid, and PageTokenInvalid.
     """
     query = view.query()
-    size = _page_size(query.last("page_size"))
+    size = int(query.last("page_size") or schema.PAGE_SIZE)
     token = query.last("page_token")
-    after = None if token is None else _decoded(token)
+    after = None if token is None else _project_after(token)
     page, has_more = transaction.read(
         view.context(), lambda conn: limit.get_page(conn, after, size)
     )
     return view.json(
         {
             "limits": [each._asdict() for each in page],
-            "next_page_token": _encoded(page[-1].project_id) if has_more else None,
+            "next_page_token": (
+                page_token.encode(_QUERY, page[-1].project_id) if has_more else None
+            ),
         }
     )
 
@@ -135,7 +136,7 @@ def delete_limits(project: str) -> flask.Response:
     if not _is_project(project):
         raise extension_exception.OwnLimitsNotFound(project_id=project)
     transaction.write(view.context(), lambda conn: limit.delete(conn, project))
-    return flask.Response(status=204)
+    return view.no_content()
 
 
 def _is_project(project: str) -> bool:
@@ -144,29 +145,9 @@ def _is_project(project: str) -> bool:
     return is_text and len(project) <= _PROJECT_LENGTH_MAX
 
 
-def _page_size(value: str | None) -> int:
-    if value is None:
-        return schema.PAGE_SIZE
-    # The schema allows digits only, but int() refuses thousands of them.
-    if len(value) > len(str(schema.PAGE_SIZE_MAX)) or int(value) > schema.PAGE_SIZE_MAX:
-        raise exception.BadRequest(
-            reason=f"The parameter 'page_size' must be from 1 to "
-            f"{schema.PAGE_SIZE_MAX}. Got: {excerpt.of_text(value)}"
-        )
-    return int(value)
-
-
-def _encoded(project_id: str) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([project_id])).decode()
-
-
-def _decoded(token: str) -> str:
+def _project_after(token: str) -> str:
     """Return the project after which the page starts. Raises PageTokenInvalid."""
-    try:
-        decoded = orjson.loads(base64.b64decode(token, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError):
-        decoded = None
-    match decoded:
-        case [str() as project_id] if _is_project(project_id):
-            return project_id
-    raise extension_exception.PageTokenInvalid()
+    project = page_token.decode_name(_QUERY, token)
+    if not _is_project(project):
+        raise extension_exception.PageTokenInvalid()
+    return project

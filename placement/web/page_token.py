@@ -1,4 +1,7 @@
-"""Tokens of pages: opaque, and valid for one query only."""
+"""Tokens of pages: opaque, and valid for one query only.
+
+The key of an object is what orders it, its stored id or its name.
+"""
 
 import base64
 import binascii
@@ -12,9 +15,9 @@ from placement import extension_exception
 _DIGEST_BYTES = 12
 
 
-def encode(query: list[typing.Any], last_id: int) -> str:
-    """Return the token of the page after ``last_id`` of a query."""
-    token = orjson.dumps([_digest(query, last_id), last_id])
+def encode(query: list[typing.Any], last: int | str) -> str:
+    """Return the token of the page after the object with the key ``last``."""
+    token = orjson.dumps([_digest(query, last), last])
     return base64.urlsafe_b64encode(token).decode()
 
 
@@ -23,18 +26,34 @@ def decode(query: list[typing.Any], token: str) -> int:
 
     Raises PageTokenInvalid for a token that is not one of this query.
     """
-    try:
-        decoded = orjson.loads(base64.b64decode(token, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError):
-        decoded = None
-    match decoded:
-        case [str(), int() as last_id] if 0 <= last_id < 2**31 and token == encode(
-            query, last_id
-        ):
-            return last_id
+    last = _decode(query, token)
+    if isinstance(last, int) and 0 <= last < 2**31:
+        return last
     raise extension_exception.PageTokenInvalid()
 
 
-def _digest(query: list[typing.Any], last_id: int) -> str:
-    text = orjson.dumps([*query, last_id])
+def decode_name(query: list[typing.Any], token: str) -> str:
+    """Return the name after which the page starts, which may be any text.
+
+    Raises PageTokenInvalid for a token that is not one of this query.
+    """
+    last = _decode(query, token)
+    if isinstance(last, str):
+        return last
+    raise extension_exception.PageTokenInvalid()
+
+
+def _decode(query: list[typing.Any], token: str) -> int | str | None:
+    try:
+        decoded = orjson.loads(base64.b64decode(token, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError):
+        return None
+    match decoded:
+        case [str(), int() | str() as last] if token == encode(query, last):
+            return last
+    return None
+
+
+def _digest(query: list[typing.Any], last: int | str) -> str:
+    text = orjson.dumps([*query, last])
     return hashlib.blake2b(text, digest_size=_DIGEST_BYTES).hexdigest()
