@@ -37,10 +37,6 @@ FILTER_PARAMETERS = {
         "Consumers that were last updated before this time.", "2030-01-31T12:00:00Z"
     ),
 }
-PAGE_PARAMETERS = {
-    "page_size": Parameter("Objects per page, at most 10000; by default 1000."),
-    "page_token": Parameter("`next_page_token` of the previous page."),
-}
 
 _MANY = Answer(200, schema.CONSUMERS, media_types=(view.NDJSON,))
 
@@ -53,7 +49,7 @@ _MANY = Answer(200, schema.CONSUMERS, media_types=(view.NDJSON,))
     rule=extension_policy.READ,
     has_head=True,
     query=schema.QUERY,
-    parameters=FILTER_PARAMETERS | PAGE_PARAMETERS,
+    parameters=FILTER_PARAMETERS | page_token.parameters("Consumers"),
 )
 def list_consumers() -> flask.Response:
     """List the consumers that match all filters, with what they hold.

@@ -6,7 +6,7 @@ import flask
 import sqlalchemy as sa
 
 from placement import uuids
-from placement.api.operation import NO_CONTENT, Answer, Parameter
+from placement.api.operation import NO_CONTENT, Answer
 from placement.db import transaction
 from placement.objects import hold
 from placement.policies import extension as extension_policy
@@ -26,10 +26,7 @@ _QUERY: list[typing.Any] = ["holds"]
     Answer(200, schema.HOLDS),
     rule=extension_policy.READ,
     query=schema.HOLDS_QUERY,
-    parameters={
-        "page_size": Parameter("Holds per page, at most 10000; by default 1000."),
-        "page_token": Parameter("`next_page_token` of the previous page."),
-    },
+    parameters=page_token.parameters("Holds"),
 )
 def list_holds() -> flask.Response:
     """List the consumers with a hold, in pages.

@@ -7,7 +7,7 @@ import flask
 import sqlalchemy as sa
 
 from placement import exception, excerpt, extension_exception
-from placement.api.operation import NO_CONTENT, Answer, Parameter
+from placement.api.operation import NO_CONTENT, Answer
 from placement.db import transaction
 from placement.objects import limit
 from placement.policies import extension as extension_policy
@@ -29,10 +29,7 @@ _QUERY: list[typing.Any] = ["limits"]
     Answer(200, schema.LIST),
     rule=extension_policy.READ,
     query=schema.LIST_QUERY,
-    parameters={
-        "page_size": Parameter("Projects per page, at most 10000; by default 1000."),
-        "page_token": Parameter("`next_page_token` of the previous page."),
-    },
+    parameters=page_token.parameters("Projects"),
 )
 def list_limits() -> flask.Response:
     """List the projects with limits of their own, and `default`, in order of their ids.

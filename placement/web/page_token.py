@@ -11,8 +11,17 @@ import typing
 import orjson
 
 from placement import extension_exception
+from placement.api.operation import Parameter
 
 _DIGEST_BYTES = 12
+
+
+def parameters(objects: str) -> dict[str, Parameter]:
+    """Return the parameters of an operation that lists objects in pages."""
+    return {
+        "page_size": Parameter(f"{objects} per page, at most 10000; by default 1000."),
+        "page_token": Parameter("`next_page_token` of the previous page."),
+    }
 
 
 def encode(query: list[typing.Any], last: int | str) -> str:

@@ -17,7 +17,7 @@ from placement.policies import extension as extension_policy
 from placement.schemas import checks
 from placement.schemas import extension as schema
 from placement.schemas import extension_responses as responses
-from placement.web import bulk, provider_query, view
+from placement.web import bulk, page_token, provider_query, view
 from placement.web import provider_documents as documents
 from placement.web.provider_query import ProviderQuery
 
@@ -42,8 +42,7 @@ _PARAMETERS = {
         "not quarantined."
     ),
     "include": _INCLUDE,
-    "page_size": Parameter("Providers per page, at most 10000; by default 1000."),
-    "page_token": Parameter("`next_page_token` of the previous page."),
+    **page_token.parameters("Providers"),
 }
 
 _MANY = Answer(200, responses.PROVIDERS, media_types=(view.NDJSON,))

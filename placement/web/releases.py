@@ -15,7 +15,6 @@ from placement.objects.consumer_page import ConsumerDetails
 from placement.policies import extension as extension_policy
 from placement.schemas import consumers as schema
 from placement.web import consumer_documents, page_token, times, view
-from placement.web.consumers import PAGE_PARAMETERS
 
 blueprint = flask.Blueprint("releases", __name__)
 
@@ -81,7 +80,10 @@ def _release(wanted: release.Wanted, reason: str) -> list[ConsumerDetails]:
     Answer(200, schema.RELEASES),
     rule=extension_policy.READ,
     query=schema.RELEASES_QUERY,
-    parameters={"uuid": Parameter("The releases of this consumer."), **PAGE_PARAMETERS},
+    parameters={
+        "uuid": Parameter("The releases of this consumer."),
+        **page_token.parameters("Releases"),
+    },
 )
 def list_releases() -> flask.Response:
     """List what was released, the last one first: by whom, when, why, and what it held.
