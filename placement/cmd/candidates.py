@@ -20,11 +20,9 @@ if typing.TYPE_CHECKING:
 @click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 @pass_connection
 def candidates(
-    connection: Connection, search: search_options.Search | None, is_json: bool
+    connection: Connection, search: search_options.Search, is_json: bool
 ) -> None:
     """Search for candidates, for example: placement candidates VCPU=1"""
-    if search is None:
-        raise click.UsageError("Specify resources, such as VCPU=1 MEMORY_MB=512.")
     client = connection.client()
     found = run_search(client, search)
     if is_json:

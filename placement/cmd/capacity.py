@@ -50,7 +50,7 @@ _HOSTS_MAX = 1000
 def capacity(
     connection: Connection,
     *,
-    search: search_options.Search | None,
+    search: search_options.Search,
     by_aggregate: bool,
     by_traits: tuple[str, ...],
     top: int,
@@ -59,8 +59,6 @@ def capacity(
     is_json: bool,
 ) -> None:
     """Count how many more fit, for example: placement capacity VCPU=4"""
-    if search is None:
-        raise click.UsageError("Specify resources, such as VCPU=1 MEMORY_MB=512.")
     client = connection.client()
 
     def uuid_of(wanted: str) -> str:

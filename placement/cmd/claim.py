@@ -30,7 +30,7 @@ class Owner(typing.NamedTuple):
 
 
 @click.command()
-@search_options.options(limit=_LIMIT)
+@search_options.options(limit=_LIMIT, is_required=False)
 @click.option(
     "--from",
     "source",

@@ -97,7 +97,7 @@ def place(
     connection: Connection,
     /,
     *,
-    search: search_options.Search | None,
+    search: search_options.Search,
     count: int,
     consumer: uuid.UUID | None,
     is_json: bool,
@@ -111,8 +111,6 @@ def place(
     # Importing the client takes time that other commands do not need.
     from placement.client import NoCandidate, Wanted  # noqa: PLC0415 - slow
 
-    if search is None:
-        raise click.UsageError("Specify resources, such as VCPU=1 MEMORY_MB=512.")
     if consumer is not None and count > 1:
         raise click.UsageError("--consumer names one consumer; --count must be 1.")
     client = connection.client()

@@ -75,11 +75,14 @@ _OPTIONS = (
 )
 
 
-def options(*, limit: int | None) -> Callable[[Callable[..., _T]], Callable[..., _T]]:
+def options(
+    *, limit: int | None, is_required: bool = True
+) -> Callable[[Callable[..., _T]], Callable[..., _T]]:
     """Add the arguments and options of a search for candidates to a command.
 
     ``limit`` is the default of ``--limit``; None: there is no such option. The command
-    gets the search in the parameter ``search``, None if no option was given.
+    gets the search in the parameter ``search``. If no option was given, that is a
+    usage error or, unless the search ``is_required``, None.
     """
     limit_option = click.option(
         "--limit",
@@ -96,7 +99,12 @@ def options(*, limit: int | None) -> Callable[[Callable[..., _T]], Callable[...,
             arguments = SearchArguments(
                 **{name: given.pop(name, None) for name in names}
             )
-            return command(search=arguments.search(), **given)
+            search = arguments.search()
+            if search is None and is_required:
+                raise click.UsageError(
+                    "Specify resources, such as VCPU=1 MEMORY_MB=512."
+                )
+            return command(search=search, **given)
 
         wrapped: Callable[..., _T] = with_search
         limits = () if limit is None else (limit_option,)

@@ -36,7 +36,7 @@ _Json = Mapping[str, typing.Any]
 @pass_connection
 def why(
     connection: Connection,
-    search: search_options.Search | None,
+    search: search_options.Search,
     *,
     provider: str | None,
     hosts: int,
@@ -46,8 +46,6 @@ def why(
 
     For example: placement why VCPU=64 --required CUSTOM_FAST --on compute-7
     """
-    if search is None:
-        raise click.UsageError("Specify resources, such as VCPU=1 MEMORY_MB=512.")
     client = connection.client()
     query = search.query(lambda wanted: find_provider(client, wanted).uuid)
     found = client.explain(query, hosts=hosts, provider=provider)

@@ -13,7 +13,7 @@ from placement.cmd import search_options
 @click.command()
 @search_options.options(limit=20)
 def search_command(search):
-    click.echo(search.query(lambda name: f"uuid-of-{name}") if search else "")
+    click.echo(search.query(lambda name: f"uuid-of-{name}"))
 
 
 def query_of(*arguments):
@@ -70,8 +70,18 @@ def test_in_tree_of_a_group_can_be_a_name():
     assert ("in_tree_N", "uuid-of-P") in found
 
 
-def test_no_options_are_no_search():
-    assert query_of() == query_of("--limit", "3") == []
+@click.command()
+@search_options.options(limit=20, is_required=False)
+def optional_search_command(search):
+    click.echo(search is None)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--limit", "3")])
+def test_no_resources_are_a_usage_error_unless_a_search_is_optional(arguments):
+    optional = click.testing.CliRunner().invoke(optional_search_command, arguments)
+
+    assert "Specify resources" in usage_error(*arguments)
+    assert optional.stdout == "True\n"
 
 
 def test_a_raw_query_is_sent_unchanged():
