@@ -9,7 +9,7 @@ import click
 from placement.cmd import output, search_options
 from placement.cmd.connection import Connection, pass_connection
 from placement.cmd.failures import NotPossibleNow
-from placement.cmd.naming import find_provider
+from placement.cmd.naming import find_provider, provider_names
 
 if typing.TYPE_CHECKING:
     from placement.client import AllocationRequest, Candidates, Client
@@ -28,7 +28,8 @@ def candidates(
     if is_json:
         click.echo(json.dumps(_document(found), indent=2))
     elif found.requests:
-        _print_table(found, provider_names(client, found))
+        uuids = (uuid for request in found.requests for uuid in request.by_provider)
+        _print_table(found, provider_names(client, uuids))
     if not found.requests:
         raise NotPossibleNow("No candidates: no provider can serve this request now.")
 
@@ -40,15 +41,6 @@ def run_search(client: "Client", search: search_options.Search) -> "Candidates":
     """
     query = search.query(lambda wanted: find_provider(client, wanted).uuid)
     return client.get_candidates_by_query(query)
-
-
-def provider_names(client: "Client", found: "Candidates") -> Mapping[str, str]:
-    """Return the names of the providers in the candidates, by uuid."""
-    uuids = {uuid for request in found.requests for uuid in request.by_provider}
-    return {
-        each.provider.uuid: each.provider.name
-        for each in client.read_providers(uuids=sorted(uuids))
-    }
 
 
 def groups_served(request: "AllocationRequest", uuid: str) -> str:

@@ -12,10 +12,11 @@ from placement.client import (
     Client,
     Outcome,
 )
-from placement.cmd import owner_options, search_options
+from placement.cmd import output, owner_options, search_options
 from placement.cmd.candidates import run_search
 from placement.cmd.connection import Connection, pass_connection
 from placement.cmd.failures import NotPossibleNow
+from placement.cmd.naming import provider_names
 
 # With fewer candidates, concurrent claims often compete for the same one.
 _LIMIT = 50
@@ -144,13 +145,5 @@ def _print(
             json.dumps({"consumer": consumer, **request.to_document()}, indent=2)
         )
         return
-    click.echo(consumer)
-    for provider_uuid, resources in request.by_provider.items():
-        claimed = ", ".join(f"{name} {amount}" for name, amount in resources.items())
-        click.echo(f"  {claimed} of {_described(client, provider_uuid)}")
-
-
-def _described(client: Client, provider_uuid: str) -> str:
-    """Return the name and uuid of a provider; only the uuid if it has been deleted."""
-    found = client.get_providers(uuid=provider_uuid)
-    return f"{found[0].name} ({provider_uuid})" if found else provider_uuid
+    names = provider_names(client, request.by_provider)
+    output.print_consumer(consumer, request.by_provider, names)

@@ -1,6 +1,7 @@
-"""Find providers by the uuid or name on the command line."""
+"""Find providers by the uuid or name on the command line, and show their names."""
 
 import typing
+from collections.abc import Iterable
 
 from placement.cmd.failures import NotPossibleNow
 
@@ -19,3 +20,9 @@ def find_provider(client: "Client", wanted: str) -> "Provider":
         return client.get_provider_details(wanted).provider
     except NotFound as failure:
         raise NotPossibleNow(f"No provider has the name or uuid {wanted}.") from failure
+
+
+def provider_names(client: "Client", uuids: Iterable[str]) -> dict[str, str]:
+    """Return the names of the existing providers with these uuids, by uuid."""
+    found = client.read_providers(uuids=sorted(set(uuids)), state="any")
+    return {each.provider.uuid: each.provider.name for each in found}

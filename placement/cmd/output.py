@@ -2,7 +2,7 @@
 
 import sys
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -50,3 +50,19 @@ def print_rows(rows: Sequence[Sequence[str]]) -> None:
             line = cells.set_cell_size(line, width_max - 1) + "…"
         lines.append(line)
     click.echo("\n".join(lines))
+
+
+def print_consumer(
+    consumer: str,
+    by_provider: Mapping[str, Mapping[str, int]],
+    names: Mapping[str, str],
+) -> None:
+    """Print a consumer, and what it holds of each provider on a line of its own.
+
+    ``names`` are those of the providers, by uuid, without those that were deleted.
+    """
+    click.echo(consumer)
+    for uuid, resources in by_provider.items():
+        amounts = ", ".join(f"{name} {units}" for name, units in resources.items())
+        provider = f"{names[uuid]} ({uuid})" if uuid in names else uuid
+        click.echo(f"  {amounts} of {provider}")

@@ -6,10 +6,10 @@ import uuid
 
 import click
 
-from placement.cmd import owner_options, search_options
+from placement.cmd import output, owner_options, search_options
 from placement.cmd.connection import Connection, pass_connection
 from placement.cmd.failures import NotPossibleNow
-from placement.cmd.naming import find_provider
+from placement.cmd.naming import find_provider, provider_names
 
 if typing.TYPE_CHECKING:
     from placement.client import Client, Group, Placed
@@ -147,18 +147,10 @@ def place(
 
 
 def _print(client: "Client", placed: "list[Placed]") -> None:
-    names = {
-        uuid: client.get_providers(uuid=uuid)
-        for each in placed
-        for uuid in each.by_provider
-    }
+    uuids = (uuid for each in placed for uuid in each.by_provider)
+    names = provider_names(client, uuids)
     for each in placed:
-        click.echo(each.consumer)
-        for provider, resources in each.by_provider.items():
-            amounts = ", ".join(f"{name} {units}" for name, units in resources.items())
-            found = names[provider]
-            name = f"{found[0].name} ({provider})" if found else provider
-            click.echo(f"  {amounts} of {name}")
+        output.print_consumer(each.consumer, each.by_provider, names)
 
 
 def _group(

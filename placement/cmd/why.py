@@ -9,7 +9,7 @@ import click
 from placement.cmd import output, search_options
 from placement.cmd.bars import bar
 from placement.cmd.connection import Connection, pass_connection
-from placement.cmd.naming import find_provider
+from placement.cmd.naming import find_provider, provider_names
 
 if typing.TYPE_CHECKING:
     from placement.client import Client
@@ -61,8 +61,7 @@ def _names(client: "Client", found: _Json) -> dict[str, str]:
     """Return the names of the providers in the tree that is explained, by uuid."""
     (tree,) = found["nearest"]
     uuids = {each["provider"] for each in tree["failed"] if "provider" in each}
-    details = client.read_providers(uuids=sorted(uuids | {tree["root"]}))
-    return {each.provider.uuid: each.provider.name for each in details}
+    return provider_names(client, uuids | {tree["root"]})
 
 
 def _lines(found: _Json, names: Mapping[str, str], is_ascii: bool) -> Iterator[str]:
@@ -185,4 +184,4 @@ def _slot(group: _Json) -> str:
 
 
 def _hosts(number: int) -> str:
-    return "1 host" if number == 1 else f"{number} hosts"
+    return output.counted(number, "host")

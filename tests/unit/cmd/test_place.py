@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.unit.candidates.worlds import uuid_of
+from tests.unit.cmd.conftest import recorded_requests
 
 CONSUMER = uuid_of("consumer")
 
@@ -18,6 +19,16 @@ def test_a_consumer_is_placed_and_printed(command, hosts):
     lines = lines_of(command("place", "VCPU=1", "--consumer", CONSUMER, "--order=pack"))
 
     assert lines == [CONSUMER, f"  VCPU 1 of one ({hosts.one})"]
+
+
+def test_names_are_read_with_one_request(command, client, monkeypatch, hosts):
+    requests = recorded_requests(client, monkeypatch)
+
+    placed = command("place", "VCPU=1", "--count", "3").stdout.splitlines()
+
+    names = {line.partition(" of ")[2] for line in placed if line.startswith(" ")}
+    assert names == {f"one ({hosts.one})", f"two ({hosts.two})"}
+    assert requests == ["POST /-/v1/claims", "POST /-/v1/providers:query"]
 
 
 @pytest.mark.usefixtures("hosts")

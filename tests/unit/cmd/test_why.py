@@ -67,6 +67,19 @@ def test_each_provider_of_a_tree_is_explained(command, client, hosts):
     assert by_child[0] == "1 host of 2 can serve the request."
 
 
+def test_providers_that_are_quarantined_have_their_names(command, client, hosts):
+    client.create_provider("child", parent_uuid=hosts.two)
+    client.set_provider_state(hosts.two, "quarantined")
+
+    shown = lines(command("why", "VCPU=2", "--on", "two"))
+
+    at = shown.index("What fails in the tree of two:")
+    assert [line.partition(":")[0] for line in shown[at + 1 : at + 3]] == [
+        "  two",
+        "  child",
+    ]
+
+
 def test_a_rule_that_fails_is_shown_at_the_root(command, client, hosts):
     shown = lines(
         command(
