@@ -1,6 +1,5 @@
 """``placement candidates``: search for ways to serve a request."""
 
-import json
 import typing
 from collections.abc import Mapping
 
@@ -17,7 +16,7 @@ if typing.TYPE_CHECKING:
 
 @click.command()
 @search_options.options(limit=20)
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@output.json_option
 @pass_connection
 def candidates(
     connection: Connection, search: search_options.Search, is_json: bool
@@ -26,7 +25,7 @@ def candidates(
     client = connection.client()
     found = run_search(client, search)
     if is_json:
-        click.echo(json.dumps(_document(found), indent=2))
+        output.print_json(_document(found))
     elif found.requests:
         uuids = (uuid for request in found.requests for uuid in request.by_provider)
         _print_table(found, provider_names(client, uuids))

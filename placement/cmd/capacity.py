@@ -1,6 +1,5 @@
 """``placement capacity``: how many more consumers of a request fit."""
 
-import json
 import typing
 
 import click
@@ -45,7 +44,7 @@ _HOSTS_MAX = 1000
     metavar="HOST",
     help="Leave out the tree of this root, a name or uuid.",
 )
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@output.json_option
 @pass_connection
 def capacity(
     connection: Connection,
@@ -75,7 +74,7 @@ def capacity(
         hosts=top,
     )[_NAME]
     if is_json:
-        click.echo(json.dumps(_document(found), indent=2))
+        output.print_json(_document(found))
     else:
         _print(found)
     if not found.count.at_most:

@@ -2,13 +2,12 @@
 
 import collections.abc
 import dataclasses
-import json
 import typing
 
 import click
 
 from placement.client import Inventory
-from placement.cmd import naming, provider_documents
+from placement.cmd import naming, output, provider_documents
 from placement.cmd.connection import Connection, pass_connection
 
 _Command = typing.TypeVar("_Command", bound=collections.abc.Callable[..., typing.Any])
@@ -66,7 +65,7 @@ def _names(
     "fields have their defaults.",
 )
 @_names("--unset", "remove_inventories", "CLASS", "Remove the inventory of a class.")
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@output.json_option
 @pass_connection
 def change(
     connection: Connection,
@@ -89,7 +88,7 @@ def change(
     uuid = naming.find_provider(client, host).uuid
     changed = client.change_provider(uuid, set_inventories=by_class, **names)
     if is_json:
-        click.echo(json.dumps(provider_documents.document(changed), indent=2))
+        output.print_json(provider_documents.document(changed))
     else:
         provider = changed.provider
         click.echo(

@@ -46,7 +46,7 @@ class Owner(typing.NamedTuple):
     help="Uuid of the consumer, which must not have allocations; by default a new one.",
 )
 @owner_options.options
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@output.json_option
 @pass_connection
 def claim(
     connection: Connection,
@@ -141,9 +141,7 @@ def _print(
     client: Client, consumer: str, request: AllocationRequest, *, is_json: bool
 ) -> None:
     if is_json:
-        click.echo(
-            json.dumps({"consumer": consumer, **request.to_document()}, indent=2)
-        )
+        output.print_json({"consumer": consumer, **request.to_document()})
         return
     names = provider_names(client, request.by_provider)
     output.print_consumer(consumer, request.by_provider, names)

@@ -5,7 +5,6 @@ The exit statuses are those of ``nova-manage placement audit``.
 
 import contextlib
 import itertools
-import json
 import typing
 from collections.abc import Iterable, Iterator
 
@@ -77,7 +76,7 @@ def _invalid_input() -> Iterator[None]:
     show_default=True,
     help="Recorded with what is released.",
 )
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@output.json_option
 @pass_connection
 def audit(
     connection: Connection,
@@ -164,7 +163,7 @@ def _print_json(
     }
     if is_releasing:
         document["released"] = released
-    click.echo(json.dumps(document, indent=2))
+    output.print_json(document)
 
 
 def _print(

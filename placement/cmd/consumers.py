@@ -1,6 +1,5 @@
 """``placement consumers``: find consumers, audit them, and release them."""
 
-import json
 import typing
 import uuid
 
@@ -12,7 +11,6 @@ from placement.cmd.connection import Connection, pass_connection
 from placement.cmd.consumer_audit import audit
 
 _reason = click.option("--reason", default="", metavar="TEXT", help="Text for people.")
-_json = click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 
 
 @click.group(invoke_without_command=True)
@@ -20,7 +18,7 @@ _json = click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 @click.option(
     "--limit", type=click.IntRange(min=1), metavar="N", help="Show only the first N."
 )
-@_json
+@output.json_option
 @click.pass_context
 def consumers(
     ctx: click.Context,
@@ -50,7 +48,7 @@ def _list(
             if len(found) % 1000 == 0:
                 report(len(found), None)
     if is_json:
-        click.echo(json.dumps([each.to_document() for each in found], indent=2))
+        output.print_json([each.to_document() for each in found])
     elif found:
         consumer_options.print_table(found)
     else:
@@ -84,7 +82,7 @@ class _Wanted(click.ParamType[tuple[str, int | None]]):
 )
 @_reason
 @click.option("--dry-run", is_flag=True, help="Only show what would be released.")
-@_json
+@output.json_option
 @pass_connection
 def release(
     connection: Connection,
@@ -111,7 +109,7 @@ def release(
         is_validated_only=dry_run,
     )
     if is_json:
-        click.echo(json.dumps([each.to_document() for each in released], indent=2))
+        output.print_json([each.to_document() for each in released])
         return
     consumer_options.print_table(released)
     verb = "Would release" if dry_run else "Released"
@@ -123,7 +121,7 @@ def release(
 @click.option(
     "--limit", type=click.IntRange(min=1), metavar="N", help="Show only the last N."
 )
-@_json
+@output.json_option
 @pass_connection
 def releases(
     connection: Connection,
@@ -141,7 +139,7 @@ def releases(
         if len(found) == limit:
             break
     if is_json:
-        click.echo(json.dumps([each.to_document() for each in found], indent=2))
+        output.print_json([each.to_document() for each in found])
         return
     rows = [
         [

@@ -1,15 +1,13 @@
 """``placement cordon`` and ``uncordon``: take hosts out of service, and return them."""
 
 import datetime
-import json
 
 import click
 
 from placement.client import ProviderState
-from placement.cmd import naming, times
+from placement.cmd import naming, output, times
 from placement.cmd.connection import Connection, pass_connection
 
-_json = click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 _no_subtree = click.option(
     "--no-subtree",
     "is_alone",
@@ -32,7 +30,7 @@ _no_subtree = click.option(
     "--quarantine", is_flag=True, help="Also hide it from lists of all providers."
 )
 @_no_subtree
-@_json
+@output.json_option
 @pass_connection
 def cordon(
     connection: Connection,
@@ -62,7 +60,7 @@ def cordon(
 @click.command()
 @click.argument("host")
 @_no_subtree
-@_json
+@output.json_option
 @pass_connection
 def uncordon(
     connection: Connection, *, host: str, is_alone: bool, is_json: bool
@@ -79,7 +77,7 @@ def uncordon(
 
 def _print(found: ProviderState, is_json: bool) -> None:
     if is_json:
-        click.echo(json.dumps(found.to_document(), indent=2))
+        output.print_json(found.to_document())
         return
     state = "in service" if found.is_in_service else found.state
     until = ""

@@ -1,6 +1,5 @@
 """``placement drain``: cordon a host, and plan where its consumers can go."""
 
-import json
 import time
 import typing
 
@@ -39,7 +38,7 @@ it does not choose a host that is cordoned. Servers without a place must wait, o
     metavar="SECONDS",
     help="With --wait: give up after SECONDS; by default never.",
 )
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@output.json_option
 @pass_connection
 def drain(
     connection: Connection,
@@ -70,7 +69,7 @@ def drain(
     state = None if plan_only else _cordon(client, provider, reason)
     plan = client.what_if_lost([provider.uuid], **restrictions)
     if is_json:
-        click.echo(json.dumps({"state": state and state.state, **plan.document}))
+        output.print_json({"state": state and state.state, **plan.document})
     else:
         _print(provider, state, plan)
     if is_waiting:

@@ -1,6 +1,5 @@
 """``placement health``: whether the service can serve requests."""
 
-import json
 import typing
 
 import click
@@ -23,14 +22,14 @@ _ANY_TOKEN = "none"
     metavar="CHECK",
     help="Ignore this check, such as galera; can be repeated.",
 )
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@output.json_option
 @pass_connection
 def health(connection: Connection, exclude: tuple[str, ...], is_json: bool) -> None:
     """Show whether the service can serve requests, and which check fails."""
     connection = connection._replace(token=connection.token or _ANY_TOKEN)
     found = connection.client().get_health(exclude)
     if is_json:
-        click.echo(json.dumps(_document(found), indent=2))
+        output.print_json(_document(found))
     else:
         output.print_rows(
             [

@@ -1,6 +1,5 @@
 """``placement holds``: claims that expire unless they are confirmed."""
 
-import json
 import typing
 import uuid
 
@@ -14,7 +13,7 @@ if typing.TYPE_CHECKING:
 
 
 @click.group(invoke_without_command=True)
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@output.json_option
 @click.pass_context
 def holds(ctx: click.Context, is_json: bool) -> None:
     """List the holds, or confirm or extend one."""
@@ -26,7 +25,7 @@ def _list(connection: Connection | None, is_json: bool) -> None:
     assert connection is not None
     found = connection.client().holds()
     if is_json:
-        click.echo(json.dumps([_document(each) for each in found], indent=2))
+        output.print_json([_document(each) for each in found])
         return
     rows = [[each.consumer, f"{each.expires_at:%Y-%m-%d %H:%M:%S}"] for each in found]
     output.print_rows([["consumer", "expires at (UTC)"], *rows])

@@ -1,12 +1,12 @@
 """``placement host``: the machine that runs the command."""
 
-import json
 import pathlib
 import socket
 
 import click
 
 from placement.client import state_directory
+from placement.cmd import output
 from placement.cmd.connection import Connection, pass_connection
 from placement.cmd.failures import NotPossibleNow
 from placement.host import kernel, updates
@@ -80,7 +80,7 @@ def report(  # noqa: PLR0913
     except (kernel.KernelError, reporting.ReportError) as failure:
         raise NotPossibleNow(str(failure)) from failure
     if is_json:
-        click.echo(json.dumps([change._asdict() for change in changes], indent=2))
+        output.print_json([change._asdict() for change in changes])
         return
     for change in changes:
         click.echo(f"{change.provider}: {change.what}")

@@ -1,7 +1,6 @@
 """``placement limits``: how much projects may hold."""
 
 import dataclasses
-import json
 import re
 import typing
 
@@ -15,8 +14,6 @@ if typing.TYPE_CHECKING:
 
 _LIMIT = re.compile(r"([A-Z0-9_]+|consumers)[=:]([0-9]{1,16})", re.ASCII)
 
-_JSON = click.option("--json", "is_json", is_flag=True, help="Print JSON.")
-
 
 @click.group()
 def limits() -> None:
@@ -28,14 +25,14 @@ def limits() -> None:
 
 
 @limits.command("list")
-@_JSON
+@output.json_option
 @pass_connection
 def list_limits(connection: Connection, is_json: bool) -> None:
     """List the projects with limits of their own, and how much they hold."""
     found = connection.client().get_all_limits()
     if is_json:
         listed = [dataclasses.asdict(each) for each in found]
-        click.echo(json.dumps({"limits": listed}, indent=2))
+        output.print_json({"limits": listed})
         return
     rows = [["project", "limit", "used", "of"]]
     rows += [
@@ -48,7 +45,7 @@ def list_limits(connection: Connection, is_json: bool) -> None:
 
 @limits.command()
 @click.argument("project")
-@_JSON
+@output.json_option
 @pass_connection
 def show(connection: Connection, project: str, is_json: bool) -> None:
     """Show the limits of PROJECT, and how much it holds."""
@@ -58,7 +55,7 @@ def show(connection: Connection, project: str, is_json: bool) -> None:
 @limits.command("set")
 @click.argument("project")
 @click.argument("amounts", nargs=-1, required=True, metavar="CLASS=LIMIT...")
-@_JSON
+@output.json_option
 @pass_connection
 def set_limits(
     connection: Connection, project: str, amounts: tuple[str, ...], is_json: bool
@@ -145,7 +142,7 @@ def _own(connection: Connection, project: str) -> dict[str, int]:
 
 def _print(found: "ProjectLimits", is_json: bool) -> None:
     if is_json:
-        click.echo(json.dumps(dataclasses.asdict(found), indent=2))
+        output.print_json(dataclasses.asdict(found))
         return
     rows = [["of", "limit", "used", "set by"]]
     for limits_of, source in ((found.limits, "project"), (found.defaults, "default")):

@@ -1,5 +1,6 @@
 """Formatted results on standard output."""
 
+import json
 import sys
 import typing
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,13 @@ if typing.TYPE_CHECKING:
 
 # Wider than any line.
 _UNBOUNDED = 1_000_000
+
+json_option = click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+
+
+def print_json(document: object) -> None:
+    """Print a document as indented JSON."""
+    click.echo(json.dumps(document, indent=2))
 
 
 def console() -> "Console":

@@ -1,6 +1,5 @@
 """``placement place``: pick providers for new consumers and claim them."""
 
-import json
 import typing
 import uuid
 
@@ -91,7 +90,7 @@ class _Weight(click.ParamType):  # type: ignore[type-arg]  # generic since Click
     help="Release the allocations after SECONDS unless they are confirmed.",
 )
 @owner_options.options
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@output.json_option
 @pass_connection
 def place(
     connection: Connection,
@@ -141,7 +140,7 @@ def place(
     except NoCandidate as nothing:
         raise NotPossibleNow(nothing.detail) from nothing
     if is_json:
-        click.echo(json.dumps([_document(each) for each in placed], indent=2))
+        output.print_json([_document(each) for each in placed])
     else:
         _print(client, placed)
 

@@ -1,6 +1,5 @@
 """``placement providers``: all providers with their usage."""
 
-import json
 import typing
 
 import click
@@ -48,7 +47,7 @@ _BAR_CELLS = 10
 @click.option(
     "--member-of", multiple=True, metavar="UUID", help="Only members of this aggregate."
 )
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@output.json_option
 @pass_connection
 def providers(  # noqa: PLR0913 - one for each option
     connection: Connection,
@@ -77,9 +76,7 @@ def providers(  # noqa: PLR0913 - one for each option
     _require_known([*classes, *([] if key in (_NAME, _FULLNESS) else [key])], found)
     found = _sorted(found, key, is_reverse)[:limit]
     if is_json:
-        click.echo(
-            json.dumps([provider_documents.document(each) for each in found], indent=2)
-        )
+        output.print_json([provider_documents.document(each) for each in found])
     elif found:
         _print_lines(found, classes)
     else:

@@ -1,7 +1,6 @@
 """``placement show``: provider trees and their usage."""
 
 import dataclasses
-import json
 import typing
 
 import click
@@ -27,7 +26,7 @@ class Tree:
 @click.command()
 @click.argument("provider", required=False)
 @click.option("--traits", "has_traits", is_flag=True, help="Show traits as well.")
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@output.json_option
 @pass_connection
 def show(
     connection: Connection, provider: str | None, has_traits: bool, is_json: bool
@@ -36,7 +35,7 @@ def show(
     client = connection.client()
     trees = read_trees(client, provider, has_traits=has_traits or is_json)
     if is_json:
-        click.echo(json.dumps([_document(tree) for tree in trees], indent=2))
+        output.print_json([_document(tree) for tree in trees])
         return
     console = output.console()
     # The console takes a while to find out.

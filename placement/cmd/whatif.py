@@ -1,6 +1,5 @@
 """``placement whatif``: would the consumers of lost hosts fit on the others."""
 
-import json
 import typing
 
 import click
@@ -24,7 +23,7 @@ if typing.TYPE_CHECKING:
     help="Lose any N hosts, in place of those that are named.",
 )
 @plan_output.restrictions
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@output.json_option
 @pass_connection
 def whatif(
     connection: Connection,
@@ -50,7 +49,7 @@ def whatif(
     else:
         found = client.what_if_any_lost(any_count, **restrictions)
     if is_json:
-        click.echo(json.dumps(found.document, indent=2))
+        output.print_json(found.document)
     else:
         plan_output.print_plan(found)
         _print_worst(found)

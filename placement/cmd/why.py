@@ -1,6 +1,5 @@
 """``placement why``: explain why a search finds no candidates."""
 
-import json
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -32,7 +31,7 @@ _Json = Mapping[str, typing.Any]
     show_default=True,
     help="Number of nearest hosts.",
 )
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@output.json_option
 @pass_connection
 def why(
     connection: Connection,
@@ -50,7 +49,7 @@ def why(
     query = search.query(lambda wanted: find_provider(client, wanted).uuid)
     found = client.explain(query, hosts=hosts, provider=provider)
     if is_json:
-        click.echo(json.dumps(found, indent=2))
+        output.print_json(found)
         return
     names = {} if provider is None else _names(client, found)
     is_ascii = output.console().options.ascii_only
