@@ -120,19 +120,14 @@ def read(conn: sa.Connection, request: GroupRequest) -> Membership:
 
     Raises GroupPolicyConflict if it has members under another policy.
     """
-    row = conn.execute(
-        _FIND, {"group_project": request.project_id, "group_name": request.name}
-    )
-    found = row.first()
-    domains = _domains(conn, request)
-    counts: collections.Counter[Domain] = collections.Counter()
+    found = conn.execute(_FIND, _key(request)).first()
+    members = Membership(request, collections.Counter(), _domains(conn, request))
     if found is not None:
-        counts = _counts(conn, found.id, domains)
-        if counts and _definition(request) != tuple(found[1:]):
-            raise extension_exception.GroupPolicyConflict(
-                name=request.name, policy=found.policy, most=found.max_per_host
-            )
-    return Membership(request, counts, domains)
+        for _, root_id in conn.execute(_HOSTS, {"group_id": found.id}):
+            members.add(root_id)
+        if members.counts and _definition(request) != tuple(found[1:]):
+            raise _policy_conflict(request, found.policy, found.max_per_host)
+    return members
 
 
 def lock(conn: sa.Connection, request: GroupRequest) -> int:
@@ -143,7 +138,7 @@ def lock(conn: sa.Connection, request: GroupRequest) -> int:
 
     Raises GroupPolicyConflict.
     """
-    key = {"group_project": request.project_id, "group_name": request.name}
+    key = _key(request)
     if not conn.execute(_ADVANCE, key).rowcount:
         policy, most, aggregates = _definition(request)
         # Of two writers that insert it, one is retried.
@@ -170,9 +165,7 @@ def lock(conn: sa.Connection, request: GroupRequest) -> int:
             .values(policy=policy, max_per_host=most, aggregates=aggregates)
         )
         if not changed.rowcount:
-            raise extension_exception.GroupPolicyConflict(
-                name=request.name, policy=found.policy, most=found.max_per_host
-            )
+            raise _policy_conflict(request, found.policy, found.max_per_host)
     return group_id
 
 
@@ -208,6 +201,18 @@ def delete_empty(context: "RequestContext") -> None:
         transaction.write(context, lambda conn: conn.execute(delete))
 
 
+def _key(request: GroupRequest) -> dict[str, str]:
+    return {"group_project": request.project_id, "group_name": request.name}
+
+
+def _policy_conflict(
+    request: GroupRequest, policy: str, most: int
+) -> extension_exception.GroupPolicyConflict:
+    return extension_exception.GroupPolicyConflict(
+        name=request.name, policy=policy, most=most
+    )
+
+
 def _definition(request: GroupRequest) -> tuple[str, int, str | None]:
     """Return what the first claim of a group fixes, as it is stored."""
     aggregates = request.aggregates
@@ -236,17 +241,6 @@ def _domains(
     for provider_id, aggregate_id in rows:
         found[provider_id] = (*found.get(provider_id, ()), aggregate_id)
     return found
-
-
-def _counts(
-    conn: sa.Connection,
-    group_id: int,
-    domains: dict[int, tuple[Domain, ...]] | None,
-) -> collections.Counter[Domain]:
-    counts: collections.Counter[Domain] = collections.Counter()
-    for _, root_id in conn.execute(_HOSTS, {"group_id": group_id}):
-        counts.update((root_id,) if domains is None else domains.get(root_id, ()))
-    return counts
 
 
 _OF_NAME = sa.and_(
