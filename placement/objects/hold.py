@@ -85,10 +85,17 @@ def extend(conn: sa.Connection, uuid: str, seconds: int) -> int:
 
 def read_page(conn: sa.Connection, after: int, size: int) -> list[Hold]:
     """Return the next ``size`` holds after a consumer's id; not expired ones."""
+    return _select_page(conn, _holds.c.expires_at > _NOW, after, size)
+
+
+def _select_page(
+    conn: sa.Connection, condition: sa.ColumnElement[bool], after: int, size: int
+) -> list[Hold]:
+    """Return the next holds that meet a condition, in the order of consumers' ids."""
     rows = conn.execute(
         sa.select(_holds.c.consumer_id, _consumers.c.uuid, _holds.c.expires_at)
         .join(_consumers, _consumers.c.id == _holds.c.consumer_id)
-        .where(_holds.c.consumer_id > after, _holds.c.expires_at > _NOW)
+        .where(condition, _holds.c.consumer_id > after)
         .order_by(_holds.c.consumer_id)
         .limit(size)
     )
@@ -114,14 +121,7 @@ def release_expired(context: "RequestContext") -> int:
 
 
 def _expired(conn: sa.Connection, after: int) -> list[Hold]:
-    rows = conn.execute(
-        sa.select(_holds.c.consumer_id, _consumers.c.uuid, _holds.c.expires_at)
-        .join(_consumers, _consumers.c.id == _holds.c.consumer_id)
-        .where(_holds.c.expires_at <= _NOW, _holds.c.consumer_id > after)
-        .order_by(_holds.c.consumer_id)
-        .limit(_BATCH)
-    )
-    return [Hold(*row) for row in rows]
+    return _select_page(conn, _holds.c.expires_at <= _NOW, after, _BATCH)
 
 
 def _end(conn: sa.Connection, uuid: str) -> int:
