@@ -29,7 +29,7 @@ from placement.objects import (
     release_transaction,
     resource_provider,
 )
-from placement.objects.claim_pipeline import KnownLimits
+from placement.objects.claim_pipeline import KnownLimits, KnownOwners
 from placement.objects.claim_request import Claim, Seen
 from placement.objects.group import GroupRequest, Membership
 from placement.objects.idempotency import Key
@@ -123,8 +123,7 @@ _USED = (
 
 
 def _write(context: "RequestContext", claims: collections.abc.Sequence[Claim]) -> None:
-    owners = context.service.kept.setdefault(_OWNERS, claim_pipeline.KnownOwners())
-    limits = _known_limits(context)
+    owners, limits = _known_owners(context), _known_limits(context)
     names = context.names
 
     def work(conn: sa.Connection) -> None:
@@ -189,7 +188,7 @@ def place(
     if extras is not None:
         with limits.noting(claims):
             return transaction.write(context, work)
-    owners = context.service.kept.setdefault(_OWNERS, claim_pipeline.KnownOwners())
+    owners = _known_owners(context)
     with limits.noting(claims):
         found: Generations = transaction.write_pipelined(
             context,
@@ -213,8 +212,7 @@ def place_seen(context: "RequestContext", claim: Claim, seen: Seen) -> int | Non
 
     Raises what ``transaction.write`` raises.
     """
-    limits = _known_limits(context)
-    owners = context.service.kept.setdefault(_OWNERS, claim_pipeline.KnownOwners())
+    owners, limits = _known_owners(context), _known_limits(context)
     rows = transaction.try_pipelined(
         context,
         lambda conn: claim_pipeline.plan_seen(
@@ -278,6 +276,11 @@ def release(context: "RequestContext", uuid: str) -> None:
 
 def _nothing(_rows: list[Row]) -> None:
     return None
+
+
+def _known_owners(context: "RequestContext") -> KnownOwners:
+    known: KnownOwners = context.service.kept.setdefault(_OWNERS, KnownOwners())
+    return known
 
 
 def _known_limits(context: "RequestContext") -> KnownLimits:

@@ -122,9 +122,7 @@ def apply_one(
     Raises ResourceProviderNotFound, what ``find_ids`` raises, and InventoryInUse when a
     class to remove has allocations.
     """
-    provider = resource_provider.find_by_uuid(conn, uuid)
-    if provider is None:
-        raise exception.ResourceProviderNotFound(uuid=uuid)
+    provider = resource_provider.get_by_uuid(conn, uuid)
     resource_provider.lock(conn, [provider.id])
     ids = find_ids(conn, known_names, [delta])
     before = _read(conn, known_names, provider)

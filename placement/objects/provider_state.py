@@ -92,9 +92,7 @@ def put(conn: sa.Connection, uuid: str, change: Change, caller: "Caller") -> Sta
 
     Raises ResourceProviderNotFound, and BadRequest if ``until`` has passed.
     """
-    provider = resource_provider.find_by_uuid(conn, uuid)
-    if provider is None:
-        raise exception.ResourceProviderNotFound(uuid=uuid)
+    provider = resource_provider.get_by_uuid(conn, uuid)
     ids = [provider.id]
     if change.has_subtree:
         ids = tree.lock_subtree(conn, provider)

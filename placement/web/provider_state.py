@@ -61,7 +61,7 @@ def set_provider_state(uuid: str) -> flask.Response:
 
 
 def _change(body: dict[str, typing.Any]) -> Change:
-    state = schema.STATES.index(body["state"])
+    state = provider_state.NAMES.index(body["state"])
     until = body.get("until")
     if until is not None and provider_state.is_in_service(state):
         raise exception.BadRequest(
