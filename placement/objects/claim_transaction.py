@@ -162,8 +162,8 @@ def replace(
     present = capacity.Changes(
         {key: units for key, units in changes.items() if key in offers.by_key}
     )
-    changed = {key.provider_id for key in present}
-    steps += resource_provider.advancing(conn, advanced, changed)
+    used = {key.provider_id for key in present}
+    steps += resource_provider.advancing(conn, advanced, used)
     capacity.reserve(conn, steps, reservations, present)
     if cleared.existing.has_limits:
         usages = usage_changes(

@@ -75,10 +75,10 @@ def release_locked(
 
 def _free(conn: sa.Connection, deleted: collections.abc.Sequence[Deleted]) -> None:
     changes = claim_transaction.amount_changes([], deleted)
-    changed = {key.provider_id for key in changes}
+    used = {key.provider_id for key in changes}
     gone: dict[str, int | None] = {each.consumer: None for each in deleted}
     steps = change.of_consumers(conn, change.ALLOCATIONS, gone)
-    steps += resource_provider.advancing(conn, set(), changed)
+    steps += resource_provider.advancing(conn, set(), used)
     capacity.free(conn, steps, changes)
 
 

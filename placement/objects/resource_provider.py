@@ -300,8 +300,8 @@ _ADVANCE_BY_UUID = ADVANCE_ANY.where(
 _ADVANCE_BY_UUID_RETURNING = _ADVANCE_BY_UUID.returning(*_COLUMNS)
 
 
-def _advance_all(ids: lists.Places, changed: lists.Places) -> sa.Update:
-    by_one = sa.case((_providers.c.id.in_(changed), 1), else_=0)
+def _advance_all(ids: lists.Places, advanced: lists.Places) -> sa.Update:
+    by_one = sa.case((_providers.c.id.in_(advanced), 1), else_=0)
     return _advance_revisions(ids).values(
         generation=_generation + by_one,
         updated_at=sa.bindparam("now", type_=sa.DateTime),
@@ -324,25 +324,23 @@ _ADVANCE_REVISIONS = lists.Statement(_advance_revisions)
 
 def advancing(
     conn: sa.Connection,
-    changed: collections.abc.Set[int],
-    shown: collections.abc.Set[int] = frozenset(),
+    advanced: collections.abc.Set[int],
+    used: collections.abc.Set[int],
 ) -> list[Step]:
-    """Return the steps that advance generations and revisions of providers.
+    """Return the steps that advance providers of which nothing but the usage changes.
 
-    Nothing but the usage of the providers may have changed.
-    ``changed`` and ``shown`` are ids. The revisions of all of them are advanced, and
-    the generations of ``changed``; the others show clients something new that no
-    generation guards, such as their usage. All are locked in the order of their
-    ids. Missing providers are skipped.
+    ``advanced`` are the ids of those whose generations advance, ``used`` of those whose
+    usage changes; the revisions of all advance. The steps lock them in the order of
+    their ids. Missing providers are skipped.
     """
-    ids = sorted(changed | shown)
+    ids = sorted(advanced | used)
     if not ids:
         return []
     steps = locks.locking_providers(conn, ids) if len(ids) > 1 else []
-    if not changed:
+    if not advanced:
         return [*steps, _ADVANCE_REVISIONS.step({"ids": ids})]
-    moving = {"ids": ids, "changed": sorted(changed)}
-    return [*steps, _ADVANCE_ALL.step(moving, {"now": tables.utcnow()})]
+    lists_of_ids = {"ids": ids, "advanced": sorted(advanced)}
+    return [*steps, _ADVANCE_ALL.step(lists_of_ids, {"now": tables.utcnow()})]
 
 
 def show_change(conn: sa.Connection, provider: ResourceProvider, kind: str) -> None:

@@ -7,7 +7,7 @@ the result of the first.
 
 import collections.abc
 import typing
-import uuid as uuids
+from uuid import uuid4
 
 import sqlalchemy as sa
 
@@ -29,7 +29,7 @@ def create(
 
     Raises BadRequest for an invalid parent, and DuplicateName.
     """
-    uuid = uuid or str(uuids.uuid4())
+    uuid = uuid or str(uuid4())
     parent = _parent_of_new(conn, name, uuid, parent_uuid)
     _require_free(conn, name, uuid)
     values = {

@@ -1,7 +1,7 @@
 """Replace a provider tree as a whole, in one transaction."""
 
 import collections.abc
-import uuid as uuids
+from uuid import uuid4
 
 import sqlalchemy as sa
 
@@ -114,7 +114,7 @@ def _free_names(conn: sa.Connection, difference: Difference) -> None:
                 reason=f"Conflicting resource provider name: {excerpt.of_text(name)} "
                 "already exists."
             )
-    _set(conn, _RENAME, {id_: str(uuids.uuid4()) for id_, _, _ in owners})
+    _set(conn, _RENAME, {id_: str(uuid4()) for id_, _, _ in owners})
 
 
 def _write_places(
