@@ -40,7 +40,7 @@ def get_inventories(req: Request, uuid: str) -> Reply:
     generation, offers = transaction.read_one(
         req.context, lambda conn: inventory.get_all_by_name(conn, uuid)
     )
-    records = {name: _record(offer) for name, offer in offers.items()}
+    records = {name: offer.record() for name, offer in offers.items()}
     modified = reply.newest(offer.modified for offer in offers.values())
     return reply.ok(_set_body(records, generation), modified)
 
@@ -164,7 +164,7 @@ def get_inventory(req: Request, uuid: str, resource_class: str) -> Reply:
                 resource_class=resource_class, uuid=provider.uuid
             )
         return reply.ok(
-            _one_body(_record(offer), provider.generation),
+            _one_body(offer.record(), provider.generation),
             reply.newest([offer.modified]),
         )
 
@@ -308,14 +308,10 @@ def _set_body(records: collections.abc.Mapping[str, _Body], generation: int) -> 
     return {"resource_provider_generation": generation, "inventories": records}
 
 
-def _record(offer: Inventory) -> _Body:
-    return {name: getattr(offer, name) for name in inventory.CLIENT_FIELDS}
-
-
 def _given(record: _Body) -> _Body:
     """Return ``record`` with its defaults, and its numbers as they were given.
 
     The response to a write shows 2.0 for a given 2.0; a read shows the stored 2.
     """
-    whole = _record(Inventory.from_record(record))
+    whole = Inventory.from_record(record).record()
     return whole | {name: record[name] for name in whole if name in record}

@@ -60,6 +60,10 @@ class Inventory:
         }
         return cls(resource_class_id, **given)
 
+    def record(self) -> dict[str, typing.Any]:
+        """Return the ``CLIENT_FIELDS``, as ``from_record`` takes them."""
+        return {name: getattr(self, name) for name in CLIENT_FIELDS}
+
     @property
     def capacity(self) -> int:
         """Units that can be allocated in total; see ``capacity_of``."""
@@ -251,7 +255,7 @@ def change_all(conn: sa.Connection, wanted: OfProviders) -> None:
                 {
                     "provider": provider_id,
                     "resource_class": each.resource_class_id,
-                    **_client_values(each),
+                    **each.record(),
                 }
                 for provider_id, each in wanted
             ],
@@ -389,12 +393,8 @@ def insert_steps(wanted: OfProviders) -> list[batch.Step]:
             "resource_provider_id": provider_id,
             "resource_class_id": each.resource_class_id,
             "used": 0,
-            **_client_values(each),
+            **each.record(),
         }
         for provider_id, each in wanted
     ]
     return [lists.insert(_inventories, rows)] if rows else []
-
-
-def _client_values(wanted: Inventory) -> dict[str, typing.Any]:
-    return {name: getattr(wanted, name) for name in CLIENT_FIELDS}

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from placement import exception, excerpt, uuids
 from placement.api.operation import Answer
 from placement.db import transaction
-from placement.objects import aggregate, inventory, whole_tree
+from placement.objects import aggregate, whole_tree
 from placement.objects.inventory import Inventory
 from placement.objects.tree_difference import (
     Difference,
@@ -164,7 +164,4 @@ def _replaced(value: Replaced) -> _Body:
 
 
 def _offers(inventories: collections.abc.Mapping[str, Inventory]) -> _Body:
-    return {
-        name: {field: getattr(each, field) for field in inventory.CLIENT_FIELDS}
-        for name, each in inventories.items()
-    }
+    return {name: each.record() for name, each in inventories.items()}
