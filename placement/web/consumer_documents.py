@@ -72,4 +72,4 @@ def document(consumer: ConsumerDetails) -> _Document:
 
 
 def _rendered(moment: datetime.datetime | None) -> str | None:
-    return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}"
+    return None if moment is None else times.render_utc(moment)

@@ -29,5 +29,9 @@ def in_utc(text: str) -> datetime.datetime:
 
 def render(microseconds: int) -> str:
     """Return a time such as ``2026-01-31T12:00:00.000000Z``."""
-    moment = _EPOCH + microseconds * _MICROSECOND
+    return render_utc(_EPOCH + microseconds * _MICROSECOND)
+
+
+def render_utc(moment: datetime.datetime) -> str:
+    """Return a time in UTC as ``render`` does, whether or not it has a zone."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
