@@ -110,11 +110,9 @@ def lock_providers(
 
     Raises BadRequest when a claimed provider does not exist.
     """
-    uuids = _claimed_uuids(claims)
-    claimed = capacity.read_offers(conn, uuids, (), ()).provider_ids
-    _require_providers(uuids, claimed)
+    claimed = _claimed_ids(conn, claims)
     freed = (each.provider_id for each in cleared.deleted)
-    resource_provider.lock(conn, [*claimed.values(), *freed, *others])
+    resource_provider.lock(conn, [*claimed, *freed, *others])
 
 
 def replace(
@@ -185,16 +183,14 @@ def _read_offers(
     cleared: Cleared,
 ) -> tuple[dict[str, int], capacity.Offers]:
     """Return the ids of the claimed classes, and the offers that the claims change."""
-    uuids = _claimed_uuids(claims)
     claimed = (amount.resource_class for claim in claims for amount in claim.amounts)
     try:
         classes = known_names.resource_class_ids(conn, dict.fromkeys(claimed))
     except exception.ResourceClassNotFound:
         # A missing provider is reported before a missing class.
-        _require_providers(
-            uuids, capacity.read_offers(conn, uuids, (), ()).provider_ids
-        )
+        _claimed_ids(conn, claims)
         raise
+    uuids = _claimed_uuids(claims)
     offers = capacity.read_offers(
         conn,
         uuids,
@@ -203,6 +199,19 @@ def _read_offers(
     )
     _require_providers(uuids, offers.provider_ids)
     return classes, offers
+
+
+def _claimed_ids(
+    conn: sa.Connection, claims: collections.abc.Sequence[Claim]
+) -> collections.abc.Iterable[int]:
+    """Return the ids of the claimed providers.
+
+    Raises BadRequest when one does not exist.
+    """
+    uuids = _claimed_uuids(claims)
+    found = capacity.read_offers(conn, uuids, (), ()).provider_ids
+    _require_providers(uuids, found)
+    return found.values()
 
 
 def _claimed_uuids(claims: collections.abc.Sequence[Claim]) -> list[str]:
