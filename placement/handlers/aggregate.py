@@ -70,7 +70,7 @@ def set_aggregates(req: Request, uuid: str) -> Reply:
         provider = resource_provider.get_by_uuid(conn, uuid)
         resource_provider.lock(conn, [provider.id])
         if aggregate.replace_all(conn, provider, wanted):
-            resource_provider.show_change(conn, provider, change.AGGREGATES)
+            resource_provider.advance_revision(conn, provider, change.AGGREGATES)
         return provider.generation
 
     generation = transaction.write(req.context, replace)

@@ -30,7 +30,8 @@ KINDS = (PROVIDER, INVENTORY, TRAITS, AGGREGATES, STATE, ALLOCATIONS, HOLD)
 # Execution option of engines and their connections.
 _RECORDED = "placement_changes_recorded"
 
-# More rows are inserted by one statement, whose text depends on their number.
+# Up to this many rows are inserted one by one, by a statement that is always the same;
+# more by one statement, whose text depends on their number.
 _STEPS_MAX = 8
 
 _changes = tables.changes

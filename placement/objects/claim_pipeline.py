@@ -25,7 +25,8 @@ from placement.objects.consumer import UNCHECKED, Owner
 # Claims with more amounts are rare, and would run with plans made for short lists.
 _AMOUNTS_MAX = 100
 
-_OWNERS_MAX = 10_000
+# Owners that are known, and projects that have reached a limit.
+_KNOWN_MAX = 10_000
 
 
 class KnownOwners:
@@ -39,7 +40,7 @@ class KnownOwners:
 
     def add(self, claims: collections.abc.Iterable[Claim]) -> None:
         """Add the owners of claims that were written."""
-        if len(self._owners) > _OWNERS_MAX:
+        if len(self._owners) > _KNOWN_MAX:
             self._owners = set()
         self._owners.update(claim.owner for claim in claims if claim.amounts)
 
@@ -67,12 +68,12 @@ class KnownLimits:
     def noting(
         self, claims: collections.abc.Iterable[Claim]
     ) -> collections.abc.Iterator[None]:
-        """Note what comes of the block, which writes the claims."""
+        """Note whether a limit refuses the claims, which the block writes."""
         try:
             yield
         except extension_exception.LimitExceeded as refusal:
             self.exist = True
-            if len(self._reached) > _OWNERS_MAX:
+            if len(self._reached) > _KNOWN_MAX:
                 self._reached = set()
             self._reached.add(refusal.details["project_id"])
             raise

@@ -25,7 +25,7 @@ _BATCH = 5000
 # How long a request waits for an earlier one with its key.
 WAIT_SECONDS = 10.0
 
-_LIFETIME = 24 * 3600 * 1_000_000
+_LIFETIME_MICROSECONDS = 24 * 3600 * 1_000_000
 
 
 class Key(typing.NamedTuple):
@@ -85,7 +85,7 @@ def _reserve(conn: sa.Connection, key: Key) -> None:
         sa.insert(_keys).values(
             id=key.id,
             body_hash=key.body_hash,
-            expires_at=_NOW + sa.literal(_LIFETIME, sa.BigInteger),
+            expires_at=_NOW + sa.literal(_LIFETIME_MICROSECONDS, sa.BigInteger),
         )
     )
 

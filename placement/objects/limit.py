@@ -98,11 +98,10 @@ _SELECT = (
 def get_page(
     conn: sa.Connection, after: str | None, size: int
 ) -> tuple[list[OwnLimits], bool]:
-    """Return the limits of ``size`` projects in order, and whether more follow.
+    """Return the limits of the next ``size`` projects by id, and whether more follow.
 
-    The projects without counters are counted together, from their allocations.
-
-    They follow the project ``after``, which may have no limits any more.
+    They come after the project ``after``, which may have no limits any more. What
+    projects without counters hold is counted for all of them together.
     """
     select = sa.select(_limits.c.project_id).distinct().order_by(_limits.c.project_id)
     if after is not None:

@@ -343,7 +343,9 @@ def advancing(
     return [*steps, _ADVANCE_ALL.step(lists_of_ids, {"now": tables.utcnow()})]
 
 
-def show_change(conn: sa.Connection, provider: ResourceProvider, kind: str) -> None:
+def advance_revision(
+    conn: sa.Connection, provider: ResourceProvider, kind: str
+) -> None:
     """Advance the provider's revision; its generation and time of change stay.
 
     ``kind`` is as in ``advance_generation``.

@@ -177,7 +177,7 @@ def test_other_claims_have_no_plan(wanted: Claim) -> None:
 
 
 def test_the_number_of_known_owners_is_limited(monkeypatch) -> None:
-    monkeypatch.setattr(claim_pipeline, "_OWNERS_MAX", 2)
+    monkeypatch.setattr(claim_pipeline, "_KNOWN_MAX", 2)
     claims = [claim(*TWO, owner=OWNER._replace(user_id=f"user {n}")) for n in range(4)]
     known = claim_pipeline.KnownOwners()
     known_after = []
