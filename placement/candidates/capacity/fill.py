@@ -42,11 +42,6 @@ class Filler:
         self._positions = {id(copy): at for at, copy in self._copies.items()}
         self.count = 0
 
-    def has_candidate(self, units: Units) -> bool:
-        """Any consumer fits."""
-        self._set_rooms(units)
-        return self._next(units, is_spread=False) is not None
-
     def fill(self, units: Units, is_spread: bool) -> int:
         """Take units for consumers until no other fits; return their number.
 

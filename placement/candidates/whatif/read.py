@@ -31,7 +31,7 @@ from placement.candidates.whatif.model import (
 )
 from placement.candidates.whatif.shapes import Shapes
 from placement.db import tables, transaction
-from placement.objects import held
+from placement.objects import holdings
 
 if typing.TYPE_CHECKING:
     from placement.context import RequestContext
@@ -150,7 +150,7 @@ class _Reading:
             for root_id in sorted(lost)
             for provider in self._trees[root_id].providers
         ]
-        found = held.of_providers(self._conn, provider_ids, CONSUMERS_MAX)
+        found = holdings.of_providers(self._conn, provider_ids, CONSUMERS_MAX)
         if found is None:
             raise extension_exception.AnalysisTooLarge(most=CONSUMERS_MAX)
         return [
@@ -166,7 +166,7 @@ class _Reading:
             for root_id in self._trees
             if self._is_host(root_id)
         }
-        for page in self._budget.outside(held.of_all(self._conn)):
+        for page in self._budget.outside(holdings.of_all(self._conn)):
             for of_consumer in page:
                 for root_id, shape in self._shapes.of_each(of_consumer, found):
                     found[root_id][shape] += 1
