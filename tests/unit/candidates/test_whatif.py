@@ -13,7 +13,7 @@ from placement.candidates.capacity.limits import Deadline
 from placement.candidates.whatif import patterns, read
 from placement.candidates.whatif.model import Answer, Cause, Question
 from placement.db import tables, transaction
-from placement.objects import held
+from placement.objects import holdings
 from tests.unit.candidates import losses, worlds
 from tests.unit.candidates.losses import Losses, TooManyWaysError
 from tests.unit.candidates.model import SHARING, Inventory, Provider
@@ -281,7 +281,7 @@ def test_pages_of_consumers_are_whole(engine):
     losses.store(engine, hosts, rows)
     context = worlds.context_of(engine)
 
-    pages = transaction.read(context, lambda conn: list(held.of_all(conn, 3)))
+    pages = transaction.read(context, lambda conn: list(holdings.of_all(conn, 3)))
 
     assert [len(one) for page in pages for one in page] == [1, 2, 3, 4]
 
