@@ -5,6 +5,8 @@ import collections.abc
 import contextlib
 import itertools
 import os
+import pathlib
+import re
 import uuid
 
 import pytest
@@ -35,6 +37,14 @@ ROUNDS = int(os.environ.get("PLACEMENT_TEST_CLUSTER_ROUNDS", "20"))
 LAGGING_ROUNDS = 5
 BACKLOG_ROWS = 50_000
 SECONDS = 90
+
+# The commands that disable and enable a node.
+PAGE = pathlib.Path(__file__).parents[2] / "docs" / "databases.md"
+DOCUMENTED = re.findall(
+    r"^echo '(.+)' \| socat stdio /run/haproxy/placement.sock$",
+    PAGE.read_text(),
+    re.M,
+)
 
 
 @pytest.fixture(scope="module")
@@ -254,6 +264,16 @@ def test_behind_a_proxy_claims_go_on_at_another_node_and_stay_there(
         ):
             later.wait_for_more()
             assert [number > 0 for number in proxy.sessions()] == [False, True, False]
+
+        # Maintenance of the node that has the connections now.
+        disable, enable = (each.replace("node-1", "node-2") for each in DOCUMENTED)
+        assert proxy.admin(disable) == "\n"
+        claims.wait_for_more()
+        assert [number > 0 for number in proxy.sessions()] == [True, False, False]
+        assert proxy.admin(enable) == "\n"
+        proxy.wait_until_up([True, True, True])
+        claims.wait_for_more()
+        assert [number > 0 for number in proxy.sessions()] == [True, False, False]
 
     assert set(claims.statuses) <= {204, 503}
     assert set(later.statuses) == {204}

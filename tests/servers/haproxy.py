@@ -55,12 +55,16 @@ class Proxy(process.Process):
             lambda: f"servers are up: {self.up()}, not {wanted}",
         )
 
-    def _servers(self) -> list[dict[str, str]]:
+    def admin(self, command: str) -> str:
+        """Run a command on its socket, as ``socat`` would; return what it prints."""
         with socket.socket(socket.AF_UNIX) as console:
             console.connect(str(self.directory / "placement.sock"))
-            console.sendall(b"show stat\n")
-            with console.makefile() as lines:
-                rows = list(csv.DictReader(lines))
+            console.sendall(f"{command}\n".encode())
+            with console.makefile() as printed:
+                return printed.read()
+
+    def _servers(self) -> list[dict[str, str]]:
+        rows = csv.DictReader(self.admin("show stat").splitlines())
         return [row for row in rows if row["svname"] not in ("FRONTEND", "BACKEND")]
 
 
