@@ -58,7 +58,7 @@ def _list(
 consumers.add_command(audit)
 
 
-class _Wanted(click.ParamType[tuple[str, int | None]]):
+class _Wanted(click.ParamType):  # type: ignore[type-arg]  # generic since Click 8.3
     """A uuid, with the generation behind ``@`` if it is given."""
 
     name = "consumer"
