@@ -195,14 +195,17 @@ def _scrape(
     at = started
     while not ended.wait(max(at - time.monotonic(), 0)):
         begun = time.monotonic()
-        with Connection(
-            url, VERSION, _TIMEOUT_SECONDS, headers=dict(scrape.headers)
-        ) as api:
-            status = api.send("GET", scrape.path).status
-        if status != 200:
-            taken.add_error(f"GET {scrape.path}: {status}")
+        try:
+            with Connection(
+                url, VERSION, _TIMEOUT_SECONDS, headers=dict(scrape.headers)
+            ) as api:
+                outcome = str(api.send("GET", scrape.path).status)
+        except (OSError, http.client.HTTPException) as failure:
+            outcome = f"error: {failure}"
+        if outcome != "200":
+            taken.add_error(f"GET {scrape.path}: {outcome}")
         seconds = time.monotonic() - begun
-        taken.add(begun - started, f"GET {scrape.path}", seconds, str(status))
+        taken.add(begun - started, f"GET {scrape.path}", seconds, outcome)
         at += scrape.interval_seconds
 
 

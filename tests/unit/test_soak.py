@@ -1,11 +1,14 @@
 """The figures of a soak; the soak itself takes too long here."""
 
 import random
+import socket
+import threading
+import time
 
 import pytest
 
 from benchmarks import soak
-from benchmarks.soak import operations, population, windows
+from benchmarks.soak import operations, population, running, windows
 
 USAGE = windows.Usage(100_000_000, 50_000_000, 10.0, 5.0, 30_000_000)
 
@@ -36,6 +39,28 @@ def test_a_quantile_is_a_latency_that_was_measured(latencies, expected):
     assert window.quantiles() == expected
     assert window.quantiles("report") == expected
     assert window.quantiles("place") == {}
+
+
+class EndedAfterOne(threading.Event):
+    """An event that happens after its first wait."""
+
+    def wait(self, timeout=None):
+        was_waited_for = self.is_set()
+        self.set()
+        return was_waited_for
+
+
+def test_a_scrape_without_an_answer_is_an_error():
+    taken = windows.Windows(10)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    scrape = operations.Scrape("/metrics", 15)
+
+    running._scrape(url, scrape, time.monotonic(), taken, EndedAfterOne())
+
+    (error,) = taken.errors
+    assert error.startswith("GET /metrics: error: ")
+    assert taken.all[0].operations == 1
 
 
 def test_each_consumer_is_taken_once():
