@@ -122,8 +122,13 @@ def _group(body: _Body) -> GroupRequest | None:
         group["name"],
         policy,
         members_max,
-        None if over is None else tuple(map(uuids.canonical_or_same, over)),
+        None if over is None else _distinct(over),
     )
+
+
+def _distinct(given: list[str]) -> tuple[str, ...]:
+    """Return uuids in canonical form, each once."""
+    return tuple(dict.fromkeys(map(uuids.canonical_or_same, given)))
 
 
 def _whole(number: float | None) -> int | None:

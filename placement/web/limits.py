@@ -138,7 +138,8 @@ def delete_limits(project: str) -> flask.Response:
 
 def _is_project(project: str) -> bool:
     """Return whether a project can have this id."""
-    is_text = not checks.NOT_TEXT.search(project)
+    # Flask replaces what is not UTF-8.
+    is_text = not checks.NOT_TEXT.search(project) and "\ufffd" not in project
     return is_text and len(project) <= _PROJECT_LENGTH_MAX
 
 

@@ -204,6 +204,25 @@ def test_a_consumer_whose_hold_has_expired_can_be_placed_again(
     assert holds(context) == []
 
 
+def test_a_group_whose_holds_have_expired_can_get_another_policy(
+    context: typing.Any, application: server.Application
+) -> None:
+    api = client.Client(client.WSGITransport(application))
+    first, second = (
+        client.Wanted(str(uuid.uuid4()), "resources=VCPU:1", "p", "u") for _ in range(2)
+    )
+    apart = client.Group("g", "anti-affinity")
+    together = client.Group("g", "affinity")
+    api.place(first, group=apart, hold_seconds=60)
+    with pytest.raises(client.Conflict):
+        api.place(second, group=together)
+    expire(context, str(first.consumer))
+
+    api.place(second, group=together)
+
+    assert not has_allocations(context, str(first.consumer))
+
+
 def test_a_confirmed_hold_stays(context: typing.Any) -> None:
     confirmed = held(context, 1)
 

@@ -73,6 +73,15 @@ def place(context: "RequestContext", request: PlaceRequest) -> bytes:
     NothingFitsError, and what ``claim.place`` raises except StoredAnswer and a lost
     race.
     """
+    try:
+        return _place(context, request)
+    except extension_exception.GroupPolicyConflict:
+        # The holds of all members may have expired.
+        hold.release_expired(context)
+        return _place(context, request)
+
+
+def _place(context: "RequestContext", request: PlaceRequest) -> bytes:
     answer = _stored(context, request) or _claim_known(context, request)
     if answer is not None:
         return answer

@@ -91,6 +91,21 @@ def test_bytes_that_are_not_text_in_a_query_are_refused(
     assert statuses == dict.fromkeys(NOT_TEXT, 400)
 
 
+def test_a_project_with_limits_has_a_name_that_is_text(
+    service: server.Application,
+) -> None:
+    requests = {"PUT": {"VCPU": 1}, "GET": None, "DELETE": None}
+    statuses = {
+        name: [
+            send(service, f"{method} /-/v1/limits/{name}", body).status_int
+            for method, body in requests.items()
+        ]
+        for name in NOT_TEXT
+    }
+
+    assert statuses == {name: [400, 404, 404] for name in NOT_TEXT}
+
+
 @pytest.mark.parametrize("digits", [10, 19, 20, 100, 5000])
 def test_a_huge_number_in_a_query_finds_nothing_or_is_refused(
     service: server.Application, digits: int
