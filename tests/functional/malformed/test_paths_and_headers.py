@@ -91,6 +91,28 @@ def test_bytes_that_are_not_text_in_a_query_are_refused(
     assert statuses == dict.fromkeys(NOT_TEXT, 400)
 
 
+@pytest.mark.parametrize(
+    ("request_line", "body"),
+    [
+        ("POST /-/v1/holds/{}:confirm", None),
+        ("POST /-/v1/holds/{}:extend", {"seconds": 1}),
+        ("GET /-/v1/providers/{}", None),
+        ("PATCH /-/v1/providers/{}", {}),
+        ("GET /-/v1/providers/{}/state", None),
+        ("PUT /-/v1/providers/{}/state", {"state": "cordoned"}),
+    ],
+)
+def test_a_malformed_name_in_a_path_of_an_extension_is_not_found(
+    service: server.Application, request_line: str, body: object
+) -> None:
+    statuses = {
+        name: send(service, request_line.format(name), body).status_int
+        for name in NOT_TEXT
+    }
+
+    assert statuses == dict.fromkeys(NOT_TEXT, 404)
+
+
 def test_a_project_with_limits_has_a_name_that_is_text(
     service: server.Application,
 ) -> None:
