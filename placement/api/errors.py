@@ -6,11 +6,10 @@ import re
 import types
 import typing
 
-import orjson
 import webob.exc
 
 from placement import excerpt
-from placement.api import accept
+from placement.api import accept, encoding
 from placement.api.microversion import MAX_VERSION, MIN_VERSION, Version
 
 # The first version whose error documents have a code.
@@ -70,7 +69,7 @@ def document(
             error["code"] = code
         if has_versions:
             error |= {"max_version": str(MAX_VERSION), "min_version": str(MIN_VERSION)}
-        return Document(wanted, orjson.dumps({"errors": [{**error, **members}]}))
+        return Document(wanted, encoding.encode({"errors": [{**error, **members}]}))
     return page(wanted, f"{status} {kind.title}", explanation, line)
 
 

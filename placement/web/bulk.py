@@ -9,10 +9,10 @@ import flask
 import sqlalchemy as sa
 
 from placement import exception
-from placement.api import accept
+from placement.api import accept, encoding
 from placement.api.reply import JSON
 from placement.db import transaction
-from placement.web import encoding, view
+from placement.web import view
 
 # Parameters of ``Accept`` that change nothing, such as the character set.
 _IRRELEVANT = re.compile(r"\s*;(?!\s*q\s*=)[^;,]*", re.IGNORECASE)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from placement import exception, excerpt, uuids
 from placement.api import body as api_body
+from placement.api import encoding
 from placement.api.operation import Answer, Parameter
 from placement.api.reply import JSON
 from placement.db import tables, transaction
@@ -20,7 +21,7 @@ from placement.objects.consumer_page import Conditions, ConsumerFilters
 from placement.objects.uuid_set import UUIDSet
 from placement.policies import extension as extension_policy
 from placement.schemas import consumers as schema
-from placement.web import bulk, encoding, view
+from placement.web import bulk, view
 from placement.web import consumer_documents as documents
 from placement.web.consumers import FILTER_PARAMETERS, read_conditions
 

@@ -5,9 +5,10 @@ import datetime
 import typing
 
 from placement import exception, uuids
+from placement.api import encoding
 from placement.objects.consumer_page import ConsumerDetails, ConsumerFilters
 from placement.schemas import consumers as schema
-from placement.web import encoding, times
+from placement.web import times
 
 _Document = dict[str, typing.Any]
 

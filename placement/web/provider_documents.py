@@ -5,9 +5,9 @@ import typing
 
 import orjson
 
+from placement.api import encoding
 from placement.objects import provider_page, provider_state
 from placement.objects.provider_page import ProviderDetails
-from placement.web import encoding
 
 # Adds the usage to the inventories, with which it is stored.
 USAGES = "usages"

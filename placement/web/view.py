@@ -9,8 +9,8 @@ import flask
 
 from placement import exception, excerpt
 from placement.api import body as api_body
+from placement.api import encoding, request
 from placement.api import operation as api_operation
-from placement.api import request
 from placement.api.environ import CONTEXT, ROUTE
 from placement.api.microversion import MAX_VERSION
 from placement.api.operation import Answer, Check, Header, Operation, Parameter
@@ -19,7 +19,6 @@ from placement.api.reply import JSON
 from placement.context import RequestContext
 from placement.schemas import checks
 from placement.schemas.validation import Schemas
-from placement.web import encoding
 
 # The media type of one JSON document per line.
 NDJSON = "application/x-ndjson"
@@ -85,8 +84,7 @@ def operation(  # noqa: PLR0913 - a row has them all
             elif rule is not None:
                 authorize(rule)
             _check(row)
-            # No database stores NUL, and some drivers fail on it in a query.
-            return view(**{k: v.replace("\0", "\ufffd") for k, v in variables.items()})
+            return view(**{name: _storable(text) for name, text in variables.items()})
 
         setattr(checked, _ROW, row)
         blueprint.add_url_rule(
@@ -100,6 +98,11 @@ def operation(  # noqa: PLR0913 - a row has them all
         return checked
 
     return declare
+
+
+def _storable(text: str) -> str:
+    # No database stores NUL, and some drivers fail on it in a query.
+    return text.replace("\0", "\ufffd")
 
 
 def _refused_by(body: Schemas | None) -> tuple[int, ...]:

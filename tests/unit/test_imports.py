@@ -31,6 +31,7 @@ LAYERS = (
     ("placement.db", "placement.context"),
     (
         "placement.api.accept",
+        "placement.api.encoding",
         "placement.api.environ",
         "placement.api.errors",
         "placement.api.microversion",

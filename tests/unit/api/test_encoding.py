@@ -5,7 +5,7 @@ import json
 import orjson
 import pytest
 
-from placement.web import encoding
+from placement.api import encoding
 
 
 @pytest.mark.parametrize(
