@@ -20,8 +20,10 @@ _HINTS_MAX = 1000
 
 _SIZE = operator.attrgetter("size")
 
-# One part in this many is for arrays, for pages, and for requests of picks.
-_ARRAYS_PART = _PAGES_PART = 8
+# One part in this many is for arrays, for pages, and for requests of picks. With the
+# default size, the arrays have room for 100,000 hosts of three classes.
+_ARRAYS_PART = 4
+_PAGES_PART = 8
 _REQUESTS_PART = 16
 
 # Of the bytes for trees, one part in this many is for those that only pages refer to.

@@ -156,7 +156,7 @@ class Hosts:
         self, trees: Trees, tick: collections.abc.Callable[[], None]
     ) -> None:
         found, _ = trees.after(0, _ALL)
-        if len(found) * self._row_bytes > self._size_max:
+        if not self._fit(len(found)):
             self._clear()
             return
         ids = np.array([row[1] for row in found], np.int64)
@@ -165,10 +165,13 @@ class Hosts:
         if not np.array_equal(ids, self.ids):
             self._resize(ids)
         self._apply(found, trees, tick)
+        # Now the classes are known.
+        if not self._fit(len(found)):
+            self._clear()
 
-    @property
-    def _row_bytes(self) -> int:
-        return 24 + 32 * max(1, len(self._offers))
+    def _fit(self, rows: int) -> bool:
+        row_bytes = 24 + 32 * max(1, len(self._offers))
+        return rows * row_bytes <= self._size_max
 
     def _resize(self, ids: Integers) -> None:
         """Make rows for ``ids``, with what is known of them."""

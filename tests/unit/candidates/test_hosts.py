@@ -215,11 +215,20 @@ def test_a_cloud_that_gets_nested_providers_has_no_arrays(engine, hosts):
     assert not len(hosts_of(context).ids)
 
 
-def test_arrays_are_no_larger_than_their_part_of_the_memory(engine, hosts):
+@pytest.mark.parametrize(
+    ("classes", "size_max", "rows"),
+    [(1, 447, 0), (1, 448, 8), (2, 703, 0), (2, 704, 8)],
+)
+def test_arrays_are_no_larger_than_their_part_of_the_memory(
+    engine, hosts, classes, size_max, rows
+):
     context = worlds.context_of(engine)
-    context.service.kept[HOSTS] = arrays = Hosts(8 * 56 - 1)
+    context.service.kept[HOSTS] = arrays = Hosts(size_max)
+    if classes == 2:
+        for host in hosts:
+            host.inventory["MEMORY_MB"] = Inventory(64)
     worlds.store(engine, hosts)
 
     assert pick(context, ONE, order=Order.SPREAD) == [8]
 
-    assert not len(arrays.ids)
+    assert len(arrays.ids) == rows

@@ -145,8 +145,8 @@ def test_processes_have_a_cache_of_the_configured_size(engine):
     kept = search.cache_of(context)
 
     assert search.cache_of(context) is kept
-    # An eighth of it is for arrays, one for pages, and half of one for requests.
-    assert kept.trees._size_max == 3 * 2**20 * 11 // 16
+    # A quarter of it is for arrays, an eighth for pages, and half of one for requests.
+    assert kept.trees._size_max == 3 * 2**20 * 9 // 16
 
 
 def known_page(kept, count):
