@@ -36,6 +36,9 @@ LOG = logging.getLogger(__name__)
 _TOKEN_USER = "admin"
 _TOKEN_ROLES = ("admin", "service")
 
+# The database has room for ids of this length; those of Keystone are shorter.
+_ID_LENGTH_MAX = 255
+
 _TITLE = "401 Unauthorized"
 _UNVERIFIED = (
     "This server could not verify that you are authorized to access the document you "
@@ -162,15 +165,14 @@ def _noauth2(environ: "WSGIEnvironment") -> Caller | None:
     if token is None:
         return None
     user, _, project = token.partition(":")
+    project = environ.get("HTTP_X_PROJECT_ID", project or user)
     given = environ.get("HTTP_X_ROLES", environ.get("HTTP_X_ROLE"))
     if given is None:
         given = "admin" if user == "admin" else ""
     system = environ.get("HTTP_OPENSTACK_SYSTEM_SCOPE")
     return Caller(
-        user_id=user,
-        project_id=(
-            None if system else environ.get("HTTP_X_PROJECT_ID", project or user)
-        ),
+        user_id=user[:_ID_LENGTH_MAX],
+        project_id=None if system else project[:_ID_LENGTH_MAX],
         roles=_roles(given),
         system_scope=system,
         domain_id=None if system else environ.get("HTTP_X_DOMAIN_ID"),

@@ -75,6 +75,12 @@ def test_noauth2_reads_roles_and_scopes_from_headers(noauth2, below, headers, ca
     assert caller_of(noauth2, below, X_Auth_Token="user:p1", **headers) == caller
 
 
+def test_noauth2_cuts_ids_that_are_too_long_to_be_stored(noauth2, below):
+    found = caller_of(noauth2, below, X_Auth_Token=f"{'u' * 300}:{'p' * 300}")
+
+    assert found[:2] == ("u" * 255, "p" * 255)
+
+
 def test_an_empty_roles_header_takes_the_role_admin_away(noauth2, below):
     found = caller_of(noauth2, below, X_Auth_Token="admin", X_Roles="")
 
