@@ -4,6 +4,7 @@ from placement import excerpt
 from placement.candidates.explain.changes import Change, Kind, To
 from placement.candidates.explain.explanation import Explanation
 from placement.candidates.explain.states import SlotStates, Step
+from placement.candidates.explain.survey import sole_slot
 from placement.candidates.explain.words import Words
 from placement.candidates.solve import combine
 
@@ -14,6 +15,9 @@ _SENTENCES = {
     "cordoned": "every host that could serve the request now is not in service",
     "full": "every host that is large enough lacks room",
 }
+
+# The condition that fails at the roots of which a cause tells.
+_CONDITIONS = {"cordoned": "state", "full": "room"}
 
 
 def summary(explanation: Explanation, words: Words) -> str:
@@ -106,8 +110,14 @@ def _lacking_amount(
 ) -> str:
     most: dict[int, int] = {}
     at = slot.slot.index
-    for state in explanation.survey.by_state.values():
-        for way in state.state.slots[at]:
+    # Other roots, which lack something else, too, may have more free.
+    lacking = [
+        roots.state
+        for roots in explanation.survey.by_state.values()
+        if sole_slot(roots.state) == at
+    ]
+    for state in lacking:
+        for way in state.slots[at]:
             if way.failing == step.bit:
                 for fix in way.fixes:
                     most[fix.class_id] = max(most.get(fix.class_id, 0), fix.less or 0)
@@ -124,13 +134,20 @@ def _lacking_amount(
 def _lacking_one(
     explanation: Explanation,
 ) -> "tuple[int, SlotStates | None, Step] | None":
-    """Return the condition that is the only one to fail at most roots."""
+    """Return the condition that is the only one to fail at most roots.
+
+    If the cause is that of some roots, only the conditions that it is about count.
+    """
     states, counts = explanation.survey.states, explanation.counts
     found = [
         (count.only, slot, step)
         for slot, of_slot in zip(states.slots, counts.slots, strict=True)
         for step, count in zip(slot.steps, of_slot, strict=True)
     ]
+    name = _CONDITIONS.get(explanation.cause)
+    of_cause = [each for each in found if each[0] and each[2].condition.name == name]
+    if of_cause:
+        return max(of_cause, key=lambda each: each[0])
     best = max(found, key=lambda each: each[0], default=None)
     anchor = max((count.only for count in counts.anchor), default=0)
     if best is not None and best[0] >= max(1, anchor):

@@ -276,20 +276,31 @@ def _count_steps(
 
 def _count_only(found: Counts, states: States, state: State, number: int) -> None:
     """Count the roots that would serve every slot without one condition."""
-    failed = [
-        at
-        for at, ways in enumerate(state.slots)
-        if not any(way.failing == 0 for way in ways)
-    ]
-    if state.anchor:
-        if not failed and state.anchor.bit_count() == 1:
-            found.anchor[state.anchor.bit_length() - 1].only += number
-    elif len(failed) == 1:
-        (at,) = failed
+    at = sole_slot(state)
+    if at is not None:
         failing = {way.failing for way in state.slots[at]}
         for step, count in zip(states.slots[at].steps, found.slots[at], strict=True):
             if step.bit in failing:
                 count.only += number
+    elif state.anchor.bit_count() == 1 and not _failed_slots(state):
+        found.anchor[state.anchor.bit_length() - 1].only += number
+
+
+def sole_slot(state: State) -> int | None:
+    """Return the only slot that cannot be filled; None: the state fails more, or none.
+
+    A state that fails a condition on the anchor fails more.
+    """
+    failed = _failed_slots(state)
+    return failed[0] if len(failed) == 1 and not state.anchor else None
+
+
+def _failed_slots(state: State) -> list[int]:
+    return [
+        at
+        for at, ways in enumerate(state.slots)
+        if not any(way.failing == 0 for way in ways)
+    ]
 
 
 class _Unseen:

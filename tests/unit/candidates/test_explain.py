@@ -331,6 +331,35 @@ def test_a_class_that_nobody_offers_can_be_left_out(engine):
     ]
 
 
+def test_the_summary_of_a_full_host_is_about_its_room(engine):
+    offer = {"VCPU": Inventory(8)}
+    others = [Provider(f"p{number}", None, offer) for number in (1, 2)]
+    worlds.store(engine, [Provider("p0", None, offer, {"VCPU": 6}), *others])
+    asked = Question([Group("", {"VCPU": 4}, in_tree="p0")])
+
+    found = explain(engine, asked)
+
+    assert found["cause"] == "full"
+    assert found["summary"] == (
+        "1 host lacks only VCPU; the most that any of them has free is 2"
+    )
+
+
+def test_the_summary_has_the_room_of_those_that_lack_nothing_else(engine):
+    offers = {"VCPU": Inventory(8), "MEMORY_MB": Inventory(8)}
+    used = [{"VCPU": 6}, {"VCPU": 5, "MEMORY_MB": 8}, {"VCPU": 7}]
+    worlds.store(
+        engine,
+        [Provider(f"p{at}", None, offers, each) for at, each in enumerate(used)],
+    )
+
+    found = explain(engine, Question([Group("", {"VCPU": 4, "MEMORY_MB": 1})]))
+
+    assert found["summary"] == (
+        "2 hosts lack only VCPU; the most that any of them has free is 2"
+    )
+
+
 def test_every_rule_that_leaves_no_candidate_is_in_the_summary(engine):
     full = Provider("h1", None, {"VCPU": Inventory(16)}, {"VCPU": 10})
     worlds.store(engine, [full, Provider("h2", None, {"VCPU": Inventory(16)})])
