@@ -27,8 +27,8 @@ class Options:
 
     ``is_empty_state``: count as if nothing was allocated. ``without`` are the uuids of
     roots whose trees are left out. ``by_traits`` are names of traits. ``hosts`` is the
-    number of hosts to list; None: all that have the classes, traits and aggregates,
-    even if none fits now.
+    number of hosts to list; None: all that have the classes, traits and aggregates, and
+    whose unit rules allow the amounts, even if none fits now.
     """
 
     by_aggregate: bool = False
