@@ -16,7 +16,7 @@ _SENTENCES = {
     "full": "every host that is large enough lacks room",
 }
 
-# The condition that fails at the roots of which a cause tells.
+# The condition that a cause is about.
 _CONDITIONS = {"cordoned": "state", "full": "room"}
 
 
@@ -136,20 +136,19 @@ def _lacking_one(
 ) -> "tuple[int, SlotStates | None, Step] | None":
     """Return the condition that is the only one to fail at most roots.
 
-    If the cause is that of some roots, only the conditions that it is about count.
+    If the cause is about one condition, others do not count.
     """
     states, counts = explanation.survey.states, explanation.counts
+    name = _CONDITIONS.get(explanation.cause)
     found = [
         (count.only, slot, step)
         for slot, of_slot in zip(states.slots, counts.slots, strict=True)
         for step, count in zip(slot.steps, of_slot, strict=True)
+        if name is None or step.condition.name == name
     ]
-    name = _CONDITIONS.get(explanation.cause)
-    of_cause = [each for each in found if each[0] and each[2].condition.name == name]
-    if of_cause:
-        return max(of_cause, key=lambda each: each[0])
     best = max(found, key=lambda each: each[0], default=None)
-    anchor = max((count.only for count in counts.anchor), default=0)
+    of_anchor = counts.anchor if name is None else ()
+    anchor = max((count.only for count in of_anchor), default=0)
     if best is not None and best[0] >= max(1, anchor):
         return best
     if anchor and best is not None:

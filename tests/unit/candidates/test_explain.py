@@ -345,6 +345,19 @@ def test_the_summary_of_a_full_host_is_about_its_room(engine):
     )
 
 
+def test_the_summary_of_a_cordoned_host_is_not_about_the_room_of_others(engine):
+    offers = {"VCPU": Inventory(8), "MEMORY_MB": Inventory(8)}
+    cordoned = Provider("p0", None, offers, state=1)
+    worlds.store(engine, [cordoned, Provider("p1", None, offers, {"VCPU": 6})])
+
+    found = explain(engine, Question([Group("", {"VCPU": 4, "MEMORY_MB": 1})]))
+
+    assert found["cause"] == "cordoned"
+    assert found["summary"] == (
+        "every host that could serve the request now is not in service"
+    )
+
+
 def test_the_summary_has_the_room_of_those_that_lack_nothing_else(engine):
     offers = {"VCPU": Inventory(8), "MEMORY_MB": Inventory(8)}
     used = [{"VCPU": 6}, {"VCPU": 5, "MEMORY_MB": 8}, {"VCPU": 7}]
