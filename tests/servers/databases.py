@@ -9,13 +9,12 @@ import contextlib
 import itertools
 import pathlib
 import sqlite3
-import tempfile
 import typing
 
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
 from placement.db import migrations
-from tests.servers import mariadb, postgresql, server
+from tests.servers import mariadb, postgresql, process, server
 
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
@@ -193,9 +192,7 @@ def opened(kind: str) -> collections.abc.Iterator[Databases]:
     Raises accounts.MissingError if this machine cannot run one.
     """
     with contextlib.ExitStack() as stack:
-        directory = pathlib.Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="placement-tests-"))
-        )
+        directory = stack.enter_context(process.directory("tests"))
         if kind == SQLITE:
             yield SqliteFiles(directory)
         elif kind == POSTGRESQL:

@@ -90,7 +90,7 @@ def running(
     Raises MissingError if the programs are missing, RuntimeError with their output if
     they fail.
     """
-    with _directory() as (directory, account):
+    with _directory(durable) as (directory, account):
         initialise(directory, account)
         settings = {**(DURABLE if durable else FAST), **(options or {})}
         started = start(directory, account, ports.free_port(), settings)
@@ -160,12 +160,12 @@ def _initialised() -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def _directory() -> collections.abc.Iterator[
-    tuple[pathlib.Path, accounts.Account | None]
-]:
+def _directory(
+    on_disk: bool = False,
+) -> collections.abc.Iterator[tuple[pathlib.Path, accounts.Account | None]]:
     """Yield a new directory, and the account that it belongs to."""
     account = accounts.for_server("mysql")
-    with process.directory("mariadb") as directory:
+    with process.directory("mariadb", on_disk) as directory:
         accounts.give(directory, account)
         yield directory, account
 

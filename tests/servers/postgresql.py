@@ -114,7 +114,7 @@ def running(
     they fail.
     """
     with (
-        _made(_initdb if has_own_identifier else _initialise) as directory,
+        _made(_initdb if has_own_identifier else _initialise, durable) as directory,
         _running_in(directory, durable, settings) as made,
     ):
         yield made
@@ -135,7 +135,10 @@ def following(
     def copy(*place: typing.Any) -> None:
         _copy(primary, name, *place)
 
-    with _made(copy) as directory, _running_in(directory, durable, settings) as made:
+    with (
+        _made(copy, durable) as directory,
+        _running_in(directory, durable, settings) as made,
+    ):
         yield made
 
 
@@ -145,10 +148,10 @@ _Make = collections.abc.Callable[
 
 
 @contextlib.contextmanager
-def _made(make: _Make) -> collections.abc.Iterator[pathlib.Path]:
+def _made(make: _Make, on_disk: bool = False) -> collections.abc.Iterator[pathlib.Path]:
     """Yield a directory in which ``make`` has created the data directory."""
     account = accounts.for_server("postgres")
-    with process.directory("postgresql") as directory:
+    with process.directory("postgresql", on_disk) as directory:
         accounts.give(directory, account)
         make(programs(), directory, account)
         yield directory

@@ -12,7 +12,7 @@ import tempfile
 import typing
 
 from tests import waiting
-from tests.servers import accounts, startup
+from tests.servers import accounts, memory, startup
 
 # Directories of server programs, which are not on the PATH of every user.
 _ELSEWHERE = os.pathsep.join(("/usr/sbin", "/usr/local/sbin", "/usr/libexec"))
@@ -149,10 +149,17 @@ def ready(process: _P) -> collections.abc.Iterator[_P]:
 
 
 @contextlib.contextmanager
-def directory(name: str) -> collections.abc.Iterator[pathlib.Path]:
-    """Yield a new directory for the server ``name``; remove it when the block ends."""
+def directory(
+    name: str, on_disk: bool = False
+) -> collections.abc.Iterator[pathlib.Path]:
+    """Yield a new directory for the server ``name``; remove it when the block ends.
+
+    Unless it must be ``on_disk``, it is in memory if there is enough of that.
+    """
     with tempfile.TemporaryDirectory(
-        prefix=f"placement-{name}-", ignore_cleanup_errors=True
+        prefix=f"placement-{name}-",
+        dir=None if on_disk else memory.directory(),
+        ignore_cleanup_errors=True,
     ) as made:
         yield pathlib.Path(made)
 
