@@ -23,7 +23,8 @@ class UUIDSet:
         return self._count
 
     def __iter__(self) -> collections.abc.Iterator[bytes]:
-        for bucket in self._buckets:
+        # Most are empty in a small set.
+        for bucket in filter(None, self._buckets):
             for start in range(0, len(bucket), _SIZE):
                 yield bytes(bucket[start : start + _SIZE])
 
