@@ -19,6 +19,7 @@ _Row = tuple[typing.Any, ...]
 _Rows = dict[_Row, _Row]
 
 _TABLES = tables.metadata.sorted_tables
+_BY_NAME = {table.name: table for table in _TABLES}
 _KEYS = {
     table: [list(table.c).index(column) for column in table.primary_key]
     for table in _TABLES
@@ -28,6 +29,14 @@ _KEYS = {
 _SELECTS = {table: sa.select(table) for table in _TABLES}
 for _named in (tables.resource_classes, tables.traits):
     _SELECTS[_named] = _SELECTS[_named].where(_named.c.name.like("CUSTOM%"))
+
+# The names of the tables that have rows to select. Most have none.
+_FILLED = sa.union_all(
+    *(
+        sa.select(sa.literal_column(f"'{table.name}'")).where(select.exists())
+        for table, select in _SELECTS.items()
+    )
+)
 
 # For columns with ids, the column that names the rows of the referenced table.
 _NAMES: dict[str, sa.Column[typing.Any]] = {
@@ -83,6 +92,8 @@ class Keeper:
         self._engine = engines.create_engine(DatabaseSettings(url))
         self._without = _WITHOUT_FOREIGN_KEYS[self._engine.dialect.name]
         self._kept: dict[sa.Table, _Rows] = {}
+        # As ``content`` has read them.
+        self._found: dict[sa.Table, _Rows] = {}
         # By table and id, the standard names.
         self._standard: dict[sa.Table, dict[int, str]] = {}
         # By table and key.
@@ -113,7 +124,7 @@ class Keeper:
         changed since ``keep``; that of a definition, too.
         """
         with self._engine.connect() as conn:
-            found = _all_rows(conn)
+            found = self._found = _all_rows(conn)
         names = {column: self._names_of(name, found) for column, name in _NAMES.items()}
         return {
             table.name: collections.Counter(
@@ -122,17 +133,18 @@ class Keeper:
             for table, rows in found.items()
         }
 
-    def restore(self) -> None:
+    def restore(self, is_read: bool = False) -> None:
         """Restore the content as of ``keep``, including ids.
+
+        With ``is_read``, nothing was written since ``content``.
 
         A restored backup has the same effect on a running service.
         """
         with self._engine.connect() as fresh:
             conn = engines.for_writing(fresh)
             conn.exec_driver_sql(self._without)
-            for table in _TABLES:
-                # Those that refer to other rows may go with them.
-                rows = _rows_of(conn, table)
+            found = self._found if is_read else _all_rows(conn)
+            for table, rows in found.items():
                 if rows != self._kept[table]:
                     _restore_table(conn, table, rows, self._kept[table])
             conn.commit()
@@ -194,7 +206,11 @@ def difference(wanted: Content, found: Content) -> list[str]:
 
 
 def _all_rows(conn: sa.Connection) -> dict[sa.Table, _Rows]:
-    return {table: _rows_of(conn, table) for table in _TABLES}
+    found: dict[sa.Table, _Rows] = {table: {} for table in _TABLES}
+    for name in conn.scalars(_FILLED).all():
+        table = _BY_NAME[name]
+        found[table] = _rows_of(conn, table)
+    return found
 
 
 def _rows_of(conn: sa.Connection, table: sa.Table) -> _Rows:

@@ -6,6 +6,7 @@ SQLite are constructed.
 """
 
 import abc
+import collections
 import collections.abc
 import contextlib
 import enum
@@ -68,6 +69,9 @@ class Outcome(enum.Enum):
     UNKNOWN_NOT_DONE = "unknown, not done"
 
 
+# How many steps of each kind a request has.
+Steps = collections.Counter[Step]
+
 _Inject = collections.abc.Callable[[_Native, _Run], None]
 
 
@@ -95,8 +99,21 @@ class Fault(typing.NamedTuple):
         drawn = zlib.crc32(write.encode()) >> 8
         return STRIDE == 1 or drawn % count == number
 
-    def numbers(self, write: str) -> collections.abc.Iterator[int]:
-        """Yield the numbers of the steps of ``write`` to inject it at, without end."""
+    def numbers(
+        self, write: str, steps: Steps | None = None
+    ) -> collections.abc.Iterator[int]:
+        """Yield the numbers of the steps of ``write`` to inject it at.
+
+        With its ``steps``, the numbers end after the last one; with a stride of 1 they
+        do not end, because a request sometimes has more.
+        """
+        numbers = self._numbers(write)
+        if steps is None or STRIDE == 1:
+            return numbers
+        last = sum(steps[step] for step in self.outcomes)
+        return itertools.takewhile(lambda number: number <= last, numbers)
+
+    def _numbers(self, write: str) -> collections.abc.Iterator[int]:
         if Step.STATEMENT not in self.outcomes:
             return itertools.count(1)
         stride = _STRIDE_OF_LASTING if self.lasts else STRIDE
@@ -115,6 +132,12 @@ class Injector:
         # The first step with the fault, and whether it failed without the fault too.
         self.struck: Step | None = None
         self.has_failed = False
+        # Without a fault.
+        self.steps: Steps = collections.Counter()
+
+    def count(self) -> None:
+        """Count the steps without a fault from now on."""
+        self.steps = collections.Counter()
 
     def arm(self, fault: Fault, number: int) -> None:
         """Inject ``fault`` at the ``number``-th step that can have it."""
@@ -137,6 +160,8 @@ class Injector:
     def take(self, step: Step, conn: _Native, run: _Run) -> None:
         """Run a step, with the fault if it is due."""
         fault = self._fault
+        if fault is None:
+            self.steps[step] += 1
         if fault is None or step not in fault.outcomes:
             run()
             return

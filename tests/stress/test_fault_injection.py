@@ -37,11 +37,15 @@ NOT_KNOWN = "is not known"
 
 
 class Clean(typing.NamedTuple):
-    """The content of the database without faults: before, after one and two sends."""
+    """The content of the database without faults: before, after one and two sends.
+
+    ``steps`` are those of the first send.
+    """
 
     before: Content
     once: Content
     twice: Content
+    steps: fault_injection.Steps
 
 
 class Place:
@@ -64,16 +68,19 @@ class Place:
     def send(self, write: Write) -> webob.Response:
         return write_operations.send(self._application, write)
 
-    def clean(self, write: Write) -> Clean:
+    def clean(self, write: Write, injector: fault_injection.Injector) -> Clean:
         """Send the write twice without a fault, and restore the database."""
         states = [self.keeper.content()]
+        steps = []
         for status in (write.status, write.again):
+            injector.count()
             answer = self.send(write)
+            steps.append(injector.steps)
             assert answer.status_int == status, answer.text
             states.append(self.keeper.content())
             assert not self.keeper.look(invariants.violations_in)
-        self.keeper.restore()
-        return Clean(*states)
+        self.keeper.restore(is_read=True)
+        return Clean(*states, steps[0])
 
 
 _Injected = tuple[fault_injection.Injector, Place]
@@ -138,13 +145,13 @@ def test_a_placement_with_a_failing_step_is_done_or_not_and_says_which(
 def require_done_or_not(
     write: Write, injector: fault_injection.Injector, place: Place
 ) -> None:
-    clean = place.clean(write)
+    clean = place.clean(write, injector)
     found = []
     seen = set()
     for fault in place.faults:
         if not fault.is_for(write.name):
             continue
-        for number in fault.numbers(write.name):
+        for number in fault.numbers(write.name, clean.steps):
             injector.arm(fault, number)
             answer = place.send(write)
             outcome = injector.disarm()
@@ -157,7 +164,9 @@ def require_done_or_not(
                 f"{fault.name}, step {number}, a {injector.struck.value}: {violation}"
                 for violation in violations(place, write, clean, outcome, answer)
             ]
-            place.keeper.restore()
+            place.keeper.restore(is_read=True)
+        else:
+            continue
         place.keeper.restore()
     assert not found, "\n".join(found)
     assert seen >= {Outcome.FAILED, Outcome.UNAFFECTED, Outcome.RACED}

@@ -123,7 +123,7 @@ def test_a_sweep_with_a_failing_step_is_completed_by_the_next(
             found = place.keeper.content()
             assert not contents.difference(unordered(wanted), unordered(found)), where
             require_positions(place)
-            place.keeper.restore()
+            place.keeper.restore(is_read=True)
         place.keeper.restore()
     assert not invariants.violations(place.url)
 
