@@ -9,14 +9,12 @@ from unittest import mock
 import httpx
 import jsonpath_ng.ext
 import pytest
-from gabbi import case, handlers, suitemaker, utils
+from gabbi import case, handlers, suitemaker
 
-from tests.functional import fixtures, invariants
+from tests.functional import fixtures, invariants, stories
 from tests.functional.explaining import Explaining
 from tests.servers import server
 
-DIRECTORY = pathlib.Path(__file__).with_name("gabbits")
-STORIES = sorted(DIRECTORY.glob("*.yaml"))
 HOST = "placement.example.com"
 # The maximum number of characters of a response body in a failure message.
 MAX_SHOWN = 2000
@@ -29,9 +27,9 @@ HEADERS = {
 }
 
 
-@pytest.mark.parametrize("path", STORIES, ids=[path.stem for path in STORIES])
+@pytest.mark.parametrize("path", stories.PATHS, ids=lambda path: path.stem)
 def test_story(path: pathlib.Path, database_url: str) -> None:
-    story = utils.load_yaml(yaml_file=str(path))
+    story = stories.read(path)
     wanted = fixtures.merged(story.get("fixtures", []))
     with server.in_process(database_url, wanted.options, wanted.policy) as application:
         prepare(application, wanted)
@@ -66,7 +64,7 @@ def steps_that_fail(
         test_base_name=name,
         # Fixtures are applied by ``prepare``; gabbi would expect classes.
         suite_dict={key: value for key, value in story.items() if key != "fixtures"},
-        test_directory=str(DIRECTORY),
+        test_directory=str(stories.DIRECTORY),
         host=HOST,
         port=None,
         fixture_module=None,

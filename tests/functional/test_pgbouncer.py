@@ -18,6 +18,7 @@ from tests.functional import (
     fixtures,
     invariants,
     statements,
+    stories,
     test_gabbits,
 )
 from tests.servers import (
@@ -130,9 +131,7 @@ def single_use(place: Place) -> collections.abc.Iterator[None]:
 def test_a_story_needs_no_session(
     name: str, urls: Urls, caplog: pytest.LogCaptureFixture
 ) -> None:
-    story = test_gabbits.utils.load_yaml(
-        yaml_file=str(test_gabbits.DIRECTORY / f"{name}.yaml")
-    )
+    story = stories.read(stories.DIRECTORY / f"{name}.yaml")
     wanted = fixtures.merged(story.get("fixtures", []))
     with (
         caplog.at_level(logging.WARNING),

@@ -1,19 +1,16 @@
 """Every microversion has a story in ``gabbits``."""
 
-import pathlib
-
 import pytest
-import yaml
 
 from placement.api.microversion import MAX_VERSION
+from tests.functional import stories
 
-STORIES = pathlib.Path(__file__).parents[1] / "functional" / "gabbits"
 HEADER = "openstack-api-version"
 
 
 def versions_of(path):
     """Return the versions that a story requests, and its default version."""
-    story = yaml.safe_load(path.read_text())
+    story = stories.read(path)
     usual = story["defaults"]["request_headers"][HEADER]
     asked = {
         step.get("request_headers", {}).get(HEADER, usual) for step in story["tests"]
@@ -23,7 +20,7 @@ def versions_of(path):
 
 @pytest.mark.parametrize("minor", range(1, MAX_VERSION.minor + 1))
 def test_a_version_has_a_story_that_also_tests_the_version_before(minor):
-    (path,) = STORIES.glob(f"microversion-1.{minor}-*.yaml")
+    (path,) = stories.DIRECTORY.glob(f"microversion-1.{minor}-*.yaml")
     asked, usual = versions_of(path)
 
     assert usual == f"placement 1.{minor}"

@@ -7,17 +7,16 @@ import pkgutil
 import re
 
 import pytest
-import yaml
 
 from placement import handlers, policies
 from placement.api import openapi, routes
 from placement.api.microversion import MIN_VERSION
 from placement.api.operation import Check, Operation
+from tests.functional import stories
 from tests.unit import versions
 
 TESTS = pathlib.Path(__file__).parents[2]
 PAGES = TESTS.parent / "api-ref"
-STORIES = TESTS / "functional" / "gabbits"
 METHODS = ("GET", "POST", "PUT", "DELETE")
 
 OPERATIONS = {each.name: each for each in routes.OPERATIONS}
@@ -117,8 +116,8 @@ def requests_of(story):
 @functools.cache
 def requested():
     """Return the requests of all stories, which take long to parse."""
-    stories = [yaml.safe_load(path.read_text()) for path in STORIES.glob("*.yaml")]
-    return {request for story in stories for request in requests_of(story)}
+    read = map(stories.read, stories.PATHS)
+    return {request for story in read for request in requests_of(story)}
 
 
 @each_operation()
