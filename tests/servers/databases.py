@@ -9,12 +9,13 @@ import contextlib
 import itertools
 import pathlib
 import sqlite3
+import tempfile
 import typing
 
 from placement.conf.settings import DatabaseSettings
 from placement.db import engine as engines
 from placement.db import migrations
-from tests.servers import mariadb, postgresql, process, server
+from tests.servers import mariadb, postgresql, server
 
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
@@ -192,7 +193,9 @@ def opened(kind: str) -> collections.abc.Iterator[Databases]:
     Raises accounts.MissingError if this machine cannot run one.
     """
     with contextlib.ExitStack() as stack:
-        directory = stack.enter_context(process.directory("tests"))
+        directory = pathlib.Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="placement-tests-"))
+        )
         if kind == SQLITE:
             yield SqliteFiles(directory)
         elif kind == POSTGRESQL:
