@@ -143,7 +143,8 @@ def crashing_postgresql() -> collections.abc.Iterator[Database]:
 
 @contextlib.contextmanager
 def crashing_mariadb() -> collections.abc.Iterator[Database]:
-    with mariadb.running(options=LOSING_MARIADB) as running:
+    # It writes a log in memory at once.
+    with mariadb.running(options=LOSING_MARIADB, on_disk=True) as running:
         yield CrashedMariadb(running)
 
 

@@ -80,17 +80,18 @@ class Server(process.Process):
 @startup.repeated
 @contextlib.contextmanager
 def running(
-    durable: bool = False, options: Options | None = None
+    durable: bool = False, options: Options | None = None, on_disk: bool = False
 ) -> collections.abc.Iterator[Server]:
     """Run a new server until the block ends, and remove it.
 
     A ``durable`` server waits for the disk at COMMIT; the commits of others survive a
-    crash of the server but not of the machine. ``options`` override the defaults.
+    crash of the server but not of the machine. ``options`` override the defaults. Other
+    servers than durable ones keep their files in memory, unless ``on_disk``.
 
     Raises MissingError if the programs are missing, RuntimeError with their output if
     they fail.
     """
-    with _directory(durable) as (directory, account):
+    with _directory(durable or on_disk) as (directory, account):
         initialise(directory, account)
         settings = {**(DURABLE if durable else FAST), **(options or {})}
         started = start(directory, account, ports.free_port(), settings)
