@@ -73,7 +73,8 @@ class Demo(typing.NamedTuple):
 @contextlib.contextmanager
 def running(home: pathlib.Path, *options: str) -> collections.abc.Iterator[Demo]:
     process = subprocess.Popen(
-        [PROGRAM, "demo", *SMALL, *options],
+        # Shells let background jobs, of which the tests may be one, ignore Ctrl-C.
+        ["env", "--default-signal=INT", PROGRAM, "demo", *SMALL, *options],
         env=environment(home),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
