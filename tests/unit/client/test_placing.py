@@ -93,8 +93,8 @@ def test_a_key_lets_a_request_be_repeated(client, hosts):
     "lost",
     [
         [HANG_UP],
-        [b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"],
-        [b"HTTP/1.1 500 Failed\r\nContent-Length: 0\r\n\r\n"],
+        [b"HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"],
+        [b"HTTP/1.1 500 Failed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"],
     ],
     ids=["no response", "503", "500"],
 )
