@@ -15,8 +15,6 @@ from placement.objects.inventory import Offer
 _SNAPSHOT_BYTES = 1100
 _OFFER_BYTES = 260
 _TREE_BYTES = 400
-# Measured: what ``source.known_hosts`` keeps of a tree of one provider.
-_KNOWN_HOST_BYTES = 600
 
 # Units by resource class id, ascending by id.
 Amounts = tuple[tuple[int, int], ...]
@@ -205,11 +203,9 @@ class Tree:
 
     @property
     def size(self) -> int:
-        """About how many bytes the tree takes, with what is known of it."""
+        """About how many bytes the tree takes."""
         if self._size is None:
-            known = _KNOWN_HOST_BYTES if len(self.providers) == 1 else 0
-            size_of_providers = sum([one.size for one in self.providers])
-            self._size = _TREE_BYTES + known + size_of_providers
+            self._size = _TREE_BYTES + sum([one.size for one in self.providers])
         return self._size
 
     @property

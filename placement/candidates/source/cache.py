@@ -6,7 +6,6 @@ The rest are small hints for the order of reads.
 """
 
 import itertools
-import operator
 
 from placement.candidates.lru import LRUCache
 from placement.candidates.model import Tree
@@ -18,7 +17,8 @@ from placement.candidates.trait_bits import TraitBits
 
 _HINTS_MAX = 1000
 
-_SIZE = operator.attrgetter("size")
+# Measured: what ``KnownHosts`` keeps of a tree of one provider.
+_KNOWN_HOST_BYTES = 600
 
 # One part in this many is for arrays, for pages, and for requests of picks. With the
 # default size, the arrays have room for 100,000 hosts of three classes.
@@ -38,7 +38,9 @@ class TreeCache:
         self.arrays_size_max = size_max // _ARRAYS_PART
         pages_size_max = size_max // _PAGES_PART
         # What is known of the pages that searches read first.
-        self.pages: LRUCache[Read, KnownPage] = LRUCache(pages_size_max, _SIZE)
+        self.pages: LRUCache[Read, KnownPage] = LRUCache(
+            pages_size_max, lambda known: known.size
+        )
         # For ``pick.known``.
         self.requests_size_max = size_max // _REQUESTS_PART
         trees_size_max = (
@@ -46,7 +48,7 @@ class TreeCache:
         )
         self._only_on_pages_size_max = trees_size_max // _ONLY_ON_PAGES_PART
         self.trees: LRUCache[int, Tree] = LRUCache(
-            trees_size_max, _SIZE, self._trees_dropped
+            trees_size_max, _size_of, self._trees_dropped
         )
         self.bits = TraitBits()
         self.batches = Batches()
@@ -79,7 +81,7 @@ class TreeCache:
             itertools.chain.from_iterable(known.page for known in self.pages.values())
         )
         only_on_pages = [tree for tree in on_pages if tree not in cached]
-        if sum(map(_SIZE, only_on_pages)) > self._only_on_pages_size_max:
+        if sum(map(_size_of, only_on_pages)) > self._only_on_pages_size_max:
             self.pages.clear()
             return
         # Some have changed since: of these, the cache has a newer tree.
@@ -87,3 +89,8 @@ class TreeCache:
         for tree in only_on_pages:
             if tree.root.id not in root_ids:
                 self.trees.add(tree.root.id, tree)
+
+
+def _size_of(tree: Tree) -> int:
+    """Return about how many bytes a tree takes, with what is known of its host."""
+    return tree.size + (_KNOWN_HOST_BYTES if len(tree.providers) == 1 else 0)
