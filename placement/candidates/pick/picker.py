@@ -7,6 +7,7 @@ from a copy of the trees, and the engine of the search looks at that copy.
 import collections
 import collections.abc
 import contextlib
+import time
 import typing
 
 import sqlalchemy as sa
@@ -78,7 +79,16 @@ def pick(
     """
     if not preferences.is_ranked:
         return _pick(conn, context, wanted, preferences, refused)
-    with hosts_of(context).lock:
+    hosts, arrived = hosts_of(context), time.monotonic()
+    with hosts.lock:
+        latest = hosts.latest
+        # What a replica shows is only as new as the request that has read it.
+        if latest is not None and latest.time > arrived and context.replica is None:
+            # Another request has read all hosts while this one waited.
+            with contextlib.suppress(SnapshotRequiredError):
+                reader = Reader.of_values(latest.values)
+                picker = _Picker(reader, context, preferences, refused, PAGE_MIN)
+                return picker.run(wanted)
         return _pick(conn, context, wanted, preferences, refused)
 
 

@@ -32,7 +32,7 @@ class Ranking:
         members: Membership | None,
     ) -> None:
         self._hosts = hosts
-        self._able: Booleans = hosts.able(conditions.admits, conditions.plan.total)
+        self._able: Booleans = hosts.able(conditions.admission, conditions.plan.total)
         # The parts of a rank, without those in which all hosts are equal.
         self._parts: dict[int, Floats] = {}
         if members is not None and members.request.policy.is_soft:

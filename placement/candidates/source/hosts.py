@@ -81,16 +81,29 @@ class _Offers:
         self.offer_numbers = {each: number for number, each in enumerate(kept)}
 
 
+class Latest(typing.NamedTuple):
+    """A snapshot that was taken after ``time``, which is monotonic, in seconds.
+
+    ``values`` are the single values that were read in it.
+    """
+
+    time: float
+    values: dict[Read, int | None]
+
+
 class Hosts:
     """Arrays with a row per host, ascending by id.
 
     A caller holds ``lock`` from before its snapshot until it has used the arrays, so
     that they never go back to an older state. They take ``size_max`` bytes at most.
     Clouds that need more, or have nested or sharing providers, have no arrays.
+
+    They have the state of the snapshot ``latest``; None: of none.
     """
 
     def __init__(self, size_max: int) -> None:
         self.lock = threading.Lock()
+        self.latest: Latest | None = None
         self._size_max = size_max
         self._clear()
 
@@ -133,6 +146,10 @@ class Hosts:
         Return False if there can be none. ``tick`` is called for each part that is
         read, and may raise; the next update continues.
         """
+        if self.latest is not None and self.latest.values is reader.values:
+            # The reader is one of ``latest``.
+            return True
+        self.latest = None
         if not trees.is_flat():
             self._clear()
             return False
@@ -143,7 +160,10 @@ class Hosts:
             self._update_all(trees, tick)
         for offers in self._offers.values():
             offers.drop_unused()
-        return len(self.ids) > 0
+        if not len(self.ids):
+            return False
+        self.latest = Latest(reader.began, reader.values)
+        return True
 
     def _checksum(self) -> int | None:
         """Return what ``statements.checksum`` selects."""
@@ -240,9 +260,9 @@ class Hosts:
 
         Whoever picks one has to look at its unit rules.
         """
-        admitted = self.by_definition(lambda each: float(admits(each))) > 0
+        admitted = np.array([admits(each) for each in self._definitions], np.bool_)
         rooms = {class_id: offers.room for class_id, offers in self._offers.items()}
-        return with_room(admitted, rooms, total)
+        return with_room(admitted[self._definition_of], rooms, total)
 
     def shares(self, total: Amounts) -> Floats:
         """Return the dominant share of each host after a claim, where it has room."""

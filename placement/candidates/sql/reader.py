@@ -9,6 +9,7 @@ statement.
 import enum
 import itertools
 import operator
+import time
 import typing
 
 import sqlalchemy as sa
@@ -233,6 +234,8 @@ class Reader:
         batches: Batches | None = None,
         only_batch: bool = False,
     ) -> None:
+        # Monotonic, in seconds: before anything was read.
+        self.began = time.monotonic()
         self.conn = typing.cast("sa.Connection", _NoSnapshot()) if only_batch else conn
         # The details of changed providers, by id.
         self.details: dict[int, str] = {}
@@ -241,7 +244,7 @@ class Reader:
         self.newest = 0
         # The search has read more than can be prefetched.
         self.has_read_more = False
-        self._values: dict[Read, int | None] = {}
+        self.values: dict[Read, int | None] = {}
         self._page: Read | None = None
         self._page_rows: list[Row] = []
         self._changed_page: Read | None = None
@@ -251,6 +254,13 @@ class Reader:
             if prefetch.is_known and has_fast_batches(conn):
                 found = self._prefetch_changes(prefetch, found)
             self._prefetch(prefetch, found)
+
+    @classmethod
+    def of_values(cls, values: dict[Read, int | None]) -> "Reader":
+        """Return a reader that has ``values`` of a snapshot, and can read no more."""
+        reader = cls(typing.cast("sa.Connection", None), only_batch=True)
+        reader.values = values
+        return reader
 
     def _prefetch_changes(self, prefetch: Prefetch, found: list[Row]) -> list[Row]:
         """Take the changes of a known page; return the rows of single values."""
@@ -267,7 +277,7 @@ class Reader:
             pair[1:3] for pair in reversed(found[:pair_count])
         )
         # The last pair may be a value and a filler.
-        self._values = dict(zip(prefetch.values, values, strict=False))
+        self.values = dict(zip(prefetch.values, values, strict=False))
         if self._changes is None:
             self._page = prefetch.page
             self._page_rows, self.details = _with_details(found[pair_count:])
@@ -277,15 +287,15 @@ class Reader:
 
         The same read is run once.
         """
-        if read not in self._values:
+        if read not in self.values:
             self.has_read_more = True
             found = self._run(read)
-            self._values[read] = found[0][0] if found else None
-        return self._values[read]
+            self.values[read] = found[0][0] if found else None
+        return self.values[read]
 
     def prefetched(self, read: Read) -> int | None:
         """Return what ``value`` does if that was prefetched, or else None."""
-        return self._values.get(read)
+        return self.values.get(read)
 
     def names_revision(self) -> int:
         """Return the revision of names, see ``db.names``."""
