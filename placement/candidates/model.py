@@ -248,6 +248,12 @@ class Run(typing.NamedTuple):
     placements: collections.abc.Sequence[Placement]
     trees: collections.abc.Sequence[Tree]
 
+    @property
+    def only_placement(self) -> Placement | None:
+        """The placement in every tree, if it is the same; each tree comes once then."""
+        distinct = set(self.placements)
+        return distinct.pop() if len(distinct) == 1 else None
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Found:

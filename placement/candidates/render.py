@@ -42,19 +42,22 @@ def document(found: Found, version: Version) -> bytes:
     return b"".join(parts)
 
 
-def _candidates(found: Found, version: Version) -> collections.abc.Iterator[str]:
+def _candidates(found: Found, version: Version) -> list[str]:
     form = _form(version)
     resources = _Resources(found.resource_classes)
     shared_uuids = tuple(one.uuid for one in found.sharing)
     templates: dict[Placement, _Template] = {}
-    for placements, trees in found.runs:
-        for placement in set(placements) - templates.keys():
+    texts: list[str] = []
+    for run in found.runs:
+        for placement in set(run.placements) - templates.keys():
             templates[placement] = _template(placement, found.suffixes, resources, form)
-        if len(set(placements)) == 1:
-            yield from _filled(templates[placements[0]], trees, shared_uuids)
+        only = run.only_placement
+        if only is not None:
+            texts += _filled(templates[only], run.trees, shared_uuids)
             continue
-        for placement, tree in zip(placements, trees, strict=True):
-            yield from _filled(templates[placement], (tree,), shared_uuids)
+        for placement, tree in zip(*run, strict=True):
+            texts += _filled(templates[placement], (tree,), shared_uuids)
+    return texts
 
 
 def _filled(

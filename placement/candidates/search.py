@@ -273,6 +273,10 @@ def _summarized_trees(
 
     Trees come in the order of the candidates, providers ascend by id.
     """
+    if len(runs) == 1:
+        only = runs[0].only_placement
+        if only is not None and all(at == 0 for at, _ in only.allocations):
+            return itertools.chain.from_iterable(map(_PROVIDERS, runs[0].trees))
     of_sharing = {tree.root.id: tree for tree in sharing_trees}
     found: dict[int, Tree] = {}
     for run in runs:

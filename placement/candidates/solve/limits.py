@@ -78,7 +78,11 @@ class Budget:
         """
         left = self._providers_named_max
         for run in runs:
-            left -= sum([len(each.allocations) or 1 for each in run.placements])
+            only = run.only_placement
+            if only is not None:
+                left -= len(run.trees) * (len(only.allocations) or 1)
+            else:
+                left -= sum([len(each.allocations) or 1 for each in run.placements])
             if left < 0:
                 raise exception.SearchGivenUp(
                     reason="The answer would be too large: its candidates would name "
