@@ -100,6 +100,8 @@ def machine(pytestconfig: pytest.Config) -> collections.abc.Iterator[Machine]:
         for source, path in INSTALLED.items():
             opened.write(path, made.own_port((DEPLOY / source).read_text()))
         opened.write(APACHE_CONFIGURATION, APACHE)
+        # The account of docs/deployment.md has no home directory.
+        opened.run("usermod", "--home", "/nonexistent", "placement")
         # Debian's script that starts Apache makes it, for the sockets of mod_wsgi.
         opened.run("mkdir", "/run/apache2")
         opened.set_read_only("/var/lib", "/etc/placement")
