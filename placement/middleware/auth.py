@@ -23,6 +23,7 @@ from placement.conf import secret
 from placement.context import RequestContext
 from placement.middleware import console_session
 from placement.middleware.request_id import add_to_log
+from placement.schemas import common
 
 if typing.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -36,8 +37,8 @@ LOG = logging.getLogger(__name__)
 _TOKEN_USER = "admin"
 _TOKEN_ROLES = ("admin", "service")
 
-# The database has room for ids of this length; those of Keystone are shorter.
-_ID_LENGTH_MAX = 255
+# As in the body of a claim: the database has room for no more.
+_ID_LENGTH_MAX: int = common.EXTERNAL_ID["maxLength"]
 
 _TITLE = "401 Unauthorized"
 _UNVERIFIED = (

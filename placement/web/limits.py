@@ -11,13 +11,13 @@ from placement.api.operation import NO_CONTENT, Answer
 from placement.db import transaction
 from placement.objects import limit
 from placement.policies import extension as extension_policy
-from placement.schemas import checks
+from placement.schemas import checks, common
 from placement.schemas import limit as schema
 from placement.web import page_token, view
 
 blueprint = flask.Blueprint("limits", __name__)
 
-_PROJECT_LENGTH_MAX = 255
+_PROJECT_LENGTH_MAX: int = common.EXTERNAL_ID["maxLength"]
 
 # No query but the list itself.
 _QUERY: list[typing.Any] = ["limits"]
