@@ -134,6 +134,14 @@ def hosts_of(context: "RequestContext") -> Hosts:
     return hosts
 
 
+def first_values(request: SearchRequest, cache: TreeCache) -> list[Read]:
+    """Return the single values that are read first for a request, as far as known."""
+    values = [NAMES_REVISION, *resolve.prefetchable(request.groups)]
+    if cache.sharing_trait_id is not None:
+        values.append(statements.any_sharing(cache.sharing_trait_id))
+    return values
+
+
 class _Search:
     """One search."""
 
@@ -216,9 +224,7 @@ class _Search:
 
     def _prefetch(self) -> Prefetch:
         """Return what the search will read first, as far as it is known."""
-        values = [NAMES_REVISION, *resolve.prefetchable(self._request.groups)]
-        if self._cache.sharing_trait_id is not None:
-            values.append(statements.any_sharing(self._cache.sharing_trait_id))
+        values = first_values(self._request, self._cache)
         page = self._first_page
         if self._unmet is not None:
             values.append(self._unmet)

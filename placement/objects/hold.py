@@ -27,6 +27,11 @@ _holds = tables.holds
 _consumers = tables.consumers
 _NOW = revision.clock()
 
+# Selects one row if any hold has expired and was not released yet.
+ANY_EXPIRED = sa.select(sa.literal_column("1", sa.Integer)).where(
+    sa.exists().where(_holds.c.expires_at <= _NOW)
+)
+
 
 class Hold(typing.NamedTuple):
     """A hold; ``expires_at`` is in microseconds since 1970."""

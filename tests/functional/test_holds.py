@@ -123,10 +123,10 @@ def released_by_another(
 ) -> None:
     """Let the next sweep find that another process was faster."""
     release = hold.release_expired
+    expire(context, consumer_uuid)
 
     def faster(asked: typing.Any) -> int:
         monkeypatch.undo()
-        expire(context, consumer_uuid)
         assert release(context) == 1
         return release(asked)
 

@@ -20,17 +20,18 @@ from placement.candidates.model import Members, SearchRequest, Tree
 from placement.candidates.query import plan as plans
 from placement.candidates.query import resolve
 from placement.candidates.query.resolve import Ids
-from placement.candidates.search import cache_of, hosts_of
-from placement.candidates.source.hosts import Hosts
+from placement.candidates.search import cache_of, first_values, hosts_of
 from placement.candidates.source.snapshots import SnapshotReader
 from placement.candidates.source.trees import Trees
-from placement.candidates.sql import rows, statements
-from placement.candidates.sql.reader import NAMES_REVISION, Prefetch, Reader
+from placement.candidates.sql import rows
+from placement.candidates.sql.reader import Reader
 from placement.db import tables, transaction
 
 if typing.TYPE_CHECKING:
-    from placement.candidates.source.cache import TreeCache
     from placement.context import RequestContext
+
+# Roots that lack the least, by default.
+_HOSTS = 5
 
 # Providers of one page.
 _PAGE = 10_000
@@ -68,7 +69,7 @@ class Explanation:
 def explain(
     context: "RequestContext",
     request: SearchRequest,
-    hosts: int = 5,
+    hosts: int = _HOSTS,
     provider: str | None = None,
     seconds_max: float | None = None,
 ) -> Explanation:
@@ -85,50 +86,52 @@ def explain(
     """
     limit = context.settings.placement.candidates_search_seconds_max
     seconds = limit if seconds_max is None else min(seconds_max, limit)
-    cache = cache_of(context)
 
     def read(conn: sa.Connection) -> Explanation:
-        arrays = hosts_of(context)
+        cache, arrays = cache_of(context), hosts_of(context)
         with contextlib.ExitStack() as locked:
             locked.enter_context(arrays.lock)
-            explaining = _Explaining(context, cache, conn, request, seconds, arrays)
+            prefetch = arrays.prefetch(first_values(request, cache))
+            reader = Reader(conn, prefetch, cache.batches)
+            explaining = _Explaining(context, reader, request, seconds)
             return explaining.run(locked.close, hosts, provider)
 
     of_statements = max(seconds, _STATEMENT_SECONDS_MIN)
     return transaction.read_within(context, of_statements, read)
 
 
-def _prefetch(
-    request: SearchRequest, cache: "TreeCache", arrays: Hosts
-) -> Prefetch | None:
-    """Return what an explanation by arrays reads; None: it reads all trees."""
-    values = [NAMES_REVISION, *resolve.prefetchable(request.groups)]
-    if cache.sharing_trait_id is not None:
-        values.append(statements.any_sharing(cache.sharing_trait_id))
-    return arrays.prefetch(values)
+def explain_snapshot(
+    context: "RequestContext",
+    reader: Reader,
+    request: SearchRequest,
+    unlock: collections.abc.Callable[[], None],
+) -> Explanation:
+    """Do what ``explain`` does, in the snapshot of ``reader``.
+
+    The caller holds the lock of ``hosts_of``; ``unlock`` releases it.
+    """
+    seconds = context.settings.placement.candidates_search_seconds_max
+    return _Explaining(context, reader, request, seconds).run(unlock)
 
 
 class _Explaining:
-    """One explanation, in the snapshot of ``conn``."""
+    """One explanation, in the snapshot of ``reader``."""
 
     def __init__(
         self,
         context: "RequestContext",
-        cache: "TreeCache",
-        conn: sa.Connection,
+        reader: Reader,
         request: SearchRequest,
         seconds: float,
-        arrays: Hosts,
     ) -> None:
-        self._conn = conn
-        self._arrays = arrays
+        self._reader = reader
+        self._conn = reader.conn
+        self._arrays = hosts_of(context)
         self._request = request
         self._end = time.monotonic() + seconds
         self._ticks = 0
         self._is_survey_complete = self._is_complete = True
-        reader = self._reader = Reader(
-            conn, _prefetch(request, cache, arrays), cache.batches
-        )
+        cache = cache_of(context)
         traits = request.root_required | request.root_forbidden
         self._ids = resolve.look_up(reader, context.names, request.groups, traits)
         sharing_trait_id = resolve.find_sharing_trait(reader, context.names)
@@ -147,8 +150,8 @@ class _Explaining:
     def run(
         self,
         unlock: collections.abc.Callable[[], None],
-        hosts: int,
-        provider: str | None,
+        hosts: int = _HOSTS,
+        provider: str | None = None,
     ) -> Explanation:
         """Explain. ``unlock`` is called as soon as the arrays are no longer used."""
         root_id = None if provider is None else self._find_root(provider)
@@ -172,7 +175,9 @@ class _Explaining:
             counts=survey.counts(),
             cause=_cause(survey),
             near=near,
-            names=self._names([each.root.id for each in near]),
+            names=rows.look_up(
+                self._conn, _providers.c.name, [each.root.id for each in near]
+            ),
             relaxations=relaxations,
             is_survey_complete=self._is_survey_complete,
             is_complete=self._is_complete,
@@ -278,12 +283,6 @@ class _Explaining:
             if root_id is not None:
                 return root_id
         raise extension_exception.ProviderNotFound(wanted=wanted)
-
-    def _names(self, ids: list[int]) -> dict[int, str]:
-        if not ids:
-            return {}
-        select = sa.select(_providers.c.id, _providers.c.name)
-        return dict(rows.read(self._conn, select.where(_providers.c.id.in_(ids))))
 
 
 def _cause(survey: Survey) -> str:

@@ -44,7 +44,7 @@ class Picking(typing.Protocol):
     cloud: Cloud
     members: Membership | None
     weights: list[tuple[int, float]]
-    # None: not every tree is one provider, or there are too many.
+    # None: the arrays are not needed; not every tree is one provider; too many hosts.
     hosts: Hosts | None
     # Trees of the first page, at least.
     page_min: int
@@ -102,23 +102,33 @@ class Asked:
         """The conditions on trees of one provider, if no other one may serve them."""
         return self._solver.flat
 
-    def scan(self, place: int, count: int) -> None:
-        """Read the trees in the order of ids, from a place on."""
-        self._pages = self._scan(place, count)
+    def begin(self, place: int, count: int) -> None:
+        """Rank all trees, or prepare to read them in the order of ids.
 
-    def rank(self) -> None:
-        """Rank all trees."""
-        self._ranking = self._rank_hosts()
+        Without an order among them they begin at a place. ``count`` is the number of
+        candidates that will be taken.
+        """
+        is_ranked = self._picker.preferences.is_ranked
+        self._ranking = self._rank_hosts(0 if is_ranked else place)
         if self._ranking is not None:
             return
+        if is_ranked:
+            self._rank_trees()
+        else:
+            self._pages = self._scan(place, count)
+
+    def _rank_trees(self) -> None:
         if self._trees is None:
             self._trees = list(itertools.chain.from_iterable(self._scan(0, None)))
         self._heap = []
         for tree in self._trees:
             self._push(tree)
 
-    def _rank_hosts(self) -> Ranking | None:
-        """Return a ranking by arrays; None: it takes more than that."""
+    def _rank_hosts(self, place: int) -> Ranking | None:
+        """Return a ranking by arrays; None: it takes more than that.
+
+        Equal hosts are ranked from ``place`` on.
+        """
         picker = self._picker
         preferences, members = picker.preferences, picker.members
         conditions = self._solver.flat
@@ -132,7 +142,7 @@ class Asked:
         ):
             return None
         return Ranking(
-            picker.hosts, conditions, preferences.order, picker.weights, members
+            picker.hosts, conditions, preferences.order, picker.weights, members, place
         )
 
     def _scan(
@@ -209,7 +219,7 @@ class Asked:
             return
         if members is not None and members.domains is not None:
             # The other hosts of its domains have other ranks, too.
-            self.rank()
+            self._rank_trees()
         else:
             self._push(tree)
 
@@ -218,7 +228,7 @@ class Asked:
         if self._version != self._picker.cloud.version:
             self._solver, self._sharing, self._version = self._solve()
             if self._trees is not None:
-                self.rank()
+                self._rank_trees()
 
     def _placements(self, tree: Tree) -> collections.abc.Iterator[Placement]:
         """Yield the placements in what is left of a tree."""

@@ -6,36 +6,27 @@ from a copy of the trees, and the engine of the search looks at that copy.
 
 import collections
 import collections.abc
-import contextlib
-import time
 import typing
 
 import sqlalchemy as sa
 
 from placement import exception, extension_exception
+from placement.candidates.explain.explanation import Explanation
 from placement.candidates.model import Members, Tree
 from placement.candidates.pick import known
-from placement.candidates.pick.asked import PAGE_MIN, Asked
+from placement.candidates.pick.asked import Asked
 from placement.candidates.pick.cloud import Cloud
 from placement.candidates.pick.model import Picked, Preferences, Wanted
 from placement.candidates.query import plan as plans
 from placement.candidates.query import resolve
 from placement.candidates.search import cache_of, hosts_of
 from placement.candidates.solve.limits import Budget
-from placement.candidates.source import scan
-from placement.candidates.source.cache import TreeCache
 from placement.candidates.source.hosts import Hosts
 from placement.candidates.source.snapshots import SnapshotReader
-from placement.candidates.source.trees import Trees, page_from
+from placement.candidates.source.trees import Trees
 from placement.candidates.sql import statements
-from placement.candidates.sql.reader import (
-    NAMES_REVISION,
-    Prefetch,
-    Reader,
-    SnapshotRequiredError,
-    has_fast_batches,
-)
-from placement.db import postgresql, tables
+from placement.candidates.sql.reader import Reader
+from placement.db import tables
 from placement.objects import group
 from placement.objects.group import Membership
 
@@ -44,131 +35,25 @@ if typing.TYPE_CHECKING:
 
 _providers = tables.resource_providers
 
-# Providers that have changed within this time come with their details.
-_DETAILS_MICROSECONDS = 60_000_000
-
-# Trees of the first page where no host is known yet.
-_UNKNOWN_PAGE_MIN = 64
-
 # Roots that were refused, by id, with the members that they had then.
 Refused = dict[int, Members]
 
 
 class NothingFitsError(Exception):
-    """No candidate is left for ``consumer``, the first one that has none."""
+    """No candidate is left for ``wanted``, the first consumer that has none.
+
+    ``explanation`` is that of the same snapshot. It is None if something may fit later:
+    if candidates were refused, if a hold has expired, or if only ``pick`` was tried.
+    """
 
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
+        self.explanation: Explanation | None = None
+        self.is_hold_expired = False
         super().__init__(wanted.consumer)
 
 
-def pick(
-    conn: sa.Connection,
-    context: "RequestContext",
-    wanted: collections.abc.Sequence[Wanted],
-    preferences: Preferences,
-    refused: Refused,
-) -> list[Picked]:
-    """Return a candidate for each of ``wanted``, in their order.
-
-    All of them fit at the same time, in one snapshot of the database. A root of
-    ``refused`` is left out while it is as it was then.
-
-    Raises NothingFitsError; what ``search`` raises; UnknownExcludedRoot; UnknownTraits
-    and GroupPolicyConflict.
-    """
-    if not preferences.is_ranked:
-        return _pick(conn, context, wanted, preferences, refused)
-    hosts, arrived = hosts_of(context), time.monotonic()
-    with hosts.lock:
-        latest = hosts.latest
-        # What a replica shows is only as new as the request that has read it.
-        if latest is not None and latest.time > arrived and context.replica is None:
-            # Another request has read all hosts while this one waited.
-            with contextlib.suppress(SnapshotRequiredError):
-                reader = Reader.of_values(latest.values)
-                picker = _Picker(reader, context, preferences, refused, PAGE_MIN)
-                return picker.run(wanted)
-        return _pick(conn, context, wanted, preferences, refused)
-
-
-def _pick(
-    conn: sa.Connection,
-    context: "RequestContext",
-    wanted: collections.abc.Sequence[Wanted],
-    preferences: Preferences,
-    refused: Refused,
-) -> list[Picked]:
-    page_min = PAGE_MIN
-    if has_fast_batches(conn):
-        page_min = _page_min(cache_of(context), wanted, preferences)
-        prefetch = _prefetch(context, wanted, preferences, page_min)
-        batches = cache_of(context).batches
-    else:
-        prefetch = batches = None
-
-    def pick_by(reader: Reader) -> list[Picked]:
-        return _Picker(reader, context, preferences, refused, page_min).run(wanted)
-
-    # Pages of unknown hosts take more than a batch.
-    if prefetch is not None and page_min == PAGE_MIN:
-        with (
-            postgresql.autocommit(conn) as is_autocommit,
-            contextlib.suppress(SnapshotRequiredError),
-        ):
-            if is_autocommit:
-                return pick_by(Reader(conn, prefetch, batches, only_batch=True))
-    return pick_by(Reader(conn, prefetch, batches))
-
-
-def _page_min(
-    cache: TreeCache,
-    wanted: collections.abc.Sequence[Wanted],
-    preferences: Preferences,
-) -> int:
-    """Return the number of trees to read; more if that helps to know all hosts soon."""
-    is_new = (
-        cache.tree_size == 1
-        and known.is_possible(wanted, preferences)
-        and not cache.known.has(known.place_of(wanted[0]))
-    )
-    return _UNKNOWN_PAGE_MIN if is_new else PAGE_MIN
-
-
-def _prefetch(
-    context: "RequestContext",
-    wanted: collections.abc.Sequence[Wanted],
-    preferences: Preferences,
-    page_min: int,
-) -> Prefetch | None:
-    """Return what a pick reads if the first page is enough; None: it is probably not.
-
-    Providers that have changed lately come with their details.
-    """
-    cache, request = cache_of(context), wanted[0].request
-    if (
-        preferences.group is not None
-        or preferences.excluded
-        or len({one.query for one in wanted}) > 1
-    ):
-        return None
-    values = [NAMES_REVISION, *resolve.prefetchable(request.groups)]
-    if cache.sharing_trait_id is not None:
-        values.append(statements.any_sharing(cache.sharing_trait_id))
-    if preferences.is_ranked:
-        return hosts_of(context).prefetch(values)
-    if cache.tree_size is None:
-        return None
-    values += [statements.any_nested(), statements.greatest_id()]
-    page = scan.first_page(len(wanted), cache.tree_size, page_min)
-    return Prefetch(
-        tuple(values),
-        page_from(known.place_of(wanted[0]), page.provider_count),
-        max(0, cache.newest_picked - _DETAILS_MICROSECONDS),
-    )
-
-
-class _Picker:
+class Picker:
     """Picks in the snapshot of ``reader``."""
 
     def __init__(
@@ -178,6 +63,7 @@ class _Picker:
         preferences: Preferences,
         refused: Refused,
         page_min: int,
+        compares_all: bool = False,
     ) -> None:
         self.page_min = page_min
         self._context = context
@@ -208,7 +94,7 @@ class _Picker:
         self._barred: frozenset[int] = frozenset()
         self.weights = self._find_weights(preferences.prefer)
         self.hosts: Hosts | None = None
-        if preferences.is_ranked and not sharing_trees:
+        if (preferences.is_ranked or compares_all) and not sharing_trees:
             hosts = hosts_of(context)
             self.hosts = hosts if hosts.update(reader, self.trees) else None
 
@@ -290,10 +176,7 @@ class _Picker:
         if plan is None:
             raise NothingFitsError(wanted)
         asked = Asked(self, request, plan, ids)
-        if self.preferences.is_ranked:
-            asked.rank()
-        else:
-            asked.scan(known.place_of(wanted), count)
+        asked.begin(known.place_of(wanted), count)
         self._note_request(wanted, asked, ids)
         return asked
 

@@ -14,8 +14,8 @@ import typing
 import sqlalchemy as sa
 
 from placement import exception, extension_exception
-from placement.candidates.explain import document, explanation
-from placement.candidates.pick import known, picker
+from placement.candidates.explain import document
+from placement.candidates.pick import known, snapshot
 from placement.candidates.pick.model import Picked, Preferences, Wanted
 from placement.candidates.pick.picker import NothingFitsError, Refused
 from placement.candidates.search import cache_of
@@ -69,7 +69,7 @@ class _MembersChangedError(Exception):
 def place(context: "RequestContext", request: PlaceRequest) -> bytes:
     """Pick a candidate for each consumer and claim it; return the encoded answer.
 
-    Raises NoCandidate, ConsumerExists, what ``picker.pick`` raises except
+    Raises NoCandidate, ConsumerExists, what ``snapshot.pick`` raises except
     NothingFitsError, and what ``claim.place`` raises except StoredAnswer and a lost
     race.
     """
@@ -87,21 +87,20 @@ def _place(context: "RequestContext", request: PlaceRequest) -> bytes:
         return answer
     end = time.monotonic() + _SECONDS_MAX
     refused: Refused = {}
-    is_last = False
+    pick = snapshot.pick
     while True:
         try:
-            picked = _pick(context, request, refused)
+            picked = _pick(context, request, refused, pick)
         except NothingFitsError as nothing:
-            # Roots that were refused may fit again, and holds may have expired.
-            if refused and time.monotonic() < end:
-                refused = {}
-                continue
-            if hold.release_expired(context):
-                continue
-            answer = _stored_instead(context, request, nothing, is_last)
+            # The same request may have taken the room.
+            answer = _stored(context, request)
             if answer is not None:
                 return answer
-            is_last = True
+            _raise_if_final(request, nothing, end)
+            if nothing.is_hold_expired:
+                hold.release_expired(context)
+            # Roots that were refused may fit again.
+            pick, refused = snapshot.pick_or_explain, {}
             continue
         try:
             return _claim(context, request, picked)
@@ -151,35 +150,17 @@ def _stored(context: "RequestContext", request: PlaceRequest) -> bytes | None:
     return transaction.read_before_write(context, find)
 
 
-def _stored_instead(
+def _pick(
     context: "RequestContext",
     request: PlaceRequest,
-    nothing: NothingFitsError,
-    is_last: bool,
-) -> bytes | None:
-    """Return the answer of the same request, which may have taken the room.
-
-    None if something fits meanwhile, because another process has released expired
-    holds, and this was not the last attempt. Raises NoCandidate otherwise.
-    """
-    answer = _stored(context, request)
-    if answer is None:
-        failure, fits = _no_candidate(context, request, nothing.wanted)
-        if is_last or not fits:
-            raise failure from nothing
-    return answer
-
-
-def _pick(
-    context: "RequestContext", request: PlaceRequest, refused: Refused
+    refused: Refused,
+    pick: collections.abc.Callable[..., list[Picked]],
 ) -> list[Picked]:
     seconds_max = context.settings.placement.candidates_search_seconds_max
     return transaction.read_within(
         context,
         seconds_max,
-        lambda conn: picker.pick(
-            conn, context, request.wanted, request.preferences, refused
-        ),
+        lambda conn: pick(conn, context, request.wanted, request.preferences, refused),
     )
 
 
@@ -255,15 +236,20 @@ def _barred(preferences: Preferences) -> tuple[str, str]:
     return "full", f"what fits {taken}"
 
 
-def _no_candidate(
-    context: "RequestContext", request: PlaceRequest, wanted: Wanted
-) -> tuple[extension_exception.NoCandidate, bool]:
-    """Return the failure, and whether the consumer fits if it is alone."""
-    found = explanation.explain(context, wanted.request)
+def _raise_if_final(
+    request: PlaceRequest, nothing: NothingFitsError, end: float
+) -> None:
+    """Raise NoCandidate if there is an explanation, ConcurrentUpdate after ``end``."""
+    found, wanted = nothing.explanation, nothing.wanted
+    if found is None:
+        if time.monotonic() > end:
+            raise _taken() from nothing
+        return
     shown = document.document(found)
     cause, reason = found.cause, shown["summary"]
     if found.survey.fits:
         cause, reason = _barred(request.preferences)
         shown["summary"] += f", but {reason}"
-    failure = extension_exception.NoCandidate(wanted.consumer, reason, cause, shown)
-    return failure, bool(found.survey.fits)
+    raise extension_exception.NoCandidate(
+        wanted.consumer, reason, cause, shown
+    ) from nothing

@@ -20,7 +20,8 @@ class Ranking:
     """The hosts that are left for one request, best first.
 
     The best has the least distance from what the group prefers, then the greatest
-    weight of its traits, then the first place in the order, then the least id.
+    weight of its traits, then the first place in the order. Of those that are equal,
+    it is the first one from ``place`` on, modulo the number of hosts, by id.
     """
 
     def __init__(
@@ -30,8 +31,10 @@ class Ranking:
         order: Order,
         weights: list[tuple[int, float]],
         members: Membership | None,
+        place: int,
     ) -> None:
         self._hosts = hosts
+        self._first_row = place % len(hosts.ids)
         self._able: Booleans = hosts.able(conditions.admission, conditions.plan.total)
         # The parts of a rank, without those in which all hosts are equal.
         self._parts: dict[int, Floats] = {}
@@ -55,7 +58,8 @@ class Ranking:
         for part in self._parts.values():
             values = part[rows]
             rows = rows[values == values.min()]
-        return int(rows[0])
+        at = np.searchsorted(rows, self._first_row)
+        return int(rows[at % len(rows)])
 
     def row_of(self, tree: Tree) -> int | None:
         """Return the row of a host that is left, or None."""

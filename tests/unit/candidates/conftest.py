@@ -4,15 +4,16 @@
 """
 
 import pytest
-import sqlalchemy as sa
 
+from placement.conf.settings import DatabaseSettings
+from placement.db import engine as engines
 from tests.unit.candidates import worlds
 
 
 @pytest.fixture(scope="module")
 def engine():
     """An engine for worlds, on SQLite."""
-    engine = sa.create_engine("sqlite://")
+    engine = engines.create_engine(DatabaseSettings("sqlite://"))
     worlds.make_tables(engine)
     yield engine
     engine.dispose()

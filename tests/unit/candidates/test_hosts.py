@@ -1,5 +1,6 @@
 """Ranked picks with arrays of all hosts are those of a process that knows nothing."""
 
+import copy
 import dataclasses
 import random
 
@@ -7,7 +8,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from placement.candidates.pick import picker
+from placement.candidates.pick import snapshot
 from placement.candidates.pick.model import Order, Preferences, Wanted
 from placement.candidates.pick.picker import NothingFitsError
 from placement.candidates.search import HOSTS, hosts_of
@@ -16,7 +17,7 @@ from placement.db import transaction
 from placement.objects.group import GroupRequest, Policy
 from tests.functional import statements
 from tests.unit.candidates import worlds
-from tests.unit.candidates.model import Group, Inventory, Provider, Question
+from tests.unit.candidates.model import Group, Inventory, Model, Provider, Question
 from tests.unit.candidates.test_search import SEED, SEEDS, WORLDS, drawn_worlds
 
 # Greater than what the arrays allow for commits that come late.
@@ -27,16 +28,14 @@ CORDONED = 1
 SOFT = GroupRequest("p", "g", Policy.SOFT_ANTI_AFFINITY)
 
 
-def pick(context, question, count=1, **preferences):
+def pick(context, question, count=1, by=snapshot.pick, **preferences):
     """Return the ids of the picked hosts, or None."""
     request = worlds.request_of(question)
     wanted = [Wanted(f"consumer {n}", ("q",), request) for n in range(count)]
     try:
         found = transaction.read(
             context,
-            lambda conn: picker.pick(
-                conn, context, wanted, Preferences(**preferences), {}
-            ),
+            lambda conn: by(conn, context, wanted, Preferences(**preferences), {}),
         )
     except NothingFitsError:
         return None
@@ -152,6 +151,35 @@ def test_arrays_follow_every_change(engine, seed, order):
         hypothesis.event("some" if found else "none")
         assert found == expected
         cloud.step()
+
+
+@hypothesis.settings(drawn_worlds, max_examples=max(1, WORLDS // 5))
+@hypothesis.seed(SEED)
+@hypothesis.given(seed=SEEDS)
+def test_where_nothing_has_to_be_ranked_arrays_find_room_if_there_is_any(engine, seed):
+    rng = random.Random(seed)
+    cloud = Cloud(rng)
+    context = worlds.context_of(engine)
+    for _ in range(4):
+        worlds.store(engine, cloud.hosts, revisions=cloud.revisions)
+        question, count = drawn_question(rng), rng.randint(1, 3)
+        found = pick(context, question, count=count, by=snapshot.pick_or_explain)
+        hypothesis.event("some" if found else "none")
+        if found is None:
+            assert pick(without_arrays(engine), question, count=count) is None
+        else:
+            take(cloud.hosts, question, found)
+        cloud.step()
+
+
+def take(hosts, question, ids):
+    """Check that there is room for a question on each of some hosts in turn."""
+    hosts = copy.deepcopy(hosts)
+    for id_ in ids:
+        host = hosts[id_ - 1]
+        assert list(Model(hosts).candidates_at(question, host.name))
+        for resource_class, amount in question.groups[0].resources.items():
+            host.used[resource_class] += amount
 
 
 def without_arrays(engine):

@@ -1,17 +1,21 @@
 """Picks are what comparing all candidates finds, on random worlds."""
 
 import collections
+import contextlib
 import fractions
+import time
 
 import hypothesis
 import pytest
+import sqlalchemy as sa
 from hypothesis import strategies as st
 
 from placement import extension_exception
-from placement.candidates.pick import picker
+from placement.candidates.pick import snapshot
 from placement.candidates.pick.model import Order, Preferences, Wanted
 from placement.candidates.pick.picker import NothingFitsError
-from placement.db import transaction
+from placement.db import tables, transaction
+from placement.objects import hold
 from placement.objects.group import GroupRequest, Policy
 from tests.unit.candidates import worlds
 from tests.unit.candidates.model import Group, Inventory, Model, Provider, Question
@@ -29,7 +33,7 @@ def pick(engine, questions, refused=None, **preferences):
     try:
         return transaction.read(
             context,
-            lambda conn: picker.pick(
+            lambda conn: snapshot.pick(
                 conn, context, wanted, Preferences(**preferences), refused or {}
             ),
         )
@@ -232,6 +236,51 @@ def test_excluded_and_refused_roots_are_left_out(engine):
     assert pick(engine, [asking(1)], excluded=everywhere) is None
     with pytest.raises(extension_exception.UnknownExcludedRoot):
         pick(engine, [asking(1)], excluded=frozenset([worlds.uuid_of("p7")]))
+
+
+def test_nothing_that_fits_is_explained_unless_something_may_fit_later(engine):
+    worlds.store(engine, hosts(4, 4))
+    (first,) = pick(engine, [asking(4)])
+    refused = {first.root_id: first.members}
+
+    assert failure(engine, asking(5)).explanation.cause == "too_large"
+    assert failure(engine, asking(5), refused).explanation is None
+    with hold_expiring_in(engine, 1000):
+        assert failure(engine, asking(5)).explanation is not None
+    with hold_expiring_in(engine, -1000):
+        found = failure(engine, asking(5))
+        assert found.is_hold_expired
+        assert found.explanation is None
+
+
+def failure(engine, question, refused=None):
+    """Return the error for one consumer for which nothing fits."""
+    context = worlds.context_of(engine)
+    wanted = [Wanted("consumer", ("one",), worlds.request_of(question))]
+    with pytest.raises(NothingFitsError) as raised:
+        transaction.read(
+            context,
+            lambda conn: snapshot.pick_or_explain(
+                conn, context, wanted, Preferences(), refused or {}
+            ),
+        )
+    return raised.value
+
+
+@contextlib.contextmanager
+def hold_expiring_in(engine, seconds):
+    """A hold that expires some seconds from now; in the past if they are negative."""
+    expires_at = int((time.time() + seconds) * hold.MICROSECONDS)
+    with engine.begin() as conn:
+        consumer = {"id": 1, "uuid": "holder", "project_id": 1, "user_id": 1}
+        conn.execute(sa.insert(tables.consumers).values(consumer))
+        conn.execute(
+            sa.insert(tables.holds).values(consumer_id=1, expires_at=expires_at)
+        )
+    yield
+    with engine.begin() as conn:
+        conn.execute(sa.delete(tables.holds))
+        conn.execute(sa.delete(tables.consumers))
 
 
 def test_a_seed_shuffles_in_the_same_way(engine):

@@ -1,6 +1,6 @@
 """Requests that picks have read for are kept, up to a part of the cache."""
 
-from placement.candidates.pick import known, picker
+from placement.candidates.pick import known, snapshot
 from placement.candidates.pick.model import Preferences, Wanted
 from placement.db import transaction
 from tests.unit.candidates import worlds
@@ -17,7 +17,7 @@ def test_requests_keep_to_their_part_of_the_cache(engine):
         wanted = Wanted("consumer", (f"resources=VCPU:1&number={number}",), request)
         transaction.read(
             context,
-            lambda conn, wanted=wanted: picker.pick(
+            lambda conn, wanted=wanted: snapshot.pick(
                 conn, context, [wanted], Preferences(), {}
             ),
         )
