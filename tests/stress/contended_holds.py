@@ -13,7 +13,6 @@ import dataclasses
 import signal
 import sys
 import time
-import types
 import typing
 
 import click
@@ -38,7 +37,10 @@ LATE_SECONDS = 10 * SWEEP_SECONDS
 
 
 class Watcher(background.Repeated):
-    """Sweeps, makes holds expire, and checks groups, limits and late holds."""
+    """Sweeps, makes holds expire, and checks groups, limits and late holds.
+
+    A sweep that fails ends it, which is a violation.
+    """
 
     pause_seconds = EXPIRY_SECONDS
 
@@ -56,7 +58,8 @@ class Watcher(background.Repeated):
             self.violations += wrong_rows(conn)
         self.snapshots += 1
         if time.monotonic() - self._swept > SWEEP_SECONDS:
-            sweeper.sweep(self._context)
+            for task in sweeper.TASKS:
+                task(self._context)
             self._swept = time.monotonic()
 
     def _expire(self) -> None:
@@ -141,7 +144,6 @@ def run(
     figures = Figures()
     with contextlib.ExitStack() as stack:
         context = stack.enter_context(contexts.context(url))
-        context.settings.changes = types.SimpleNamespace(enabled=False)
         database = context.engine
         processes = stack.enter_context(client_processes.shared(services, CLIENTS))
         processes.run([_create])
