@@ -1,9 +1,12 @@
 """Load the fixtures for databases, and stop servers even when a run is terminated.
 
-Also collect garbage less often, and not in what has been loaded.
+Also collect garbage less often, and not in what has been loaded; and fail tests in
+which the service has failed unexpectedly, also if it goes on.
 """
 
+import collections.abc
 import gc
+import logging
 import os
 import signal
 
@@ -14,6 +17,36 @@ import pytest
 _OBJECTS = 20_000
 
 pytest_plugins = ("tests.servers.plugin",)
+
+# A part of the messages that are logged with a traceback.
+_UNEXPECTED = "Please report it with the traceback"
+
+
+class _Unexpected(logging.Handler):
+    """Keeps the messages of unexpected failures."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if _UNEXPECTED in message:
+            self.messages.append(message)
+
+
+@pytest.fixture(autouse=True)
+def no_unexpected_failure(
+    request: pytest.FixtureRequest,
+) -> collections.abc.Iterator[None]:
+    """Fail the test if the service, in this process, logs an unexpected failure."""
+    handler = _Unexpected()
+    logger = logging.getLogger("placement")
+    logger.addHandler(handler)
+    yield
+    logger.removeHandler(handler)
+    if request.node.get_closest_marker("unexpected_failure") is None:
+        assert not handler.messages
 
 
 def pytest_configure(config: pytest.Config) -> None:

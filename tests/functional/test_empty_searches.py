@@ -337,6 +337,7 @@ def test_a_failure_of_the_database_is_logged(
     assert line.startswith("not explained: ")
 
 
+@pytest.mark.unexpected_failure
 def test_an_unexpected_failure_is_logged_and_not_raised(
     log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:

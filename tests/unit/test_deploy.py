@@ -253,6 +253,7 @@ def test_an_unexpected_failure_is_a_500_with_a_request_id(config, caplog):
     assert "x-openstack-request-id" in answer.headers
 
 
+@pytest.mark.unexpected_failure
 @pytest.mark.parametrize(
     "layer", ["http_proxy", "requestlog", "cors", "auth", "microversion"]
 )

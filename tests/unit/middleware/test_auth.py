@@ -325,6 +325,7 @@ def test_invalid_keystone_options_are_an_error_at_start(tmp_path):
         configured_keystone(tmp_path, "memcache_security_strategy = ENCRYPT")
 
 
+@pytest.mark.unexpected_failure
 def test_a_failure_in_authentication_gets_an_error_document(
     keystone, monkeypatch, caplog
 ):

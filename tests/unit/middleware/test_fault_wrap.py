@@ -45,6 +45,7 @@ def test_a_failure_gets_the_status_of_its_kind(failure, status):
     assert int(answer.headers["content-length"]) == len(answer.body)
 
 
+@pytest.mark.unexpected_failure
 def test_an_unexpected_failure_is_logged_and_not_shown(caplog):
     caplog.set_level(logging.ERROR)
 

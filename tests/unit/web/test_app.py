@@ -142,6 +142,7 @@ def broken(tmp_path, monkeypatch):
     return broken
 
 
+@pytest.mark.unexpected_failure
 def test_an_unexpected_failure_of_a_view_is_an_error_document(broken, caplog):
     answer = ask(broken(RuntimeError("inside")), "/-/v1/broken", **HEADERS)
 
@@ -152,6 +153,7 @@ def test_an_unexpected_failure_of_a_view_is_an_error_document(broken, caplog):
     assert "inside" in str(record.exc_info[1])
 
 
+@pytest.mark.unexpected_failure
 @pytest.mark.parametrize(
     ("failure", "sent"),
     [(exception.BadRequest(reason="r"), 0), (ZeroDivisionError(), 1)],
