@@ -27,7 +27,7 @@ def exist() -> sa.ColumnElement[bool]:
 
 
 def require(has_limits: bool) -> sa.ColumnElement[bool]:
-    """Some project has a limit, or none has."""
+    """Some project has a limit; without ``has_limits``: none has."""
     return exist() if has_limits else sa.not_(exist())
 
 

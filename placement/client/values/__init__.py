@@ -1,4 +1,4 @@
-"""The things of the API as plain values.
+"""The objects of the API as plain values.
 
 Amounts are whole units of their class. Parameters take a uuid as a string or a
 ``uuid.UUID``; fields have strings.
