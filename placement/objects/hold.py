@@ -26,10 +26,11 @@ _BATCH = 100
 _holds = tables.holds
 _consumers = tables.consumers
 _NOW = revision.clock()
+_HAS_EXPIRED = _holds.c.expires_at <= _NOW
 
 # Selects one row if any hold has expired and was not released yet.
 ANY_EXPIRED = sa.select(sa.literal_column("1", sa.Integer)).where(
-    sa.exists().where(_holds.c.expires_at <= _NOW)
+    sa.exists().where(_HAS_EXPIRED)
 )
 
 
@@ -126,16 +127,14 @@ def release_expired(context: "RequestContext") -> int:
 
 
 def _expired(conn: sa.Connection, after: int) -> list[Hold]:
-    return _select_page(conn, _holds.c.expires_at <= _NOW, after, _BATCH)
+    return _select_page(conn, _HAS_EXPIRED, after, _BATCH)
 
 
 def _end(conn: sa.Connection, uuid: str) -> int:
     """Release a consumer if its hold has expired; return how many were released."""
     # The order of locks of all writers: the consumer first.
     consumer.lock_all(conn, [uuid])
-    expired = conn.execute(
-        sa.delete(_holds).where(_is_of(uuid), _holds.c.expires_at <= _NOW)
-    )
+    expired = conn.execute(sa.delete(_holds).where(_is_of(uuid), _HAS_EXPIRED))
     if not expired.rowcount:
         return 0
     try:

@@ -15,7 +15,6 @@ from placement.web import search_query, view
 
 blueprint = flask.Blueprint("explain", __name__)
 
-_HOSTS = 5
 _OWN = ("version", "hosts", "provider")
 
 
@@ -61,7 +60,7 @@ def explain() -> flask.Response:
     return _answer(
         Query(pairs),
         query.last("version"),
-        int(query.last("hosts") or _HOSTS),
+        int(query.last("hosts") or explanation.HOSTS),
         query.last("provider"),
     )
 
@@ -83,7 +82,7 @@ def explain_body() -> flask.Response:
     return _answer(
         Query.parse(body["query"].encode(errors="replace")),
         body.get("version"),
-        int(body.get("hosts", _HOSTS)),
+        int(body.get("hosts", explanation.HOSTS)),
         body.get("provider"),
     )
 

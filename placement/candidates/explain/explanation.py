@@ -31,7 +31,7 @@ if typing.TYPE_CHECKING:
     from placement.context import RequestContext
 
 # Roots that lack the least, by default.
-_HOSTS = 5
+HOSTS = 5
 
 # Providers of one page.
 _PAGE = 10_000
@@ -69,7 +69,7 @@ class Explanation:
 def explain(
     context: "RequestContext",
     request: SearchRequest,
-    hosts: int = _HOSTS,
+    hosts: int = HOSTS,
     provider: str | None = None,
     seconds_max: float | None = None,
 ) -> Explanation:
@@ -125,7 +125,6 @@ class _Explaining:
         seconds: float,
     ) -> None:
         self._reader = reader
-        self._conn = reader.conn
         self._arrays = hosts_of(context)
         self._request = request
         self._end = time.monotonic() + seconds
@@ -150,7 +149,7 @@ class _Explaining:
     def run(
         self,
         unlock: collections.abc.Callable[[], None],
-        hosts: int = _HOSTS,
+        hosts: int = HOSTS,
         provider: str | None = None,
     ) -> Explanation:
         """Explain. ``unlock`` is called as soon as the arrays are no longer used."""
@@ -176,7 +175,7 @@ class _Explaining:
             cause=_cause(survey),
             near=near,
             names=rows.look_up(
-                self._conn, _providers.c.name, [each.root.id for each in near]
+                self._reader.conn, _providers.c.name, [each.root.id for each in near]
             ),
             relaxations=relaxations,
             is_survey_complete=self._is_survey_complete,
@@ -277,7 +276,7 @@ class _Explaining:
         for column, value in zip(
             columns, (uuids.canonical(wanted), wanted), strict=True
         ):
-            root_id: int | None = self._conn.scalar(
+            root_id: int | None = self._reader.conn.scalar(
                 sa.select(_providers.c.root_provider_id).where(column == value)
             )
             if root_id is not None:

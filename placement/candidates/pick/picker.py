@@ -54,7 +54,11 @@ class NothingFitsError(Exception):
 
 
 class Picker:
-    """Picks in the snapshot of ``reader``."""
+    """Picks in the snapshot of ``reader``.
+
+    ``compares_all``: hosts are compared by arrays, also if no order needs it. Then, and
+    if candidates are ranked, the caller holds the lock of ``hosts_of``.
+    """
 
     def __init__(
         self,

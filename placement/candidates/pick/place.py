@@ -92,11 +92,8 @@ def _place(context: "RequestContext", request: PlaceRequest) -> bytes:
         try:
             picked = _pick(context, request, refused, pick)
         except NothingFitsError as nothing:
-            # The same request may have taken the room.
-            answer = _stored(context, request)
-            if answer is not None:
-                return answer
-            _raise_if_final(request, nothing, end)
+            if nothing.explanation is not None or time.monotonic() > end:
+                return _stored_or_raise(context, request, nothing)
             if nothing.is_hold_expired:
                 hold.release_expired(context)
             # Roots that were refused may fit again.
@@ -236,15 +233,19 @@ def _barred(preferences: Preferences) -> tuple[str, str]:
     return "full", f"what fits {taken}"
 
 
-def _raise_if_final(
-    request: PlaceRequest, nothing: NothingFitsError, end: float
-) -> None:
-    """Raise NoCandidate if there is an explanation, ConcurrentUpdate after ``end``."""
+def _stored_or_raise(
+    context: "RequestContext", request: PlaceRequest, nothing: NothingFitsError
+) -> bytes:
+    """Return the answer of the same request, which may have taken the room.
+
+    Raises NoCandidate with the explanation, and ConcurrentUpdate if there is none.
+    """
+    answer = _stored(context, request)
+    if answer is not None:
+        return answer
     found, wanted = nothing.explanation, nothing.wanted
     if found is None:
-        if time.monotonic() > end:
-            raise _taken() from nothing
-        return
+        raise _taken() from nothing
     shown = document.document(found)
     cause, reason = found.cause, shown["summary"]
     if found.survey.fits:
