@@ -2,5 +2,5 @@ SELECT resource_providers.root_provider_id, resource_providers.id, resource_prov
 FROM resource_providers
 WHERE resource_providers.id IN (SELECT resource_provider_traits.resource_provider_id
 FROM resource_provider_traits
-WHERE resource_provider_traits.trait_id IN (%s) AND resource_provider_traits.resource_provider_id > %s) ORDER BY resource_providers.id
+WHERE resource_provider_traits.trait_id IN (%s)) AND resource_providers.id > %s ORDER BY resource_providers.id
  LIMIT %s
