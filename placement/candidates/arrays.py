@@ -67,15 +67,17 @@ class FlatArrays:
         definition_of = self.definition_of.copy()
         rooms = {class_id: room.copy() for class_id, room in self._rooms.items()}
         is_regular = self.is_regular.copy()
-        for row, tree in trees.items():
-            root = tree.root
-            definition = Definition.of(tree)
-            definition_of[row] = definitions.setdefault(definition, len(definitions))
-            is_regular[row] = root.is_regular
-            for class_id in root.room.keys() - rooms.keys():
-                rooms[class_id] = np.zeros(count, np.int64)
-            for class_id, room in rooms.items():
-                room[row] = root.room.get(class_id, 0)
+        rows, roots = list(trees), [tree.root for tree in trees.values()]
+        definition_of[rows] = [
+            definitions.setdefault(Definition.of(tree), len(definitions))
+            for tree in trees.values()
+        ]
+        is_regular[rows] = [root.is_regular for root in roots]
+        offered = {class_id for root in roots for class_id in root.room}
+        for class_id in offered - rooms.keys():
+            rooms[class_id] = np.zeros(count, np.int64)
+        for class_id, room in rooms.items():
+            room[rows] = [root.room.get(class_id, 0) for root in roots]
         return FlatArrays(definitions, definition_of, rooms, is_regular)
 
     def has_room(self, class_id: int, amount: int) -> Booleans:

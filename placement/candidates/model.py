@@ -72,7 +72,8 @@ class ProviderFilters:
     uuid: str | None = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+# Not frozen, because that makes creating one take three times as long.
+@dataclasses.dataclass(slots=True, eq=False)
 class ProviderSnapshot:
     """One provider at one revision. Never changed, so that it can be cached.
 
@@ -160,8 +161,9 @@ Members = tuple[tuple[int, int, int], ...]
 class Tree:
     """One provider tree. ``providers`` ascend by id and include the root.
 
-    ``parents`` has the position of each provider's parent in ``providers``; None for
-    the root. ``names_revision`` is that of the snapshots; None if none has one.
+    ``only_provider`` is the root if there are no others, or else None. ``parents`` has
+    the position of each provider's parent in ``providers``; None for the root.
+    ``names_revision`` is that of the snapshots; None if none has one.
     """
 
     __slots__ = (
@@ -171,6 +173,7 @@ class Tree:
         "has_sharing",
         "members",
         "names_revision",
+        "only_provider",
         "parents",
         "providers",
         "root",
@@ -185,6 +188,7 @@ class Tree:
         self.members = members
         self.providers = providers
         self.root = providers[position_of[root_id]]
+        self.only_provider = self.root if len(providers) == 1 else None
         self.uuids = tuple([one.uuid for one in providers])
         self.parents = tuple(
             [
@@ -253,6 +257,16 @@ class Run(typing.NamedTuple):
         """The placement in every tree, if it is the same; each tree comes once then."""
         distinct = set(self.placements)
         return distinct.pop() if len(distinct) == 1 else None
+
+    @property
+    def only_providers(self) -> list[ProviderSnapshot] | None:
+        """The provider of each tree; None: some tree has several."""
+        found = [
+            provider
+            for tree in self.trees
+            if (provider := tree.only_provider) is not None
+        ]
+        return found if len(found) == len(self.trees) else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

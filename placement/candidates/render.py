@@ -4,15 +4,13 @@ What changed when: 1.12 allocations by provider; 1.17 traits; 1.27 the whole
 inventory; 1.29 the place in the tree; 1.34 mappings.
 """
 
-import collections.abc
 import enum
-import itertools
-import operator
+import typing
 
 import orjson
 
 from placement.api.microversion import Version
-from placement.candidates.model import Amounts, Found, Placement, ProviderSnapshot, Tree
+from placement.candidates.model import Amounts, Found, Placement, ProviderSnapshot, Run
 from placement.tracing.points import traced
 
 _BY_PROVIDER = Version(1, 12)
@@ -30,19 +28,18 @@ def document(found: Found, version: Version) -> bytes:
     uuids of each tree. Summaries are joined from the parts that snapshots have ready,
     so that the cost of one does not grow with its traits.
     """
-    candidates = ",".join(_candidates(found, version))
-    parts = [b'{"allocation_requests":[', candidates.encode()]
+    parts = [b'{"allocation_requests":[', _candidates(found, version).encode()]
     parts.append(b'],"provider_summaries":{')
-    start = len(parts)
-    parts.extend(_summaries(found, version))
-    if len(parts) > start:
+    summaries = _summaries(found, version)
+    if summaries:
         # Each summary begins with a comma. One join copies everything once.
-        parts[start] = b""
+        summaries[0] = b""
+    parts += summaries
     parts.append(b"}}")
     return b"".join(parts)
 
 
-def _candidates(found: Found, version: Version) -> list[str]:
+def _candidates(found: Found, version: Version) -> str:
     form = _form(version)
     resources = _Resources(found.resource_classes)
     shared_uuids = tuple(one.uuid for one in found.sharing)
@@ -53,31 +50,52 @@ def _candidates(found: Found, version: Version) -> list[str]:
             templates[placement] = _template(placement, found.suffixes, resources, form)
         only = run.only_placement
         if only is not None:
-            texts += _filled(templates[only], run.trees, shared_uuids)
+            texts += _filled(templates[only], run, shared_uuids)
             continue
         for placement, tree in zip(*run, strict=True):
-            texts += _filled(templates[placement], (tree,), shared_uuids)
-    return texts
+            text, positions = templates[placement]
+            uuids = tree.uuids + shared_uuids
+            texts.append(text % tuple([uuids[at] for at in positions]))
+    # Each begins with a comma.
+    return "".join(texts)[1:]
 
 
 def _filled(
-    template: "_Template",
-    trees: collections.abc.Sequence[Tree],
-    shared_uuids: tuple[str, ...],
+    template: "_Template", run: Run, shared_uuids: tuple[str, ...]
 ) -> list[str]:
+    """Return the parts of the candidates of ``run``, which have one placement."""
     text, positions = template
-    uuids = [tree.uuids for tree in trees]
+    first, *others = text.split(_UUID)
+    columns = [[first] * len(run.trees)]
+    uuids = _uuids(run, set(positions), shared_uuids)
+    for at, other in zip(positions, others, strict=True):
+        columns += [uuids[at], [other] * len(run.trees)]
+    return _by_row(columns)
+
+
+def _uuids(
+    run: Run, positions: set[int], shared_uuids: tuple[str, ...]
+) -> dict[int, list[str]]:
+    """Return the uuids at some positions, of all trees, by position."""
+    # Reading less memory saves more time here than anything else.
+    only_providers = run.only_providers
+    if only_providers is not None and positions == {0}:
+        return {0: [one.uuid for one in only_providers]}
+    uuids = [tree.uuids for tree in run.trees]
     if max(positions, default=0) >= len(uuids[0]):
         uuids = [of_tree + shared_uuids for of_tree in uuids]
-    if len(positions) == 2 and positions[0] == positions[1]:
-        # Most candidates name one provider, in its allocation and a mapping.
-        start, middle, end = text.split(_UUID)
-        at = positions[0]
-        return [f"{start}{of[at]}{middle}{of[at]}{end}" for of in uuids]
-    if len(positions) > 1:
-        pick = operator.itemgetter(*positions)
-        return [text % pick(of_tree) for of_tree in uuids]
-    return [text % tuple([of[at] for at in positions]) for of in uuids]
+    return {at: [of_tree[at] for of_tree in uuids] for at in positions}
+
+
+_Part = typing.TypeVar("_Part", bytes, str)
+
+
+def _by_row(columns: list[list[_Part]]) -> list[_Part]:
+    """Return the values of columns row by row; all columns are equally long."""
+    parts = columns[0] * len(columns)
+    for at, column in enumerate(columns):
+        parts[at :: len(columns)] = column
+    return parts
 
 
 class _Form(enum.Enum):
@@ -109,8 +127,8 @@ class _Resources:
         return text
 
 
-# The text of a candidate with a place for each uuid, and the positions of the
-# providers that these are of.
+# A comma and the text of a candidate, with a place for each uuid; and the positions of
+# the providers that these are of.
 _Template = tuple[str, tuple[int, ...]]
 
 # The place of a uuid. No name or suffix has a per cent sign.
@@ -130,42 +148,36 @@ def _template(
             f'{{"resource_provider":{{"uuid":"{_UUID}"}},"resources":{one}}}'
             for one in shown
         )
-        text = f'{{"allocations":[{entries}]}}'
+        text = f',{{"allocations":[{entries}]}}'
     else:
         entries = ",".join(f'"{_UUID}":{{"resources":{one}}}' for one in shown)
-        text = f'{{"allocations":{{{entries}}}}}'
+        text = f',{{"allocations":{{{entries}}}}}'
     if form is _Form.WITH_MAPPINGS:
         mappings = []
         for suffix, of_group in zip(suffixes, placement.mappings, strict=True):
             uuids = ",".join([f'"{_UUID}"'] * len(of_group))
             mappings.append(f'"{suffix}":[{uuids}]')
             positions += of_group
-        text = f'{{"allocations":{{{entries}}},"mappings":{{{",".join(mappings)}}}}}'
+        text = f',{{"allocations":{{{entries}}},"mappings":{{{",".join(mappings)}}}}}'
     return text, tuple(positions)
 
 
-def _summaries(found: Found, version: Version) -> collections.abc.Iterator[bytes]:
-    """Yield the parts of the summaries; each summary begins with a comma."""
-    providers = found.summarized
-    if version.matches(_PLACES):
-        parts = [
-            (b",", one.resources_json, one.traits_json, one.place_json)
-            for one in providers
-        ]
-    elif version.matches(_WHOLE_INVENTORY):
-        parts = [(b",", one.resources_json, one.traits_json, b"}") for one in providers]
+def _summaries(found: Found, version: Version) -> list[bytes]:
+    """Return the parts of the summaries; each summary begins with a comma."""
+    providers, count = found.summarized, len(found.summarized)
+    if version.matches(_WHOLE_INVENTORY):
+        resources = [one.resources_json for one in providers]
     else:
-        shows_traits = version.matches(_TRAITS)
-        parts = [
-            (
-                b",",
-                _asked_resources_json(one, found.resource_classes),
-                one.traits_json if shows_traits else b"",
-                b"}",
-            )
-            for one in providers
-        ]
-    return itertools.chain.from_iterable(parts)
+        names = found.resource_classes
+        resources = [_asked_resources_json(one, names) for one in providers]
+    columns = [[b","] * count, resources]
+    if version.matches(_TRAITS):
+        columns.append([one.traits_json for one in providers])
+    if version.matches(_PLACES):
+        columns.append([one.place_json for one in providers])
+    else:
+        columns.append([b"}"] * count)
+    return _by_row(columns)
 
 
 def _asked_resources_json(provider: ProviderSnapshot, asked: dict[int, str]) -> bytes:

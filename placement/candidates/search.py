@@ -274,15 +274,17 @@ _PROVIDERS = operator.attrgetter("providers")
 
 def _summarized_trees(
     runs: list[Run], sharing_trees: list[Tree], sharing: Sharing
-) -> collections.abc.Iterator[ProviderSnapshot]:
-    """Yield all providers of the trees that give resources (since 1.29).
+) -> collections.abc.Iterable[ProviderSnapshot]:
+    """Return all providers of the trees that give resources (since 1.29).
 
     Trees come in the order of the candidates, providers ascend by id.
     """
     if len(runs) == 1:
         only = runs[0].only_placement
         if only is not None and all(at == 0 for at, _ in only.allocations):
-            return itertools.chain.from_iterable(map(_PROVIDERS, runs[0].trees))
+            return runs[0].only_providers or itertools.chain.from_iterable(
+                map(_PROVIDERS, runs[0].trees)
+            )
     of_sharing = {tree.root.id: tree for tree in sharing_trees}
     found: dict[int, Tree] = {}
     for run in runs:

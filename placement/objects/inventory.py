@@ -103,7 +103,7 @@ class Offer(typing.NamedTuple):
 
     def with_used(self, used: int) -> "Offer":
         """Return the offer when ``used`` units of it are allocated."""
-        min_unit, max_unit, step_size, capacity, *_ = self
+        min_unit, max_unit, step_size, capacity, _, _, _ = self
         free = capacity - used
         # Not _replace, which takes three times as long.
         return Offer(
