@@ -1,5 +1,6 @@
-"""Collections of garbage pass over nothing that lives until the end of a server."""
+"""Collections of garbage are rare, and pass over what lives until the end."""
 
+import collections.abc
 import gc
 import typing
 
@@ -10,10 +11,18 @@ from placement import deploy, distribution, wsgi
 from placement.conf import find, log
 
 
-def test_what_is_loaded_is_excluded_from_collections(
+@pytest.fixture(autouse=True)
+def _restored_threshold() -> collections.abc.Iterator[None]:
+    threshold = gc.get_threshold()
+    yield
+    gc.set_threshold(*threshold)
+
+
+def test_a_server_rarely_collects_and_never_what_is_loaded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     loaded: list[typing.Any] = []
+    gc.set_threshold(700)
 
     def load(*_: typing.Any, **__: typing.Any) -> typing.Any:
         loaded.append([])
@@ -27,3 +36,4 @@ def test_what_is_loaded_is_excluded_from_collections(
     wsgi.init_application()
 
     assert not any(each is loaded for each in gc.get_objects())
+    assert gc.get_threshold()[0] == 10_000
