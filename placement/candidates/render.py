@@ -4,7 +4,9 @@ What changed when: 1.12 allocations by provider; 1.17 traits; 1.27 the whole
 inventory; 1.29 the place in the tree; 1.34 mappings.
 """
 
+import collections.abc
 import enum
+import operator
 import typing
 
 import orjson
@@ -53,9 +55,8 @@ def _candidates(found: Found, version: Version) -> str:
             texts += _filled(templates[only], run, shared_uuids)
             continue
         for placement, tree in zip(*run, strict=True):
-            text, positions = templates[placement]
-            uuids = tree.uuids + shared_uuids
-            texts.append(text % tuple([uuids[at] for at in positions]))
+            template = templates[placement]
+            texts.append(template.text % template.pick(tree.uuids + shared_uuids))
     # Each begins with a comma.
     return "".join(texts)[1:]
 
@@ -64,11 +65,10 @@ def _filled(
     template: "_Template", run: Run, shared_uuids: tuple[str, ...]
 ) -> list[str]:
     """Return the parts of the candidates of ``run``, which have one placement."""
-    text, positions = template
-    first, *others = text.split(_UUID)
+    first, *others = template.text.split(_UUID)
     columns = [[first] * len(run.trees)]
-    uuids = _uuids(run, set(positions), shared_uuids)
-    for at, other in zip(positions, others, strict=True):
+    uuids = _uuids(run, set(template.positions), shared_uuids)
+    for at, other in zip(template.positions, others, strict=True):
         columns += [uuids[at], [other] * len(run.trees)]
     return _by_row(columns)
 
@@ -127,9 +127,17 @@ class _Resources:
         return text
 
 
-# A comma and the text of a candidate, with a place for each uuid; and the positions of
-# the providers that these are of.
-_Template = tuple[str, tuple[int, ...]]
+class _Template(typing.NamedTuple):
+    """A comma and the text of a candidate, with a place for each uuid.
+
+    ``positions`` are those of the providers that the uuids are of; ``pick`` returns
+    the values at these positions, to fill in.
+    """
+
+    text: str
+    positions: tuple[int, ...]
+    pick: collections.abc.Callable[[tuple[str, ...]], object]
+
 
 # The place of a uuid. No name or suffix has a per cent sign.
 _UUID = "%s"
@@ -159,7 +167,8 @@ def _template(
             mappings.append(f'"{suffix}":[{uuids}]')
             positions += of_group
         text = f',{{"allocations":{{{entries}}},"mappings":{{{",".join(mappings)}}}}}'
-    return text, tuple(positions)
+    pick = operator.itemgetter(*positions) if positions else lambda _: ()
+    return _Template(text, tuple(positions), pick)
 
 
 def _summaries(found: Found, version: Version) -> list[bytes]:

@@ -25,6 +25,10 @@ from placement.candidates.solve.feasibility import (
 )
 from placement.candidates.solve.patterns import Placements
 
+# Each slot doubles the number of kinds of trees. Before any slot that is less than 2 to
+# the 40th: the number of definitions on a page, times that of sharing providers.
+SLOTS_PER_RENUMBERING = 16
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FlatConditions:
@@ -224,10 +228,11 @@ class SharedFlat:
         root_ids = np.array([tree.root.id for tree in trees], np.int64)
         kind = arrays.definition_of * (len(self._sharing_ids) + 1)
         kind += np.searchsorted(self._sharing_ids, root_ids, side="right")
-        for slot in self._slots:
+        for number, slot in enumerate(self._slots, start=1):
             kind = kind * 2 + self._fits_by_arrays(slot, trees, arrays)
-            # Products stay below 64 bits.
-            kind = np.unique(kind, return_inverse=True)[1]
+            if number % SLOTS_PER_RENUMBERING == 0:
+                # The numbers stay below 64 bits.
+                kind = np.unique(kind, return_inverse=True)[1]
         _, first, kind = np.unique(kind, return_index=True, return_inverse=True)
         of_kind = [self._placements_of(trees[row]) for row in first.tolist()]
         for tree, number in zip(trees, kind.tolist(), strict=True):

@@ -99,9 +99,7 @@ def _able(
     trees: list[Tree], placements: collections.abc.Iterable[Placements | None]
 ) -> Anchors:
     """Return the trees that have placements."""
-    found = [
-        (tree, of_tree)
-        for tree, of_tree in zip(trees, placements, strict=True)
-        if of_tree is not None
-    ]
-    return Anchors([tree for tree, _ in found], [of_tree for _, of_tree in found])
+    of_trees = list(placements)
+    if None in of_trees:
+        trees = [each for each, found in zip(trees, of_trees, strict=True) if found]
+    return Anchors(trees, [found for found in of_trees if found is not None])

@@ -6,6 +6,7 @@ import random
 import pytest
 
 from placement.candidates.arrays import FlatArrays
+from placement.candidates.solve import flat
 from placement.candidates.solve.flat import FlatConditions, SharedFlat
 from tests.unit.candidates import worlds
 from tests.unit.candidates.model import Group, Inventory, Provider, Question
@@ -59,7 +60,11 @@ def test_conditions_on_all_trees_equal_the_general_way():
     assert irregular > len(SEEDS) / 10
 
 
-def test_placements_with_sharing_providers_equal_the_general_way():
+@pytest.mark.parametrize("slots_per_renumbering", [1, flat.SLOTS_PER_RENUMBERING])
+def test_placements_with_sharing_providers_equal_the_general_way(
+    monkeypatch, slots_per_renumbering
+):
+    monkeypatch.setattr(flat, "SLOTS_PER_RENUMBERING", slots_per_renumbering)
     compared = shared = 0
     for search in searches(shares=True):
         short = SharedFlat(search.plan, search.sharing, search.placements_of())
