@@ -1,6 +1,7 @@
 """Requests as sent, and responses as received."""
 
 import contextlib
+import html
 import http.client
 import json
 import shlex
@@ -97,7 +98,9 @@ class Answer(typing.NamedTuple):
             return ""
         if "detail" in self.error:
             return str(self.error["detail"])
-        return self.content.decode("utf-8", "replace")
+        text = self.content.decode("utf-8", "replace")
+        is_html = self.headers.get("content-type", "").startswith("text/html")
+        return html.unescape(text) if is_html else text
 
 
 class Exchange(typing.NamedTuple):
