@@ -1,7 +1,6 @@
 """Requests as sent, and responses as received."""
 
 import contextlib
-import html
 import http.client
 import json
 import shlex
@@ -98,9 +97,7 @@ class Answer(typing.NamedTuple):
             return ""
         if "detail" in self.error:
             return str(self.error["detail"])
-        text = self.content.decode("utf-8", "replace")
-        is_html = self.headers.get("content-type", "").startswith("text/html")
-        return html.unescape(text) if is_html else text
+        return self.content.decode("utf-8", "replace")
 
 
 class Exchange(typing.NamedTuple):

@@ -5,6 +5,7 @@ import collections.abc
 import re
 import typing
 
+from tests.compare import wording
 from tests.compare.exchange import Answer, Exchange
 
 _SEARCHES = ("GET /allocation_candidates", "GET /resource_providers")
@@ -138,11 +139,17 @@ def has_unchecked_value(exchange: Exchange) -> bool:
             if (
                 not is_valid(value)
                 and is_valid(values[-1])
-                and message in exchange.ours.detail
-                and message not in exchange.peer.detail
+                and _says(exchange.ours, message)
+                and not _says(exchange.peer, message)
             ):
                 return True
     return False
+
+
+def _says(answer: Answer, message: str) -> bool:
+    """The text of the error, which may be a page of HTML, has the message."""
+    detail = answer.detail
+    return message in detail or message in wording.without_markup(detail)
 
 
 def _has_fewer(peer: Answer, ours: Answer) -> bool:
