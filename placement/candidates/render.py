@@ -78,8 +78,8 @@ def _uuids(
 ) -> dict[int, list[str]]:
     """Return the uuids at some positions, of all trees, by position."""
     # Reading less memory saves more time here than anything else.
-    only_providers = run.only_providers
-    if only_providers is not None and positions == {0}:
+    only_providers = run.only_providers if positions == {0} else None
+    if only_providers is not None:
         return {0: [one.uuid for one in only_providers]}
     uuids = [tree.uuids for tree in run.trees]
     if max(positions, default=0) >= len(uuids[0]):

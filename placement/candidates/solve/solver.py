@@ -101,5 +101,6 @@ def _able(
     """Return the trees that have placements."""
     of_trees = list(placements)
     if None in of_trees:
-        trees = [each for each, found in zip(trees, of_trees, strict=True) if found]
-    return Anchors(trees, [found for found in of_trees if found is not None])
+        pairs = zip(trees, of_trees, strict=True)
+        trees = [tree for tree, of_tree in pairs if of_tree is not None]
+    return Anchors(trees, [of_tree for of_tree in of_trees if of_tree is not None])

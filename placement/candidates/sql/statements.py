@@ -316,17 +316,11 @@ class _IsOneOf(sa.sql.functions.FunctionElement[typing.Any]):
 
 
 @compiles(_IsOneOf)
-def _is_in(element: _IsOneOf, compiler: typing.Any, **given: typing.Any) -> str:
-    column, values = element.clauses
-    one, of = compiler.process(column, **given), compiler.process(values, **given)
-    return f"{one} IN {of}"
-
-
-@compiles(_IsOneOf, "postgresql")
-def _is_any(element: _IsOneOf, compiler: typing.Any, **given: typing.Any) -> str:
-    column, values = element.clauses
-    one, of = compiler.process(column, **given), compiler.process(values, **given)
-    return f"{one} = ANY (ARRAY{of})"
+def _is_one_of(element: _IsOneOf, compiler: typing.Any, **given: typing.Any) -> str:
+    column, values = [compiler.process(each, **given) for each in element.clauses]
+    if compiler.dialect.name == "postgresql":
+        return f"{column} = ANY (ARRAY{values})"
+    return f"{column} IN {values}"
 
 
 class _Holders(typing.NamedTuple):
