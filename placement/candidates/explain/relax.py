@@ -169,18 +169,19 @@ class Relaxer:
         if not changes:
             return False
         amounts = dict(vector)
-        if not self._count(changes, amounts, self._noted[changes][vector]):
+        count = self._counter(changes, amounts)
+        if not count(self._noted[changes][vector]):
             return False
         for smaller in _proper_subsets(changes):
             of_smaller = {each: to for each, to in amounts.items() if each in smaller}
             members = self._noted_below(smaller)
-            if members and self._count(smaller, of_smaller, members):
+            if members and self._counter(smaller, of_smaller)(members):
                 # It serves trees that were not known to need only these changes.
                 part = _vector(of_smaller)
                 self._note(smaller, part, members)
                 self._tried.discard((smaller, part))
                 return self._is_verified(smaller, part)
-        roots = self._count(changes, amounts, self._noted_below(changes))
+        roots = count(self._noted_below(changes))
         self.found.append(Relaxation(tuple(sorted(changes)), amounts, roots))
         self._verified.append(changes)
         return True
@@ -194,29 +195,33 @@ class Relaxer:
                     found |= members
         return found
 
-    def _count(
-        self,
-        changes: Changes,
-        amounts: Amount,
-        members: collections.abc.Iterable[Members],
-    ) -> int:
-        """Return how many of the trees have a candidate after the changes."""
+    def _counter(
+        self, changes: Changes, amounts: Amount
+    ) -> collections.abc.Callable[[collections.abc.Iterable[Members]], int]:
+        """Return what counts the trees that have a candidate after the changes."""
         plan, one_per_tree = self._changer.changed(changes, amounts)
-        sharing_trees, pages = self._sharing_trees, self._read_trees(list(members))
-        if self._changer.ignores_state(changes):
+        ignores_state = self._changer.ignores_state(changes)
+        sharing_trees = self._sharing_trees
+        if ignores_state:
             sharing_trees = list(map(rules.with_room, sharing_trees))
-            pages = (list(map(rules.with_room, page)) for page in pages)
         sharing = Sharing(plan, sharing_trees)
         solver = Solver(plan, sharing, sharing_trees, one_per_tree, self._tick, None)
-        count = 0
-        for anchors in solver.anchors(pages, lambda able: self._tick()):
-            count += self._survey.number_of(
-                [
-                    tree.members
-                    for tree, source in zip(*anchors, strict=True)
-                    if source.get(0) is not None
-                ]
-            )
+
+        def count(members: collections.abc.Iterable[Members]) -> int:
+            pages = self._read_trees(list(members))
+            if ignores_state:
+                pages = (list(map(rules.with_room, page)) for page in pages)
+            number = 0
+            for anchors in solver.anchors(pages, lambda able: self._tick()):
+                number += self._survey.number_of(
+                    [
+                        tree.members
+                        for tree, source in zip(*anchors, strict=True)
+                        if source.get(0) is not None
+                    ]
+                )
+            return number
+
         return count
 
     def _extend(self, changes: Changes) -> None:

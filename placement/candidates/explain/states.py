@@ -103,12 +103,14 @@ def anchor_steps_of(plan: Plan) -> tuple[tuple[AnchorCondition, int], ...]:
     )
 
 
-def nearest_amounts(offer: Offer, asked: int) -> tuple[str, int | None, int | None]:
-    """Return the condition that ``asked`` fails, and the nearest amounts that pass.
+def nearest_amounts(
+    offer: Offer, asked: int, failing: collections.abc.Sequence[str]
+) -> tuple[str, int | None, int | None]:
+    """Return a condition that ``asked`` fails, and the nearest amounts that pass.
 
-    The name is that of the condition that binds the lower one.
+    ``failing`` has the names of all conditions that it fails. The one returned is the
+    one that binds the lower amount.
     """
-    failing = [row.name for row in conditions.OF_OFFER if not row.holds(offer, asked)]
     less = min(asked - 1, offer.room) // offer.step_size * offer.step_size
     more = max(asked + 1, offer.min_unit)
     more += -more % offer.step_size
@@ -140,12 +142,21 @@ class SlotStates:
         self._traits = slot.group.forbidden_bits
         for bits in slot.group.required_bits:
             self._traits |= bits
+        self._bits_of_amounts = {
+            step.condition.name: step.bit for step in self.steps if step.is_of_amount
+        }
         self._ways: dict[object, Ways] = {}
-        self._offers: dict[object, Way] = {}
+        self._offers: dict[tuple[Offer | bool, ...], Way] = {}
 
     def ways_of(self, provider: ProviderSnapshot, anchor: ProviderSnapshot) -> Ways:
         """Return one way or, if the anchor's aggregates count too, two."""
         offers = provider.offers
+        of_amounts = tuple(
+            [
+                key_of(offers.get(class_id), amount)
+                for class_id, amount in self.slot.amounts
+            ]
+        )
         key = (
             provider.traits & self._traits,
             provider.aggregates,
@@ -154,16 +165,16 @@ class SlotStates:
             self.slot.group.root_id in (None, provider.root_id),
             self.slot.group.root_id in (None, anchor.id),
             provider.is_in_service,
-            *[
-                key_of(offers.get(class_id), amount)
-                for class_id, amount in self.slot.amounts
-            ],
+            of_amounts,
         )
         ways = self._ways.get(key)
         if ways is None:
             if len(self._ways) >= _KEPT_MAX:
                 self._ways, self._offers = {}, {}
-            ways = self._ways[key] = self._find(provider, anchor)
+            way = self._offers.get(of_amounts)
+            if way is None:
+                way = self._offers[of_amounts] = self._of_amounts(provider)
+            ways = self._ways[key] = self._find(provider, anchor, way)
         return ways
 
     def fails(
@@ -183,12 +194,13 @@ class SlotStates:
             return False
         return not OFFER_CONDITIONS[step.condition.name].holds(offer, amount)
 
-    def _find(self, provider: ProviderSnapshot, anchor: ProviderSnapshot) -> Ways:
+    def _find(
+        self, provider: ProviderSnapshot, anchor: ProviderSnapshot, of_amounts: Way
+    ) -> Ways:
         is_own = provider.root_id == anchor.id
         members = [provider]
         if self._has_members and is_own and anchor is not provider:
             members.append(anchor)
-        of_amounts = self._of_amounts(Choice(provider, anchor, provider))
         return best(
             [
                 Way(
@@ -200,29 +212,23 @@ class SlotStates:
             ]
         )
 
-    def _of_amounts(self, choice: Choice) -> Way:
-        if not self.slot.amounts:
-            return Way(0, ())
-        offers = choice.provider.offers
-        key = tuple(
-            [
-                key_of(offers.get(class_id), amount)
-                for class_id, amount in self.slot.amounts
+    def _of_amounts(self, provider: ProviderSnapshot) -> Way:
+        """Return which conditions on the amounts fail, and how to fix the amounts."""
+        failing, fixes = 0, []
+        for class_id, amount in self.slot.amounts:
+            offer = provider.offers.get(class_id)
+            if offer is None:
+                failing |= sum(self._bits_of_amounts.values())
+                fixes.append(Fix(class_id, "offers", None, None))
+                continue
+            names = [
+                row.name for row in conditions.OF_OFFER if not row.holds(offer, amount)
             ]
-        )
-        way = self._offers.get(key)
-        if way is None:
-            of_amount = [step for step in self.steps if step.is_of_amount]
-            fixes = []
-            for class_id, amount in self.slot.amounts:
-                offer = offers.get(class_id)
-                if offer is None:
-                    fixes.append(Fix(class_id, "offers", None, None))
-                elif offer.refuses(amount):
-                    fixes.append(Fix(class_id, *nearest_amounts(offer, amount)))
-            failing = self._failing(of_amount, choice)
-            way = self._offers[key] = Way(failing, tuple(fixes))
-        return way
+            if names:
+                fixes.append(Fix(class_id, *nearest_amounts(offer, amount, names)))
+            for name in names:
+                failing |= self._bits_of_amounts[name]
+        return Way(failing, tuple(fixes))
 
     def _failing(self, steps: collections.abc.Iterable[Step], choice: Choice) -> int:
         failing = 0

@@ -3,13 +3,14 @@
 import collections
 import collections.abc
 import dataclasses
+import functools
 import heapq
 import itertools
 
 from placement.candidates.explain import rules
 from placement.candidates.explain.alike import Alike
 from placement.candidates.explain.rules import RuleFinder, Tick
-from placement.candidates.explain.states import State, States, Step, Ways
+from placement.candidates.explain.states import State, States, Step, Way, Ways
 from placement.candidates.model import Members, ProviderSnapshot, Tree
 from placement.candidates.query.plan import Plan
 from placement.candidates.solve.feasibility import Sharing
@@ -74,21 +75,38 @@ class Survey:
         # Some root could serve the request now if all of it were in service.
         self.fits_in_service = False
         self._served: collections.Counter[State] = collections.Counter()
-        sharing = Sharing(plan, sharing_trees)
-        finder = (sharing_trees, one_per_tree, tick)
-        self._solver = Solver(plan, sharing, *finder, None)
-        self._rules = RuleFinder(plan, sharing, *finder)
-        self.rules = self._rules.rules
-        empty_trees = [rules.emptied(tree) for tree in sharing_trees]
-        self._empty_rules = RuleFinder(
-            plan, Sharing(plan, empty_trees), empty_trees, one_per_tree, tick
-        )
-        shared = [rules.in_service(tree) for tree in sharing_trees]
-        self._in_service_rules = RuleFinder(
-            plan, Sharing(plan, shared), shared, one_per_tree, tick
-        )
+        self._sharing_trees = sharing_trees
+        self._one_per_tree = one_per_tree
+        self.rules = rules.applied_in(plan, one_per_tree)
         self._is_sharing_in_service = all(map(rules.is_in_service, sharing_trees))
         self._unseen = _Unseen(plan)
+
+    # Most requests fail at the conditions already, and need none of these.
+
+    @functools.cached_property
+    def _solver(self) -> Solver:
+        trees = self._sharing_trees
+        sharing = Sharing(self.plan, trees)
+        return Solver(self.plan, sharing, trees, self._one_per_tree, self._tick, None)
+
+    @functools.cached_property
+    def _rules(self) -> RuleFinder:
+        return self._finder(self._sharing_trees)
+
+    @functools.cached_property
+    def _empty_rules(self) -> RuleFinder:
+        return self._finder([rules.emptied(tree) for tree in self._sharing_trees])
+
+    @functools.cached_property
+    def _in_service_rules(self) -> RuleFinder:
+        return self._finder([rules.in_service(tree) for tree in self._sharing_trees])
+
+    def _finder(self, sharing_trees: list[Tree]) -> RuleFinder:
+        """Return the finder of rules for a cloud with these sharing providers."""
+        sharing = Sharing(self.plan, sharing_trees)
+        return RuleFinder(
+            self.plan, sharing, sharing_trees, self._one_per_tree, self._tick
+        )
 
     @property
     def has_unseen(self) -> bool:
@@ -218,14 +236,11 @@ class Survey:
         of_slot: list[collections.Counter[Ways]] = [
             collections.Counter() for _ in self.states.slots
         ]
-        all_roots = [
-            *(
-                (state, self.number_of(roots.members))
-                for state, roots in self.by_state.items()
-            ),
-            *self._served.items(),
-        ]
-        for state, number in all_roots:
+        # Few differ in what fails; more in the amounts that would pass.
+        numbers: collections.Counter[State] = self._served.copy()
+        for state, roots in self.by_state.items():
+            numbers[_without_fixes(state)] += self.number_of(roots.members)
+        for state, number in numbers.items():
             _count_anchor(found.anchor, state, number)
             _count_only(found, self.states, state, number)
             for counter, ways in zip(of_slot, state.slots, strict=True):
@@ -250,6 +265,13 @@ def sharers_of(sharing_trees: list[Tree]) -> tuple[ProviderSnapshot, ...]:
             ),
             key=lambda one: one.id,
         )
+    )
+
+
+def _without_fixes(state: State) -> State:
+    return State(
+        state.anchor,
+        tuple([tuple([Way(way.failing, ()) for way in ways]) for ways in state.slots]),
     )
 
 

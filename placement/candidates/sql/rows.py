@@ -7,11 +7,13 @@ rows are not converted: columns must be integers or strings.
 """
 
 import collections.abc
+import functools
 import typing
 
 import sqlalchemy as sa
 
 from placement.candidates.lru import LRUCache
+from placement.db import lists
 
 Parameters = dict[str, typing.Any]
 Row = tuple[typing.Any, ...]
@@ -100,13 +102,18 @@ def look_up(
     ids: collections.abc.Collection[int],
 ) -> dict[int, str]:
     """Return the values of a column of the rows with these ids, by id."""
-    wanted: sa.BindParameter[list[int]] = sa.bindparam(
-        "ids", expanding=True, literal_execute=True
-    )
-    select = sa.select(column.table.c.id, column).where(column.table.c.id.in_(wanted))
     found: dict[int, str] = {}
     ordered = sorted(ids)
     for start in range(0, len(ordered), _IDS_PER_STATEMENT):
         batch = ordered[start : start + _IDS_PER_STATEMENT]
-        found.update(read(conn, select, {"ids": batch}))
+        with _by_id(column).execute(conn, {"ids": batch}) as result:
+            assert result.cursor is not None
+            found.update(result.cursor.fetchall())
     return found
+
+
+@functools.cache
+def _by_id(column: sa.Column[str]) -> lists.Statement:
+    """Select the ids of rows and a column of them."""
+    id_ = column.table.c.id
+    return lists.Statement(lambda ids: sa.select(id_, column).where(id_.in_(ids)))
