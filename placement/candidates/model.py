@@ -183,12 +183,28 @@ class Tree:
     def __init__(
         self, members: Members, providers: tuple[ProviderSnapshot, ...]
     ) -> None:
-        root_id = members[0][0]
-        position_of = {one.id: position for position, one in enumerate(providers)}
         self.members = members
         self.providers = providers
+        self.only_provider: ProviderSnapshot | None = None
+        if len(providers) == 1:
+            # Most trees; what follows would take several times as long.
+            (only,) = providers
+            self.root = self.only_provider = only
+            self.uuids: tuple[str, ...] = (only.uuid,)
+            self.parents: tuple[int | None, ...] = (None,)
+            self.names_revision = only.names_revision
+            self.has_sharing = only.is_sharing
+        else:
+            self._relate()
+        self._aggregates: frozenset[int] | None = None
+        self._positions: dict[int, tuple[int, ...]] | None = None
+        self._size: int | None = None
+
+    def _relate(self) -> None:
+        """Set what follows from several providers."""
+        providers, root_id = self.providers, self.members[0][0]
+        position_of = {one.id: position for position, one in enumerate(providers)}
         self.root = providers[position_of[root_id]]
-        self.only_provider = self.root if len(providers) == 1 else None
         self.uuids = tuple([one.uuid for one in providers])
         self.parents = tuple(
             [
@@ -201,9 +217,6 @@ class Tree:
             None,
         )
         self.has_sharing = any(one.is_sharing for one in providers)
-        self._aggregates: frozenset[int] | None = None
-        self._positions: dict[int, tuple[int, ...]] | None = None
-        self._size: int | None = None
 
     @property
     def size(self) -> int:

@@ -50,6 +50,8 @@ class SnapshotReader:
         self._names_revision = reader.names_revision
         self._names = names
         self._bits = bits
+        # Names of classes in this snapshot of the database, by id.
+        self._shown: dict[int, str] = {}
         self._sharing_bit = bits.of(
             [] if sharing_trait_id is None else [sharing_trait_id]
         )
@@ -62,17 +64,16 @@ class SnapshotReader:
         A snapshot of ``known``, by id, is returned if it is still current. The number
         of statements does not grow with that of providers, up to 10,000.
         """
-        revisions = {id_: revision for _, id_, revision in members}
-        found = {
-            id_: snapshot
-            for id_, revision in revisions.items()
-            if (snapshot := known.get(id_)) is not None
-            and snapshot.revision == revision
-            and self.has_current_names(snapshot.names_revision)
-        }
-        used = self._usage_of(members, known)
-        found.update(self._with_usage(used, known))
-        missing = [id_ for id_ in revisions if id_ not in found]
+        found: dict[int, ProviderSnapshot] = {}
+        missing: list[int] = []
+        for member in members:
+            snapshot = self._of_known(member, known.get(member[1]))
+            if snapshot is None:
+                missing.append(member[1])
+            else:
+                found[snapshot.id] = snapshot
+        if not missing:
+            return found
         read = [self._parse(members, missing), *self._read(missing)]
         # The providers of a tree refer to each other, and some may be known.
         uuids = {id_: snapshot.uuid for id_, snapshot in found.items()}
@@ -83,52 +84,49 @@ class SnapshotReader:
                 found[snapshot.id] = snapshot
         return found
 
-    def _usage_of(
-        self,
-        members: collections.abc.Iterable[Member],
-        known: dict[int, ProviderSnapshot],
-    ) -> dict[int, Usage]:
-        """Return the prefetched usage of providers whose definition is known, by id."""
-        found = {}
-        for member in members:
-            details = self._details.get(member[1])
-            if details is None or not provider_rows.is_usage(details):
-                continue
-            usage = provider_rows.parse_usage(member, details)
-            before = known.get(member[1])
-            if before and _is_of(usage, before):
-                found[member[1]] = usage
-            else:
-                del self._details[member[1]]
-        return found
+    def _of_known(
+        self, member: Member, before: ProviderSnapshot | None
+    ) -> ProviderSnapshot | None:
+        """Return the snapshot of a provider that has changed in its usage, at most.
 
-    def _with_usage(
-        self, used: dict[int, Usage], known: dict[int, ProviderSnapshot]
-    ) -> collections.abc.Iterator[tuple[int, ProviderSnapshot]]:
-        """Yield ids and the known snapshots with another usage."""
-        class_ids = {class_id for id_ in used for class_id in known[id_].offers}
-        class_names = self._class_names(class_ids)
-        for id_, usage in used.items():
-            before = known[id_]
-            # The same classes are shown as before.
-            shows_custom = before.names_revision is not None
-            offers = {
-                class_id: offer.with_used(units)
-                for (class_id, offer), units in zip(
-                    before.offers.items(), usage.used, strict=True
-                )
-            }
-            yield (
-                id_,
-                before.with_usage(
-                    usage.revision,
-                    offers,
-                    _resources_json(before.uuid, offers, class_names),
-                    self._names_revision() if shows_custom else None,
-                ),
+        None: more has changed, or is not known.
+        """
+        if (
+            before is not None
+            and before.revision == member[2]
+            and self.has_current_names(before.names_revision)
+        ):
+            return before
+        details = self._details.get(member[1])
+        if details is None or not provider_rows.is_usage(details):
+            return None
+        usage = provider_rows.parse_usage(member, details)
+        if before is None or not _is_of(usage, before):
+            del self._details[member[1]]
+            return None
+        return self._with_usage(before, usage)
+
+    def _with_usage(self, before: ProviderSnapshot, usage: Usage) -> ProviderSnapshot:
+        offers = {
+            class_id: offer.with_used(units)
+            for (class_id, offer), units in zip(
+                before.offers.items(), usage.used, strict=True
             )
+        }
+        if not offers.keys() <= self._shown.keys():
+            self._shown |= self._class_names(offers.keys())
+        # The same classes are shown as before.
+        shows_custom = before.names_revision is not None
+        return before.with_usage(
+            usage.revision,
+            offers,
+            _resources_json(before.uuid, offers, self._shown),
+            self._names_revision() if shows_custom else None,
+        )
 
-    def _class_names(self, class_ids: set[int]) -> dict[int, str]:
+    def _class_names(
+        self, class_ids: collections.abc.Collection[int]
+    ) -> dict[int, str]:
         return self._names.resource_classes(self._conn, class_ids, self._names_revision)
 
     def _parse(
