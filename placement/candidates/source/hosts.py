@@ -1,8 +1,8 @@
 """The free units and definitions of all hosts as arrays, to compare every host.
 
 A host is a tree of one provider. To build the arrays, all trees are read; later, only
-those that have changed. A checksum over the revisions of all providers, from the same
-snapshot, says whether none was missed.
+those that have changed. Sums over all providers, from the same snapshot, say whether
+none was missed.
 """
 
 import collections.abc
@@ -22,12 +22,7 @@ from placement.candidates.arrays import (
 from placement.candidates.model import Amounts, Tree
 from placement.candidates.source.trees import Trees
 from placement.candidates.sql import statements
-from placement.candidates.sql.reader import (
-    LATE_MICROSECONDS,
-    Prefetch,
-    Read,
-    Reader,
-)
+from placement.candidates.sql.reader import Prefetch, Read, Reader, Sums, end_of
 from placement.objects.inventory import Offer
 
 # Trees that are read at once.
@@ -53,17 +48,25 @@ class _Offers:
         self.offer_numbers: dict[Offer | None, int] = {None: 0}
         self.is_regular = True
 
-    def set(self, row: int, offer: Offer | None, room: int) -> None:
-        """Set the offer of a host, and its room, which is 0 out of service."""
-        self.room[row] = room
-        self.used[row] = 0 if offer is None else offer.used
-        self.capacity[row] = 0 if offer is None else offer.capacity
+    def set(
+        self,
+        rows: list[int],
+        offers: collections.abc.Sequence[Offer | None],
+        rooms: list[int],
+    ) -> None:
+        """Set the offers of some hosts, and their rooms, which are 0 out of service."""
+        self.room[rows] = rooms
+        self.used[rows] = [0 if each is None else each.used for each in offers]
+        self.capacity[rows] = [0 if each is None else each.capacity for each in offers]
+        self.offer_number[rows] = list(map(self._number_of, offers))
+
+    def _number_of(self, offer: Offer | None) -> int:
         number = self.offer_numbers.get(offer)
         if number is None:
             assert offer is not None
             number = self.offer_numbers[offer] = len(self.offer_numbers)
             self.is_regular &= offer.min_unit <= 1 and offer.step_size == 1
-        self.offer_number[row] = number
+        return number
 
     def drop_unused(self) -> None:
         """Drop the offers that no host has any more, if there are many."""
@@ -122,18 +125,17 @@ class Hosts:
         newest = self.newest
         if newest is None:
             return None
-        values = [*values, statements.any_nested(), statements.checksum()]
-        return Prefetch(tuple(values), statements.members_newer(newest), newest)
+        return Prefetch(
+            (*values, statements.any_nested()),
+            statements.all_members(),
+            newest,
+            is_known=True,
+        )
 
     @property
     def newest(self) -> int | None:
-        """Reading the providers with a later revision will probably be enough.
-
-        None: all have to be read.
-        """
-        if not len(self.revisions):
-            return None
-        return max(0, int(self.revisions.max()) - LATE_MICROSECONDS)
+        """The newest revision of a host; None: all have to be read."""
+        return int(self.revisions.max()) if len(self.revisions) else None
 
     def update(
         self,
@@ -153,10 +155,12 @@ class Hosts:
         if not trees.is_flat():
             self._clear()
             return False
-        newest = self.newest
+        newest, is_complete = self.newest, False
         if newest is not None:
-            self._apply(reader.page(statements.members_newer(newest)), trees, tick)
-        if reader.value(statements.checksum()) != self._checksum():
+            changes = reader.changes_since(statements.all_members(), newest)
+            self._apply(changes.changed, trees, tick)
+            is_complete = changes.sums == self._sums()
+        if not is_complete:
             self._update_all(trees, tick)
         for offers in self._offers.values():
             offers.drop_unused()
@@ -165,12 +169,10 @@ class Hosts:
         self.latest = Latest(reader.began, reader.values)
         return True
 
-    def _checksum(self) -> int | None:
-        """Return what ``statements.checksum`` selects."""
-        if not len(self.ids):
-            return None
-        low = self.revisions & (statements.CHECKSUM_UNIT - 1)
-        return int(low.sum()) + len(low) * statements.CHECKSUM_UNIT
+    def _sums(self) -> Sums:
+        """Return the sums over all hosts, as the database has them."""
+        ends = end_of(self.revisions)
+        return Sums(len(self.ids), int(self.ids.sum()), int(ends.sum()))
 
     def _update_all(
         self, trees: Trees, tick: collections.abc.Callable[[], None]
@@ -234,19 +236,24 @@ class Hosts:
             tick()
             part = wanted[start : start + _TREES_PER_READ]
             read = trees.of([tuple(member) for member, _ in part])
-            for tree, (_, row) in zip(read, part, strict=True):
-                self._set(row, tree)
+            self._set([row for _, row in part], read)
 
-    def _set(self, row: int, tree: Tree) -> None:
-        host = tree.root
-        definition = Definition.of(tree)
-        number = self._definitions.setdefault(definition, len(self._definitions))
-        self.revisions[row] = host.revision
-        self._definition_of[row] = number
-        for class_id in host.offers.keys() - self._offers.keys():
+    def _set(self, rows: list[int], trees: list[Tree]) -> None:
+        hosts = [tree.root for tree in trees]
+        self.revisions[rows] = [host.revision for host in hosts]
+        numbers = self._definitions
+        self._definition_of[rows] = [
+            numbers.setdefault(Definition.of(tree), len(numbers)) for tree in trees
+        ]
+        offered = {class_id for host in hosts for class_id in host.offers}
+        for class_id in offered - self._offers.keys():
             self._offers[class_id] = _Offers(len(self.ids))
         for class_id, offers in self._offers.items():
-            offers.set(row, host.offers.get(class_id), host.room.get(class_id, 0))
+            offers.set(
+                rows,
+                [host.offers.get(class_id) for host in hosts],
+                [host.room.get(class_id, 0) for host in hosts],
+            )
 
     def row_of(self, root_id: int) -> int | None:
         """Return the row of a host, or None."""
@@ -260,9 +267,12 @@ class Hosts:
 
         Whoever picks one has to look at its unit rules.
         """
-        admitted = np.array([admits(each) for each in self._definitions], np.bool_)
         rooms = {class_id: offers.room for class_id, offers in self._offers.items()}
-        return with_room(admitted[self._definition_of], rooms, total)
+        able = with_room(np.ones(len(self.ids), np.bool_), rooms, total)
+        if not able.any():
+            return able
+        admitted = np.array([admits(each) for each in self._definitions], np.bool_)
+        return admitted[self._definition_of] & able
 
     def shares(self, total: Amounts) -> Floats:
         """Return the dominant share of each host after a claim, where it has room."""

@@ -1,8 +1,8 @@
 """Pages of trees that are kept between searches.
 
 A page is what one read selects, whatever the search asks for. Searches that begin with
-the same page select its changed rows only, and the sums over all of its rows. The sums
-say whether anything else has changed: the revision of a provider only ever grows.
+the same page select its changed rows only, and the sums over all of its rows, which
+say whether anything else has changed.
 """
 
 import bisect
@@ -11,7 +11,7 @@ import dataclasses
 
 from placement.candidates.arrays import FlatArrays, Page
 from placement.candidates.model import Tree
-from placement.candidates.sql.reader import Changes, Sums
+from placement.candidates.sql.reader import Changes, Sums, end_of
 from placement.candidates.sql.rows import Row
 
 _PAGE_BYTES = 1000
@@ -69,7 +69,7 @@ class KnownPage:
                 return None
             if root_id != id_:
                 return None
-            revisions += revision - before
+            revisions += end_of(revision) - end_of(before)
             newest = max(newest, revision)
         if changes.sums != self.sums._replace(revisions=revisions):
             return None
@@ -108,6 +108,6 @@ def known(rows: list[Row], page: Page, newest: int) -> KnownPage:
         page,
         [tree.root.id for tree in page],
         rows[len(page) :],
-        Sums(len(rows), sum([row[1] for row in rows]), sum([row[2] for row in rows])),
+        Sums.of(rows),
         _names_revisions(page),
     )

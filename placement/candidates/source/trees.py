@@ -128,6 +128,8 @@ class Trees:
 
     def _keep(self, read: Read, rows: list[Row], page: Page) -> None:
         """Keep the page that the search has read first: others are not prefetched."""
+        if not self._reader.can_read_changes:
+            return
         if read == self._reader.first_page and not read.is_large:
             self._cache.pages.add(read, pages.known(rows, page, self._reader.newest))
 

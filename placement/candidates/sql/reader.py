@@ -6,7 +6,6 @@ statement. Prefetching changes no result: a read that was not prefetched runs it
 statement.
 """
 
-import enum
 import itertools
 import operator
 import time
@@ -15,24 +14,23 @@ import typing
 import sqlalchemy as sa
 
 from placement.candidates.lru import LRUCache
-from placement.candidates.sql import provider_rows, rows
+from placement.candidates.sql import rows
+from placement.candidates.sql.batches import (
+    NEWEST,
+    REVISION_ENDS,
+    Select,
+    Shown,
+    batch_of,
+    numbered,
+)
 from placement.candidates.sql.rows import Row
 from placement.db import names, prepared
 from placement.tracing.points import traced
-
-_NEWEST = "newest"
-
-# A revision may be committed this much later than it was made, at most, to be among
-# what has changed; otherwise a checksum or sums show it. More only costs time.
-LATE_MICROSECONDS = 20_000
-
-_NULL = sa.cast(sa.null(), sa.Text)
 
 # The number of batches whose SQL is kept; they differ in which values they read.
 _BATCHES_MAX = 200
 
 Parameters = dict[str, typing.Any]
-Select = sa.Select[typing.Any]
 
 
 class Read(typing.NamedTuple):
@@ -55,8 +53,9 @@ class Prefetch(typing.NamedTuple):
     """Reads to run as one statement.
 
     ``values`` each select one integer, at most. ``page`` selects (root id, id,
-    revision) of providers. On PostgreSQL, those with a revision above ``newest`` come
-    with their details; ``is_known``: the others do not come, but ``Sums`` of all.
+    revision) of providers. ``is_known``: ``newest`` was the newest revision on it, and
+    only what has changed since comes, with ``Sums`` of all. On PostgreSQL, providers
+    with a revision above ``newest`` come with their details.
     """
 
     values: tuple[Read, ...]
@@ -65,12 +64,29 @@ class Prefetch(typing.NamedTuple):
     is_known: bool = False
 
 
+def end_of(revision: typing.Any) -> typing.Any:
+    """Return the end of a revision, or of an array of revisions."""
+    return revision & (REVISION_ENDS - 1)
+
+
 class Sums(typing.NamedTuple):
-    """The number of rows of a page, and the sums of their ids and revisions."""
+    """The number of rows of a page, and the sums of ids and of ends of revisions.
+
+    They change with any change of the page, with all but certainty: a revision is a
+    time in microseconds, and its end comes back after 36 minutes.
+    """
 
     rows: int
     ids: int
     revisions: int
+
+    @classmethod
+    def of(cls, rows: list[Row]) -> "Sums":
+        return cls(
+            len(rows),
+            sum([id_ for _, id_, _ in rows]),
+            sum([end_of(revision) for _, _, revision in rows]),
+        )
 
 
 class Changes(typing.NamedTuple):
@@ -93,18 +109,23 @@ class Batches:
         selects = [read.select for read in prefetch.values]
         page = prefetch.page and prefetch.page.select
         given = dict(prefetch.page.parameters) if prefetch.page else {}
-        details = Details.NONE
+        shown = Shown.ALL
         if prefetch.newest is not None and has_fast_batches(conn):
-            details = Details.ONLY_CHANGED if prefetch.is_known else Details.OF_CHANGED
-            given[_NEWEST] = prefetch.newest
+            shown = (
+                Shown.CHANGED_IN_DETAIL if prefetch.is_known else Shown.ALL_IN_DETAIL
+            )
+        elif prefetch.is_known:
+            shown = Shown.CHANGED
+        if shown is not Shown.ALL:
+            given[NEWEST] = prefetch.newest
         for number, read in enumerate(prefetch.values):
             given.update(
-                {_numbered(name, number): value for name, value in read.parameters}
+                {numbered(name, number): value for name, value in read.parameters}
             )
-        key = (conn.dialect.name, details, page, *selects)
+        key = (conn.dialect.name, shown, page, *selects)
         batch = self._batches.find(key)
         if batch is None:
-            statement = batch_of(selects, page, details)
+            statement = batch_of(selects, page, shown)
             batch = _Batch(statement, rows.compile_text(statement, conn.dialect, given))
             self._batches.add(key, batch)
         # The first two values of a row are never those of another.
@@ -130,82 +151,6 @@ class _Batch(typing.NamedTuple):
 def has_fast_batches(conn: sa.Connection) -> bool:
     """Batches can have details, and can be run without a transaction."""
     return conn.dialect.name == "postgresql"
-
-
-class Details(enum.Enum):
-    """Which rows of a page a batch selects, and whether with details."""
-
-    NONE = enum.auto()
-    # All rows; details of those that have changed.
-    OF_CHANGED = enum.auto()
-    # The sums over all rows; rows and details of those that have changed.
-    ONLY_CHANGED = enum.auto()
-
-
-def batch_of(
-    values: list[Select], page: Select | None, shown: Details = Details.NONE
-) -> "sa.CompoundSelect[typing.Any]":
-    """Select single values and the rows of a page by one statement, in any order.
-
-    A row is (-1 - the number of a pair of values, one value, the other, NULL), where
-    NULL stands for a missing value; or a row of the page, and the details of its
-    provider or NULL. With ONLY_CHANGED, the number after that of the last pair has the
-    sums over the page.
-    """
-    scalars = [
-        _with_own_names(value, number).scalar_subquery()
-        for number, value in enumerate(values)
-    ]
-    zero = sa.literal_column("0", sa.Integer)
-    parts: list[Select] = []
-    for one, other in itertools.zip_longest(scalars[::2], scalars[1::2]):
-        pair = sa.literal_column(str(-1 - len(parts)), sa.Integer)
-        parts.append(sa.select(pair, one, zero if other is None else other, _NULL))
-    if page is not None:
-        parts += _page_parts(page, shown, -1 - len(parts))
-    return sa.union_all(*parts)
-
-
-def _page_parts(page: Select, shown: Details, number: int) -> list[Select]:
-    """Return what a batch selects of a page; ``number`` is that of the sums."""
-    newest: sa.BindParameter[int] = sa.bindparam(_NEWEST, type_=sa.BigInteger)
-    if shown is not Details.ONLY_CHANGED:
-        rows = page.subquery("page")
-        details: sa.ColumnElement[typing.Any] = _NULL
-        if shown is Details.OF_CHANGED:
-            details = sa.case(
-                (rows.c.revision > newest, provider_rows.details_of(rows.c.id, newest))
-            )
-        return [sa.select(*rows.c, details)]
-    members = page.cte("page")
-    return [
-        sa.select(
-            sa.literal_column(str(number), sa.Integer),
-            sa.func.count(),
-            sa.func.sum(members.c.id),
-            # It may have more than 64 bits.
-            sa.cast(sa.func.sum(members.c.revision), sa.Text),
-        ).select_from(members),
-        sa.select(*members.c, provider_rows.details_of(members.c.id, newest)).where(
-            members.c.revision > newest - sa.literal_column(str(LATE_MICROSECONDS))
-        ),
-    ]
-
-
-def _with_own_names(select: Select, number: int) -> Select:
-    """Give the parameters of a select names that no other select of the batch has."""
-
-    def renamed(element: object, **_: object) -> sa.BindParameter[typing.Any] | None:
-        if isinstance(element, sa.BindParameter) and element.required:
-            return sa.bindparam(_numbered(element.key, number), type_=element.type)
-        return None
-
-    changed = sa.sql.visitors.replacement_traverse(select, {}, renamed)
-    return typing.cast("Select", changed)
-
-
-def _numbered(name: str, number: int) -> str:
-    return f"{name}_of_value_{number}"
 
 
 class SnapshotRequiredError(Exception):
@@ -237,6 +182,9 @@ class Reader:
         # Monotonic, in seconds: before anything was read.
         self.began = time.monotonic()
         self.conn = typing.cast("sa.Connection", _NoSnapshot()) if only_batch else conn
+        # Other databases would read a page twice, for its sums and its changes, which
+        # takes longer than sending all of it.
+        self.can_read_changes = prefetch is not None and has_fast_batches(conn)
         # The details of changed providers, by id.
         self.details: dict[int, str] = {}
         # The page that the search has read first, and the newest revision on it.
@@ -245,13 +193,14 @@ class Reader:
         # The search has read more than can be prefetched.
         self.has_read_more = False
         self.values: dict[Read, int | None] = {}
+        self._batches = batches
         self._page: Read | None = None
         self._page_rows: list[Row] = []
         self._changed_page: Read | None = None
         self._changes: Changes | None = None
         if prefetch is not None and batches is not None and prefetch.values:
             found = batches.run(conn, prefetch)
-            if prefetch.is_known and has_fast_batches(conn):
+            if prefetch.is_known:
                 found = self._prefetch_changes(prefetch, found)
             self._prefetch(prefetch, found)
 
@@ -264,12 +213,19 @@ class Reader:
 
     def _prefetch_changes(self, prefetch: Prefetch, found: list[Row]) -> list[Row]:
         """Take the changes of a known page; return the rows of single values."""
-        (_, count, ids, revisions), *found = found
         pair_count = -(-len(prefetch.values) // 2)
-        rows, self.details = _with_details(found[pair_count:])
-        sums = Sums(count, int(ids or 0), int(revisions or 0))
-        self._changed_page, self._changes = prefetch.page, Changes(rows, sums)
-        return found[:pair_count]
+        # The number of the sums is the lowest.
+        sums, *pairs = found[: pair_count + 1]
+        self._changed_page = prefetch.page
+        self._changes = self._take_changes([sums, *found[pair_count + 1 :]])
+        return pairs
+
+    def _take_changes(self, found: list[Row]) -> Changes:
+        """Return the changes of a known page, and keep the details."""
+        (_, count, ids, ends), *rows = found
+        changed, details = _with_details(rows)
+        self.details |= details
+        return Changes(changed, Sums(count, ids or 0, int(ends or 0)))
 
     def _prefetch(self, prefetch: Prefetch, found: list[Row]) -> None:
         pair_count = -(-len(prefetch.values) // 2)
@@ -329,6 +285,16 @@ class Reader:
         if self.first_page is None:
             self.first_page = read
         return self._changes
+
+    def changes_since(self, read: Read, newest: int) -> Changes:
+        """Return what has changed on a page since ``newest``; can be prefetched."""
+        changes = self.changes(read)
+        if changes is not None:
+            return changes
+        self.has_read_more = True
+        batches = self._batches or Batches()
+        prefetch = Prefetch((), read, newest, is_known=True)
+        return self._take_changes(batches.run(self.conn, prefetch))
 
     def _run(self, read: Read) -> list[Row]:
         given = dict(read.parameters)

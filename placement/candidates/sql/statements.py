@@ -24,9 +24,6 @@ _Ids = collections.abc.Sequence[int]
 # statement is the same for all needs with as many ids.
 _SINGLE_IDS_MAX = 8
 
-# What a provider counts in the checksum, and the number of ends of revisions.
-CHECKSUM_UNIT = 2**29
-
 _providers = tables.resource_providers
 _inventories = tables.inventories
 _traits = tables.resource_provider_traits
@@ -111,20 +108,9 @@ def members_after(root_id: int, provider_count: int) -> Read:
     return Read.of(_MEMBERS_AFTER, after=root_id, size=provider_count)
 
 
-def members_newer(newest: int) -> Read:
-    """Select the members of all trees that have a later revision than ``newest``.
-
-    The trees may be incomplete, unless each has one provider.
-    """
-    return Read.of(_MEMBERS_NEWER, since=newest)
-
-
-def checksum() -> Read:
-    """Select the sum over all providers of CHECKSUM_UNIT plus the end of the revision.
-
-    It changes with every change of a provider, with all but certainty.
-    """
-    return Read.of(_CHECKSUM)
+def all_members() -> Read:
+    """Select the members of all trees, in any order."""
+    return Read.of(_ALL_MEMBERS)
 
 
 def members_from(place: int, provider_count: int) -> Read:
@@ -252,20 +238,8 @@ _GREATEST_ID: Select = sa.select(sa.func.max(_providers.c.id))
 _MEMBERS: Select = sa.select(
     _providers.c.root_provider_id, _providers.c.id, _providers.c.revision
 ).order_by(_providers.c.root_provider_id, _providers.c.id)
-# Unordered: PostgreSQL would read all of an index to have the order.
-_MEMBERS_NEWER: Select = _MEMBERS.order_by(None).where(
-    _providers.c.revision > sa.bindparam("since", type_=sa.BigInteger)
-)
-_CHECKSUM: Select = sa.select(
-    sa.func.sum(
-        # A sum of 32-bit integers is one of 64 bits, which is the fastest.
-        sa.cast(
-            _providers.c.revision.bitwise_and(sa.literal_column(str(CHECKSUM_UNIT - 1)))
-            + sa.literal_column(str(CHECKSUM_UNIT)),
-            sa.Integer,
-        )
-    )
-)
+# PostgreSQL would read all of an index to have the order.
+_ALL_MEMBERS: Select = _MEMBERS.order_by(None)
 _MEMBERS_AFTER: Select = _MEMBERS.where(
     _providers.c.root_provider_id > sa.bindparam("after")
 ).limit(_int("size"))

@@ -66,7 +66,7 @@ def test_of_a_known_page_only_changed_rows_are_read(engine, context):
         found = worlds.ask(context, QUERY)
 
     assert len(sent) == 1
-    assert "WITH page AS" in sent[0]
+    assert "WITH summary AS" in sent[0]
     assert found == worlds.ask(worlds.context_of(engine), QUERY)
 
 

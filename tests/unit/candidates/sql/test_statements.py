@@ -11,7 +11,7 @@ from placement.api.querystring import Query
 from placement.candidates.query import plan, request
 from placement.candidates.query.resolve import Ids
 from placement.candidates.sql import reader, statements
-from placement.candidates.sql.reader import Details
+from placement.candidates.sql.reader import Shown
 from placement.candidates.sql.statements import Need, NeedKind
 from placement.candidates.trait_bits import TraitBits
 from placement.db import tables
@@ -57,7 +57,7 @@ def of_read(read):
     return read.select.params(dict(read.parameters))
 
 
-def batch(page, shown=Details.NONE):
+def batch(page, shown=Shown.ALL):
     reads = [reader.NAMES_REVISION, statements.any_sharing(11), statements.any_nested()]
     return reader.batch_of([read.select for read in reads], page, shown)
 
@@ -89,6 +89,7 @@ STATEMENTS = {
     "greatest_id": of_read(statements.greatest_id()),
     "batch_of_values": batch(None),
     "batch_with_page": batch(statements.members_after(7, 10).select),
+    "batch_of_changes": batch(statements.members_after(7, 10).select, Shown.CHANGED),
     "providers": statements.providers(
         plan_of(f"resources1=VGPU:1&required1=T,!U&member_of1=!{A}").groups[0], name="n"
     ),
@@ -105,8 +106,8 @@ def test_batches_of_postgresql_may_have_details():
     page = statements.members_after(7, 10).select
 
     for shown, name in (
-        (Details.OF_CHANGED, "batch_with_details"),
-        (Details.ONLY_CHANGED, "batch_of_changes"),
+        (Shown.ALL_IN_DETAIL, "batch_with_details"),
+        (Shown.CHANGED_IN_DETAIL, "batch_of_changes_with_details"),
     ):
         assert_sql(batch(page, shown), name, "postgresql")
 
@@ -114,7 +115,8 @@ def test_batches_of_postgresql_may_have_details():
 def test_every_file_belongs_to_a_statement():
     expected = {f"{name}.{dialect}.sql" for name in STATEMENTS for dialect in DIALECTS}
     expected |= {
-        f"batch_{name}.postgresql.sql" for name in ("with_details", "of_changes")
+        f"batch_{name}.postgresql.sql"
+        for name in ("with_details", "of_changes_with_details")
     }
     directory = pathlib.Path(__file__).with_name("expected")
 

@@ -1,9 +1,4 @@
-WITH page AS
-(SELECT resource_providers.root_provider_id AS root_provider_id, resource_providers.id AS id, resource_providers.revision AS revision
-FROM resource_providers
-WHERE resource_providers.root_provider_id > %(after)s ORDER BY resource_providers.root_provider_id, resource_providers.id
- LIMIT %(size)s)
- SELECT -1, (SELECT placement_name_changes.revision
+SELECT -1, (SELECT placement_name_changes.revision
 FROM placement_name_changes
 WHERE placement_name_changes.id = %(id_1)s) AS anon_1, (SELECT resource_provider_traits.resource_provider_id
 FROM resource_provider_traits
@@ -11,17 +6,13 @@ WHERE resource_provider_traits.trait_id = %(sharing_trait_id_of_value_1)s ORDER 
  LIMIT %(param_1)s) AS anon_2, CAST(NULL AS TEXT) AS anon_3 UNION ALL SELECT -2, (SELECT resource_providers.id
 FROM resource_providers
 WHERE resource_providers.parent_provider_id > %(parent_provider_id_1)s ORDER BY resource_providers.parent_provider_id
- LIMIT %(param_2)s) AS anon_4, 0, CAST(NULL AS TEXT) AS anon_3 UNION ALL SELECT -3, count(*) AS count_1, sum(page.id) AS sum_1, CAST(sum(page.revision) AS TEXT) AS sum_2
-FROM page UNION ALL SELECT page.root_provider_id, page.id, page.revision, (SELECT CASE WHEN (CASE WHEN (detailed.revision & 1 = 1) THEN detailed.definition_revision ELSE detailed.revision END <= %(newest)s) THEN CAST(array_prepend(CASE WHEN (detailed.revision & 1 = 1) THEN detailed.definition_revision ELSE detailed.revision END, array((SELECT inventories.used
-FROM inventories
-WHERE inventories.resource_provider_id = page.id ORDER BY inventories.resource_provider_id, inventories.resource_class_id))) AS TEXT) ELSE CAST(json_build_array(CASE WHEN (detailed.revision & 1 = 1) THEN detailed.definition_revision ELSE detailed.revision END, detailed.uuid, detailed.parent_provider_id, detailed.state, array((SELECT resource_provider_traits.trait_id
-FROM resource_provider_traits
-WHERE resource_provider_traits.resource_provider_id = page.id ORDER BY resource_provider_traits.resource_provider_id, resource_provider_traits.trait_id)), array((SELECT resource_provider_aggregates.aggregate_id
-FROM resource_provider_aggregates
-WHERE resource_provider_aggregates.resource_provider_id = page.id ORDER BY resource_provider_aggregates.resource_provider_id, resource_provider_aggregates.aggregate_id)), (SELECT json_agg(json_build_array(inventories.resource_class_id, inventories.total, inventories.reserved, inventories.min_unit, inventories.max_unit, inventories.step_size, inventories.allocation_ratio, inventories.used) ORDER BY inventories.resource_class_id) AS json_agg_1
-FROM inventories
-WHERE inventories.resource_provider_id = page.id)) AS TEXT) END AS anon_6
-FROM resource_providers AS detailed
-WHERE detailed.id = page.id) AS anon_5
-FROM page
+ LIMIT %(param_2)s) AS anon_4, 0, CAST(NULL AS TEXT) AS anon_3 UNION ALL SELECT -3, count(*) AS row_count, CAST(sum(page.id) AS BIGINT) AS ids, CAST(sum(CAST(page.revision & 2147483647 AS INTEGER)) AS TEXT) AS ends
+FROM (SELECT resource_providers.root_provider_id AS root_provider_id, resource_providers.id AS id, resource_providers.revision AS revision
+FROM resource_providers
+WHERE resource_providers.root_provider_id > %(after)s ORDER BY resource_providers.root_provider_id, resource_providers.id
+ LIMIT %(size)s) AS page UNION ALL SELECT page.root_provider_id, page.id, page.revision, CAST(NULL AS TEXT) AS anon_3
+FROM (SELECT resource_providers.root_provider_id AS root_provider_id, resource_providers.id AS id, resource_providers.revision AS revision
+FROM resource_providers
+WHERE resource_providers.root_provider_id > %(after)s ORDER BY resource_providers.root_provider_id, resource_providers.id
+ LIMIT %(size)s) AS page
 WHERE page.revision > %(newest)s - 20000

@@ -1,0 +1,18 @@
+SELECT -1, (SELECT placement_name_changes.revision
+FROM placement_name_changes
+WHERE placement_name_changes.id = ?) AS anon_1, (SELECT resource_provider_traits.resource_provider_id
+FROM resource_provider_traits
+WHERE resource_provider_traits.trait_id = ? ORDER BY resource_provider_traits.trait_id, resource_provider_traits.resource_provider_id
+ LIMIT ? OFFSET ?) AS anon_2, CAST(NULL AS TEXT) AS anon_3 UNION ALL SELECT -2, (SELECT resource_providers.id
+FROM resource_providers
+WHERE resource_providers.parent_provider_id > ? ORDER BY resource_providers.parent_provider_id
+ LIMIT ? OFFSET ?) AS anon_4, 0, CAST(NULL AS TEXT) AS anon_3 UNION ALL SELECT -3, count(*) AS row_count, CAST(sum(page.id) AS BIGINT) AS ids, CAST(sum(CAST(page.revision & 2147483647 AS INTEGER)) AS TEXT) AS ends
+FROM (SELECT resource_providers.root_provider_id AS root_provider_id, resource_providers.id AS id, resource_providers.revision AS revision
+FROM resource_providers
+WHERE resource_providers.root_provider_id > ? ORDER BY resource_providers.root_provider_id, resource_providers.id
+ LIMIT ? OFFSET ?) AS page UNION ALL SELECT page.root_provider_id, page.id, page.revision, CAST(NULL AS TEXT) AS anon_3
+FROM (SELECT resource_providers.root_provider_id AS root_provider_id, resource_providers.id AS id, resource_providers.revision AS revision
+FROM resource_providers
+WHERE resource_providers.root_provider_id > ? ORDER BY resource_providers.root_provider_id, resource_providers.id
+ LIMIT ? OFFSET ?) AS page
+WHERE page.revision > ? - 20000
