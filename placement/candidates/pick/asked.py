@@ -70,7 +70,8 @@ class Asked:
         self._picker = picker
         self._request = request
         self._plan = plan
-        self._classes = {id_: name for name, id_ in ids.resource_classes.items()}
+        # The names of the requested classes, by id.
+        self.classes = {id_: name for name, id_ in ids.resource_classes.items()}
         self._solver, self._sharing, self._version = self._solve()
         # Unranked: the trees of the pages, in order; the first one may still serve.
         self._pages: collections.abc.Iterator[list[Tree]] = iter(())
@@ -194,7 +195,7 @@ class Asked:
         return Picked(
             consumer,
             tuple(
-                Amount(providers[at].uuid, self._classes[class_id], units)
+                Amount(providers[at].uuid, self.classes[class_id], units)
                 for at, amounts in placement.allocations
                 for class_id, units in amounts
             ),

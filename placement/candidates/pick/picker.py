@@ -156,11 +156,14 @@ class Picker:
         picked = []
         for one in wanted:
             asked = self._asked.get(one.query)
+            is_new = asked is None
             if asked is None:
                 asked = self._asked[one.query] = self._ask(one, counts[one.query])
             candidate = asked.next()
             if candidate is None:
                 raise NothingFitsError(one)
+            if is_new:
+                self._note_request(one, asked)
             picked.append(asked.take(candidate, one.consumer))
             for each in self._asked.values():
                 each.note_taken(candidate.tree)
@@ -181,10 +184,9 @@ class Picker:
             raise NothingFitsError(wanted)
         asked = Asked(self, request, plan, ids)
         asked.begin(known.place_of(wanted), count)
-        self._note_request(wanted, asked, ids)
         return asked
 
-    def _note_request(self, wanted: Wanted, asked: Asked, ids: resolve.Ids) -> None:
+    def _note_request(self, wanted: Wanted, asked: Asked) -> None:
         """Keep what a host for the same request can be picked by without reading."""
         conditions = asked.flat
         if (
@@ -208,7 +210,7 @@ class Picker:
                 sum(map(len, wanted.query)),
                 conditions,
                 tuple(statements.needs(conditions.plan, {})),
-                {id_: name for name, id_ in ids.resource_classes.items()},
+                asked.classes,
                 self.reader.names_revision(),
                 sharing_trait_id,
             ),

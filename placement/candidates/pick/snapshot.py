@@ -55,6 +55,8 @@ def pick(
     and GroupPolicyConflict.
     """
     if not preferences.is_ranked:
+        if _fitted_nothing(context, wanted, preferences, refused):
+            return pick_or_explain(conn, context, wanted, preferences, refused)
         return _pick(conn, context, wanted, preferences, refused)
     hosts, arrived = hosts_of(context), time.monotonic()
     with hosts.lock:
@@ -69,6 +71,37 @@ def pick(
         return _pick(conn, context, wanted, preferences, refused)
 
 
+def _fitted_nothing(
+    context: "RequestContext",
+    wanted: collections.abc.Sequence[Wanted],
+    preferences: Preferences,
+    refused: Refused,
+) -> bool:
+    """Nothing fitted when all hosts were compared last, so all have to be read again.
+
+    False: something did, or it is unknown without reading.
+    """
+    hosts = hosts_of(context)
+    # Who holds the lock may be reading, which takes longer than what this can save.
+    if hosts.latest is None or not hosts.lock.acquire(blocking=False):
+        return False
+    try:
+        if hosts.latest is None:
+            return False
+        reader = Reader.of_values(hosts.latest.values)
+        picker = Picker(
+            reader, context, preferences, refused, PAGE_MIN, compares_all=True
+        )
+        picker.run(wanted)
+    except NothingFitsError:
+        return True
+    except SnapshotRequiredError:
+        return False
+    finally:
+        hosts.lock.release()
+    return False
+
+
 def _pick(
     conn: sa.Connection,
     context: "RequestContext",
@@ -76,13 +109,11 @@ def _pick(
     preferences: Preferences,
     refused: Refused,
 ) -> list[Picked]:
-    page_min = PAGE_MIN
+    page_min, prefetch = PAGE_MIN, None
+    batches = cache_of(context).batches
     if has_fast_batches(conn):
         page_min = _page_min(cache_of(context), wanted, preferences)
         prefetch = _prefetch(context, wanted, preferences, page_min)
-        batches = cache_of(context).batches
-    else:
-        prefetch = batches = None
 
     def pick_by(reader: Reader) -> list[Picked]:
         return Picker(reader, context, preferences, refused, page_min).run(wanted)

@@ -40,30 +40,78 @@ def test_a_pick_reads_one_page_with_the_latest_changes(engine):
     assert second.root_id != first.root_id
 
 
-def test_what_is_refused_is_explained_by_what_the_pick_has_read(engine):
+@pytest.fixture
+def picking(engine):
+    """Return what picks a host by ``pick`` on 50 hosts with 4 units.
+
+    It returns the pick, or the cause why nothing fits, and the statements sent.
+    """
     worlds.store(engine, hosts(*[4] * 50))
     context = worlds.context_of(engine)
 
-    def sent_for(amount, by):
-        """Return what is sent for a consumer, and the cause if nothing fits."""
+    def sent_for(amount, pick=snapshot.pick):
         wanted = [Wanted("one", (str(amount),), worlds.request_of(asking(amount)))]
         with statements.recorded() as sent:
             try:
-                transaction.read(
-                    context, lambda conn: by(conn, context, wanted, Preferences(), {})
+                (found,) = transaction.read(
+                    context, lambda conn: pick(conn, context, wanted, Preferences(), {})
                 )
             except NothingFitsError as nothing:
-                return sent, nothing.explanation.cause
-        return sent, None
+                found = nothing.explanation.cause
+        return found, sent
 
     for _ in range(2):
-        assert sent_for(4, snapshot.pick)[1] is None
-    assert sent_for(5, snapshot.pick_or_explain)[1] == "too_large"
+        sent_for(4)
+    # All hosts are read here.
+    assert sent_for(5, snapshot.pick_or_explain)[0] == "too_large"
+    return sent_for
+
+
+def _change_unit_count(engine, root_id, column, value):
+    worlds.change(
+        engine,
+        f"UPDATE inventories SET {column} = {value}"
+        f" WHERE resource_provider_id = {root_id}",
+        ids=[root_id],
+        only_usage=column == "used",
+    )
+
+
+def test_what_is_refused_is_explained_by_what_the_pick_has_read(picking):
+    found, sent = picking(6)
 
     # What has changed at all hosts, and the names of the nearest ones.
-    sent, cause = sent_for(6, snapshot.pick_or_explain)
-    assert (len(sent), cause) == (2, "too_large")
+    assert (found, len(sent)) == ("too_large", 2)
+
+
+def test_what_no_host_had_room_for_is_picked_where_it_fits_now(engine, picking):
+    _change_unit_count(engine, 7, "total", 6)
+    _change_unit_count(engine, 7, "max_unit", 6)
+
+    found, sent = picking(6)
+
+    assert found.root_id == 7
     if engine.dialect.name == "postgresql":
-        # Before them, a page of hosts.
-        sent, cause = sent_for(7, snapshot.pick)
-        assert (len(sent), cause) == (3, "too_large")
+        assert len(sent) == 1
+
+
+def test_what_a_host_had_room_for_is_refused_when_it_is_full(engine, picking):
+    if engine.dialect.name != "postgresql":
+        pytest.skip("other databases explain in a second transaction")
+    for root_id in range(1, 51):
+        _change_unit_count(engine, root_id, "used", 2)
+
+    found, sent = picking(4)
+
+    # A page of hosts, then all that has changed, and the names.
+    assert (found, len(sent)) == ("full", 3)
+
+
+def test_a_pick_with_room_on_the_first_page_does_not_compare_all_hosts(engine, picking):
+    if engine.dialect.name != "postgresql":
+        pytest.skip("picks are single statements on PostgreSQL only")
+    found, sent = picking(4)
+
+    assert found.root_id
+    assert [sql for sql in sent if "sum(" in sql.lower()] == []
+    assert len(sent) == 1

@@ -1,7 +1,10 @@
 """Requests that picks have read for are kept, up to a part of the cache."""
 
+import pytest
+
 from placement.candidates.pick import known, snapshot
 from placement.candidates.pick.model import Preferences, Wanted
+from placement.candidates.pick.picker import NothingFitsError
 from placement.db import transaction
 from tests.unit.candidates import worlds
 from tests.unit.candidates.model import Group, Question
@@ -26,3 +29,18 @@ def test_requests_keep_to_their_part_of_the_cache(engine):
         assert sum(map(known._size_of, kept.values())) <= part + 8000
 
     assert 5 < len(kept.values()) < 50
+
+
+def test_requests_that_nothing_fits_are_not_kept(engine):
+    worlds.store(engine, worlds.flat_cloud(2))
+    context = worlds.context_of(engine)
+    request = worlds.request_of(Question([Group("", {"VCPU": 10_000})]))
+    wanted = [Wanted("consumer", ("resources=VCPU:10000",), request)]
+
+    with pytest.raises(NothingFitsError):
+        transaction.read(
+            context,
+            lambda conn: snapshot.pick(conn, context, wanted, Preferences(), {}),
+        )
+
+    assert known.requests_of(context).values() == []
