@@ -47,13 +47,18 @@ class LRUCache(typing.Generic[_Key, _Value]):
 
     def add(self, key: _Key, value: _Value) -> None:
         """Add a value that is not None, or replace the one of ``key``."""
+        self.add_all({key: value})
+
+    def add_all(self, values: collections.abc.Mapping[_Key, _Value]) -> None:
+        """Do what ``add`` does, for each of ``values``."""
         has_dropped = False
         with self._lock:
-            self._take_out(key)
-            self._size += self._size_of(value)
-            if self._size > self._size_max:
-                has_dropped = self._make_room()
-            self._values[key] = value
+            for key, value in values.items():
+                self._take_out(key)
+                self._size += self._size_of(value)
+                if self._size > self._size_max:
+                    has_dropped |= self._make_room()
+                self._values[key] = value
         if has_dropped:
             self._dropped()
 

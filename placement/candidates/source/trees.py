@@ -89,14 +89,15 @@ class Trees:
             changed += members[at]
             before = cached[at]
             if before is not None:
-                known.update({one.id: one for one in before.providers})
+                for one in before.providers:
+                    known[one.id] = one
         snapshots = self._snapshots.read(changed, known)
+        read: dict[int, Tree] = {}
         for at in missing:
-            tree = Tree(
-                members[at], tuple([snapshots[id_] for _, id_, _ in members[at]])
-            )
-            trees[at] = tree
-            self._cache.trees.add(tree.root.id, tree)
+            of_tree = members[at]
+            tree = Tree(of_tree, tuple([snapshots[id_] for _, id_, _ in of_tree]))
+            trees[at] = read[tree.root.id] = tree
+        self._cache.trees.add_all(read)
 
     def next_page(self, root_id: int, provider_count: int) -> tuple[Page, bool]:
         """Return the trees of ``after``, and whether they are the last ones."""
