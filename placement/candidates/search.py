@@ -234,7 +234,9 @@ class _Search:
         known = self._cache.pages.find(page)
         if known is None:
             return Prefetch(tuple(values), page)
-        return Prefetch(tuple(values), page, known.newest, is_known=known.is_flat)
+        if known.is_flat:
+            return Prefetch.of_changes(values, page, known.since)
+        return Prefetch(tuple(values), page, known.since.newest)
 
     def _note(self, reader: Reader, unmet: Read | None) -> None:
         """Cache what a similar search should prefetch."""

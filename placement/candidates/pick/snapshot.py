@@ -126,7 +126,7 @@ def _pick(
         ):
             if is_autocommit:
                 return pick_by(Reader(conn, prefetch, batches, only_batch=True))
-        if not preferences.is_ranked and hosts_of(context).newest is not None:
+        if not preferences.is_ranked and hosts_of(context).latest is not None:
             return pick_or_explain(conn, context, wanted, preferences, refused)
     return pick_by(Reader(conn, prefetch, batches))
 

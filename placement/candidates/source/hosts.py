@@ -22,7 +22,7 @@ from placement.candidates.arrays import (
 from placement.candidates.model import Amounts, Tree
 from placement.candidates.source.trees import Trees
 from placement.candidates.sql import statements
-from placement.candidates.sql.reader import Prefetch, Read, Reader, Sums, end_of
+from placement.candidates.sql.reader import Prefetch, Read, Reader, Since, Sums, end_of
 from placement.objects.inventory import Offer
 
 # Trees that are read at once.
@@ -116,26 +116,18 @@ class Hosts:
         self._definition_of: Integers = np.zeros(0, np.int64)
         self._definitions: dict[Definition, int] = {}
         self._offers: dict[int, _Offers] = {}
+        # None: all hosts have to be read.
+        self._since: Since | None = None
 
     def prefetch(self, values: list[Read]) -> Prefetch | None:
         """Return ``values`` and what ``update`` reads if little has changed.
 
         None: all has to be read.
         """
-        newest = self.newest
-        if newest is None:
+        if self._since is None:
             return None
-        return Prefetch(
-            (*values, statements.any_nested()),
-            statements.all_members(),
-            newest,
-            is_known=True,
-        )
-
-    @property
-    def newest(self) -> int | None:
-        """The newest revision of a host; None: all have to be read."""
-        return int(self.revisions.max()) if len(self.revisions) else None
+        values = [*values, statements.any_nested()]
+        return Prefetch.of_changes(values, statements.all_members(), self._since)
 
     def update(
         self,
@@ -155,9 +147,9 @@ class Hosts:
         if not trees.is_flat():
             self._clear()
             return False
-        newest, is_complete = self.newest, False
-        if newest is not None:
-            changes = reader.changes_since(statements.all_members(), newest)
+        since, is_complete = self._since, False
+        if since is not None:
+            changes = reader.changes_since(statements.all_members(), since)
             self._apply(changes.changed, trees, tick)
             is_complete = changes.sums == self._sums()
         if not is_complete:
@@ -166,6 +158,8 @@ class Hosts:
             offers.drop_unused()
         if not len(self.ids):
             return False
+        newest, time = int(self.revisions.max()), reader.began
+        self._since = since.after(newest, time) if since else Since(newest, time)
         self.latest = Latest(reader.began, reader.values)
         return True
 

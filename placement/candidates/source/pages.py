@@ -11,7 +11,7 @@ import dataclasses
 
 from placement.candidates.arrays import FlatArrays, Page
 from placement.candidates.model import Tree
-from placement.candidates.sql.reader import Changes, Sums, end_of
+from placement.candidates.sql.reader import Changes, Since, Sums, end_of
 from placement.candidates.sql.rows import Row
 
 _PAGE_BYTES = 1000
@@ -27,7 +27,7 @@ class KnownPage:
     those of its trees.
     """
 
-    newest: int
+    since: Since
     page: Page
     root_ids: list[int]
     rest: list[Row]
@@ -46,15 +46,17 @@ class KnownPage:
     def after(
         self,
         changes: Changes,
+        time: float,
         read: collections.abc.Callable[[list[Row]], list[Tree]],
     ) -> "KnownPage | None":
-        """Return the page with changes applied; ``read`` reads the changed trees.
+        """Return the page with changes applied that were read at ``time``.
 
-        None: the result would not have the same rows as the database.
+        ``time`` is monotonic, in seconds. ``read`` reads the changed trees. None: the
+        result would not have the same rows as the database.
         """
         changed: dict[int, Row] = {}
         rest = {row[1]: row for row in self.rest}
-        newest, revisions = self.newest, self.sums.revisions
+        newest, revisions = self.since.newest, self.sums.revisions
         for row in changes.changed:
             root_id, id_, revision = row
             position = bisect.bisect_left(self.root_ids, id_)
@@ -73,8 +75,11 @@ class KnownPage:
             newest = max(newest, revision)
         if changes.sums != self.sums._replace(revisions=revisions):
             return None
+        since = self.since.after(newest, time)
         if changes.sums == self.sums and self.page.arrays is not None:
-            return self
+            return (
+                self if since is self.since else dataclasses.replace(self, since=since)
+            )
         trees = dict(zip(changed, read(list(changed.values())), strict=True))
         page = Page(self.page)
         for position, tree in trees.items():
@@ -85,7 +90,7 @@ class KnownPage:
             page.arrays = self.page.arrays.changed(trees)
         return dataclasses.replace(
             self,
-            newest=newest,
+            since=since,
             page=page,
             rest=list(rest.values()),
             sums=changes.sums,
@@ -99,12 +104,12 @@ def _names_revisions(trees: collections.abc.Iterable[Tree]) -> frozenset[int]:
     )
 
 
-def known(rows: list[Row], page: Page, newest: int) -> KnownPage:
+def known(rows: list[Row], page: Page, since: Since) -> KnownPage:
     """Return what is known after reading ``rows``, the first of which are ``page``."""
     if any(row[0] != row[1] for row in rows):
-        return KnownPage(newest, Page(), [], [], Sums(0, 0, 0), frozenset())
+        return KnownPage(since, Page(), [], [], Sums(0, 0, 0), frozenset())
     return KnownPage(
-        newest,
+        since,
         page,
         [tree.root.id for tree in page],
         rows[len(page) :],

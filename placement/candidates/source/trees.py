@@ -13,7 +13,7 @@ from placement.candidates.source.cache import TreeCache
 from placement.candidates.source.pages import KnownPage
 from placement.candidates.source.snapshots import SnapshotReader
 from placement.candidates.sql import statements
-from placement.candidates.sql.reader import Read, Reader
+from placement.candidates.sql.reader import Read, Reader, Since
 from placement.candidates.sql.rows import Row
 from placement.tracing.points import traced
 
@@ -119,7 +119,7 @@ class Trees:
             return None
         now = None
         if all(map(self._snapshots.has_current_names, known.names_revisions)):
-            now = known.after(changes, self.of)
+            now = known.after(changes, self._reader.began, self.of)
         if now is None:
             self._cache.pages.remove(read)
             return None
@@ -132,7 +132,8 @@ class Trees:
         if not self._reader.can_read_changes:
             return
         if read == self._reader.first_page and not read.is_large:
-            self._cache.pages.add(read, pages.known(rows, page, self._reader.newest))
+            since = Since(self._reader.newest, self._reader.began)
+            self._cache.pages.add(read, pages.known(rows, page, since))
 
     def after(self, root_id: int, provider_count: int) -> tuple[list[Row], bool]:
         """Return the members of the trees that follow ``root_id``.

@@ -1,6 +1,5 @@
 """The SQL of a batch: single values, and a page of providers, by one statement."""
 
-import enum
 import itertools
 import typing
 
@@ -9,12 +8,11 @@ import sqlalchemy as sa
 from placement.candidates.sql import provider_rows
 from placement.db import tables
 
-# The parameter with the revision after which a provider has changed.
+# Parameters: the revision after which a provider comes with its details, and with all
+# of them if its definition has changed after it; and the one after which it comes at
+# all if only changes do.
 NEWEST = "newest"
-
-# A revision may be committed this much later than it was made, at most, to be among
-# what has changed; otherwise the sums show it. More only costs time.
-_LATE_MICROSECONDS = 20_000
+SINCE = "since"
 
 # A sum of 32-bit integers is one of 64 bits, which is the fastest on PostgreSQL, and
 # has room for a billion providers.
@@ -22,29 +20,23 @@ REVISION_ENDS = 2**31
 
 Select = sa.Select[typing.Any]
 
+_NEWEST: sa.BindParameter[int] = sa.bindparam(NEWEST, type_=sa.BigInteger)
 _NULL = sa.cast(sa.null(), sa.Text)
 
 
-class Shown(enum.Enum):
-    """What a batch selects of a page."""
-
-    ALL = enum.auto()
-    # With details of what has changed, which PostgreSQL only can select.
-    ALL_IN_DETAIL = enum.auto()
-    # The sums over all rows, and the rows that have changed.
-    CHANGED = enum.auto()
-    CHANGED_IN_DETAIL = enum.auto()
-
-
 def batch_of(
-    values: list[Select], page: Select | None, shown: Shown = Shown.ALL
+    values: list[Select],
+    page: Select | None,
+    only_changed: bool = False,
+    in_detail: bool = False,
 ) -> "sa.CompoundSelect[typing.Any]":
     """Select single values and the rows of a page by one statement, in any order.
 
     A row is (-1 - the number of a pair of values, one value, the other, NULL), where
     NULL stands for a missing value; or a row of the page, and the details of its
-    provider or NULL. The number after that of the last pair has the sums, if they are
-    selected.
+    provider or NULL. ``in_detail``: those that have changed come with details, which
+    only PostgreSQL can select. ``only_changed``: no other rows come, but the sums over
+    the page, under the number after that of the last pair.
     """
     scalars = [
         _with_own_names(value, number).scalar_subquery()
@@ -56,37 +48,41 @@ def batch_of(
         pair = sa.literal_column(str(-1 - len(parts)), sa.Integer)
         parts.append(sa.select(pair, one, zero if other is None else other, _NULL))
     if page is not None:
-        parts += _page_parts(page, shown, -1 - len(parts))
+        number = -1 - len(parts)
+        if only_changed:
+            parts += _changes(page.subquery("page"), in_detail, number)
+        else:
+            parts.append(_all_rows(page.subquery("page"), in_detail))
     return sa.union_all(*parts)
 
 
-def _page_parts(page: Select, shown: Shown, number: int) -> list[Select]:
-    """Return what a batch selects of a page; ``number`` is that of the sums."""
-    newest: sa.BindParameter[int] = sa.bindparam(NEWEST, type_=sa.BigInteger)
-    rows = page.subquery("page")
-    if shown is Shown.ALL:
-        return [sa.select(*rows.c, _NULL)]
-    if shown is Shown.ALL_IN_DETAIL:
-        details = provider_rows.details_of(rows.c.id, newest)
-        return [sa.select(*rows.c, sa.case((rows.c.revision > newest, details)))]
-    is_changed = rows.c.revision > newest - sa.literal_column(str(_LATE_MICROSECONDS))
+def _all_rows(page: sa.Subquery, in_detail: bool) -> Select:
+    if not in_detail:
+        return sa.select(*page.c, _NULL)
+    details = provider_rows.details_of(page.c.id, _NEWEST)
+    return sa.select(*page.c, sa.case((page.c.revision > _NEWEST, details)))
+
+
+def _changes(page: sa.Subquery, in_detail: bool, number: int) -> list[Select]:
+    """Select the sums over a page under a number, and the rows that have changed."""
+    is_changed = page.c.revision > sa.bindparam(SINCE, type_=sa.BigInteger)
     sums_number = sa.literal_column(str(number), sa.Integer)
-    end = rows.c.revision.bitwise_and(sa.literal_column(str(REVISION_ENDS - 1)))
+    end = page.c.revision.bitwise_and(sa.literal_column(str(REVISION_ENDS - 1)))
     sums: list[sa.ColumnElement[typing.Any]] = [
         sa.func.count().label("row_count"),
         # MariaDB would make decimals of the whole column.
-        sa.cast(sa.func.sum(rows.c.id), sa.BigInteger).label("ids"),
+        sa.cast(sa.func.sum(page.c.id), sa.BigInteger).label("ids"),
         # The other rows have text there.
         sa.cast(sa.func.sum(sa.cast(end, sa.Integer)), sa.Text).label("ends"),
     ]
-    if shown is Shown.CHANGED:
+    if not in_detail:
         return [
-            sa.select(sums_number, *sums).select_from(rows),
-            sa.select(*rows.c, _NULL).where(is_changed),
+            sa.select(sums_number, *sums).select_from(page),
+            sa.select(*page.c, _NULL).where(is_changed),
         ]
     # The page is read once; what has changed is looked up by its ids.
-    changed_ids = sa.func.array_agg(rows.c.id).filter(is_changed).label("changed")
-    summary = sa.select(*sums, changed_ids).select_from(rows).cte("summary")
+    changed_ids = sa.func.array_agg(page.c.id).filter(is_changed).label("changed")
+    summary = sa.select(*sums, changed_ids).select_from(page).cte("summary")
     ids = sa.cast(
         sa.select(summary.c.changed).scalar_subquery(), sa.ARRAY(sa.BigInteger)
     )
@@ -97,7 +93,7 @@ def _page_parts(page: Select, shown: Shown, number: int) -> list[Select]:
             changed.c.root_provider_id,
             changed.c.id,
             changed.c.revision,
-            provider_rows.details_of(changed.c.id, newest),
+            provider_rows.details_of(changed.c.id, _NEWEST),
         ).where(changed.c.id == sa.any_(ids)),
     ]
 

@@ -6,6 +6,7 @@ statement. Prefetching changes no result: a read that was not prefetched runs it
 statement.
 """
 
+import collections.abc
 import itertools
 import operator
 import time
@@ -18,14 +19,18 @@ from placement.candidates.sql import rows
 from placement.candidates.sql.batches import (
     NEWEST,
     REVISION_ENDS,
+    SINCE,
     Select,
-    Shown,
     batch_of,
     numbered,
 )
 from placement.candidates.sql.rows import Row
 from placement.db import names, prepared
 from placement.tracing.points import traced
+
+# A revision may be committed this much later than it was made, at most, to be among
+# what has changed; otherwise the sums show it. More only costs time.
+_LATE_SECONDS = 0.02
 
 # The number of batches whose SQL is kept; they differ in which values they read.
 _BATCHES_MAX = 200
@@ -53,15 +58,22 @@ class Prefetch(typing.NamedTuple):
     """Reads to run as one statement.
 
     ``values`` each select one integer, at most. ``page`` selects (root id, id,
-    revision) of providers. ``is_known``: ``newest`` was the newest revision on it, and
-    only what has changed since comes, with ``Sums`` of all. On PostgreSQL, providers
-    with a revision above ``newest`` come with their details.
+    revision) of providers. On PostgreSQL, those with a revision above ``newest`` come
+    with their details. With ``since``, only those with a revision above it come, on
+    PostgreSQL with details, and ``Sums`` of all.
     """
 
     values: tuple[Read, ...]
     page: Read | None = None
     newest: int | None = None
-    is_known: bool = False
+    since: int | None = None
+
+    @classmethod
+    def of_changes(
+        cls, values: collections.abc.Iterable[Read], page: Read, since: "Since"
+    ) -> "Prefetch":
+        """Return a prefetch of what has changed on a page."""
+        return cls(tuple(values), page, since.newest, since.revision)
 
 
 def end_of(revision: typing.Any) -> typing.Any:
@@ -89,6 +101,32 @@ class Sums(typing.NamedTuple):
         )
 
 
+class Since(typing.NamedTuple):
+    """The newest revision on a page, and when it was read first: monotonic, in seconds.
+
+    ``is_settled``: revisions before it are no longer committed late.
+    """
+
+    newest: int
+    time: float
+    is_settled: bool = False
+
+    @property
+    def revision(self) -> int:
+        """What has changed since has a later revision than this."""
+        if self.is_settled:
+            return self.newest
+        return self.newest - int(_LATE_SECONDS * 1_000_000)
+
+    def after(self, newest: int, time: float) -> "Since":
+        """Return what holds after a read of what has changed since ``revision``."""
+        if newest != self.newest:
+            return Since(newest, time)
+        if self.is_settled or time - self.time < _LATE_SECONDS:
+            return self
+        return self._replace(is_settled=True)
+
+
 class Changes(typing.NamedTuple):
     """The rows of a page with a revision above another, and the sums over all rows."""
 
@@ -109,23 +147,20 @@ class Batches:
         selects = [read.select for read in prefetch.values]
         page = prefetch.page and prefetch.page.select
         given = dict(prefetch.page.parameters) if prefetch.page else {}
-        shown = Shown.ALL
-        if prefetch.newest is not None and has_fast_batches(conn):
-            shown = (
-                Shown.CHANGED_IN_DETAIL if prefetch.is_known else Shown.ALL_IN_DETAIL
-            )
-        elif prefetch.is_known:
-            shown = Shown.CHANGED
-        if shown is not Shown.ALL:
+        only_changed = prefetch.since is not None
+        in_detail = prefetch.newest is not None and has_fast_batches(conn)
+        if only_changed:
+            given[SINCE] = prefetch.since
+        if in_detail:
             given[NEWEST] = prefetch.newest
         for number, read in enumerate(prefetch.values):
             given.update(
                 {numbered(name, number): value for name, value in read.parameters}
             )
-        key = (conn.dialect.name, shown, page, *selects)
+        key = (conn.dialect.name, only_changed, in_detail, page, *selects)
         batch = self._batches.find(key)
         if batch is None:
-            statement = batch_of(selects, page, shown)
+            statement = batch_of(selects, page, only_changed, in_detail)
             batch = _Batch(statement, rows.compile_text(statement, conn.dialect, given))
             self._batches.add(key, batch)
         # The first two values of a row are never those of another.
@@ -200,7 +235,7 @@ class Reader:
         self._changes: Changes | None = None
         if prefetch is not None and batches is not None and prefetch.values:
             found = batches.run(conn, prefetch)
-            if prefetch.is_known:
+            if prefetch.since is not None:
                 found = self._prefetch_changes(prefetch, found)
             self._prefetch(prefetch, found)
 
@@ -286,14 +321,14 @@ class Reader:
             self.first_page = read
         return self._changes
 
-    def changes_since(self, read: Read, newest: int) -> Changes:
-        """Return what has changed on a page since ``newest``; can be prefetched."""
+    def changes_since(self, read: Read, since: Since) -> Changes:
+        """Return what has changed on a page; can be prefetched."""
         changes = self.changes(read)
         if changes is not None:
             return changes
         self.has_read_more = True
         batches = self._batches or Batches()
-        prefetch = Prefetch((), read, newest, is_known=True)
+        prefetch = Prefetch.of_changes((), read, since)
         return self._take_changes(batches.run(self.conn, prefetch))
 
     def _run(self, read: Read) -> list[Row]:

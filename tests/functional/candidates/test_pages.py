@@ -1,6 +1,7 @@
 """Searches that begin with a known page, of which PostgreSQL sends the changes only."""
 
 import random
+import time
 
 import hypothesis
 import pytest
@@ -68,6 +69,19 @@ def test_of_a_known_page_only_changed_rows_are_read(engine, context):
     assert len(sent) == 1
     assert "WITH summary AS" in sent[0]
     assert found == worlds.ask(worlds.context_of(engine), QUERY)
+
+
+def test_of_a_page_that_was_unchanged_for_long_nothing_is_read_again(
+    context, monkeypatch
+):
+    (known,) = known_pages(context)
+    later = time.monotonic() + 1
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    found = worlds.ask(context, QUERY)
+
+    (settled,) = known_pages(context)
+    assert settled.since.revision == known.since.newest
+    assert worlds.ask(context, QUERY) == found
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from placement.candidates.arrays import Page
 from placement.candidates.model import Tree
 from placement.candidates.source import pages
 from placement.candidates.source.cache import TreeCache
-from placement.candidates.sql.reader import Read
+from placement.candidates.sql.reader import Read, Since
 from placement.objects.claim_request import Amount
 from placement.objects.inventory import Inventory as StoredInventory
 from tests.unit.candidates import worlds
@@ -153,7 +153,7 @@ def known_page(kept, count):
     """Cache the page of the trees 1 to ``count``; return it."""
     page = Page(tree_of(root_id, classes=1) for root_id in range(1, count + 1))
     rows = [tree.members[0] for tree in page]
-    kept.pages.add(Read.of(sa.select(1)), pages.known(rows, page, newest=1))
+    kept.pages.add(Read.of(sa.select(1)), pages.known(rows, page, Since(1, 0)))
     for tree in page:
         kept.trees.add(tree.root.id, tree)
     return page

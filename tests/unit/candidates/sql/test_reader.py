@@ -17,6 +17,7 @@ from placement.candidates.sql.reader import (
     Prefetch,
     Read,
     Reader,
+    Since,
     SnapshotRequiredError,
 )
 from placement.candidates.sql.statements import Need, NeedKind
@@ -345,3 +346,18 @@ def test_children_are_found_in_a_cloud_that_had_none(engine):
     for _ in range(3):
         found = json.loads(worlds.ask(context, query))
         assert len(found["provider_summaries"]) == 3
+
+
+def test_revisions_that_are_late_by_now_are_looked_for_once():
+    # In microseconds; the times are in seconds.
+    first = Since(newest=1_000_000, time=10)
+    assert first.revision == 980_000
+
+    soon = first.after(1_000_000, 10.01)
+    later = soon.after(1_000_000, 10.03)
+    assert soon.revision == 980_000
+    assert later.revision == later.after(1_000_000, 10.04).revision == 1_000_000
+
+    changed = later.after(1_000_001, 10.05)
+    assert changed.revision == 980_001
+    assert changed.after(1_000_001, 10.06) == changed

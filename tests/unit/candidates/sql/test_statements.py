@@ -10,8 +10,7 @@ from placement.api.microversion import Version
 from placement.api.querystring import Query
 from placement.candidates.query import plan, request
 from placement.candidates.query.resolve import Ids
-from placement.candidates.sql import reader, statements
-from placement.candidates.sql.reader import Shown
+from placement.candidates.sql import batches, reader, statements
 from placement.candidates.sql.statements import Need, NeedKind
 from placement.candidates.trait_bits import TraitBits
 from placement.db import tables
@@ -57,11 +56,12 @@ def of_read(read):
     return read.select.params(dict(read.parameters))
 
 
-def batch(page, shown=Shown.ALL):
+def batch(page, **shown):
     reads = [reader.NAMES_REVISION, statements.any_sharing(11), statements.any_nested()]
-    return reader.batch_of([read.select for read in reads], page, shown)
+    return batches.batch_of([read.select for read in reads], page, **shown)
 
 
+PAGE = statements.members_after(7, 10).select
 ROOM, TRAIT, AGGREGATE = first_needs()
 STATEMENTS = {
     "anchors_flat": statements.anchors(plan_of(FLAT), {}, 0, 10),
@@ -89,7 +89,9 @@ STATEMENTS = {
     "greatest_id": of_read(statements.greatest_id()),
     "batch_of_values": batch(None),
     "batch_with_page": batch(statements.members_after(7, 10).select),
-    "batch_of_changes": batch(statements.members_after(7, 10).select, Shown.CHANGED),
+    "batch_of_changes": batch(
+        statements.members_after(7, 10).select, only_changed=True
+    ),
     "providers": statements.providers(
         plan_of(f"resources1=VGPU:1&required1=T,!U&member_of1=!{A}").groups[0], name="n"
     ),
@@ -103,13 +105,12 @@ def test_each_statement_is_the_one_in_its_file(dialect):
 
 
 def test_batches_of_postgresql_may_have_details():
-    page = statements.members_after(7, 10).select
-
-    for shown, name in (
-        (Shown.ALL_IN_DETAIL, "batch_with_details"),
-        (Shown.CHANGED_IN_DETAIL, "batch_of_changes_with_details"),
+    for only_changed, name in (
+        (False, "batch_with_details"),
+        (True, "batch_of_changes_with_details"),
     ):
-        assert_sql(batch(page, shown), name, "postgresql")
+        selected = batch(PAGE, only_changed=only_changed, in_detail=True)
+        assert_sql(selected, name, "postgresql")
 
 
 def test_every_file_belongs_to_a_statement():

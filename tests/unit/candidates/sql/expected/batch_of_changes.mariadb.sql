@@ -15,4 +15,4 @@ FROM (SELECT resource_providers.root_provider_id AS root_provider_id, resource_p
 FROM resource_providers
 WHERE resource_providers.root_provider_id > %s ORDER BY resource_providers.root_provider_id, resource_providers.id
  LIMIT %s) AS page
-WHERE page.revision > %s - 20000
+WHERE page.revision > %s

@@ -15,4 +15,4 @@ FROM (SELECT resource_providers.root_provider_id AS root_provider_id, resource_p
 FROM resource_providers
 WHERE resource_providers.root_provider_id > %(after)s ORDER BY resource_providers.root_provider_id, resource_providers.id
  LIMIT %(size)s) AS page
-WHERE page.revision > %(newest)s - 20000
+WHERE page.revision > %(since)s

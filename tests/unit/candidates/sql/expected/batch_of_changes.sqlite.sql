@@ -15,4 +15,4 @@ FROM (SELECT resource_providers.root_provider_id AS root_provider_id, resource_p
 FROM resource_providers
 WHERE resource_providers.root_provider_id > ? ORDER BY resource_providers.root_provider_id, resource_providers.id
  LIMIT ? OFFSET ?) AS page
-WHERE page.revision > ? - 20000
+WHERE page.revision > ?

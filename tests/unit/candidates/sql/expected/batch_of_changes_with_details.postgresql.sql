@@ -1,5 +1,5 @@
 WITH summary AS
-(SELECT count(*) AS row_count, CAST(sum(page.id) AS BIGINT) AS ids, CAST(sum(CAST(page.revision & 2147483647 AS INTEGER)) AS TEXT) AS ends, array_agg(page.id) FILTER (WHERE page.revision > %(newest)s - 20000) AS changed
+(SELECT count(*) AS row_count, CAST(sum(page.id) AS BIGINT) AS ids, CAST(sum(CAST(page.revision & 2147483647 AS INTEGER)) AS TEXT) AS ends, array_agg(page.id) FILTER (WHERE page.revision > %(since)s) AS changed
 FROM (SELECT resource_providers.root_provider_id AS root_provider_id, resource_providers.id AS id, resource_providers.revision AS revision
 FROM resource_providers
 WHERE resource_providers.root_provider_id > %(after)s ORDER BY resource_providers.root_provider_id, resource_providers.id
