@@ -19,6 +19,9 @@ VERSION = "1.39"
 # Seed of the random searches and of the hosts that change.
 _SEED = 13
 
+# A day has no beginning: after this time each service knows all hosts that it keeps.
+_DAY_WARM_UP_SECONDS = 5.0
+
 
 class FailedError(http.client.HTTPException):
     """The service answered with a server error."""
@@ -175,7 +178,13 @@ def _days(
             api = stack.enter_context(Wire(running.url, VERSION, timeout_seconds))
             work = day.Day(api, draw, changes, random.Random(_SEED))
             sides.append(
-                Side(service.name, running.pids, work, prepares_each_time=True)
+                Side(
+                    service.name,
+                    running.pids,
+                    work,
+                    prepares_each_time=True,
+                    warm_up_seconds=_DAY_WARM_UP_SECONDS,
+                )
             )
         return turns.take(sides, limits)
 

@@ -47,13 +47,15 @@ class Work(typing.Protocol[T]):
 class Side:
     """One side of a comparison: its work, and the processes that do the work.
 
-    With ``prepares_each_time``, ``prepare`` runs before each single operation.
+    With ``prepares_each_time``, ``prepare`` runs before each single operation. The
+    warm-up takes at least ``warm_up_seconds``.
     """
 
     name: str
     pids: list[int]
     work: Work[typing.Any]
     prepares_each_time: bool = False
+    warm_up_seconds: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,9 +111,12 @@ class _Measurement:
         self._no_answer: NoAnswer | None = None
 
     def warm_up(self) -> None:
+        end = time.monotonic() + self._side.warm_up_seconds
         wall = self._run(1).wall
         if wall < SAMPLE_SECONDS:
             # The first run includes opening connections and filling caches.
+            wall = self._run(1).wall
+        while not self._no_answer and time.monotonic() < end:
             wall = self._run(1).wall
         if not self._no_answer:
             self._times = max(1, min(round(SAMPLE_SECONDS / wall), TIMES_MAX))

@@ -93,7 +93,7 @@ def _changes(page: sa.Subquery, in_detail: bool, number: int) -> list[Select]:
             changed.c.root_provider_id,
             changed.c.id,
             changed.c.revision,
-            provider_rows.details_of(changed.c.id, _NEWEST),
+            provider_rows.details(changed, _NEWEST),
         ).where(changed.c.id == sa.any_(ids)),
     ]
 

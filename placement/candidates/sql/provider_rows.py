@@ -56,31 +56,37 @@ class Usage(typing.NamedTuple):
     used: list[int]
 
 
-def details_of(
-    provider_id: sa.ColumnElement[int], newest: sa.ColumnElement[int]
+def details(
+    provider: sa.FromClause, newest: sa.ColumnElement[int]
 ) -> sa.ColumnElement[str]:
     """Select what has changed of a provider since ``newest``, as text; PostgreSQL only.
 
     That is its usage if its definition is older, otherwise all that a snapshot is
-    built from.
+    built from. ``provider`` is a row of resource_providers.
     """
-    one = _providers.alias("detailed")
-    definition = revision.of_definition(one)
+    definition = revision.of_definition(provider)
     used = sa.func.array(
         sa.select(_inventories.c.used)
-        .where(_inventories.c.resource_provider_id == provider_id)
+        .where(_inventories.c.resource_provider_id == provider.c.id)
         .order_by(_inventories.c.resource_provider_id, _inventories.c.resource_class_id)
         .correlate_except(_inventories)
         .scalar_subquery(),
         type_=_BIG_INTEGERS,
     )
     usage = sa.func.array_prepend(definition, used, type_=_BIG_INTEGERS)
-    text = sa.case(
+    return sa.case(
         (definition <= newest, sa.cast(usage, sa.Text)),
-        else_=sa.cast(_definition_of(one, provider_id, definition), sa.Text),
+        else_=sa.cast(_definition_of(provider, definition), sa.Text),
     )
+
+
+def details_of(
+    provider_id: sa.ColumnElement[int], newest: sa.ColumnElement[int]
+) -> sa.ColumnElement[str]:
+    """Select what ``details`` does, of the provider with an id."""
+    one = _providers.alias("detailed")
     return (
-        sa.select(text)
+        sa.select(details(one, newest))
         .where(one.c.id == provider_id)
         .correlate_except(one)
         .scalar_subquery()
@@ -88,9 +94,7 @@ def details_of(
 
 
 def _definition_of(
-    provider: sa.FromClause,
-    provider_id: sa.ColumnElement[int],
-    definition_revision: sa.ColumnElement[int],
+    provider: sa.FromClause, definition_revision: sa.ColumnElement[int]
 ) -> sa.ColumnElement[typing.Any]:
     columns = inventory.COLUMNS[:-1]
     inventories = (
@@ -102,7 +106,7 @@ def _definition_of(
                 )
             )
         )
-        .where(_inventories.c.resource_provider_id == provider_id)
+        .where(_inventories.c.resource_provider_id == provider.c.id)
         .correlate_except(_inventories)
         .scalar_subquery()
     )
@@ -111,7 +115,7 @@ def _definition_of(
         provider.c.uuid,
         provider.c.parent_provider_id,
         provider.c.state,
-        *(_list_of(column, provider_id) for column in _LISTS),
+        *(_list_of(column, provider.c.id) for column in _LISTS),
         inventories,
     )
 

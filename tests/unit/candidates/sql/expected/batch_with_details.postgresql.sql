@@ -8,13 +8,13 @@ FROM resource_providers
 WHERE resource_providers.parent_provider_id > %(parent_provider_id_1)s ORDER BY resource_providers.parent_provider_id
  LIMIT %(param_2)s) AS anon_4, 0, CAST(NULL AS TEXT) AS anon_3 UNION ALL SELECT page.root_provider_id, page.id, page.revision, CASE WHEN (page.revision > %(newest)s) THEN (SELECT CASE WHEN (CASE WHEN (detailed.revision & 1 = 1) THEN detailed.definition_revision ELSE detailed.revision END <= %(newest)s) THEN CAST(array_prepend(CASE WHEN (detailed.revision & 1 = 1) THEN detailed.definition_revision ELSE detailed.revision END, array((SELECT inventories.used
 FROM inventories
-WHERE inventories.resource_provider_id = page.id ORDER BY inventories.resource_provider_id, inventories.resource_class_id))) AS TEXT) ELSE CAST(json_build_array(CASE WHEN (detailed.revision & 1 = 1) THEN detailed.definition_revision ELSE detailed.revision END, detailed.uuid, detailed.parent_provider_id, detailed.state, array((SELECT resource_provider_traits.trait_id
+WHERE inventories.resource_provider_id = detailed.id ORDER BY inventories.resource_provider_id, inventories.resource_class_id))) AS TEXT) ELSE CAST(json_build_array(CASE WHEN (detailed.revision & 1 = 1) THEN detailed.definition_revision ELSE detailed.revision END, detailed.uuid, detailed.parent_provider_id, detailed.state, array((SELECT resource_provider_traits.trait_id
 FROM resource_provider_traits
-WHERE resource_provider_traits.resource_provider_id = page.id ORDER BY resource_provider_traits.resource_provider_id, resource_provider_traits.trait_id)), array((SELECT resource_provider_aggregates.aggregate_id
+WHERE resource_provider_traits.resource_provider_id = detailed.id ORDER BY resource_provider_traits.resource_provider_id, resource_provider_traits.trait_id)), array((SELECT resource_provider_aggregates.aggregate_id
 FROM resource_provider_aggregates
-WHERE resource_provider_aggregates.resource_provider_id = page.id ORDER BY resource_provider_aggregates.resource_provider_id, resource_provider_aggregates.aggregate_id)), (SELECT json_agg(json_build_array(inventories.resource_class_id, inventories.total, inventories.reserved, inventories.min_unit, inventories.max_unit, inventories.step_size, inventories.allocation_ratio, inventories.used) ORDER BY inventories.resource_class_id) AS json_agg_1
+WHERE resource_provider_aggregates.resource_provider_id = detailed.id ORDER BY resource_provider_aggregates.resource_provider_id, resource_provider_aggregates.aggregate_id)), (SELECT json_agg(json_build_array(inventories.resource_class_id, inventories.total, inventories.reserved, inventories.min_unit, inventories.max_unit, inventories.step_size, inventories.allocation_ratio, inventories.used) ORDER BY inventories.resource_class_id) AS json_agg_1
 FROM inventories
-WHERE inventories.resource_provider_id = page.id)) AS TEXT) END AS anon_6
+WHERE inventories.resource_provider_id = detailed.id)) AS TEXT) END AS anon_6
 FROM resource_providers AS detailed
 WHERE detailed.id = page.id) END AS anon_5
 FROM (SELECT resource_providers.root_provider_id AS root_provider_id, resource_providers.id AS id, resource_providers.revision AS revision
