@@ -19,7 +19,8 @@ VERSION = "1.39"
 # Seed of the random searches and of the hosts that change.
 _SEED = 13
 
-# A day has no beginning: after this time each service knows all hosts that it keeps.
+# Each service answers for this long before the first search of a day that is measured,
+# so that it has read the hosts that it keeps.
 _DAY_WARM_UP_SECONDS = 5.0
 
 

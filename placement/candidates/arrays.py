@@ -1,6 +1,7 @@
 """Trees of one provider as arrays, to evaluate conditions for all of them at once."""
 
 import collections.abc
+import operator
 import typing
 
 import numpy as np
@@ -26,6 +27,12 @@ class Definition(typing.NamedTuple):
     def of(cls, tree: Tree) -> "Definition":
         root = tree.root
         return cls(root.is_in_service, root.traits, root.aggregates)
+
+
+# What decides for requests without traits and aggregates.
+is_in_service: collections.abc.Callable[[Definition], bool] = operator.attrgetter(
+    "is_in_service"
+)
 
 
 class FlatArrays:

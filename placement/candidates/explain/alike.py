@@ -4,12 +4,11 @@ A cloud of many hosts has few kinds of hosts, as far as one request is concerned
 are found by arrays, and one host of each group is explained for all of them.
 """
 
-import operator
 import typing
 
 import numpy as np
 
-from placement.candidates.arrays import Definition, Integers
+from placement.candidates.arrays import Definition, Integers, is_in_service
 from placement.candidates.explain.states import key_of
 from placement.candidates.model import Members
 from placement.candidates.query.plan import Plan
@@ -18,8 +17,6 @@ from placement.objects.inventory import Offer
 
 # Products of numbers of groups stay below it, so that they fit into 64 bits.
 _KEYS_MAX = 2**31
-
-_IS_IN_SERVICE = operator.attrgetter("is_in_service")
 
 
 class Alike(typing.NamedTuple):
@@ -80,7 +77,7 @@ def _by_definition(hosts: Hosts, plan: Plan) -> Integers:
         aggregates.update(group.not_member_of, *group.member_of)
     if not traits and not aggregates:
         # Clouds have hundreds of definitions.
-        return hosts.numbered_by_definition(_IS_IN_SERVICE)
+        return hosts.numbered_by_definition(is_in_service)
 
     def of_request(definition: Definition) -> tuple[bool, int, frozenset[int]]:
         return (

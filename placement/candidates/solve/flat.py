@@ -10,11 +10,15 @@ own provider can fill, and from its aggregates. For these trees ``feasibility`` 
 import bisect
 import collections.abc
 import dataclasses
-import operator
 
 import numpy as np
 
-from placement.candidates.arrays import Booleans, Definition, FlatArrays
+from placement.candidates.arrays import (
+    Booleans,
+    Definition,
+    FlatArrays,
+    is_in_service,
+)
 from placement.candidates.model import Placement, Tree
 from placement.candidates.query.plan import Plan, Slot
 from placement.candidates.solve.feasibility import (
@@ -145,7 +149,7 @@ class FlatConditions:
         """Return ``admits``, or what is equal to it and faster."""
         # Many requests have no filters, and clouds have hundreds of definitions.
         if self.is_possible and not self._has_filters:
-            return _is_in_service
+            return is_in_service
         return self.admits
 
     def admits(self, host: Definition) -> bool:
@@ -261,11 +265,6 @@ class SharedFlat:
             and infeasible_reason(slot, tree.root, rules) is None
             for tree in trees
         ]
-
-
-_is_in_service: collections.abc.Callable[[Definition], bool] = operator.attrgetter(
-    "is_in_service"
-)
 
 
 def _is_simple(slot: Slot) -> bool:

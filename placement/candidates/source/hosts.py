@@ -22,7 +22,8 @@ from placement.candidates.arrays import (
 from placement.candidates.model import Amounts, Tree
 from placement.candidates.source.trees import Trees
 from placement.candidates.sql import statements
-from placement.candidates.sql.reader import Prefetch, Read, Reader, Since, Sums, end_of
+from placement.candidates.sql.batches import end_of
+from placement.candidates.sql.reader import Prefetch, Read, Reader, Since, Sums
 from placement.objects.inventory import Offer
 
 # Trees that are read at once.

@@ -11,7 +11,8 @@ import dataclasses
 
 from placement.candidates.arrays import FlatArrays, Page
 from placement.candidates.model import Tree
-from placement.candidates.sql.reader import Changes, Since, Sums, end_of
+from placement.candidates.sql.batches import end_of
+from placement.candidates.sql.reader import Changes, Since, Sums
 from placement.candidates.sql.rows import Row
 
 _PAGE_BYTES = 1000
@@ -77,9 +78,7 @@ class KnownPage:
             return None
         since = self.since.after(newest, time)
         if changes.sums == self.sums and self.page.arrays is not None:
-            return (
-                self if since is self.since else dataclasses.replace(self, since=since)
-            )
+            return dataclasses.replace(self, since=since)
         trees = dict(zip(changed, read(list(changed.values())), strict=True))
         page = Page(self.page)
         for position, tree in trees.items():

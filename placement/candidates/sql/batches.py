@@ -16,12 +16,20 @@ SINCE = "since"
 
 # A sum of 32-bit integers is one of 64 bits, which is the fastest on PostgreSQL, and
 # has room for a billion providers.
-REVISION_ENDS = 2**31
+_REVISION_ENDS = 2**31
 
 Select = sa.Select[typing.Any]
 
 _NEWEST: sa.BindParameter[int] = sa.bindparam(NEWEST, type_=sa.BigInteger)
 _NULL = sa.cast(sa.null(), sa.Text)
+
+
+def end_of(revision: typing.Any) -> typing.Any:
+    """Return the end of a revision, or of an array of revisions, as ``Sums`` adds it.
+
+    ``_changes`` does the same in SQL.
+    """
+    return revision & (_REVISION_ENDS - 1)
 
 
 def batch_of(
@@ -67,7 +75,7 @@ def _changes(page: sa.Subquery, in_detail: bool, number: int) -> list[Select]:
     """Select the sums over a page under a number, and the rows that have changed."""
     is_changed = page.c.revision > sa.bindparam(SINCE, type_=sa.BigInteger)
     sums_number = sa.literal_column(str(number), sa.Integer)
-    end = page.c.revision.bitwise_and(sa.literal_column(str(REVISION_ENDS - 1)))
+    end = page.c.revision.bitwise_and(sa.literal_column(str(_REVISION_ENDS - 1)))
     sums: list[sa.ColumnElement[typing.Any]] = [
         sa.func.count().label("row_count"),
         # MariaDB would make decimals of the whole column.

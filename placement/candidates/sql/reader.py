@@ -18,10 +18,10 @@ from placement.candidates.lru import LRUCache
 from placement.candidates.sql import rows
 from placement.candidates.sql.batches import (
     NEWEST,
-    REVISION_ENDS,
     SINCE,
     Select,
     batch_of,
+    end_of,
     numbered,
 )
 from placement.candidates.sql.rows import Row
@@ -74,11 +74,6 @@ class Prefetch(typing.NamedTuple):
     ) -> "Prefetch":
         """Return a prefetch of what has changed on a page."""
         return cls(tuple(values), page, since.newest, since.revision)
-
-
-def end_of(revision: typing.Any) -> typing.Any:
-    """Return the end of a revision, or of an array of revisions."""
-    return revision & (REVISION_ENDS - 1)
 
 
 class Sums(typing.NamedTuple):
