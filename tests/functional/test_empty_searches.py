@@ -315,11 +315,11 @@ def test_slow_explanations_are_followed_by_a_pause(
     for _ in range(3):
         log.lines("resources=VCPU:4")
     assert added(before)["full"] == 2
-    # The credit is -0.13 seconds, and grows by a twentieth of the time.
-    clock.now += 2.5
+    # The credit is -0.146 seconds, and grows by a hundredth of the time.
+    clock.now += 14
     log.lines("resources=VCPU:4")
     assert added(before)["full"] == 2
-    clock.now += 0.3
+    clock.now += 1
     log.lines("resources=VCPU:4")
     assert added(before)["full"] == 3
     assert added(before)[metrics.UNEXPLAINED] == 2

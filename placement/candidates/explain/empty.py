@@ -29,7 +29,7 @@ _SECONDS_BETWEEN = 1.0
 
 # Explanations take at most one part in ``_PARTS_OF_TIME`` of the time of a process.
 # Searches that come together are explained until they have taken ``_CREDIT_SECONDS``.
-_PARTS_OF_TIME = 20
+_PARTS_OF_TIME = 100
 _CREDIT_SECONDS = 0.25
 
 
