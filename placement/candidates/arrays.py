@@ -60,32 +60,47 @@ class FlatArrays:
             {},
             is_regular=np.zeros(count, np.bool_),
         )
-        return empty.changed(dict(enumerate(trees)))
+        rows = dict(enumerate(trees))
+        return empty.changed(rows, rows)
 
     @property
     def has_many_unused(self) -> bool:
         """Whether many definitions are kept that no tree has any more."""
         return len(self._definitions) > len(self.definition_of) + UNUSED_DEFINITIONS_MAX
 
-    def changed(self, trees: collections.abc.Mapping[int, Tree]) -> "FlatArrays":
-        """Return the arrays with other trees in some rows."""
-        count = len(self.definition_of)
+    def changed(
+        self,
+        trees: collections.abc.Mapping[int, Tree],
+        redefined: collections.abc.Mapping[int, Tree],
+    ) -> "FlatArrays":
+        """Return the arrays with other trees in some rows.
+
+        More than the usage of those in ``redefined`` has changed.
+        """
+        arrays = self._redefined(redefined) if redefined else self
+        rooms = {class_id: room.copy() for class_id, room in arrays._rooms.items()}
+        rows, found = list(trees), [tree.root.room for tree in trees.values()]
+        for class_id in {class_id for room in found for class_id in room}:
+            if class_id not in rooms:
+                rooms[class_id] = np.zeros(len(self.definition_of), np.int64)
+        for class_id, of_class in rooms.items():
+            of_class[rows] = [room.get(class_id, 0) for room in found]
+        return FlatArrays(
+            arrays._definitions, arrays.definition_of, rooms, arrays.is_regular
+        )
+
+    def _redefined(self, trees: collections.abc.Mapping[int, Tree]) -> "FlatArrays":
+        """Return the arrays with other definitions in some rows, and the same rooms."""
         definitions = dict(self._definitions)
         definition_of = self.definition_of.copy()
-        rooms = {class_id: room.copy() for class_id, room in self._rooms.items()}
         is_regular = self.is_regular.copy()
-        rows, roots = list(trees), [tree.root for tree in trees.values()]
+        rows = list(trees)
         definition_of[rows] = [
             definitions.setdefault(Definition.of(tree), len(definitions))
             for tree in trees.values()
         ]
-        is_regular[rows] = [root.is_regular for root in roots]
-        offered = {class_id for root in roots for class_id in root.room}
-        for class_id in offered - rooms.keys():
-            rooms[class_id] = np.zeros(count, np.int64)
-        for class_id, room in rooms.items():
-            room[rows] = [root.room.get(class_id, 0) for root in roots]
-        return FlatArrays(definitions, definition_of, rooms, is_regular)
+        is_regular[rows] = [tree.root.inventories.is_regular for tree in trees.values()]
+        return FlatArrays(definitions, definition_of, self._rooms, is_regular)
 
     def has_room(self, class_id: int, amount: int) -> Booleans:
         """Return which trees have room for an amount, whatever its unit rules."""

@@ -11,9 +11,9 @@ import typing
 from placement.objects.inventory import Offer
 
 # Measured: the objects of a snapshot, and of each class that it offers. Small
-# integers and the JSON of traits are shared with other snapshots.
+# integers, the JSON of traits, and most inventories are shared with other snapshots.
 _SNAPSHOT_BYTES = 1100
-_OFFER_BYTES = 260
+_CLASS_BYTES = 240
 _TREE_BYTES = 400
 
 # Units by resource class id, ascending by id.
@@ -72,22 +72,76 @@ class ProviderFilters:
     uuid: str | None = None
 
 
+# (resource class id, min_unit, max_unit, step_size, capacity), ascending by class.
+InventoryRules = tuple[tuple[int, int, int, int, int], ...]
+
+
+class Inventories:
+    """What a provider offers, whatever is used of it. Providers share equal ones.
+
+    ``is_regular``: no class has a ``min_unit`` or a ``step_size``. ``class_names`` are
+    those of ``rules`` by id, at the revision of names ``names_revision``; it is None if
+    all of them are names of standard classes.
+    """
+
+    __slots__ = ("is_regular", "names_revision", "resources_json", "rules", "size")
+
+    def __init__(
+        self,
+        rules: InventoryRules,
+        class_names: collections.abc.Mapping[int, str],
+        names_revision: int | None = None,
+    ) -> None:
+        self.rules = rules
+        self.is_regular = all(
+            min_unit <= 1 and step_size == 1 for _, min_unit, _, step_size, _ in rules
+        )
+        self.names_revision = names_revision
+        # With places for the uuid and the used units; no name has a per cent sign.
+        self.resources_json = b'"%%b":{"resources":{%b}' % b",".join(
+            [
+                b'"%b":{"capacity":%d,"used":%%d}'
+                % (class_names[class_id].encode(), capacity)
+                for class_id, *_, capacity in rules
+            ]
+        )
+        # With what each snapshot makes of it.
+        self.size = _CLASS_BYTES * len(rules) + len(self.resources_json)
+
+    def room(self, used: collections.abc.Iterable[int]) -> dict[int, int]:
+        """Return the most that one consumer can add, by class id; see ``Offer``."""
+        found = {}
+        for (class_id, _, max_unit, _, capacity), units in zip(
+            self.rules, used, strict=True
+        ):
+            free = capacity - units
+            found[class_id] = free if free < max_unit else max_unit
+        return found
+
+    def offers(self, used: collections.abc.Iterable[int]) -> dict[int, Offer]:
+        """Return the offers by class id."""
+        return {
+            class_id: Offer.of(min_unit, max_unit, step_size, capacity, units)
+            for (class_id, min_unit, max_unit, step_size, capacity), units in zip(
+                self.rules, used, strict=True
+            )
+        }
+
+
 # Not frozen, because that makes creating one take three times as long.
 @dataclasses.dataclass(slots=True, eq=False)
 class ProviderSnapshot:
     """One provider at one revision. Never changed, so that it can be cached.
 
-    ``room`` has, by resource class id, the largest amount that one consumer can still
-    get; it is empty unless the provider ``is_in_service``. ``is_regular``: every
-    amount from 1 to the room can be had; otherwise some offer has a ``min_unit`` or a
-    ``step_size``. ``traits`` is a set as bits (``TraitBits``). ``names_revision`` is
-    the revision of names that ``resources_json`` was built at; None if it shows
-    standard names only.
-    ``definition_revision`` is the revision of everything but the usage.
+    ``used`` has the used units of each class of its ``inventories``, in their order;
+    ``offers`` are both together. ``room`` has, by resource class id, the largest amount
+    that one consumer can still get; it is empty unless the provider ``is_in_service``.
+    ``traits`` is a set as bits (``TraitBits``). ``definition_revision`` is the revision
+    of everything but the usage.
 
-    The last three are the parts of the provider's summary as JSON: its uuid as the
-    key, with its resources; its traits, ascending by id; and its place in the tree,
-    which ends the summary.
+    The last three are the parts of the provider's summary as JSON: its traits,
+    ascending by id; its place in the tree, which ends the summary; and its uuid as the
+    key, with its resources, which begins it.
     """
 
     id: int
@@ -96,61 +150,62 @@ class ProviderSnapshot:
     parent_id: int | None
     revision: int
     definition_revision: int
-    names_revision: int | None
     is_in_service: bool
-    offers: dict[int, Offer]
+    inventories: Inventories
+    used: collections.abc.Sequence[int]
     room: dict[int, int]
-    is_regular: bool
     traits: int
     aggregates: frozenset[int]
     is_sharing: bool
-    resources_json: bytes
     traits_json: bytes
     place_json: bytes
+    # Made when they are used first, because most snapshots are replaced before.
+    offers: dict[int, Offer] = dataclasses.field(init=False)
+    resources_json: bytes = dataclasses.field(init=False)
+
+    def __getattr__(self, name: str) -> typing.Any:
+        """Make the value of a field that has none yet."""
+        value: typing.Any
+        if name == "offers":
+            value = self.inventories.offers(self.used)
+        elif name == "resources_json":
+            value = self.inventories.resources_json % (self.uuid.encode(), *self.used)
+        else:
+            raise AttributeError(name, name=name, obj=self)
+        setattr(self, name, value)
+        return value
 
     @property
     def size(self) -> int:
         """About how many bytes the snapshot takes."""
         return (
             _SNAPSHOT_BYTES
-            + _OFFER_BYTES * len(self.offers)
-            + len(self.resources_json)
+            + self.inventories.size
             + len(self.place_json)
             + sys.getsizeof(self.aggregates)
         )
 
-    def with_usage(
-        self,
-        revision: int,
-        offers: dict[int, Offer],
-        resources_json: bytes,
-        names_revision: int | None,
+    def with_used(
+        self, used: collections.abc.Sequence[int], revision: int | None = None
     ) -> "ProviderSnapshot":
-        """Return the snapshot after a change of its usage, which ``offers`` have."""
+        """Return the snapshot with other used units, and maybe at another revision."""
         return ProviderSnapshot(
             id=self.id,
             uuid=self.uuid,
             root_id=self.root_id,
             parent_id=self.parent_id,
-            revision=revision,
+            revision=self.revision if revision is None else revision,
             definition_revision=self.definition_revision,
-            names_revision=names_revision,
             is_in_service=self.is_in_service,
-            offers=offers,
-            room=room_of(offers) if self.is_in_service else {},
-            is_regular=self.is_regular,
+            inventories=self.inventories,
+            used=used,
+            room=self.inventories.room(used) if self.is_in_service else {},
             traits=self.traits,
             aggregates=self.aggregates,
             is_sharing=self.is_sharing,
-            resources_json=resources_json,
             traits_json=self.traits_json,
             place_json=self.place_json,
         )
-
-
-def room_of(offers: dict[int, Offer]) -> dict[int, int]:
-    """Return the room of a provider that is in service."""
-    return {class_id: offer.room for class_id, offer in offers.items()}
 
 
 # (root id, id, revision) of every provider of one tree, ascending by id. Any change
@@ -192,7 +247,7 @@ class Tree:
             self.root = self.only_provider = only
             self.uuids: tuple[str, ...] = (only.uuid,)
             self.parents: tuple[int | None, ...] = (None,)
-            self.names_revision = only.names_revision
+            self.names_revision = only.inventories.names_revision
             self.has_sharing = only.is_sharing
         else:
             self._relate()
@@ -212,9 +267,9 @@ class Tree:
                 for one in providers
             ]
         )
+        names_revisions = [one.inventories.names_revision for one in providers]
         self.names_revision = next(
-            (one.names_revision for one in providers if one.names_revision is not None),
-            None,
+            (revision for revision in names_revisions if revision is not None), None
         )
         self.has_sharing = any(one.is_sharing for one in providers)
 

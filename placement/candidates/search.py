@@ -189,7 +189,7 @@ class _Search:
         cache.sharing_trait_id = sharing_trait_id
         trees = Trees(
             reader,
-            SnapshotReader(reader, self._names, cache.bits, sharing_trait_id),
+            SnapshotReader(reader, self._names, cache, sharing_trait_id),
             cache,
         )
         sharing_trees = trees.sharing(sharing_trait_id) if sharing_trait_id else []

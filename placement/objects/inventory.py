@@ -71,16 +71,8 @@ class Inventory:
 
     def offer(self) -> "Offer":
         """Return the values that decide whether an amount fits."""
-        capacity = self.capacity
-        free = capacity - self.used
-        return Offer(
-            self.min_unit,
-            self.max_unit,
-            self.step_size,
-            capacity,
-            self.used,
-            free,
-            min(self.max_unit, free),
+        return Offer.of(
+            self.min_unit, self.max_unit, self.step_size, self.capacity, self.used
         )
 
 
@@ -101,13 +93,15 @@ class Offer(typing.NamedTuple):
     free: int
     room: int
 
-    def with_used(self, used: int) -> "Offer":
-        """Return the offer when ``used`` units of it are allocated."""
-        min_unit, max_unit, step_size, capacity, _, _, _ = self
+    @classmethod
+    def of(
+        cls, min_unit: int, max_unit: int, step_size: int, capacity: int, used: int
+    ) -> "Offer":
+        """Return the offer of an inventory of which ``used`` units are allocated."""
         free = capacity - used
-        # Not _replace and min, which take four times as long.
+        # Not min, which takes four times as long.
         room = free if free < max_unit else max_unit
-        return Offer(min_unit, max_unit, step_size, capacity, used, free, room)
+        return cls(min_unit, max_unit, step_size, capacity, used, free, room)
 
     def refuses(self, amount: int) -> str | None:
         """Return the first rule that forbids allocating ``amount``, or None.

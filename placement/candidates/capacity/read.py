@@ -123,7 +123,7 @@ def _read_cloud(
     """Read all trees but those of ``options.without``."""
     cache, names = cache_of(context), context.names
     sharing_trait_id = resolve.find_sharing_trait(reader, names)
-    snapshots = SnapshotReader(reader, names, cache.bits, sharing_trait_id)
+    snapshots = SnapshotReader(reader, names, cache, sharing_trait_id)
     trees = Trees(reader, snapshots, cache)
     cloud = Cloud(
         {

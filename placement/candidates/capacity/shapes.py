@@ -9,6 +9,7 @@ import dataclasses
 import typing
 
 from placement.candidates.model import ProviderSnapshot, Tree
+from placement.objects.inventory import Offer
 
 # Units by resource class id, for each provider of a tree.
 Units = tuple[dict[int, int], ...]
@@ -171,11 +172,13 @@ def _unlimited(provider: ProviderSnapshot) -> ProviderSnapshot:
 
     A provider that is not in service offers nothing, now or if it were empty.
     """
-    if not provider.is_in_service:
-        return dataclasses.replace(provider, offers={}, room={})
-    offers = {
-        id_: offer._replace(free=offer.max_unit, room=offer.max_unit)
-        for id_, offer in provider.offers.items()
-    }
+    offers: dict[int, Offer] = {}
+    if provider.is_in_service:
+        offers = {
+            id_: offer._replace(free=offer.max_unit, room=offer.max_unit)
+            for id_, offer in provider.offers.items()
+        }
     room = {id_: offer.room for id_, offer in offers.items()}
-    return dataclasses.replace(provider, offers=offers, room=room)
+    copy = dataclasses.replace(provider, room=room)
+    copy.offers = offers
+    return copy

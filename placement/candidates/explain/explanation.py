@@ -134,7 +134,7 @@ class _Explaining:
         traits = request.root_required | request.root_forbidden
         self._ids = resolve.look_up(reader, context.names, request.groups, traits)
         sharing_trait_id = resolve.find_sharing_trait(reader, context.names)
-        snapshots = SnapshotReader(reader, context.names, cache.bits, sharing_trait_id)
+        snapshots = SnapshotReader(reader, context.names, cache, sharing_trait_id)
         self._trees = Trees(reader, snapshots, cache)
         self._sharing_trees = (
             self._trees.sharing(sharing_trait_id) if sharing_trait_id else []

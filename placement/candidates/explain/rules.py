@@ -3,7 +3,7 @@
 import collections.abc
 import dataclasses
 
-from placement.candidates.model import ProviderSnapshot, Tree, room_of
+from placement.candidates.model import ProviderSnapshot, Tree
 from placement.candidates.query import plan as plans
 from placement.candidates.query.plan import Group, Plan
 from placement.candidates.solve import combine
@@ -161,15 +161,8 @@ def emptied(tree: Tree) -> Tree:
 
 
 def _emptied(provider: ProviderSnapshot) -> ProviderSnapshot:
-    offers = {
-        class_id: offer._replace(
-            used=0, free=offer.capacity, room=min(offer.max_unit, offer.capacity)
-        )
-        for class_id, offer in provider.offers.items()
-    }
-    return dataclasses.replace(
-        provider, offers=offers, room=room_of(offers), is_in_service=True
-    )
+    in_service = dataclasses.replace(provider, is_in_service=True)
+    return in_service.with_used([0] * len(provider.used))
 
 
 def is_in_service(tree: Tree) -> bool:
@@ -197,4 +190,4 @@ def with_room(tree: Tree) -> Tree:
 
 
 def _with_room(provider: ProviderSnapshot) -> ProviderSnapshot:
-    return dataclasses.replace(provider, room=room_of(provider.offers))
+    return dataclasses.replace(provider, room=provider.inventories.room(provider.used))

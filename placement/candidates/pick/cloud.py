@@ -54,10 +54,11 @@ class Cloud:
 
 
 def _less(provider: ProviderSnapshot, amounts: dict[int, int]) -> ProviderSnapshot:
-    offers = {
-        class_id: offer.with_used(offer.used + amounts.get(class_id, 0))
-        for class_id, offer in provider.offers.items()
-    }
-    return provider.with_usage(
-        provider.revision, offers, provider.resources_json, provider.names_revision
+    return provider.with_used(
+        [
+            units + amounts.get(class_id, 0)
+            for (class_id, *_), units in zip(
+                provider.inventories.rules, provider.used, strict=True
+            )
+        ]
     )

@@ -146,10 +146,7 @@ def _may_fit(conditions: FlatConditions, tree: Tree) -> bool:
 
 
 def _unused(host: ProviderSnapshot) -> ProviderSnapshot:
-    offers = {class_id: offer.with_used(0) for class_id, offer in host.offers.items()}
-    return host.with_usage(
-        host.revision, offers, host.resources_json, host.names_revision
-    )
+    return host.with_used([0] * len(host.used))
 
 
 def _known_pick(

@@ -81,7 +81,7 @@ class Picker:
         self.cache.sharing_trait_id = sharing_trait_id
         self.trees = Trees(
             self.reader,
-            SnapshotReader(self.reader, self._names, self.cache.bits, sharing_trait_id),
+            SnapshotReader(self.reader, self._names, self.cache, sharing_trait_id),
             self.cache,
         )
         self._excluded = self._find_excluded(preferences.excluded)

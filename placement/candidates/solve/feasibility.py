@@ -33,7 +33,7 @@ def _has_room(slot: Slot, provider: ProviderSnapshot) -> bool:
     for resource_class_id, amount in slot.amounts:
         if room.get(resource_class_id, 0) < amount:
             return False
-    return provider.is_regular or not any(
+    return provider.inventories.is_regular or not any(
         provider.offers[class_id].refuses(amount) for class_id, amount in slot.amounts
     )
 

@@ -130,7 +130,9 @@ class FlatConditions:
     def _with_units(self, trees: list[Tree]) -> list[Tree]:
         """Return the trees that meet each ``min_unit`` and ``step_size``."""
         return [
-            tree for tree in trees if tree.root.is_regular or self._meets_units(tree)
+            tree
+            for tree in trees
+            if tree.root.inventories.is_regular or self._meets_units(tree)
         ]
 
     @property
@@ -257,7 +259,10 @@ class SharedFlat:
             ((class_id, amount),) = slot.amounts
             return [
                 tree.root.room.get(class_id, 0) >= amount
-                and (tree.root.is_regular or bool(rules[0].holds(slot, tree.root)))
+                and (
+                    tree.root.inventories.is_regular
+                    or bool(rules[0].holds(slot, tree.root))
+                )
                 for tree in trees
             ]
         return [

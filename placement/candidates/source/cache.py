@@ -8,7 +8,7 @@ The rest are small hints for the order of reads.
 import itertools
 
 from placement.candidates.lru import LRUCache
-from placement.candidates.model import Tree
+from placement.candidates.model import Inventories, Tree
 from placement.candidates.source.known_hosts import KnownHosts
 from placement.candidates.source.pages import KnownPage
 from placement.candidates.source.rarity import NeedStats
@@ -20,11 +20,13 @@ _HINTS_MAX = 1000
 # Measured: what ``KnownHosts`` keeps of a tree of one provider.
 _KNOWN_HOST_BYTES = 600
 
-# One part in this many is for arrays, for pages, and for requests of picks. With the
-# default size, the arrays have room for 100,000 hosts of three classes.
+# One part in this many is for arrays, for pages, for requests of picks, and for shared
+# inventories. With the default size, the arrays have room for 100,000 hosts of three
+# classes.
 _ARRAYS_PART = 4
 _PAGES_PART = 8
 _REQUESTS_PART = 16
+_INVENTORIES_PART = 32
 
 # Of the bytes for trees, one part in this many is for those that only pages refer to.
 _ONLY_ON_PAGES_PART = 8
@@ -43,14 +45,23 @@ class TreeCache:
         )
         # For ``pick.known``.
         self.requests_size_max = size_max // _REQUESTS_PART
+        inventories_size_max = size_max // _INVENTORIES_PART
         trees_size_max = (
-            size_max - self.arrays_size_max - pages_size_max - self.requests_size_max
+            size_max
+            - self.arrays_size_max
+            - pages_size_max
+            - self.requests_size_max
+            - inventories_size_max
         )
         self._only_on_pages_size_max = trees_size_max // _ONLY_ON_PAGES_PART
         self.trees: LRUCache[int, Tree] = LRUCache(
             trees_size_max, _size_of, self._trees_dropped
         )
         self.bits = TraitBits()
+        # Those that snapshots share, by their rows and the revision of their names.
+        self.inventories: LRUCache[object, Inventories] = LRUCache(
+            inventories_size_max, lambda inventories: 2 * inventories.size
+        )
         self.batches = Batches()
         self.needs = NeedStats()
         self.known = KnownHosts()

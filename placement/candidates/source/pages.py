@@ -81,12 +81,15 @@ class KnownPage:
             return dataclasses.replace(self, since=since)
         trees = dict(zip(changed, read(list(changed.values())), strict=True))
         page = Page(self.page)
+        redefined = {}
         for position, tree in trees.items():
+            if not _has_equal_definition(tree, page[position]):
+                redefined[position] = tree
             page[position] = tree
         if self.page.arrays is None or self.page.arrays.has_many_unused:
             page.arrays = FlatArrays.of(page)
         else:
-            page.arrays = self.page.arrays.changed(trees)
+            page.arrays = self.page.arrays.changed(trees, redefined)
         return dataclasses.replace(
             self,
             since=since,
@@ -95,6 +98,16 @@ class KnownPage:
             sums=changes.sums,
             names_revisions=self.names_revisions | _names_revisions(trees.values()),
         )
+
+
+def _has_equal_definition(tree: Tree, before: Tree) -> bool:
+    """Only the usage of a host has changed, at most."""
+    host, then = tree.root, before.root
+    return (
+        host.definition_revision == then.definition_revision
+        # Other services add inventories without a new revision.
+        and host.inventories is then.inventories
+    )
 
 
 def _names_revisions(trees: collections.abc.Iterable[Tree]) -> frozenset[int]:

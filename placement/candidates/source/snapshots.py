@@ -10,21 +10,23 @@ is taken over from the one before.
 """
 
 import collections.abc
-import json
 import typing
 
 import orjson
 
-from placement.candidates.model import ProviderSnapshot, room_of
+from placement.candidates.model import (
+    Inventories,
+    InventoryRules,
+    ProviderSnapshot,
+)
+from placement.candidates.source.cache import TreeCache
 from placement.candidates.sql import provider_rows
 from placement.candidates.sql.provider_rows import ProviderRow, Usage
 from placement.candidates.sql.reader import Reader
 from placement.candidates.sql.rows import Row
-from placement.candidates.trait_bits import TraitBits
 from placement.db import names as name_kinds
 from placement.db.names import Names
-from placement.objects import provider_state
-from placement.objects.inventory import Inventory, Offer
+from placement.objects import inventory, provider_state
 
 # The number of ids in one statement.
 _IDS_PER_STATEMENT = 10_000
@@ -42,17 +44,16 @@ class SnapshotReader:
         self,
         reader: Reader,
         names: Names,
-        bits: TraitBits,
+        cache: TreeCache,
         sharing_trait_id: int | None,
     ) -> None:
         self._conn = reader.conn
         self._details = reader.details
         self._names_revision = reader.names_revision
         self._names = names
-        self._bits = bits
-        # Names of classes in this snapshot of the database, by id.
-        self._shown: dict[int, str] = {}
-        self._sharing_bit = bits.of(
+        self._bits = cache.bits
+        self._inventories = cache.inventories
+        self._sharing_bit = cache.bits.of(
             [] if sharing_trait_id is None else [sharing_trait_id]
         )
 
@@ -94,40 +95,27 @@ class SnapshotReader:
         if (
             before is not None
             and before.revision == member[2]
-            and self.has_current_names(before.names_revision)
+            and self.has_current_names(before.inventories.names_revision)
         ):
             return before
         details = self._details.get(member[1])
         if details is None or not provider_rows.is_usage(details):
             return None
         usage = provider_rows.parse_usage(member, details)
-        if before is None or not _is_of(usage, before):
+        if before is None or not self._is_of(usage, before):
             del self._details[member[1]]
             return None
-        return self._with_usage(before, usage)
+        return before.with_used(usage.used, usage.revision)
 
-    def _with_usage(self, before: ProviderSnapshot, usage: Usage) -> ProviderSnapshot:
-        offers = {
-            class_id: offer.with_used(units)
-            for (class_id, offer), units in zip(
-                before.offers.items(), usage.used, strict=True
-            )
-        }
-        if not offers.keys() <= self._shown.keys():
-            self._shown |= self._class_names(offers.keys())
-        # The same classes are shown as before.
-        shows_custom = before.names_revision is not None
-        return before.with_usage(
-            usage.revision,
-            offers,
-            _resources_json(before.uuid, offers, self._shown),
-            self._names_revision() if shows_custom else None,
+    def _is_of(self, usage: Usage, before: ProviderSnapshot) -> bool:
+        """The snapshot has the inventories that ``usage`` has the units of."""
+        inventories = before.inventories
+        return (
+            usage.definition_revision == before.definition_revision
+            # Other services add inventories without a new revision.
+            and len(usage.used) == len(inventories.rules)
+            and self.has_current_names(inventories.names_revision)
         )
-
-    def _class_names(
-        self, class_ids: collections.abc.Collection[int]
-    ) -> dict[int, str]:
-        return self._names.resource_classes(self._conn, class_ids, self._names_revision)
 
     def _parse(
         self, members: collections.abc.Iterable[Member], ids: list[int]
@@ -166,15 +154,12 @@ class SnapshotReader:
     ) -> collections.abc.Iterator[ProviderSnapshot]:
         if not providers:
             return
-        class_names = self._class_names(
-            {row[0] for of in inventories.values() for row in of}
-        )
         trait_sets = self._trait_sets({row.trait_ids for row in providers})
+        units = {id_: [row[-1] for row in of] for id_, of in inventories.items()}
+        rules = {id_: tuple(map(_rules, of)) for id_, of in inventories.items()}
+        shared = self._shared({(), *rules.values()})
         for row in providers:
-            offers = {
-                offered[0]: Inventory(*offered).offer()
-                for offered in inventories.get(row.id, ())
-            }
+            offered, used = shared[rules.get(row.id, ())], units.get(row.id, [])
             trait_set = trait_sets[row.trait_ids]
             is_in_service = provider_state.is_in_service(row.state)
             yield ProviderSnapshot(
@@ -184,18 +169,13 @@ class SnapshotReader:
                 parent_id=row.parent_id,
                 revision=row.revision,
                 definition_revision=row.definition_revision,
-                names_revision=self._names_revision_of(offers, class_names),
                 is_in_service=is_in_service,
-                offers=offers,
-                room=room_of(offers) if is_in_service else {},
-                is_regular=all(
-                    offer.min_unit <= 1 and offer.step_size == 1
-                    for offer in offers.values()
-                ),
+                inventories=offered,
+                used=used,
+                room=offered.room(used) if is_in_service else {},
                 traits=trait_set.bits,
                 aggregates=frozenset(row.aggregate_ids),
                 is_sharing=bool(trait_set.bits & self._sharing_bit),
-                resources_json=_resources_json(row.uuid, offers, class_names),
                 traits_json=trait_set.json,
                 place_json=_place_json(
                     None if row.parent_id is None else uuids[row.parent_id],
@@ -217,21 +197,35 @@ class SnapshotReader:
             found[trait_ids] = _TraitSet(self._bits.of(trait_ids), json)
         return found
 
-    def _names_revision_of(
-        self, class_ids: collections.abc.Iterable[int], class_names: dict[int, str]
-    ) -> int | None:
-        if any(name_kinds.is_custom(class_names[class_id]) for class_id in class_ids):
-            return self._names_revision()
-        return None
+    def _shared(
+        self, distinct: collections.abc.Collection[InventoryRules]
+    ) -> dict[InventoryRules, Inventories]:
+        """Return inventories by their rules.
+
+        Equal ones are one object, which saves memory and time.
+        """
+        class_ids = {class_id for rules in distinct for class_id, *_ in rules}
+        names = self._names.resource_classes(
+            self._conn, class_ids, self._names_revision
+        )
+        custom = {id_ for id_ in class_ids if name_kinds.is_custom(names[id_])}
+        found = {}
+        for rules in distinct:
+            has_custom = any(class_id in custom for class_id, *_ in rules)
+            key = rules, self._names_revision() if has_custom else None
+            inventories = self._inventories.find(key)
+            if inventories is None:
+                inventories = Inventories(rules, names, key[1])
+                self._inventories.add(key, inventories)
+            found[rules] = inventories
+        return found
 
 
-def _is_of(usage: Usage, before: ProviderSnapshot) -> bool:
-    """The snapshot has the inventories that ``usage`` has the units of."""
-    return (
-        usage.definition_revision == before.definition_revision
-        # Other services add inventories without a new revision.
-        and len(usage.used) == len(before.offers)
-    )
+def _rules(row: Row) -> tuple[int, int, int, int, int]:
+    """Return the rules of one inventory, which is (class id, columns of its offer)."""
+    class_id, total, reserved, min_unit, max_unit, step_size, ratio, _ = row
+    capacity = inventory.capacity_of(total, reserved, ratio)
+    return class_id, min_unit, max_unit, step_size, capacity
 
 
 class _TraitSet(typing.NamedTuple):
@@ -239,21 +233,6 @@ class _TraitSet(typing.NamedTuple):
 
     bits: int
     json: bytes
-
-
-def _resources_json(
-    uuid: str, offers: dict[int, Offer], class_names: dict[int, str]
-) -> bytes:
-    resources = {
-        class_names[class_id]: {"capacity": offer.capacity, "used": offer.used}
-        for class_id, offer in offers.items()
-    }
-    try:
-        encoded = orjson.dumps(resources)
-    except TypeError:
-        # An allocation ratio can make a capacity of more than 64 bits.
-        encoded = json.dumps(resources, separators=(",", ":")).encode()
-    return b'"%b":{"resources":%b' % (uuid.encode(), encoded)
 
 
 def _place_json(parent_uuid: str | None, root_uuid: str) -> bytes:

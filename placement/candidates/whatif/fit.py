@@ -19,7 +19,7 @@ def takes(part: Part, provider: ProviderSnapshot) -> bool:
         # The room is empty if the provider is not in service.
         if room.get(class_id, -1) < amount:
             return False
-        if not provider.is_regular and offers[class_id].refuses(amount):
+        if not provider.inventories.is_regular and offers[class_id].refuses(amount):
             return False
     if provider.traits & part.traits != part.traits:
         return False
@@ -39,7 +39,7 @@ def may_take(part: Part, provider: ProviderSnapshot, may_merge: bool) -> bool:
     for class_id, amount in part.amounts:
         if provider.room.get(class_id, -1) < amount:
             return False
-        if may_merge or provider.is_regular:
+        if may_merge or provider.inventories.is_regular:
             continue
         if provider.offers[class_id].refuses(amount):
             return False

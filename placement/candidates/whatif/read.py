@@ -75,7 +75,7 @@ class _Reading:
         self._budget = Budget(seconds_max)
         kept = cache.bits.of(self._kept_traits())
         sharing_trait_id = resolve.find_sharing_trait(reader, self._names)
-        snapshots = SnapshotReader(reader, self._names, cache.bits, sharing_trait_id)
+        snapshots = SnapshotReader(reader, self._names, cache, sharing_trait_id)
         pages = self._budget.outside(Trees(reader, snapshots, cache).pages())
         self._trees = {tree.root.id: tree for page in pages for tree in page}
         self._shapes = Shapes(self._trees.values(), kept)

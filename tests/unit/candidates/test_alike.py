@@ -145,7 +145,7 @@ def test_kinds_of_offers_that_no_host_has_are_dropped(engine):
     (offers,) = arrays._offers.values()
     first = next(each for each in offers.offer_numbers if each is not None)
     for used in range(2000):
-        offers.set([0], [first.with_used(used)], [0])
+        offers.set([0], [first._replace(used=used)], [0])
     arrays.revisions[0] = 0
     assert len(offers.offer_numbers) > 2000
 

@@ -34,7 +34,8 @@ def arrays_of(trees):
     before = FlatArrays.of(trees[::-1])
     half = len(trees) // 2
     for part in (range(half), range(half, len(trees))):
-        before = before.changed({row: trees[row] for row in part})
+        rows = {row: trees[row] for row in part}
+        before = before.changed(rows, rows)
     return before
 
 
@@ -54,7 +55,7 @@ def test_conditions_on_all_trees_equal_the_general_way():
         for tree in found:
             (only,) = expected[tree.root.id]
             assert search.named(tree, conditions.placement) == search.named(tree, only)
-            irregular += not tree.root.is_regular
+            irregular += not tree.root.inventories.is_regular
         able += len(found)
     assert able > len(SEEDS) * 0.9
     assert irregular > len(SEEDS) / 10

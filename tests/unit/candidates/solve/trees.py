@@ -2,7 +2,7 @@
 
 from placement.api.microversion import Version
 from placement.api.querystring import Query
-from placement.candidates.model import ProviderSnapshot, Tree, room_of
+from placement.candidates.model import Inventories, ProviderSnapshot, Tree
 from placement.candidates.query import plan, request
 from placement.candidates.query.resolve import Ids
 from placement.candidates.solve.feasibility import Feasibility, Sharing
@@ -132,6 +132,11 @@ def snapshot(id_, offers, root_id=None, parent_id=None, **values):
         "is_in_service": True,
     } | values
     given["aggregates"] = frozenset(given["aggregates"])
+    inventories = Inventories(
+        tuple([(class_id, *offer[:4]) for class_id, offer in offers.items()]),
+        dict.fromkeys(offers, "CUSTOM_ANY"),
+    )
+    used = [offer.used for offer in offers.values()]
     return ProviderSnapshot(
         id=id_,
         uuid=str(id_),
@@ -139,13 +144,9 @@ def snapshot(id_, offers, root_id=None, parent_id=None, **values):
         parent_id=parent_id,
         revision=1,
         definition_revision=1,
-        names_revision=None,
-        offers=offers,
-        room=room_of(offers) if given["is_in_service"] else {},
-        is_regular=all(
-            offer.min_unit <= 1 and offer.step_size == 1 for offer in offers.values()
-        ),
-        resources_json=b"",
+        inventories=inventories,
+        used=used,
+        room=inventories.room(used) if given["is_in_service"] else {},
         traits_json=b"",
         place_json=b"",
         **given,

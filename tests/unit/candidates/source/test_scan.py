@@ -33,7 +33,7 @@ def pages_of_trees(
     cache = cache or TreeCache(10_000_000)
     with engine.connect() as conn:
         reader = Reader(conn)
-        snapshots = SnapshotReader(reader, Names(), cache.bits, None)
+        snapshots = SnapshotReader(reader, Names(), cache, None)
         trees = Trees(reader, snapshots, cache)
         source = scan.Scan(
             reader, planned, Sharing(planned, []).aggregates(), trees, cache, wanted

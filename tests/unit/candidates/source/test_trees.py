@@ -372,6 +372,22 @@ def test_after_a_claim_only_the_usage_is_read(engine, reads, make):
         assert worlds.ask(context, query) == fresh
 
 
+def test_hosts_with_equal_inventories_share_them(engine):
+    worlds.store(engine, flat_cloud(3))
+    context = worlds.context_of(engine)
+    worlds.ask(context, "resources=VCPU:1")
+    of_host = "WHERE resource_provider_id ="
+    worlds.change(engine, f"UPDATE inventories SET used = 2 {of_host} 2", ids=[2])
+    worlds.change(engine, f"UPDATE inventories SET total = 9 {of_host} 3", ids=[3])
+    worlds.ask(context, "resources=VCPU:1")
+
+    first, second, third = [
+        search.cache_of(context).trees.find(id_).root for id_ in (1, 2, 3)
+    ]
+    assert first.inventories is second.inventories is not third.inventories
+    assert first.used != second.used
+
+
 def test_a_usage_is_not_added_to_another_definition(engine):
     """A commit that changed the traits is lost; another one changes the usage."""
     worlds.store(engine, flat_cloud(3))

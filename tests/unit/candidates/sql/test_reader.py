@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 
 from placement.candidates import search
+from placement.candidates.source.cache import TreeCache
 from placement.candidates.source.snapshots import SnapshotReader
 from placement.candidates.sql import reader, statements
 from placement.candidates.sql.reader import (
@@ -21,7 +22,6 @@ from placement.candidates.sql.reader import (
     SnapshotRequiredError,
 )
 from placement.candidates.sql.statements import Need, NeedKind
-from placement.candidates.trait_bits import TraitBits
 from placement.db import tables
 from placement.db.names import Names
 from tests.functional.statements import recorded
@@ -215,12 +215,12 @@ def test_prefetched_details_give_the_same_snapshots(engine, seed, newest):
     providers = worlds.Drawn(seed).providers()
     revisions = {one.name: number % 3 for number, one in enumerate(providers)}
     worlds.store(engine, providers, revisions=revisions)
-    bits = TraitBits()
+    cache = TreeCache(2**20)
 
     def snapshots(conn, prefetch):
         found = Reader(conn, prefetch, Batches())
         sharing_trait_id = worlds.TRAITS[SHARING]
-        read = SnapshotReader(found, Names(), bits, sharing_trait_id)
+        read = SnapshotReader(found, Names(), cache, sharing_trait_id)
         return found, {
             id_: [getattr(one, name) for name in one.__slots__]
             for id_, one in read.read(found.page(PAGE), {}).items()
