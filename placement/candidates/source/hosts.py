@@ -22,7 +22,6 @@ from placement.candidates.arrays import (
 from placement.candidates.model import Amounts, Tree
 from placement.candidates.source.trees import Trees
 from placement.candidates.sql import statements
-from placement.candidates.sql.batches import end_of
 from placement.candidates.sql.reader import Prefetch, Read, Reader, Since, Sums
 from placement.objects.inventory import Offer
 
@@ -166,8 +165,10 @@ class Hosts:
 
     def _sums(self) -> Sums:
         """Return the sums over all hosts, as the database has them."""
-        ends = end_of(self.revisions)
-        return Sums(len(self.ids), int(self.ids.sum()), int(ends.sum()))
+        # All together can have more than 64 bits.
+        high, low = np.divmod(self.revisions, 2**32)
+        revisions = int(high.sum()) * 2**32 + int(low.sum())
+        return Sums(len(self.ids), int(self.ids.sum()), revisions)
 
     def _update_all(
         self, trees: Trees, tick: collections.abc.Callable[[], None]

@@ -11,7 +11,6 @@ import dataclasses
 
 from placement.candidates.arrays import FlatArrays, Page
 from placement.candidates.model import Tree
-from placement.candidates.sql.batches import end_of
 from placement.candidates.sql.reader import Changes, Since, Sums
 from placement.candidates.sql.rows import Row
 
@@ -72,7 +71,7 @@ class KnownPage:
                 return None
             if root_id != id_:
                 return None
-            revisions += end_of(revision) - end_of(before)
+            revisions += revision - before
             newest = max(newest, revision)
         if changes.sums != self.sums._replace(revisions=revisions):
             return None

@@ -4,6 +4,7 @@ import itertools
 import typing
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
 
 from placement.candidates.sql import provider_rows
 from placement.db import tables
@@ -14,22 +15,39 @@ from placement.db import tables
 NEWEST = "newest"
 SINCE = "since"
 
-# A sum of 32-bit integers is one of 64 bits, which is the fastest on PostgreSQL, and
-# has room for a billion providers.
-_REVISION_ENDS = 2**31
-
 Select = sa.Select[typing.Any]
 
 _NEWEST: sa.BindParameter[int] = sa.bindparam(NEWEST, type_=sa.BigInteger)
 _NULL = sa.cast(sa.null(), sa.Text)
 
+_LOW_BITS = 31
+_LOW = 2**_LOW_BITS - 1
 
-def end_of(revision: typing.Any) -> typing.Any:
-    """Return the end of a revision, or of an array of revisions, as ``Sums`` adds it.
 
-    ``_changes`` does the same in SQL.
+class _ExactSum(sa.sql.functions.FunctionElement[str]):
+    """The sum of a column of integers of 64 bits, as text for ``sum_of``.
+
+    SQLite has no larger integers, so it adds the high and the low bits.
     """
-    return revision & (_REVISION_ENDS - 1)
+
+    type = sa.Text()
+    inherit_cache = True
+
+
+@compiles(_ExactSum)
+def _exact_sum(element: _ExactSum, compiler: typing.Any, **given: typing.Any) -> str:
+    (column,) = element.clauses
+    if compiler.dialect.name == "sqlite":
+        name = compiler.process(column, **given)
+        return f"sum({name} >> {_LOW_BITS}) || ' ' || sum({name} & {_LOW})"
+    text: str = compiler.process(sa.cast(sa.func.sum(column), sa.Text), **given)
+    return text
+
+
+def sum_of(text: str | None) -> int:
+    """Return the integer that ``_ExactSum`` selects; 0 for no rows."""
+    high, _, low = (text or "0").rpartition(" ")
+    return (int(high or 0) << _LOW_BITS) + int(low)
 
 
 def batch_of(
@@ -75,13 +93,11 @@ def _changes(page: sa.Subquery, in_detail: bool, number: int) -> list[Select]:
     """Select the sums over a page under a number, and the rows that have changed."""
     is_changed = page.c.revision > sa.bindparam(SINCE, type_=sa.BigInteger)
     sums_number = sa.literal_column(str(number), sa.Integer)
-    end = page.c.revision.bitwise_and(sa.literal_column(str(_REVISION_ENDS - 1)))
     sums: list[sa.ColumnElement[typing.Any]] = [
         sa.func.count().label("row_count"),
         # MariaDB would make decimals of the whole column.
         sa.cast(sa.func.sum(page.c.id), sa.BigInteger).label("ids"),
-        # The other rows have text there.
-        sa.cast(sa.func.sum(sa.cast(end, sa.Integer)), sa.Text).label("ends"),
+        _ExactSum(page.c.revision).label("revisions"),
     ]
     if not in_detail:
         return [
@@ -96,7 +112,7 @@ def _changes(page: sa.Subquery, in_detail: bool, number: int) -> list[Select]:
     )
     changed = tables.resource_providers.alias("changed")
     return [
-        sa.select(sums_number, summary.c.row_count, summary.c.ids, summary.c.ends),
+        sa.select(sums_number, summary.c.row_count, summary.c.ids, summary.c.revisions),
         sa.select(
             changed.c.root_provider_id,
             changed.c.id,

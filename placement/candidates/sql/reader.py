@@ -21,8 +21,8 @@ from placement.candidates.sql.batches import (
     SINCE,
     Select,
     batch_of,
-    end_of,
     numbered,
+    sum_of,
 )
 from placement.candidates.sql.rows import Row
 from placement.db import names, prepared
@@ -77,10 +77,10 @@ class Prefetch(typing.NamedTuple):
 
 
 class Sums(typing.NamedTuple):
-    """The number of rows of a page, and the sums of ids and of ends of revisions.
+    """The number of rows of a page, and the sums of their ids and revisions.
 
-    They change with any change of the page, with all but certainty: a revision is a
-    time in microseconds, and its end comes back after 36 minutes.
+    A change of a provider increases its revision. So the sums of a page change, unless
+    as many providers leave it as join it, with the same sums.
     """
 
     rows: int
@@ -92,7 +92,7 @@ class Sums(typing.NamedTuple):
         return cls(
             len(rows),
             sum([id_ for _, id_, _ in rows]),
-            sum([end_of(revision) for _, _, revision in rows]),
+            sum([revision for _, _, revision in rows]),
         )
 
 
@@ -252,10 +252,10 @@ class Reader:
 
     def _take_changes(self, found: list[Row]) -> Changes:
         """Return the changes of a known page, and keep the details."""
-        (_, count, ids, ends), *rows = found
+        (_, count, ids, revisions), *rows = found
         changed, details = _with_details(rows)
         self.details |= details
-        return Changes(changed, Sums(count, ids or 0, int(ends or 0)))
+        return Changes(changed, Sums(count, ids or 0, sum_of(revisions)))
 
     def _prefetch(self, prefetch: Prefetch, found: list[Row]) -> None:
         pair_count = -(-len(prefetch.values) // 2)

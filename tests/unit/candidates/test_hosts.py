@@ -219,6 +219,18 @@ def test_only_changed_hosts_are_read_again(engine, hosts):
     assert sum(reads_trees in each for each in later) == 1
 
 
+@pytest.mark.parametrize("later", [2, 2**31, 2**33])
+def test_a_late_commit_is_seen_whatever_its_revision(engine, hosts, later):
+    worlds.store(engine, hosts, revisions={"h7": 2**40})
+    context = worlds.context_of(engine)
+    for _ in range(2):
+        assert pick(context, ONE, order=Order.PACK) == [1]
+
+    worlds.use_late(engine, 1, later)
+
+    assert pick(context, ONE, order=Order.PACK) == [2]
+
+
 def names_of(hosts):
     return [each.name for each in hosts]
 

@@ -208,6 +208,20 @@ def change(engine, *sql, ids=(), only_usage=False):
             )
 
 
+def use_late(engine, provider_id, later):
+    """Use one unit of each class, at a revision that is ``later`` than the last one.
+
+    There are newer revisions of other providers.
+    """
+    change(
+        engine,
+        "UPDATE inventories SET used = used + 1"
+        f" WHERE resource_provider_id = {provider_id}",
+        f"UPDATE resource_providers SET revision = revision + {later}"
+        f" WHERE id = {provider_id}",
+    )
+
+
 def ask(context, query, version="1.39", chance=None):
     """Return the document that a search answers with, as bytes."""
     at = Version(*map(int, version.split(".")))

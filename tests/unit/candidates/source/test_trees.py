@@ -255,6 +255,20 @@ def test_a_restored_backup_is_read_whatever_its_revisions(engine, revision):
     assert worlds.ask(context, query) == worlds.ask(worlds.context_of(engine), query)
 
 
+@pytest.mark.parametrize("later", [2, 2**31, 2**33])
+def test_a_late_commit_is_seen_whatever_its_revision(engine, later):
+    worlds.store(engine, flat_cloud(3), revisions={"h2": 2**40})
+    context = worlds.context_of(engine)
+    query = "resources=VCPU:1"
+    for _ in range(3):
+        before = worlds.ask(context, query)
+
+    worlds.use_late(engine, 1, later)
+
+    fresh = worlds.ask(worlds.context_of(engine), query)
+    assert worlds.ask(context, query) == fresh != before
+
+
 class Reads:
     """The ids of the providers that are read from the database.
 

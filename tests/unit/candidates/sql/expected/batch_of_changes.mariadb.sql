@@ -6,7 +6,7 @@ WHERE resource_provider_traits.trait_id = %s ORDER BY resource_provider_traits.t
  LIMIT %s) AS anon_2, CAST(NULL AS CHAR) AS anon_3 UNION ALL SELECT -2, (SELECT resource_providers.id
 FROM resource_providers
 WHERE resource_providers.parent_provider_id > %s ORDER BY resource_providers.parent_provider_id
- LIMIT %s) AS anon_4, 0, CAST(NULL AS CHAR) AS anon_3 UNION ALL SELECT -3, count(*) AS row_count, CAST(sum(page.id) AS SIGNED INTEGER) AS ids, CAST(sum(CAST(page.revision & 2147483647 AS SIGNED INTEGER)) AS CHAR) AS ends
+ LIMIT %s) AS anon_4, 0, CAST(NULL AS CHAR) AS anon_3 UNION ALL SELECT -3, count(*) AS row_count, CAST(sum(page.id) AS SIGNED INTEGER) AS ids, CAST(sum(page.revision) AS CHAR) AS revisions
 FROM (SELECT resource_providers.root_provider_id AS root_provider_id, resource_providers.id AS id, resource_providers.revision AS revision
 FROM resource_providers
 WHERE resource_providers.root_provider_id > %s ORDER BY resource_providers.root_provider_id, resource_providers.id

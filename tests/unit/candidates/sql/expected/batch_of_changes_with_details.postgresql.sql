@@ -1,5 +1,5 @@
 WITH summary AS
-(SELECT count(*) AS row_count, CAST(sum(page.id) AS BIGINT) AS ids, CAST(sum(CAST(page.revision & 2147483647 AS INTEGER)) AS TEXT) AS ends, array_agg(page.id) FILTER (WHERE page.revision > %(since)s) AS changed
+(SELECT count(*) AS row_count, CAST(sum(page.id) AS BIGINT) AS ids, CAST(sum(page.revision) AS TEXT) AS revisions, array_agg(page.id) FILTER (WHERE page.revision > %(since)s) AS changed
 FROM (SELECT resource_providers.root_provider_id AS root_provider_id, resource_providers.id AS id, resource_providers.revision AS revision
 FROM resource_providers
 WHERE resource_providers.root_provider_id > %(after)s ORDER BY resource_providers.root_provider_id, resource_providers.id
@@ -12,7 +12,7 @@ WHERE resource_provider_traits.trait_id = %(sharing_trait_id_of_value_1)s ORDER 
  LIMIT %(param_1)s) AS anon_2, CAST(NULL AS TEXT) AS anon_3 UNION ALL SELECT -2, (SELECT resource_providers.id
 FROM resource_providers
 WHERE resource_providers.parent_provider_id > %(parent_provider_id_1)s ORDER BY resource_providers.parent_provider_id
- LIMIT %(param_2)s) AS anon_4, 0, CAST(NULL AS TEXT) AS anon_3 UNION ALL SELECT -3, summary.row_count, summary.ids, summary.ends
+ LIMIT %(param_2)s) AS anon_4, 0, CAST(NULL AS TEXT) AS anon_3 UNION ALL SELECT -3, summary.row_count, summary.ids, summary.revisions
 FROM summary UNION ALL SELECT changed.root_provider_id, changed.id, changed.revision, CASE WHEN (CASE WHEN (changed.revision & 1 = 1) THEN changed.definition_revision ELSE changed.revision END <= %(newest)s) THEN CAST(array_prepend(CASE WHEN (changed.revision & 1 = 1) THEN changed.definition_revision ELSE changed.revision END, array((SELECT inventories.used
 FROM inventories
 WHERE inventories.resource_provider_id = changed.id ORDER BY inventories.resource_provider_id, inventories.resource_class_id))) AS TEXT) ELSE CAST(json_build_array(CASE WHEN (changed.revision & 1 = 1) THEN changed.definition_revision ELSE changed.revision END, changed.uuid, changed.parent_provider_id, changed.state, array((SELECT resource_provider_traits.trait_id
