@@ -58,7 +58,7 @@ class TreeCache:
             trees_size_max, _size_of, self._trees_dropped
         )
         self.bits = TraitBits()
-        # Those that snapshots share, by their rows and the revision of their names.
+        # Those that snapshots share, by their rules and the revision of their names.
         self.inventories: LRUCache[object, Inventories] = LRUCache(
             inventories_size_max, lambda inventories: 2 * inventories.size
         )
