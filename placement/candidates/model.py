@@ -8,7 +8,7 @@ import dataclasses
 import sys
 import typing
 
-from placement.objects.inventory import Offer
+from placement.objects.inventory import Offer, room_of
 
 # Measured: the objects of a snapshot, and of each class that it offers. Small
 # integers, the JSON of traits, and most inventories are shared with other snapshots.
@@ -110,13 +110,12 @@ class Inventories:
 
     def room(self, used: collections.abc.Iterable[int]) -> dict[int, int]:
         """Return the most that one consumer can add, by class id; see ``Offer``."""
-        found = {}
-        for (class_id, _, max_unit, _, capacity), units in zip(
-            self.rules, used, strict=True
-        ):
-            free = capacity - units
-            found[class_id] = free if free < max_unit else max_unit
-        return found
+        return {
+            class_id: room_of(max_unit, capacity - units)
+            for (class_id, _, max_unit, _, capacity), units in zip(
+                self.rules, used, strict=True
+            )
+        }
 
     def offers(self, used: collections.abc.Iterable[int]) -> dict[int, Offer]:
         """Return the offers by class id."""
@@ -139,9 +138,9 @@ class ProviderSnapshot:
     ``traits`` is a set as bits (``TraitBits``). ``definition_revision`` is the revision
     of everything but the usage.
 
-    The last three are the parts of the provider's summary as JSON: its traits,
-    ascending by id; its place in the tree, which ends the summary; and its uuid as the
-    key, with its resources, which begins it.
+    The parts of the provider's summary as JSON: ``resources_json`` begins it, with the
+    uuid as the key; ``traits_json`` has the traits, ascending by id; ``place_json`` has
+    the place in the tree, and ends it.
     """
 
     id: int
@@ -184,6 +183,10 @@ class ProviderSnapshot:
             + len(self.place_json)
             + sys.getsizeof(self.aggregates)
         )
+
+    def unused(self) -> "ProviderSnapshot":
+        """Return the snapshot as if nothing of it were used."""
+        return self.with_used([0] * len(self.used))
 
     def with_used(
         self, used: collections.abc.Sequence[int], revision: int | None = None

@@ -24,6 +24,12 @@ def capacity_of(total: int, reserved: int, allocation_ratio: float) -> int:
     return int((total - reserved) * allocation_ratio)
 
 
+def room_of(max_unit: int, free: int) -> int:
+    """Return the most that one consumer can add; see ``Offer``."""
+    # Not min, which takes four times as long.
+    return free if free < max_unit else max_unit
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Inventory:
     """One provider's inventory of one resource class.
@@ -99,8 +105,7 @@ class Offer(typing.NamedTuple):
     ) -> "Offer":
         """Return the offer of an inventory of which ``used`` units are allocated."""
         free = capacity - used
-        # Not min, which takes four times as long.
-        room = free if free < max_unit else max_unit
+        room = room_of(max_unit, free)
         return cls(min_unit, max_unit, step_size, capacity, used, free, room)
 
     def refuses(self, amount: int) -> str | None:

@@ -161,8 +161,7 @@ def emptied(tree: Tree) -> Tree:
 
 
 def _emptied(provider: ProviderSnapshot) -> ProviderSnapshot:
-    in_service = dataclasses.replace(provider, is_in_service=True)
-    return in_service.with_used([0] * len(provider.used))
+    return dataclasses.replace(provider, is_in_service=True).unused()
 
 
 def is_in_service(tree: Tree) -> bool:

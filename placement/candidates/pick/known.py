@@ -10,7 +10,7 @@ import zlib
 
 from placement.candidates.arrays import Definition
 from placement.candidates.lru import LRUCache
-from placement.candidates.model import ProviderSnapshot, Tree
+from placement.candidates.model import Tree
 from placement.candidates.pick.model import Picked, Preferences, Wanted
 from placement.candidates.search import cache_of
 from placement.candidates.solve.flat import FlatConditions
@@ -141,12 +141,8 @@ def pick(context: "RequestContext", wanted: Wanted) -> KnownPick | None:
 def _may_fit(conditions: FlatConditions, tree: Tree) -> bool:
     """A host that does not fit may do so after a change of its usage only."""
     return conditions.admits(Definition.of(tree)) and bool(
-        conditions.meeting([Tree(tree.members, (_unused(tree.root),))])
+        conditions.meeting([Tree(tree.members, (tree.root.unused(),))])
     )
-
-
-def _unused(host: ProviderSnapshot) -> ProviderSnapshot:
-    return host.with_used([0] * len(host.used))
 
 
 def _known_pick(

@@ -14,11 +14,7 @@ import typing
 
 import orjson
 
-from placement.candidates.model import (
-    Inventories,
-    InventoryRules,
-    ProviderSnapshot,
-)
+from placement.candidates.model import Inventories, InventoryRules, ProviderSnapshot
 from placement.candidates.source.cache import TreeCache
 from placement.candidates.sql import provider_rows
 from placement.candidates.sql.provider_rows import ProviderRow, Usage
